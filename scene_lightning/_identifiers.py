@@ -1,0 +1,144 @@
+"""A name, a config dict or an object in; the object it stands for out. Shared by losses, metrics, optimizers, ….
+
+Keras lets every component be given as a string (`"adam"`), a class, an instance or a serialised dict; each
+namespace holds one `table` of its names and calls `resolve`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from scene_lightning._naming import snake_case
+from scene_lightning.errors import InputError
+
+_custom_objects: dict[str, Any] = {}
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The most similar of `names`, or None when nothing is close."""
+    by_fold = {candidate.lower(): candidate for candidate in names}
+    found = difflib.get_close_matches(name.lower(), by_fold, n=1, cutoff=0.6)
+    return by_fold[found[0]] if found else None
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """` Did you mean 'x'?`, or an empty string: the tail of an error message."""
+    found = nearest(name, names)
+    return f" Did you mean {found!r}?" if found else ""
+
+
+def by_every_spelling(table: Mapping[str, Any]) -> dict[str, Any]:
+    """`table` with each class under its own name, in lower case and in snake case, as Keras' `get` accepts them."""
+    spelled: dict[str, Any] = {}
+    for name, value in table.items():
+        for spelling in (name, name.lower(), snake_case(name)):
+            spelled.setdefault(spelling, value)
+    return spelled
+
+
+def resolve(identifier: Any, *, table: Mapping[str, Any], kind: str) -> Any:
+    """`identifier` → an instance or function: a string or class is instantiated, a dict deserialised, the rest returned.
+
+    Raises:
+        InputError: no such name (the nearest one is suggested), or something that is not an identifier.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, Mapping):
+        return _from_dict(identifier, table=table, kind=kind)
+    if isinstance(identifier, str):
+        found = _custom_objects.get(identifier, table.get(identifier))
+        if found is None:
+            raise InputError(
+                f"Could not interpret {kind} identifier: {identifier!r}.{did_you_mean(identifier, table)}"
+            )
+        return found() if inspect.isclass(found) else found
+    if inspect.isclass(identifier):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise InputError(
+        f"Could not interpret {kind} identifier: {identifier!r}. Expected a name, a {kind} object, a callable or a "
+        f"config dict; received {type(identifier).__name__}."
+    )
+
+
+def _from_dict(config: Mapping[str, Any], *, table: Mapping[str, Any], kind: str) -> Any:
+    class_name = config.get("class_name")
+    if class_name is None and isinstance(config.get("config"), str):
+        class_name = config["config"]
+    if not isinstance(class_name, str):
+        raise InputError(f"A {kind} config needs a 'class_name' (a string); received {dict(config)!r}.")
+    inner = config.get("config")
+    if class_name == "function":  # Keras 3 writes plain functions as {"class_name": "function", "config": name}
+        return resolve(inner, table=table, kind=kind)
+    registered = config.get("registered_name") or class_name
+    name = class_name.split(">")[-1]  # Keras 2 wrote "Custom>Adam"
+    found = _custom_objects.get(registered, _custom_objects.get(name, table.get(name)))
+    if found is None:
+        raise InputError(f"Unknown {kind} {class_name!r} in a config.{did_you_mean(name, table)}")
+    if not inspect.isclass(found):
+        return found
+    arguments = dict(inner) if isinstance(inner, Mapping) else {}
+    if hasattr(found, "from_config"):
+        return found.from_config(arguments)
+    return found(**arguments)
+
+
+def serialize_object(obj: Any, namespace: str) -> Any:
+    """An object with `get_config` → Keras 3's dict (`module`, `class_name`, `config`, `registered_name`).
+
+    Functions become their name; None and strings stay as they are.
+    """
+    if obj is None or isinstance(obj, str | int | float | bool):
+        return obj
+    if hasattr(obj, "get_config"):
+        registered = registered_name(type(obj))
+        return {
+            "module": f"keras.{namespace}" if registered is None else None,
+            "class_name": type(obj).__name__,
+            "config": obj.get_config(),
+            "registered_name": registered,
+        }
+    if callable(obj) and hasattr(obj, "__name__"):
+        return obj.__name__
+    raise InputError(f"Cannot serialise {obj!r}: expected an object with get_config() or a named function.")
+
+
+def registered_name(cls: Any) -> str | None:
+    """The `package>name` under which `cls` was registered, or None."""
+    return getattr(cls, "_keras_registered_name", None)
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Any:
+    """Decorator: let files name this class or function. Keras: `keras.saving.register_keras_serializable`."""
+
+    def decorate(obj: Any) -> Any:
+        full = f"{package}>{name or obj.__name__}"
+        obj._keras_registered_name = full
+        _custom_objects[full] = obj
+        _custom_objects.setdefault(obj.__name__, obj)
+        return obj
+
+    return decorate
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The live table of custom objects. Keras: `keras.saving.get_custom_objects`."""
+    return _custom_objects
+
+
+@contextmanager
+def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
+    """Within the block, `objects` are known by their keys. Keras: `keras.saving.custom_object_scope`."""
+    before = dict(_custom_objects)
+    _custom_objects.update(objects or {})
+    try:
+        yield
+    finally:
+        _custom_objects.clear()
+        _custom_objects.update(before)

@@ -1,0 +1,28 @@
+"""A class name in; the name Keras would give its next instance out (`conv2d`, `conv2d_1`, …)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+_counts: Counter[str] = Counter()
+
+
+def snake_case(name: str) -> str:
+    """`MaxPooling2D` → `max_pooling2d`, `LeakyReLU` → `leaky_re_lu`: Keras' `to_snake_case`."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def auto_name(class_name: str) -> str:
+    """The next free name for an instance of `class_name`; counters are global to the process, as in Keras."""
+    base = snake_case(class_name)
+    count = _counts[base]
+    _counts[base] += 1
+    return base if count == 0 else f"{base}_{count}"
+
+
+def reset_names() -> None:
+    """Start all counters again: what `keras.utils.clear_session()` does to names."""
+    _counts.clear()

@@ -1,0 +1,119 @@
+"""Feeds in; a Lightning data module out. A feed is where `fit`, `evaluate` and `predict` read batches from.
+
+A feed gives raw batches on the host (images as uint8 where it can) and turns each into `(x, y, sample_weight)`
+once it is on the device. What it gives is a pure function of (seed, epoch, position), so worker count, device
+count and interruption change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import lightning as L
+
+
+class Feed:
+    """Where one verb reads from. Subclasses give `batches`; the rest has defaults.
+
+    Attributes:
+        steps: batches in one epoch on one device, or None when unknown (an endless generator).
+        samples: images in one epoch over all devices, or None when unknown.
+        batch_size: images a batch, or None when it varies.
+        has_labels: whether `to_device_batch` gives a y.
+    """
+
+    steps: int | None = None
+    samples: int | None = None
+    batch_size: int | None = None
+    has_labels: bool = True
+
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        """Host batches of one epoch, for one of `world_size` devices. Anything Lightning can move to a device."""
+        raise NotImplementedError
+
+    def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
+        """A batch that is already on the device → (x, y or None, sample_weight or None)."""
+        return batch
+
+    def on_epoch_end(self) -> None:
+        """Called after each epoch that read this feed."""
+
+
+class FeedLoader:
+    """What Lightning iterates: one feed, read for the trainer's current epoch. Has a length only if the feed has."""
+
+    def __init__(self, feed: Feed, module: FeedModule, training: bool) -> None:
+        self.feed, self.module, self.training = feed, module, training
+        if feed.steps is None:
+            self.__class__ = _EndlessFeedLoader  # Lightning asks for __len__ by attribute
+
+    def __iter__(self) -> Iterator[Any]:
+        # A generator: the epoch is read when the first batch is asked for, not when Lightning calls iter(),
+        # which it does for epoch 0 while it is still setting up (and before a checkpoint is restored).
+        rank, world_size = self.module.rank_and_world_size()
+        yield from self.feed.batches(self.module.epoch, rank, world_size)
+        self.feed.on_epoch_end()
+
+    def __len__(self) -> int:
+        assert self.feed.steps is not None
+        return self.feed.steps
+
+
+class _EndlessFeedLoader(FeedLoader):
+    __len__ = None  # type: ignore[assignment]
+
+
+class FeedModule(L.LightningDataModule):
+    """A Lightning data module over up to three feeds.
+
+    Args:
+        train, validation, predict: the feeds, each optional.
+        epoch_offset: added to the trainer's epoch (Keras' `initial_epoch`).
+    """
+
+    def __init__(
+        self,
+        train: Feed | None = None,
+        validation: Feed | None = None,
+        predict: Feed | None = None,
+        epoch_offset: int = 0,
+    ) -> None:
+        super().__init__()
+        self.train_feed, self.validation_feed, self.predict_feed = train, validation, predict
+        self.epoch_offset = epoch_offset
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is being read, counted from 0 over the model's life."""
+        return self.epoch_offset + (self.trainer.current_epoch if self.trainer is not None else 0)
+
+    def rank_and_world_size(self) -> tuple[int, int]:
+        """This process' place among the devices."""
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
+
+    def train_dataloader(self) -> Any:
+        return FeedLoader(self.train_feed, self, True) if self.train_feed is not None else []
+
+    def val_dataloader(self) -> Any:
+        return FeedLoader(self.validation_feed, self, False) if self.validation_feed is not None else []
+
+    def test_dataloader(self) -> Any:
+        return self.val_dataloader()
+
+    def predict_dataloader(self) -> Any:
+        return FeedLoader(self.predict_feed, self, False) if self.predict_feed is not None else []
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Augmentation and rescaling happen here: on the device, on whole batches."""
+        training = bool(self.trainer is not None and self.trainer.training)
+        if training:
+            feed = self.train_feed
+        elif self.trainer is not None and self.trainer.predicting:
+            feed = self.predict_feed
+        else:
+            feed = self.validation_feed
+        assert feed is not None
+        return feed.to_device_batch(batch, self.epoch, training)

@@ -1,0 +1,31 @@
+"""The exception tree: what a user did wrong, in words; what this package does not do, by name."""
+
+from __future__ import annotations
+
+
+class SceneLightningError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+class InputError(SceneLightningError, ValueError):
+    """The caller's input is wrong. The command line prints it as one line and exits with status 2."""
+
+
+class DataError(InputError):
+    """A folder, an image or an array is not what was expected."""
+
+
+class RecipeError(InputError):
+    """A recipe has unknown keys, wrong types or impossible values (all listed at once)."""
+
+
+class FileFormatError(InputError):
+    """A model file is corrupt, truncated, hostile, or not a model file at all."""
+
+
+class DeviceError(InputError):
+    """An accelerator, a device count or a precision that this machine does not have."""
+
+
+class UnsupportedError(SceneLightningError, NotImplementedError):
+    """A documented Keras feature that is outside this package; the message says what to use instead."""
