@@ -1,0 +1,389 @@
+"""Tensors in, tensors out: the base of every layer, with Keras' life cycle on top of `torch.nn.Module`.
+
+A layer is configured in `__init__`, gets its weights in `build` when its input shape is first known, and computes in
+`call`. Called on a `KerasTensor` it records a graph node instead. Image tensors are NHWC, as in Keras.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from scene_lightning import constraints, initializers, regularizers
+from scene_lightning._naming import auto_name
+from scene_lightning.errors import InputError
+from scene_lightning.layers.symbolic import (
+    InputSpec,
+    KerasTensor,
+    Node,
+    flatten,
+    is_shape,
+    is_symbolic,
+    map_shapes,
+    map_structure,
+    record_node,
+    shapes_of,
+)
+from scene_lightning.layers.tracking import Tracking, WeightSpec
+
+_UNKNOWN_LENGTH = 33  # stands for an unknown height or width while an output shape is found by a dry run
+
+
+class _CallState(threading.local):
+    training: bool | None = None
+
+
+_state = _CallState()
+
+
+@contextmanager
+def training_phase(training: bool | None) -> Iterator[None]:
+    """Within the block, layers called without `training=` take this value; None leaves it as it is."""
+    before = _state.training
+    if training is not None:
+        _state.training = training
+    try:
+        yield
+    finally:
+        _state.training = before
+
+
+class Layer(Tracking, nn.Module):
+    """The base class of all layers. Keras: `keras.layers.Layer`.
+
+    Args:
+        trainable: whether the weights are trained.
+        name: a name; by default the class name in snake case with a counter, as in Keras.
+        dtype: the dtype of the computation ("float32" by default; under mixed precision an explicit "float32"
+            keeps this layer in float32).
+        activity_regularizer: a penalty on the output, divided by the batch size.
+        input_shape: the shape of one input without the batch axis; old spelling of a leading `Input`.
+
+    Raises:
+        InputError: an unknown keyword argument.
+    """
+
+    _random_when_called_bare = False  # the Random* layers: `layer(x)` stays random, as in Keras
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        layer = super().__new__(cls)
+        # What the constructor was given: lets a user's own class be cloned without a get_config of its own.
+        object.__setattr__(layer, "_constructor_arguments", (args, kwargs))
+        return layer
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__()
+        self._init_tracking()
+        self._name = name or auto_name(type(self).__name__)
+        if not isinstance(self._name, str):
+            raise InputError(f"A layer's name must be a string; received {name!r}.")
+        self._trainable = bool(trainable)
+        self._explicit_dtype = None if dtype is None else dtype_name(dtype)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.input_spec: InputSpec | None = None
+        self.built = False
+        self._inbound_nodes: list[Node] = []
+        self._added_losses: list[torch.Tensor] = []
+        self._build_shape: Any = None
+        self._declared_input_shape = _declared_input_shape(kwargs)
+        initial = kwargs.pop("weights", None)  # Keras 2: Dense(..., weights=[kernel, bias])
+        self._initial_weights = initial
+        if kwargs:
+            raise InputError(
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {sorted(kwargs)}. "
+                f"Expected those in its signature: {_signature_names(type(self))}."
+            )
+
+    # -- to be overridden ------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape (batch axis first)."""
+
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs."""
+        raise NotImplementedError(f"{type(self).__name__} must define call(self, inputs).")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The output shape for an input shape. By default found by running `call` once on zeros."""
+        return self._dry_run(input_shape)
+
+    # -- calling ---------------------------------------------------------------------------------------------------
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Build if need be, then `call`; on a `KerasTensor`, record the call instead."""
+        if is_symbolic(args) or is_symbolic(kwargs):
+            return self._symbolic_call(args, kwargs)
+        if any(isinstance(arg, np.ndarray) for arg in args) or not isinstance(args[0], torch.Tensor):
+            args = map_structure(self._as_tensor, args)
+        if not self.built:
+            self._build_once(shapes_of(args[0]))
+        if self.input_spec is not None and isinstance(args[0], torch.Tensor):
+            self.input_spec.check(tuple(args[0].shape), self.name)
+        explicit = kwargs.pop("training", None)
+        training = explicit if explicit is not None else _state.training
+        if training is None:
+            training = self._random_when_called_bare
+        if self._call_takes_training():
+            kwargs["training"] = training
+        if self._explicit_dtype is not None:
+            args = map_structure(self._to_own_dtype, args)
+        if explicit is not None and explicit != _state.training:
+            with training_phase(explicit):
+                outputs = self.call(*args, **kwargs)
+        else:
+            outputs = self.call(*args, **kwargs)
+        if self.activity_regularizer is not None:
+            for output in flatten(outputs):
+                self.add_loss(self.activity_regularizer(output) / max(1, output.shape[0]))
+        return outputs
+
+    @classmethod
+    def _call_takes_training(cls) -> bool:
+        found = cls.__dict__.get("_takes_training")
+        if found is None:
+            parameters = inspect.signature(cls.call).parameters
+            found = "training" in parameters
+            cls._takes_training = found
+        return found
+
+    def _as_tensor(self, leaf: Any) -> Any:
+        if isinstance(leaf, np.ndarray | np.generic | float | int) and not isinstance(leaf, bool):
+            tensor = torch.as_tensor(np.asarray(leaf))
+            tensor = tensor.float() if tensor.dtype == torch.float64 else tensor
+            anchor = next(iter(self.parameters()), None)
+            return tensor if anchor is None else tensor.to(anchor.device)
+        return leaf
+
+    def _to_own_dtype(self, leaf: Any) -> Any:
+        if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
+            return leaf.to(torch_dtype(self._explicit_dtype))
+        return leaf
+
+    def _build_once(self, input_shape: Any) -> None:
+        self._build_shape = input_shape
+        # Weights made inside Lightning's inference mode could never be trained.
+        with torch.inference_mode(False), torch.no_grad():
+            self.build(input_shape)
+        self.built = True
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
+            self._initial_weights = None
+
+    def _symbolic_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        input_shape = shapes_of(args[0]) if args else shapes_of(next(iter(kwargs.values())))
+        if self.input_spec is not None and isinstance(args[0], KerasTensor):
+            self.input_spec.check(args[0].shape, self.name)
+        if not self.built:
+            self._build_once(input_shape)
+            if self.input_spec is not None and isinstance(args[0], KerasTensor):
+                self.input_spec.check(args[0].shape, self.name)
+        if len(args) == 1 and not any(is_symbolic(value) for value in kwargs.values()):
+            output_shapes = self.compute_output_shape(input_shape)
+        else:
+            output_shapes = self._dry_run(*(shapes_of(arg) for arg in args), **map_structure(_shape_or_value, kwargs))
+        kept = {key: value for key, value in kwargs.items() if not (key == "training" and value is None)}
+        return record_node(self, args, kept, output_shapes, self._explicit_dtype or "float32")
+
+    def _dry_run(self, *input_shapes: Any, **kwargs: Any) -> Any:
+        """Output shapes, by running the layer on zeros of batch size 1 (unknown sides stand at 33, then at 47)."""
+
+        def run(length: int) -> Any:
+            def zeros(shape: Any) -> torch.Tensor:
+                filled = [1, *(length if n is None else n for n in shape[1:])] if shape else []
+                return torch.zeros(filled)
+
+            def restore(leaf: Any) -> Any:
+                return zeros(leaf) if is_shape(leaf) and not isinstance(leaf, str) else leaf
+
+            inputs = [map_shapes(zeros, shape) if not isinstance(shape, int | float) else shape for shape in input_shapes]
+            keywords = {key: restore(value) if isinstance(value, _SymbolicShape) else value for key, value in kwargs.items()}
+            with torch.inference_mode(False), torch.no_grad():
+                return shapes_of(self.forward(*inputs, **{"training": False, **keywords}))
+
+        first = run(_UNKNOWN_LENGTH)
+        unknown = any(n is None for shape in input_shapes for leaf in _shape_leaves(shape) for n in leaf[1:])
+        second = run(_UNKNOWN_LENGTH + 14) if unknown else first
+        return _merge_shapes(first, second)
+
+    # -- graph -----------------------------------------------------------------------------------------------------
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the first call."""
+        tensors = self._first_node().input_tensors
+        return tensors[0] if len(tensors) == 1 else tensors
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the first call."""
+        return self._first_node().output_structure
+
+    def _first_node(self) -> Node:
+        if not self._inbound_nodes:
+            raise InputError(
+                f"Layer {self.name!r} has never been called on a symbolic tensor, so it has no input or output. "
+                "Give the model an Input, or build it with model.build((None, height, width, channels))."
+            )
+        return self._inbound_nodes[0]
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of `input`, batch axis included."""
+        return shapes_of(self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of `output`, batch axis included."""
+        return shapes_of(self.output)
+
+    # -- weights and losses ----------------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+        **_: Any,
+    ) -> Any:
+        """Make and register one weight. Keras: `Layer.add_weight`.
+
+        Returns:
+            an `nn.Parameter` of `shape` when trainable, else a buffer tensor (so that several devices keep it equal).
+        """
+        if isinstance(shape, str):  # Keras 2 put the name first: add_weight("kernel", (3, 3))
+            shape, name = initializer, shape
+            initializer = None
+        shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
+        if any(n is None for n in shape):
+            raise InputError(f"Weight {name!r} of layer {self.name!r} has an unknown side: {shape}. Fix the input shape.")
+        init = initializers.get(initializer if initializer is not None else ("glorot_uniform" if trainable else "zeros"))
+        values = init(shape, dtype=torch_dtype(dtype_name(dtype or "float32")))
+        spec = WeightSpec(regularizers.get(regularizer), constraints.get(constraint), trainable)
+        return self._register_weight(name or f"weight_{len(self._weight_specs)}", values, spec)
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar to the training loss of the current step. Keras: `Layer.add_loss`."""
+        self._added_losses.extend(flatten(loss))
+
+    @property
+    def losses(self) -> list[torch.Tensor]:
+        """Regularisation penalties and `add_loss` terms of this layer and those inside it: scalars."""
+        found: list[torch.Tensor] = []
+        for module in self.modules():
+            if isinstance(module, Layer):
+                found.extend(module._added_losses)
+                for name, spec in module._weight_specs.items():
+                    if spec.regularizer is not None and module.trainable:
+                        found.append(spec.regularizer(getattr(module, name)))
+        return found
+
+    # -- config ----------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs to make this layer again, without its weights."""
+        config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
+        if self._explicit_dtype is not None:
+            config["dtype"] = self._explicit_dtype
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        if type(self).get_config is Layer.get_config:
+            config = {**_bound_arguments(self), **config}
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from its config. Raises InputError when the config does not fit the class."""
+        try:
+            return cls(**config)
+        except TypeError as error:
+            raise InputError(f"Cannot make a {cls.__name__} from its config {config!r}: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self._name}, built={self.built}>"
+
+
+class _SymbolicShape(tuple):
+    """The shape of a symbolic keyword argument, told apart from an ordinary tuple."""
+
+
+def _shape_or_value(leaf: Any) -> Any:
+    return _SymbolicShape(leaf.shape) if isinstance(leaf, KerasTensor) else leaf
+
+
+def _shape_leaves(shapes: Any) -> list[Any]:
+    leaves: list[Any] = []
+    if not isinstance(shapes, int | float | str | bool) and shapes is not None:
+        map_shapes(leaves.append, shapes)
+    return leaves
+
+
+def _merge_shapes(first: Any, second: Any) -> Any:
+    if is_shape(first):
+        merged = tuple(a if a == b else None for a, b in zip(first, second, strict=True))
+        return (None, *merged[1:]) if merged and merged[0] == 1 else merged
+    if isinstance(first, dict):
+        return {key: _merge_shapes(first[key], second[key]) for key in first}
+    return type(first)(_merge_shapes(a, b) for a, b in zip(first, second, strict=True))
+
+
+def _declared_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
+    shape = kwargs.pop("input_shape", None)
+    batch_shape = kwargs.pop("batch_input_shape", None) or kwargs.pop("batch_shape", None)
+    features = kwargs.pop("input_dim", None)
+    if batch_shape is not None:
+        return tuple(batch_shape)
+    if shape is not None:
+        return (None, *((shape,) if isinstance(shape, int) else shape))
+    return None if features is None else (None, features)
+
+
+def _signature_names(cls: type) -> list[str]:
+    names = [p.name for p in inspect.signature(cls.__init__).parameters.values() if p.kind != p.VAR_KEYWORD]  # type: ignore[misc]
+    return [name for name in names if name not in ("self", "args")]
+
+
+def _bound_arguments(layer: Layer) -> dict[str, Any]:
+    args, kwargs = layer._constructor_arguments
+    try:
+        bound = inspect.signature(type(layer).__init__).bind(layer, *args, **kwargs).arguments  # type: ignore[misc]
+    except TypeError:
+        return {}
+    bound.pop("self", None)
+    extra = bound.pop("kwargs", {})
+    return {**bound, **extra}
+
+
+def dtype_name(dtype: Any) -> str:
+    """`torch.float32`, `np.float32`, a policy object or "float32" → "float32"."""
+    if isinstance(dtype, dict):  # Keras 3 files: {"class_name": "DTypePolicy", "config": {"name": "float32"}}
+        dtype = dtype.get("config", {}).get("name", "float32")
+    name = str(getattr(dtype, "name", dtype)).replace("torch.", "")
+    return {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}.get(name, name)
+
+
+def torch_dtype(name: Any) -> torch.dtype:
+    """ "float32" → torch.float32. Raises InputError for a name torch does not have."""
+    found = getattr(torch, dtype_name(name), None)
+    if not isinstance(found, torch.dtype):
+        raise InputError(f"Unknown dtype {name!r}. Expected one such as 'float32', 'float16', 'bfloat16', 'uint8'.")
+    return found

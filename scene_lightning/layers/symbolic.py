@@ -1,0 +1,239 @@
+"""Shapes in, a graph of layer calls out: the symbolic tensors that functional models are written with.
+
+A `KerasTensor` has a shape and a dtype but no numbers. Calling a layer on one records a `Node`; a functional model
+is the set of nodes between its inputs and its outputs (Keras: "The Functional API").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+
+from scene_lightning._naming import auto_name
+from scene_lightning.errors import InputError
+
+Shape = tuple[int | None, ...]
+
+
+class History(NamedTuple):
+    """Where a symbolic tensor came from. Keras: `tensor._keras_history`."""
+
+    layer: Any
+    node_index: int
+    tensor_index: int
+
+
+class KerasTensor:
+    """A placeholder with a shape (batch axis first, None where unknown) and a dtype; what `Input()` returns."""
+
+    def __init__(self, shape: Any, dtype: str = "float32", name: str | None = None) -> None:
+        self.shape: Shape = tuple(None if n is None else int(n) for n in shape)
+        self.dtype = dtype
+        self.name = name or auto_name("keras_tensor")
+        self._keras_history: History | None = None
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def get_shape(self) -> Shape:
+        """The shape, as old programs ask for it."""
+        return self.shape
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError("A KerasTensor has no values to iterate over: it is a placeholder in a functional model.")
+
+    def __bool__(self) -> bool:
+        raise TypeError("A KerasTensor has no truth value: it is a placeholder in a functional model.")
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise InputError(
+            "A KerasTensor cannot be used as an array: it is a placeholder in a functional model. "
+            "Use a layer on it, or build the model and call predict()."
+        )
+
+    # Arithmetic records an operator layer; `layers.operators` fills these in, so that this file needs no layer.
+    _operator: Callable[..., Any] | None = None
+
+    def _binary(self, symbol: str, other: Any, reflected: bool = False) -> Any:
+        assert KerasTensor._operator is not None, "scene_lightning.layers is not imported"
+        return KerasTensor._operator(symbol, self, other, reflected)
+
+    def __add__(self, other: Any) -> Any:
+        return self._binary("add", other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._binary("add", other, True)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._binary("subtract", other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._binary("subtract", other, True)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._binary("multiply", other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._binary("multiply", other, True)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._binary("true_divide", other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._binary("true_divide", other, True)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._binary("power", other)
+
+    def __neg__(self) -> Any:
+        return self._binary("multiply", -1.0)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._binary("get_item", key)
+
+
+def map_structure(fn: Callable[[Any], Any], structure: Any) -> Any:
+    """`structure` (lists, tuples, dicts, leaves) with `fn` applied to each leaf."""
+    if isinstance(structure, dict):
+        return {key: map_structure(fn, value) for key, value in structure.items()}
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        return type(structure)(*(map_structure(fn, value) for value in structure))
+    if isinstance(structure, list | tuple):
+        return type(structure)(map_structure(fn, value) for value in structure)
+    return fn(structure)
+
+
+def flatten(structure: Any) -> list[Any]:
+    """The leaves of `structure`, in order (dicts by sorted key, as Keras' tree does)."""
+    if isinstance(structure, dict):
+        return [leaf for key in sorted(structure) for leaf in flatten(structure[key])]
+    if isinstance(structure, list | tuple):
+        return [leaf for value in structure for leaf in flatten(value)]
+    return [structure]
+
+
+def shapes_of(inputs: Any) -> Any:
+    """The shape(s) of a tensor, an array, or a structure of them; batch axis kept as it is."""
+    return map_structure(lambda leaf: tuple(leaf.shape) if hasattr(leaf, "shape") else leaf, inputs)
+
+
+def is_symbolic(args: Any) -> bool:
+    """Whether any leaf is a `KerasTensor`."""
+    if isinstance(args, KerasTensor):
+        return True
+    if isinstance(args, dict):
+        return any(is_symbolic(value) for value in args.values())
+    if isinstance(args, list | tuple):
+        return any(is_symbolic(value) for value in args)
+    return False
+
+
+@dataclass(eq=False)
+class Node:
+    """One call of one layer on symbolic tensors."""
+
+    layer: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: list[KerasTensor] = field(default_factory=list)
+    output_structure: Any = None
+
+    @property
+    def input_tensors(self) -> list[KerasTensor]:
+        """The symbolic tensors this call reads, in order."""
+        return [leaf for leaf in flatten([list(self.args), self.kwargs]) if isinstance(leaf, KerasTensor)]
+
+    @property
+    def parents(self) -> list[Node]:
+        """The nodes that produced this call's inputs."""
+        return [node_of(tensor) for tensor in self.input_tensors]
+
+    @property
+    def is_input(self) -> bool:
+        """Whether this node stands for a model input."""
+        return not self.input_tensors
+
+
+def node_of(tensor: KerasTensor) -> Node:
+    """The node that produced `tensor`."""
+    history = tensor._keras_history
+    if history is None:
+        raise InputError(f"{tensor!r} was not produced by a layer. Use Input(shape=...) to start a functional model.")
+    return history.layer._inbound_nodes[history.node_index]
+
+
+def record_node(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output_shapes: Any, dtype: str) -> Any:
+    """Remember one symbolic call of `layer` and return its output tensor(s), shaped like `output_shapes`."""
+    node = Node(layer, args, kwargs)
+    node_index = len(layer._inbound_nodes)
+
+    def make(shape: Any) -> KerasTensor:
+        tensor = KerasTensor(shape, dtype=dtype)
+        tensor._keras_history = History(layer, node_index, len(node.outputs))
+        node.outputs.append(tensor)
+        return tensor
+
+    node.output_structure = map_shapes(make, output_shapes)
+    layer._inbound_nodes.append(node)
+    return node.output_structure
+
+
+def is_shape(value: Any) -> bool:
+    """Whether `value` is one shape (a tuple or list of ints and Nones) and not a structure of shapes."""
+    return isinstance(value, tuple | list | torch.Size) and all(n is None or isinstance(n, int) for n in value)
+
+
+def map_shapes(fn: Callable[[Any], Any], shapes: Any) -> Any:
+    """`fn` applied to each shape in a structure of shapes."""
+    if is_shape(shapes):
+        return fn(tuple(shapes))
+    if isinstance(shapes, dict):
+        return {key: map_shapes(fn, value) for key, value in shapes.items()}
+    return type(shapes)(map_shapes(fn, value) for value in shapes)
+
+
+class InputSpec:
+    """What a layer accepts. Keras: `keras.layers.InputSpec`."""
+
+    def __init__(
+        self,
+        dtype: Any = None,
+        shape: Any = None,
+        ndim: int | None = None,
+        max_ndim: int | None = None,
+        min_ndim: int | None = None,
+        axes: dict[int, int | None] | None = None,
+        **_: Any,
+    ) -> None:
+        self.dtype, self.shape, self.ndim = dtype, shape, ndim if shape is None else len(shape)
+        self.max_ndim, self.min_ndim = max_ndim, min_ndim
+        self.axes = dict(axes or {})
+
+    def check(self, shape: Shape, layer_name: str) -> None:
+        """Raise InputError, in Keras' words, when `shape` does not fit."""
+        head = f'Input 0 of layer "{layer_name}" is incompatible with the layer: '
+        tail = f"Full shape received: {tuple(shape)}"
+        rank = len(shape)
+        if self.ndim is not None and rank != self.ndim:
+            raise InputError(f"{head}expected ndim={self.ndim}, found ndim={rank}. {tail}")
+        if self.min_ndim is not None and rank < self.min_ndim:
+            raise InputError(f"{head}expected min_ndim={self.min_ndim}, found ndim={rank}. {tail}")
+        if self.max_ndim is not None and rank > self.max_ndim:
+            raise InputError(f"{head}expected max_ndim={self.max_ndim}, found ndim={rank}. {tail}")
+        for axis, size in self.axes.items():
+            if size is not None and shape[axis] not in (size, None):
+                raise InputError(
+                    f"{head}expected axis {axis} of input shape to have value {size}, but received input with "
+                    f"shape {tuple(shape)}."
+                )
+        if self.shape is not None:
+            for expected, found in zip(self.shape, shape, strict=True):
+                if expected is not None and found is not None and expected != found:
+                    raise InputError(f"{head}expected shape={tuple(self.shape)}, found shape={tuple(shape)}")
