@@ -1,0 +1,1 @@
+"""Recipes, the demo's scenes, the pipeline and its reports: what the command line calls."""

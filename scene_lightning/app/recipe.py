@@ -1,0 +1,265 @@
+"""A recipe's name or file, and `key=value` overrides, in; a checked `Recipe` out, or one error with every problem.
+
+Recipes lie in `configs/` of a checkout, and inside the package once it is installed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from scene_lightning._identifiers import did_you_mean
+from scene_lightning.app import recipe_yaml
+from scene_lightning.app.recipe_schema import (
+    NO_AUGMENTATION,
+    AugmentationRecipe,
+    DataRecipe,
+    EarlyStoppingRecipe,
+    ModelRecipe,
+    Recipe,
+    TrainingRecipe,
+)
+from scene_lightning.errors import RecipeError
+
+__all__ = [
+    "AugmentationRecipe",
+    "DataRecipe",
+    "EarlyStoppingRecipe",
+    "ModelRecipe",
+    "Recipe",
+    "TrainingRecipe",
+    "dump_recipe",
+    "load_recipe",
+    "recipe_names",
+]
+
+_SUFFIXES = (".yaml", ".yml")
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text (put it in quotes)",
+    "dict_type": "a mapping (key: value lines)",
+    "model_type": "a mapping (key: value lines)",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than": "less than {lt:g}",
+    "too_short": "at least {min_length} of them",
+    "string_too_short": "some text",
+    "literal_error": "{expected}",
+    "string_pattern_mismatch": "letters, digits, '_', '-' and '.' only, as it names files",
+}
+_ELSEWHERE = {"channels": "The number of channels follows from data.color_mode."}
+
+
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe `name_or_path` (a name of `recipe_names()`, or a YAML file) with `key=value` overrides on top.
+
+    A key is dotted (`training.epochs`), or alone where only one section has it (`epochs`); values are read as YAML.
+    The file lists only what differs from the paper's settings.
+
+    Raises:
+        RecipeError: no such recipe, no YAML, or unknown keys, wrong types and impossible values, all of them together.
+    """
+    source = _find(name_or_path)
+    document = recipe_yaml.parse(_read(source), str(source))
+    if not isinstance(document.data, Mapping):
+        raise RecipeError(
+            f"{source} is not a recipe: expected 'key: value' lines; received {type(document.data).__name__}."
+        )
+    data = _plain(document.data)
+    data.setdefault("name", re.sub(r"[^\w.-]+", "-", Path(source.name).stem).lstrip(".-") or "recipe")
+    problems = list(document.problems)
+    given = _apply_overrides(data, overrides, problems)
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as invalid:
+        for error in invalid.errors(include_url=False):
+            path = error["loc"]
+            problems.append(given.get(path[: _longest(given, path)], document.where(path)) + _say(path, error))
+        recipe = None
+    if problems or recipe is None:
+        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise RecipeError(f"{source} has {count}:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return recipe
+
+
+def recipe_names() -> list[str]:
+    """The names of the recipes that come with the package, sorted."""
+    return sorted(Path(item.name).stem for item in _shelf().iterdir() if item.name.endswith(_SUFFIXES))
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """`recipe` as YAML text with every key resolved; `load_recipe` reads it back to an equal recipe."""
+    return recipe_yaml.dump(recipe.model_dump(mode="json"))
+
+
+def _shelf() -> Traversable:
+    """The folder of recipes: inside the installed package, or at the root of a checkout."""
+    installed = files("scene_lightning") / "configs"
+    return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "configs"
+
+
+def _find(name_or_path: str | Path) -> Traversable:
+    text = str(name_or_path)
+    if isinstance(name_or_path, str) and text in recipe_names():
+        return next(item for item in _shelf().iterdir() if item.name in [text + suffix for suffix in _SUFFIXES])
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    known = recipe_names()
+    raise RecipeError(
+        f"No recipe {text!r}.{did_you_mean(path.stem, known)} Expected one of: {', '.join(known)}; or the path of a "
+        "YAML file."
+    )
+
+
+def _read(source: Traversable) -> str:
+    try:
+        return source.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        where = f"{error.reason}, byte {error.start}"
+        raise RecipeError(f"{source} is not a recipe: expected UTF-8 text ({where}).") from error
+    except OSError as error:
+        raise RecipeError(f"Cannot read {source}: {error.strerror or error}.") from error
+
+
+def _plain(data: Mapping[Any, Any], model: type[BaseModel] = Recipe) -> dict[str, Any]:
+    """A copy with text keys and with the short forms of its sections written out."""
+    plain = {}
+    for key, value in data.items():
+        section = _section(model, str(key))
+        plain[str(key)] = value if section is None else _written_out(value, section)
+    return plain
+
+
+def _written_out(value: Any, section: type[BaseModel]) -> Any:
+    """A section with nothing under it is one of defaults; `off` switches augmentation or early stopping off."""
+    if isinstance(value, Mapping):
+        return _plain(value, section)
+    if section is EarlyStoppingRecipe:
+        return None if value == "off" else value
+    if section is AugmentationRecipe and value == "off":
+        return dict(NO_AUGMENTATION)
+    return {} if value is None else value
+
+
+def _section(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """The section that `key` of `model` holds, if it holds one."""
+    field = model.model_fields.get(key)
+    if field is None:
+        return None
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def _section_at(path: tuple[str, ...]) -> type[BaseModel] | None:
+    """The section that the key at `path` holds, if it holds one."""
+    model: type[BaseModel] | None = Recipe
+    for key in path:
+        model = _section(model, key) if model is not None else None
+    return model
+
+
+def _keys(model: type[BaseModel] = Recipe, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all keys, sections before what they hold."""
+    for key in model.model_fields:
+        yield (*path, key)
+        section = _section(model, key)
+        if section is not None:
+            yield from _keys(section, (*path, key))
+
+
+def _apply_overrides(
+    data: dict[str, Any], overrides: Sequence[str], problems: list[str]
+) -> dict[recipe_yaml.KeyPath, str]:
+    """Write the overrides into `data`; the paths that they set, each with the words that point to it, come back."""
+    given: dict[recipe_yaml.KeyPath, str] = {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        try:
+            if not equals:
+                raise RecipeError("expected key=value, e.g. training.epochs=5.")
+            path = _locate(key.strip())
+            value = recipe_yaml.parse_value(text, f"the value of {key.strip()}")
+        except RecipeError as error:
+            problems.append(f"--set {override}: {error}")
+            continue
+        place = data
+        for part in path[:-1]:
+            inner = place.get(part)
+            place[part] = inner if isinstance(inner, dict) else {}
+            place = place[part]
+        section = _section_at(path)
+        place[path[-1]] = value if section is None else _written_out(value, section)
+        given[path] = f"--set {override}: "
+    return given
+
+
+def _locate(key: str) -> tuple[str, ...]:
+    """`training.epochs` or `epochs` → ("training", "epochs")."""
+    paths = list(_keys())
+    path = tuple(key.split("."))
+    if path in paths:
+        return path
+    if path[:-1] and path[-2] == "optimizer_arguments":  # its keys depend on the optimiser: checked with the recipe
+        return (*_locate(".".join(path[:-1])), path[-1])
+    ends = [known for known in paths if known[-len(path) :] == path]
+    if len(ends) == 1:
+        return ends[0]
+    if ends:
+        raise RecipeError(f"{key!r} is in several sections. Expected one of: {', '.join(map('.'.join, ends))}.")
+    dotted = [".".join(known) for known in paths]
+    hint = did_you_mean(key, dotted) or did_you_mean(key, [known[-1] for known in paths])
+    raise RecipeError(f"unknown key {key!r}.{hint}{_hint_elsewhere(path[-1])}")
+
+
+def _hint_elsewhere(key: str) -> str:
+    return f" {_ELSEWHERE[key]}" if key in _ELSEWHERE else ""
+
+
+def _longest(given: Mapping[recipe_yaml.KeyPath, str], path: recipe_yaml.KeyPath) -> int:
+    """How many parts of `path` the override that set it names, or all parts when none did."""
+    return next((n for n in range(len(path), 0, -1) if path[:n] in given), len(path))
+
+
+def _say(path: recipe_yaml.KeyPath, error: ErrorDetails) -> str:
+    """One of pydantic's errors in this project's words: key, what was expected, what came."""
+    dotted = ".".join(str(part) for part in path)
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"{dotted}: unknown key.{_suggest_key(path)}"
+    if kind == "value_error":
+        return f"{dotted}: {context['error']}."
+    expected = _EXPECTED.get(kind, error["msg"]).format(**context)
+    hint = ""
+    if kind == "literal_error" and isinstance(error["input"], str):
+        hint = did_you_mean(error["input"], re.findall(r"'([^']+)'", context["expected"]))
+    return f"{dotted}: expected {expected}; received {_short(error['input'])}.{hint}"
+
+
+def _suggest_key(path: recipe_yaml.KeyPath) -> str:
+    """The nearest key of the same section, or the section that has a key of this very name."""
+    key = str(path[-1])
+    elsewhere = [".".join(known) for known in _keys() if known[-1] == key]
+    siblings = [known[-1] for known in _keys() if known[:-1] == path[:-1]]
+    if elsewhere:
+        return f" Did you mean {' or '.join(map(repr, elsewhere))}?"
+    nearby = did_you_mean(key, siblings)
+    return nearby or did_you_mean(key, [".".join(known) for known in _keys()]) + _hint_elsewhere(key)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
