@@ -1,0 +1,46 @@
+# What the README, CI and people all call. Each target makes $(VENV) and installs this project into it when needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+NEEDS_PYTHON = import sys; sys.exit(sys.version_info < (3, 11))
+
+.PHONY: help demo test lint bench clean install
+
+help:
+	@echo "make demo    draw a small set of scenes, train on it, evaluate, predict (runs/demo-...)"
+	@echo "make test    all tests (TESTS=path and PYTEST_ARGS=... narrow them)"
+	@echo "make lint    ruff and mypy"
+	@echo "make bench   this project beside Keras (installs TensorFlow and JAX too)"
+	@echo "make clean   remove the virtual environment and what tools left behind (never runs/)"
+	@echo "PYTHON=python3.12 chooses the interpreter (3.11 or newer), VENV=folder where the environment lies."
+
+# One stamp a set of extras: the demo needs the package alone, tests need its development tools too.
+EXTRAS_app :=
+EXTRAS_dev := [dev]
+EXTRAS_bench := [dev,bench]
+.PRECIOUS: $(VENV)/.installed-%
+
+$(VENV)/.installed-%: pyproject.toml setup.py
+	@$(PYTHON) -c '$(NEEDS_PYTHON)' || { echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1). Expected 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS_$*)'
+	touch $@
+
+install: $(VENV)/.installed-dev
+
+demo: $(VENV)/.installed-app
+	$(BIN)/scene-lightning demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis lightning_logs
+	find scene_lightning tests -name __pycache__ -type d -prune -exec rm -rf {} +

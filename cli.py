@@ -1,0 +1,3 @@
+from scene_lightning.cli import main
+
+main()

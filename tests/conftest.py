@@ -1,0 +1,50 @@
+"""What every test may count on: Keras on the torch backend, few threads, the markers `cuda` and `slow`, `intel_dir`."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["KERAS_BACKEND"] = "torch"  # before anything imports keras
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once, at CUDA's start: for deterministic=True
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(max(1, min(2, os.cpu_count() or 1)))  # tiny arrays: more threads only wait for one another
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if torch.cuda.is_available():
+        return
+    no_cuda = pytest.mark.skip(reason="needs a CUDA GPU: torch.cuda.is_available() is false here")
+    for item in items:
+        if "cuda" in item.keywords:
+            item.add_marker(no_cuda)
+
+
+@pytest.fixture(scope="session")
+def intel_dir() -> Path:
+    """The Intel scenes: a folder that holds `seg_train` and `seg_test`. Tests that need real photographs ask for it."""
+    named = os.environ.get("SCENE_LIGHTNING_DATA")
+    beside = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "intel"
+    folder = Path(named) if named else beside.resolve()
+    if not (folder / "seg_train").is_dir() or not (folder / "seg_test").is_dir():
+        pytest.skip(
+            f"no real photographs in {folder if named else 'SCENE_LIGHTNING_DATA (not set)'}: set "
+            "SCENE_LIGHTNING_DATA to a folder that holds seg_train and seg_test"
+        )
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _same_start() -> Iterator[None]:
+    """Every test starts from the same seed and from Keras' first automatic names."""
+    from scene_lightning._naming import reset_names
+
+    reset_names()
+    torch.manual_seed(0)
+    yield
