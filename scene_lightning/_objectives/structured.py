@@ -1,0 +1,80 @@
+"""Masks, embeddings or sequences in; overlap, similarity and alignment losses out.
+
+Sources: https://keras.io/api/losses/ (Dice, Tversky, Circle, CTC)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from scene_lightning._objectives.shapes import as_labels, as_prediction, as_target, set_mask
+from scene_lightning.backend import epsilon
+from scene_lightning.errors import InputError
+
+
+def _sum(x: Tensor, axis: Any) -> Tensor:
+    return x.sum() if axis is None else x.sum(dim=axis)
+
+
+def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
+    """1 − 2|t∩p|/(|t| + |p|); a scalar unless `axis` is given."""
+    p = as_prediction(y_pred)
+    t = as_target(y_true, p)
+    return 1 - 2.0 * _sum(t * p, axis) / (_sum(t, axis) + _sum(p, axis) + epsilon())
+
+
+def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Tensor:
+    """1 − |t∩p|/(|t∩p| + alpha·|t∖p| + beta·|p∖t|), as Keras weighs the two."""
+    p = as_prediction(y_pred)
+    t = as_target(y_true, p)
+    overlap = _sum(t * p, axis)
+    missed = _sum((1 - p) * t, axis)
+    invented = _sum(p * (1 - t), axis)
+    return 1 - overlap / (overlap + missed * alpha + invented * beta + epsilon())
+
+
+def circle(
+    y_true: Any,
+    y_pred: Any,
+    ref_labels: Any = None,
+    ref_embeddings: Any = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80,
+    margin: float = 0.4,
+) -> Tensor:
+    """Circle loss of L2-normalised embeddings with integer labels; samples with a zero loss are masked. Sun, 2020."""
+    p = as_prediction(y_pred)
+    labels = as_labels(y_true, p.device).reshape(-1, 1)
+    reference = p if ref_embeddings is None else as_prediction(ref_embeddings)
+    others = labels if ref_labels is None else as_labels(ref_labels, p.device).reshape(-1, 1)
+    distance = torch.clamp(1 - p @ reference.T, min=0.0)
+    same = labels == others.T
+    different = ~same
+    if remove_diagonal:
+        off_diagonal = ~torch.eye(*same.shape, dtype=torch.bool, device=p.device)
+        same = same & off_diagonal
+    positive = torch.clamp((margin + distance) * same, min=0.0)
+    negative = torch.clamp((1 + margin - distance) * different, min=0.0)
+    inf = torch.full((), float("-inf"), dtype=p.dtype, device=p.device)
+    pulled = torch.where(same, -gamma * positive * (margin - distance), inf)
+    pushed = torch.where(different, gamma * negative * (1 - margin - distance), inf)
+    values = F.softplus(torch.logsumexp(pulled, dim=1) + torch.logsumexp(pushed, dim=1))
+    return set_mask(values, values > 0)
+
+
+def ctc(y_true: Any, y_pred: Any) -> Tensor:
+    """Connectionist temporal classification; labels (N, L) with 0 as blank, logits (N, T, C) → (N,)."""
+    p = as_prediction(y_pred)
+    labels = as_labels(y_true, p.device)
+    if labels.ndim != 2 or p.ndim != 3:
+        raise InputError(
+            f"ctc needs labels (N, L) and logits (N, T, C); received {tuple(labels.shape)} and {tuple(p.shape)}."
+        )
+    lengths = (labels != 0).sum(dim=-1)
+    times = torch.full((p.shape[0],), p.shape[1], dtype=torch.int64, device=p.device)
+    log_p = torch.log_softmax(p, dim=-1).transpose(0, 1)
+    return F.ctc_loss(log_p, labels, times, lengths, blank=0, reduction="none")

@@ -1,0 +1,155 @@
+"""A weight tensor in; a scalar penalty out. Source: https://keras.io/api/layers/regularizers"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from scene_lightning._identifiers import by_every_spelling, resolve, serialize_object
+from scene_lightning.backend import epsilon
+from scene_lightning.errors import InputError
+
+
+class Regularizer:
+    """Base class: `__call__(w)` gives the penalty as a scalar."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.zeros((), dtype=x.dtype, device=x.device)
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Regularizer:
+        return cls(**config)
+
+
+class L1L2(Regularizer):
+    """l1·Σ|w| + l2·Σw²."""
+
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
+        self.l1 = _non_negative(0.0 if l1 is None else l1, "l1")
+        self.l2 = _non_negative(0.0 if l2 is None else l2, "l2")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        total = torch.zeros((), dtype=x.dtype, device=x.device)
+        if self.l1:
+            total = total + self.l1 * x.abs().sum()
+        if self.l2:
+            total = total + self.l2 * x.square().sum()
+        return total
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1, "l2": self.l2}
+
+
+class L1(Regularizer):
+    """l1·Σ|w|. The old keyword `l` is taken too."""
+
+    def __init__(self, l1: float | None = 0.01, **old: float) -> None:
+        value = _old_keyword(l1, old)
+        self.l1 = _non_negative(0.01 if value is None else value, "l1")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.l1 * x.abs().sum()
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1}
+
+
+class L2(Regularizer):
+    """l2·Σw² (no ½). The old keyword `l` is taken too."""
+
+    def __init__(self, l2: float | None = 0.01, **old: float) -> None:
+        value = _old_keyword(l2, old)
+        self.l2 = _non_negative(0.01 if value is None else value, "l2")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.l2 * x.square().sum()
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l2": self.l2}
+
+
+class OrthogonalRegularizer(Regularizer):
+    """factor · mean |cosine| between different rows (or columns) of a matrix."""
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        if mode not in ("rows", "columns"):
+            raise InputError(f"Expected mode 'rows' or 'columns'; received {mode!r}.")
+        self.factor = _non_negative(factor, "factor")
+        self.mode = mode
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.ndim != 2:
+            raise InputError(f"OrthogonalRegularizer needs a matrix; received shape {tuple(x.shape)}.")
+        rows = x if self.mode == "rows" else x.T
+        inverse = torch.clamp(rows.square().sum(dim=1, keepdim=True).rsqrt(), max=1.0 / epsilon())
+        unit = rows * inverse
+        size = unit.shape[0]
+        product = (unit @ unit.T) * (1.0 - torch.eye(size, dtype=x.dtype, device=x.device))
+        return self.factor * 0.5 * product.abs().sum() / (size * (size - 1.0) / 2.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"factor": self.factor, "mode": self.mode}
+
+
+def _non_negative(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise InputError(f"Expected a non-negative number for {name}; received {value!r}.")
+    return float(value)
+
+
+def _old_keyword(value: float | None, old: dict[str, float]) -> float | None:
+    unknown = set(old) - {"l"}
+    if unknown:
+        raise InputError(f"Unknown argument(s) {sorted(unknown)} of a regularizer.")
+    return old.get("l", value)
+
+
+def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
+    """`L1L2` with Keras' function defaults (0.01 each, unlike the class)."""
+    return L1L2(l1=l1, l2=l2)
+
+
+l1 = L1
+l2 = L2
+orthogonal_regularizer = OrthogonalRegularizer
+
+_TABLE: dict[str, Any] = by_every_spelling(
+    {cls.__name__: cls for cls in (L1, L2, L1L2, OrthogonalRegularizer, Regularizer)}
+) | {"l1_l2": L1L2}
+
+
+def get(identifier: Any) -> Any:
+    """A name, an object, a function or a config dict → a callable; None → None."""
+    return resolve(identifier, table=_TABLE, kind="regularizer")
+
+
+def serialize(regularizer: Any) -> Any:
+    """Keras' config dict of `regularizer`."""
+    return serialize_object(regularizer, "regularizers")
+
+
+def deserialize(config: Any) -> Any:
+    """The reverse of `serialize`."""
+    return get(config)
+
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]  # fmt: skip
