@@ -10,7 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_MODULES = (
+# name → the module that holds it
+_NAMES = {
+    "Model": "models",
+    "Sequential": "models",
+    "Input": "layers",
+    "InputSpec": "layers",
+    "Layer": "layers",
+    "Loss": "losses",
+    "Metric": "metrics",
+    "Optimizer": "optimizers",
+    "Initializer": "initializers",
+    "Regularizer": "regularizers",
+}
+
+__all__ = [
+    "Initializer",
+    "Input",
+    "InputSpec",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Model",
+    "Optimizer",
+    "Regularizer",
+    "Sequential",
+    "__version__",
     "activations",
     "backend",
     "callbacks",
@@ -26,25 +51,6 @@ _MODULES = (
     "regularizers",
     "saving",
     "utils",
-)
-# name → the module that holds it
-_NAMES = {
-    "Model": "models",
-    "Sequential": "models",
-    "Input": "layers",
-    "InputSpec": "layers",
-    "Layer": "layers",
-    "Loss": "losses",
-    "Metric": "metrics",
-    "Optimizer": "optimizers",
-    "Initializer": "initializers",
-    "Regularizer": "regularizers",
-}
-
-__all__ = [  # noqa: PLE0604 - the two tables are the one home of these names
-    "__version__",
-    *_MODULES,
-    *_NAMES,
 ]
 
 if TYPE_CHECKING:
@@ -76,12 +82,12 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """PEP 562: import the module behind `name`, remember what it gave."""
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
     if name in _NAMES:
         found = getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
         globals()[name] = found
         return found
+    if name in __all__:
+        return import_module(f"{__name__}.{name}")
     from scene_lightning._identifiers import did_you_mean  # only an error needs it
 
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{did_you_mean(name, __all__)}")
