@@ -1,0 +1,145 @@
+"""What a model file holds, free of file formats and of models: configs, a tree of arrays, optimiser state, image info.
+
+A model describes itself as the same tree (`LayerWeights`), so that writing needs no more than the tree and reading ends
+in `align` (saving/align.py), which lays a file's arrays out in the model's own order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from scene_lightning._naming import snake_case
+from scene_lightning.errors import FileFormatError
+
+# structure: by path (.keras, .weights.h5) · flat: top-level layers in order (.h5) · ordered: those with weights, nested
+Layout = Literal["structure", "flat", "ordered"]
+
+
+@dataclass
+class LayerWeights:
+    """One layer (or the model itself) and its variables.
+
+    Attributes:
+        name: the layer's own name ("" when a file does not say).
+        path: the place in Keras 3's files: "" for the model, "layers/conv2d_1", "layers/sequential/layers/dense";
+            for layers held in attributes of a subclassed model "head", or "blocks/conv2d" inside a list.
+        arrays: the layer's own variables, the trainable kind first, then the others (Keras' order).
+        weight_names: "kernel", "bias" … one per array; [] when a file does not say.
+        trainable: one per array: is it trained now (False in a frozen layer)? [] counts as all True.
+        children: sub-layers, in the model's order.
+    """
+
+    name: str = ""
+    path: str = ""
+    arrays: list[np.ndarray] = field(default_factory=list)
+    weight_names: list[str] = field(default_factory=list)
+    trainable: list[bool] = field(default_factory=list)
+    children: list[LayerWeights] = field(default_factory=list)
+
+    def walk(self) -> Iterator[LayerWeights]:
+        """This layer, then all below it, in the model's order."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def all_arrays(self) -> list[np.ndarray]:
+        """Every array of the tree, in `walk` order."""
+        return [array for node in self.walk() for array in node.arrays]
+
+    def has_weights(self) -> bool:
+        """Whether any array lies here or below."""
+        return any(node.arrays for node in self.walk())
+
+
+@dataclass
+class OptimizerState:
+    """An optimiser's variables, whatever the file's era, in Keras 3's order.
+
+    Attributes:
+        iterations: number of steps taken.
+        learning_rate: None when the file does not hold one (a schedule, Keras 2).
+        slots: per trainable weight, in model order, interleaved as Keras 3 has them (Adam: momentum, velocity,
+            momentum, …); kinds that Keras lays out one after the other (RMSprop's, amsgrad's maxima) stay so.
+        era: "keras3", "keras2.11" (tf.keras 2.11 and later) or "keras2" (up to 2.10): the file it came from.
+    """
+
+    iterations: int
+    learning_rate: float | None = None
+    slots: list[np.ndarray] = field(default_factory=list)
+    era: str = "keras3"
+
+    def variables(self) -> list[np.ndarray]:
+        """As Keras 3 saves them: iteration, the learning rate if there is one, slots."""
+        head = [np.asarray(self.iterations, dtype="int32")]
+        if self.learning_rate is not None:
+            head.append(np.asarray(self.learning_rate, dtype="float32"))
+        return head + self.slots
+
+
+@dataclass
+class ModelArchive:
+    """One model file in memory.
+
+    Attributes:
+        config: Keras 3's {module, class_name, config, registered_name, build_config …}; None in a weights-only file.
+        compile_config: Keras 3's {optimizer, loss, loss_weights, metrics, weighted_metrics …}; None when not compiled.
+        weights: the root of the tree.
+        layout: how the tree is to be matched with a model (see `align`).
+        optimizer: None when the file holds no optimiser state.
+        image_info: class_names, input_size, rescale, color_mode, interpolation: this package's addition.
+        source: format and era, for messages: "Keras 3 .keras file (3.15.1)".
+    """
+
+    config: dict[str, Any] | None = None
+    compile_config: dict[str, Any] | None = None
+    weights: LayerWeights = field(default_factory=LayerWeights)
+    layout: Layout = "structure"
+    optimizer: OptimizerState | None = None
+    image_info: dict[str, Any] | None = None
+    source: str = ""
+
+
+def structural_keys(class_names: Iterable[str]) -> list[str]:
+    """["Conv2D", "Dense", "Conv2D"] → ["conv2d", "dense", "conv2d_1"]: Keras 3's keys for the layers of one list.
+
+    The counter starts afresh in every list; a layer's own name plays no part.
+    Source: keras/src/saving/saving_lib.py, `_save_container_state`.
+    """
+    seen: Counter[str] = Counter()
+    keys = []
+    for class_name in class_names:
+        base = snake_case(class_name)
+        keys.append(f"{base}_{seen[base]}" if seen[base] else base)
+        seen[base] += 1
+    return keys
+
+
+def check_image_info(info: Any) -> dict[str, Any] | None:
+    """`info` as read from a file → the same, with the keys we know checked.
+
+    Raises:
+        FileFormatError: a key holds something else than prediction expects.
+    """
+    if info is None:
+        return None
+    if not isinstance(info, Mapping):
+        raise FileFormatError(f"image_info should be an object; received {type(info).__name__}.")
+    names, size = info.get("class_names"), info.get("input_size")
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise FileFormatError(f"image_info's class_names should be a list of strings; received {names!r:.200}.")
+    if size is not None and not (
+        isinstance(size, list) and len(size) == 2 and all(type(side) is int and 0 < side <= 2**16 for side in size)
+    ):
+        raise FileFormatError(f"image_info's input_size should be [height, width] in pixels; received {size!r:.200}.")
+    rescale = info.get("rescale")
+    if rescale is not None and (not isinstance(rescale, int | float) or isinstance(rescale, bool)):
+        raise FileFormatError(f"image_info's rescale should be a number; received {rescale!r:.200}.")
+    for key in ("color_mode", "interpolation"):
+        if info.get(key) is not None and not isinstance(info[key], str):
+            raise FileFormatError(f"image_info's {key} should be a string; received {info[key]!r:.200}.")
+    return dict(info)

@@ -1,0 +1,117 @@
+"""A Lightning checkpoint (`.ckpt`) in, a dict out, and back: tensors and plain values only, never code.
+
+This package stores what a model file needs under one key, "scene_lightning" (see `model_section`), beside what
+Lightning itself keeps: state_dict, optimizer_states, callbacks, epoch, global_step.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from scene_lightning.errors import FileFormatError
+from scene_lightning.saving._files import parse_json_object, reading, replacing, to_json
+from scene_lightning.saving.archive import check_image_info
+
+SECTION = "scene_lightning"
+FORMAT = 1
+_WHAT = "a Lightning checkpoint (.ckpt)"
+
+
+def write_checkpoint(path: str | os.PathLike[str], checkpoint: Mapping[str, Any]) -> None:
+    """`checkpoint` → `path`, complete under its name or absent."""
+    with replacing(path) as temporary:
+        torch.save(dict(checkpoint), temporary)
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """`path` → the checkpoint's dict, tensors on the CPU.
+
+    Raises:
+        FileFormatError: not a checkpoint, damaged, or holding anything but tensors and plain values.
+    """
+    with reading(path, _WHAT):
+        _check_container(path)
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        except UnpicklingError as error:
+            raise FileFormatError(
+                "it is damaged, or holds Python objects beyond tensors and plain values, which are not run. "
+                "Save weights with state_dict(), or train again with this package."
+            ) from error
+    if not isinstance(checkpoint, dict) or not all(isinstance(key, str) for key in checkpoint):
+        raise FileFormatError(
+            f"{str(path)!r} holds a {type(checkpoint).__name__}; expected {_WHAT}: a dict with text keys. "
+            "Pass a .ckpt that a Trainer wrote."
+        )
+    return checkpoint
+
+
+def model_section(
+    *,
+    model_config: Mapping[str, Any],
+    compile_config: Mapping[str, Any] | None = None,
+    image_info: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What goes under `SECTION`: configs as JSON text, so that `weights_only` loading has nothing to object to."""
+    return {
+        "format": FORMAT,
+        "model_config": to_json(dict(model_config)),
+        "compile_config": to_json(dict(compile_config)) if compile_config else None,
+        "image_info": to_json(dict(image_info)) if image_info else None,
+        "recipe": to_json(dict(recipe)) if recipe else None,
+    }
+
+
+def read_model_section(
+    checkpoint: Mapping[str, Any], path: str | os.PathLike[str] = "the checkpoint"
+) -> dict[str, Any]:
+    """The section of a read checkpoint, checked: its four JSON texts as dicts or None.
+
+    Raises:
+        FileFormatError: no such section (another program's checkpoint), a newer format, or wrong types.
+    """
+    section = checkpoint.get(SECTION)
+    if not isinstance(section, dict):
+        raise FileFormatError(
+            f"{str(path)!r} is a checkpoint of another program: it has no {SECTION!r} section, which holds the "
+            "network's config. Build the model in code and load the state_dict."
+        )
+    if type(section.get("format")) is not int or not 1 <= section["format"] <= FORMAT:
+        raise FileFormatError(
+            f"{str(path)!r} has checkpoint format {section.get('format')!r}; expected {FORMAT}. Update scene_lightning."
+        )
+    if not isinstance(checkpoint.get("state_dict"), Mapping):
+        raise FileFormatError(f"{str(path)!r} has no state_dict; expected a checkpoint that a Trainer wrote.")
+    out: dict[str, Any] = {"format": section["format"]}
+    for key in ("model_config", "compile_config", "image_info", "recipe"):
+        text = section.get(key)
+        if text is not None and not isinstance(text, str):
+            raise FileFormatError(f"{str(path)!r}: {key} should be JSON text; received {type(text).__name__}.")
+        out[key] = parse_json_object(text, f"{str(path)!r}: {key}") if text else None
+    if out["model_config"] is None:
+        raise FileFormatError(f"{str(path)!r} has no model_config; expected a checkpoint that this package wrote.")
+    out["image_info"] = check_image_info(out["image_info"])
+    return out
+
+
+def _check_container(path: str | os.PathLike[str]) -> None:
+    """torch writes stored members; packed ones could inflate, and the old bare-pickle form has no sizes at all."""
+    file_bytes = Path(path).stat().st_size
+    with zipfile.ZipFile(path) as members:
+        infos = members.infolist()
+        if not any(info.filename.endswith("data.pkl") for info in infos):
+            raise FileFormatError("the zip has no data.pkl, so torch.save did not write it.")
+        if any(info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1 for info in infos):
+            raise FileFormatError("it has packed or encrypted members, which torch.save does not write.")
+        if len({info.filename for info in infos}) != len(infos):
+            raise FileFormatError("it holds a member twice.")
+        if sum(info.file_size for info in infos) > file_bytes:
+            raise FileFormatError("its members claim more bytes than the file has; it is incomplete.")

@@ -1,0 +1,171 @@
+"""A legacy `.h5` (Keras 2 of all eras, Keras 3) in, a `ModelArchive` out, and back.
+
+Whole models keep configs in root attributes and weights under `model_weights`; weights-only files keep the latter at
+the root. Layers stand by name, in model order in `layer_names`; a nested model's weights are listed flat, trained ones
+first. Ours adds the root attribute "scene_lightning" (image info), which Keras does not read.
+Source: keras/src/legacy/saving/legacy_h5_format.py (3.15) and its Keras 2 forms.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from scene_lightning.errors import FileFormatError
+from scene_lightning.saving._files import parse_json_object, reading, replacing, to_json
+from scene_lightning.saving._hdf5 import SafeFile, write_names
+from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState, check_image_info
+from scene_lightning.saving.keras_zip import IMAGE_INFO_KEY, KERAS_VERSION
+from scene_lightning.saving.normalize import normalize_compile_config, normalize_model_config, portable_config
+from scene_lightning.saving.optimizer_state import from_named_variables
+
+_WHAT = "a Keras .h5 file (legacy HDF5)"
+
+
+def write_legacy_h5(path: str | os.PathLike[str], archive: ModelArchive, *, weights_only: bool = False) -> None:
+    """`archive` → a legacy `.h5` that Keras 3's `load_model` (or, weights only, `load_weights`) takes.
+
+    Top-level layers need distinct names, for the file knows them by nothing else.
+    """
+    if archive.config is None and not weights_only:
+        raise FileFormatError("A whole .h5 model needs a model config; this archive holds weights only.")
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        group = file
+        if not weights_only:
+            _write_configs(file, archive)
+            group = file.create_group("model_weights")
+        _write_layers(group, archive.weights)
+        if not weights_only and archive.optimizer is not None:
+            _write_optimizer(file, archive.optimizer, archive.compile_config)
+
+
+def read_legacy_h5(path: str | os.PathLike[str]) -> ModelArchive:
+    """A legacy `.h5`, whole or weights only → its contents; layout "flat", one child per top-level layer.
+
+    Raises:
+        FileFormatError: not such a file, damaged, or built to harm.
+    """
+    with reading(path, _WHAT), SafeFile(os.fspath(path), Path(path).stat().st_size) as file:
+        root = file.file
+        archive = ModelArchive(layout="flat", config=_config(file))
+        group = file.group(root, "model_weights") if "model_weights" in root else root
+        version = file.attribute(group, "keras_version") or file.attribute(root, "keras_version") or "1"
+        archive.source = f"the .h5 file (Keras {version!s:.40})"
+        archive.weights = _read_layers(file, group)
+        training = file.attribute(root, "training_config")
+        if isinstance(training, str):
+            archive.compile_config = normalize_compile_config(parse_json_object(training, "training_config"))
+        if "optimizer_weights" in root:
+            slots = file.group(root, "optimizer_weights")
+            names = file.names(slots, "weight_names")
+            variables = [file.array(slots, name) for name in names]
+            archive.optimizer = from_named_variables(names, variables, archive.compile_config)
+        ours = file.attribute(root, IMAGE_INFO_KEY)
+        if isinstance(ours, str):
+            archive.image_info = check_image_info(parse_json_object(ours, IMAGE_INFO_KEY).get("image_info"))
+        return archive
+
+
+def _config(file: SafeFile) -> dict[str, Any] | None:
+    text = file.attribute(file.file, "model_config")
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise FileFormatError("its model_config should be JSON text.")
+    return normalize_model_config(parse_json_object(text, "model_config"))
+
+
+def _read_layers(file: SafeFile, group: h5py.Group) -> LayerWeights:
+    names = file.names(group, "layer_names")
+    if not names and not any(key in group.attrs for key in ("layer_names", "layer_names0")):
+        raise FileFormatError("it has no layer_names, so it is not a Keras model.")
+    if len(set(names)) != len(names):
+        raise FileFormatError("its layer_names hold a name twice.")
+    tree = LayerWeights(children=[_read_layer(file, group, name) for name in names])
+    if "top_level_model_weights" in group:
+        top = _read_layer(file, group, "top_level_model_weights")
+        tree.arrays, tree.weight_names = top.arrays, top.weight_names
+    return tree
+
+
+def _read_layer(file: SafeFile, group: h5py.Group, name: str) -> LayerWeights:
+    layer = file.group(group, name)
+    weight_names = file.names(layer, "weight_names")
+    arrays = [file.array(layer, weight_name) for weight_name in weight_names]
+    return LayerWeights(name=name, path=f"layers/{name}", arrays=arrays, weight_names=weight_names)
+
+
+def _write_configs(file: h5py.File, archive: ModelArchive) -> None:
+    config = portable_config(archive.config or {})
+    file.attrs["keras_version"] = KERAS_VERSION
+    file.attrs["backend"] = "torch"
+    file.attrs["model_config"] = to_json(_legacy_form({"class_name": config["class_name"], "config": config["config"]}))
+    if archive.compile_config:
+        training = portable_config(archive.compile_config)
+        optimizer = training.pop("optimizer", None)
+        training.setdefault("loss_weights", None)
+        training = _legacy_form(training)
+        training["optimizer_config"] = _legacy_form(optimizer)
+        file.attrs["training_config"] = to_json(training)
+    if archive.image_info:
+        file.attrs[IMAGE_INFO_KEY] = to_json({"image_info": archive.image_info})
+
+
+def _legacy_form(value: Any) -> Any:
+    """Objects without `module` and `registered_name`, as the legacy reader expects layers, losses and metrics."""
+    if isinstance(value, list):
+        return [_legacy_form(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    dropped = ("module", "registered_name", "build_config") if "class_name" in value else ()
+    return {key: _legacy_form(item) for key, item in value.items() if key not in dropped}
+
+
+def _write_layers(group: h5py.Group, tree: LayerWeights) -> None:
+    names = [child.name for child in tree.children]
+    if len(set(names)) != len(names) or not all(names):
+        raise FileFormatError(f"A .h5 file needs layers with distinct names; received {names}. Save as .keras instead.")
+    write_names(group, "layer_names", names)
+    group.attrs["backend"] = "torch"
+    group.attrs["keras_version"] = KERAS_VERSION
+    for child in sorted(tree.children, key=lambda layer: layer.name):  # so that no name is made as another's prefix
+        _write_layer(group.create_group(child.name), child)
+    _write_layer(group.create_group("top_level_model_weights"), LayerWeights(arrays=tree.arrays, name=tree.name))
+
+
+def _write_layer(group: h5py.Group, layer: LayerWeights) -> None:
+    trained: list[tuple[str, np.ndarray]] = []
+    others: list[tuple[str, np.ndarray]] = []
+    _collect(layer, layer.name, trained, others)
+    both = trained + others
+    write_names(group, "weight_names", [name for name, _ in both])
+    for name, array in both:
+        group.create_dataset(name, data=array)
+
+
+def _collect(
+    layer: LayerWeights, prefix: str, trained: list[tuple[str, np.ndarray]], others: list[tuple[str, np.ndarray]]
+) -> None:
+    """Weights below `layer` under their names, trained ones apart: the order every legacy reader expects."""
+    names = layer.weight_names or [f"weight_{index}" for index in range(len(layer.arrays))]
+    flags = layer.trainable or [True] * len(layer.arrays)
+    for name, array, flag in zip(names, layer.arrays, flags, strict=True):
+        (trained if flag else others).append((f"{prefix}/{name}", array))
+    for child in layer.children:
+        _collect(child, f"{prefix}/{child.name or child.path.rsplit('/', 1)[-1]}", trained, others)
+
+
+def _write_optimizer(file: h5py.File, state: OptimizerState, compile_config: dict[str, Any] | None) -> None:
+    optimizer = (compile_config or {}).get("optimizer")
+    optimizer_name = str(optimizer.get("class_name")).lower() if isinstance(optimizer, dict) else "optimizer"
+    group = file.create_group("optimizer_weights")
+    head = ["iteration"] + (["learning_rate"] if state.learning_rate is not None else [])
+    names = head + [f"slot_{index}" for index in range(len(state.slots))]
+    names = [f"{optimizer_name}/{name}" for name in names]
+    write_names(group, "weight_names", names)
+    for name, array in zip(names, state.variables(), strict=True):
+        group.create_dataset(name, data=array)

@@ -1,0 +1,89 @@
+"""`inbound_nodes` of a functional model as Keras 2 or 3 wrote them in; Keras 3's form out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scene_lightning.errors import FileFormatError
+
+# Called on a list even when it has one element.
+_MERGING = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"}
+_IDLE_KEYWORDS = ("mask", "training")
+
+
+def inbound_nodes(nodes: Any, class_name: str) -> list[dict[str, Any]]:
+    """Each call of a layer → {"args": […], "kwargs": {…}}, tensors as `__keras_tensor__` dicts.
+
+    Keras 2: `[[["conv2d", 0, 0, {}]], …]`, one list of tensors per call, the call's keywords in the last place of the
+    first. tf.keras writes a lone tensor, a list of tensors and keyword tensors in the same way.
+    """
+    if not isinstance(nodes, list):
+        raise FileFormatError(f"inbound_nodes should be a list; received {nodes!r:.120}.")
+    return [_node(node, class_name) for node in nodes]
+
+
+def endpoints(value: Any, *, keras2: bool = False) -> Any:
+    """`input_layers`/`output_layers` → Keras 3's: a lone [name, node, tensor], or a list or dict of them.
+
+    Keras 2 wrote a lone tensor as a list of one, for which Keras 3's model would return a list.
+    """
+    if isinstance(value, dict):
+        return {key: endpoints(item) for key, item in value.items()}
+    if keras2 and isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, list):
+        raise FileFormatError(f"input_layers and output_layers should be lists; received {value!r:.120}.")
+    if _is_reference(value):
+        return list(value[:3])
+    return [endpoints(item) for item in value]
+
+
+def written_by_keras2(layers: list[Any]) -> bool:
+    """Whether any layer's calls are in Keras 2's form."""
+    nodes = [layer.get("inbound_nodes") for layer in layers if isinstance(layer, dict)]
+    return any(isinstance(node, list) for calls in nodes if isinstance(calls, list) for node in calls)
+
+
+def _node(node: Any, class_name: str) -> dict[str, Any]:
+    if isinstance(node, dict):  # Keras 3
+        args, keywords = node.get("args"), node.get("kwargs")
+        if not isinstance(args, list) or not isinstance(keywords, dict):
+            raise FileFormatError(f"an inbound node should have args and kwargs; received {node!r:.120}.")
+        return {"args": args, "kwargs": _kept(keywords)}
+    if _is_reference(node):  # tf.keras: a call on one tensor, not wrapped in a list
+        node = [node]
+    if not isinstance(node, list) or not node:
+        raise FileFormatError(f"an inbound node should be a list of tensors; received {node!r:.120}.")
+    tensors = [_tensor(reference) for reference in node]
+    given = node[0][3] if len(node[0]) > 3 else {}
+    if not isinstance(given, dict):
+        raise FileFormatError(f"a call's keywords should be an object; received {given!r:.120}.")
+    keywords = {key: _keyword(value) for key, value in _kept(given).items()}
+    lone = len(tensors) == 1 and class_name not in _MERGING
+    return {"args": tensors if lone else [tensors], "kwargs": keywords}
+
+
+def _kept(keywords: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in keywords.items() if not (key in _IDLE_KEYWORDS and value is None)}
+
+
+def _keyword(value: Any) -> Any:
+    return _tensor(value) if _is_reference(value) else value
+
+
+def _is_reference(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) in (3, 4)
+        and isinstance(value[0], str)
+        and all(type(number) is int for number in value[1:3])
+    )
+
+
+def _tensor(reference: Any) -> dict[str, Any]:
+    if not _is_reference(reference) or reference[1] < 0 or reference[2] < 0:
+        raise FileFormatError(
+            f"an inbound tensor should be [layer, node, tensor]; received {reference!r:.120}. Models that call "
+            "TensorFlow functions between layers cannot be rebuilt; replace those calls by layers and save again."
+        )
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": list(reference[:3])}}
