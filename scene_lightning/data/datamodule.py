@@ -36,6 +36,10 @@ class Feed:
         """A batch that is already on the device → (x, y or None, sample_weight or None)."""
         return batch
 
+    def steps_on(self, world_size: int) -> int | None:
+        """Batches in one epoch on each of `world_size` devices."""
+        return self.steps
+
     def on_epoch_end(self) -> None:
         """Called after each epoch that read this feed."""
 
@@ -56,8 +60,9 @@ class FeedLoader:
         self.feed.on_epoch_end()
 
     def __len__(self) -> int:
-        assert self.feed.steps is not None
-        return self.feed.steps
+        steps = self.feed.steps_on(self.module.rank_and_world_size()[1])
+        assert steps is not None
+        return steps
 
 
 class _EndlessFeedLoader(FeedLoader):

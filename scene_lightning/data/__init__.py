@@ -1,0 +1,1 @@
+"""Image folders, files and arrays in; batches for Lightning out."""

@@ -1,0 +1,68 @@
+"""An iterator in; the same items out, made ahead of time by a background thread."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+
+class _End:
+    """What the thread leaves behind when it has finished, with the exception that stopped it, if any."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def prefetched(make: Callable[[], Iterator[T]], depth: int) -> Iterator[T]:
+    """Items of `make()`, at most `depth` of them ahead.
+
+    An exception in the thread is raised here. Leaving early (a `break`, or the generator being closed) stops the
+    thread, so nothing is left running. `depth` 0 makes no thread.
+    """
+    if depth <= 0:
+        yield from make()
+        return
+    items: queue.Queue[Any] = queue.Queue(depth)
+    stop = threading.Event()
+    # A new thread would otherwise pin memory in the context of GPU 0, whichever GPU this process uses.
+    device = torch.cuda.current_device() if torch.cuda.is_available() else None
+
+    def put(item: Any) -> bool:
+        while not stop.is_set():
+            try:
+                items.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            if device is not None:
+                torch.cuda.set_device(device)
+            for item in make():
+                if not put(item):
+                    return
+            put(_End())
+        except BaseException as error:  # handed over, not swallowed
+            put(_End(error))
+
+    thread = threading.Thread(target=work, name="scene-lightning-prefetch", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = items.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        stop.set()
+        thread.join()

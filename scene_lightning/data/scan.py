@@ -1,0 +1,294 @@
+"""An image folder in; sorted paths, labels and class names out.
+
+Discovery is torchvision's ImageFolder machinery (`find_classes`, `make_dataset`), minus hidden folders and files.
+Classes are matched by name everywhere, never by position.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torchvision.datasets.folder import find_classes, make_dataset
+
+from scene_lightning._identifiers import did_you_mean
+from scene_lightning.errors import DataError
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".gif", ".webp")
+_ENDINGS = ", ".join(EXTENSIONS)
+# What the folders are called that hold a split, in the order in which they are looked for.
+TRAIN_FOLDERS = ("seg_train", "train", "training")
+VALIDATION_FOLDERS = ("seg_test", "val", "validation", "valid", "test", "testing")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTable:
+    """Which images there are, and of what class.
+
+    Attributes:
+        paths: N file paths.
+        labels: (N,) int64, positions in `class_names`.
+        class_names: the classes' names.
+        root: the folder that was scanned.
+    """
+
+    paths: list[str]
+    labels: NDArray[np.int64]
+    class_names: list[str]
+    root: str
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def take(self, positions: Iterable[int]) -> ImageTable:
+        """The rows at `positions`, in that order, with the same classes."""
+        rows = np.asarray(list(positions), dtype=np.int64)
+        return replace(self, paths=[self.paths[row] for row in rows], labels=self.labels[rows])
+
+    def counts(self) -> dict[str, int]:
+        """Images a class, by name."""
+        numbers = np.bincount(self.labels, minlength=len(self.class_names))
+        return {name: int(number) for name, number in zip(self.class_names, numbers, strict=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """What a data folder holds: a training table and a validation table with the same classes."""
+
+    train: ImageTable
+    validation: ImageTable
+
+
+def list_class_files(
+    root: str, class_name: str, accept: Callable[[str], bool], follow_links: bool = True
+) -> list[str]:
+    """The files under root/class_name that `accept` takes, folders and names sorted; none where there is no folder."""
+    folder = os.path.join(root, class_name)
+
+    def wanted(path: str) -> bool:
+        return accept(path) and (follow_links or not _crosses_link(folder, path))
+
+    found = make_dataset(root, {class_name: 0}, is_valid_file=wanted, allow_empty=True)
+    return [path for path, _ in found]
+
+
+def _crosses_link(folder: str, path: str) -> bool:
+    """Whether a folder between `folder` and the file `path` is a symbolic link."""
+    parent = os.path.dirname(path)
+    while len(parent) > len(folder):
+        if os.path.islink(parent):
+            return True
+        parent = os.path.dirname(parent)
+    return False
+
+
+def _is_hidden(path: str, root: str) -> bool:
+    return any(part.startswith(".") for part in os.path.relpath(path, root).split(os.sep))
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file name has the extension of an image; `.DS_Store` and other hidden names have not."""
+    base = os.path.basename(name)
+    return not base.startswith(".") and base.lower().endswith(EXTENSIONS)
+
+
+def require_folder(root: str) -> None:
+    """Raise DataError unless `root` is a folder with something in it."""
+    if not os.path.exists(root):
+        parent, name = os.path.split(os.path.abspath(root))
+        siblings = os.listdir(parent) if os.path.isdir(parent) else []
+        raise DataError(f"No folder {root!r}.{did_you_mean(name, siblings)}")
+    if not os.path.isdir(root):
+        raise DataError(f"{root!r} is a file. Expected a folder with one folder of images a class.")
+
+
+def class_folders(root: str) -> list[str]:
+    """Names of the visible folders in `root`, sorted; empty when there are none."""
+    try:
+        return [name for name in find_classes(root)[0] if not name.startswith(".")]
+    except FileNotFoundError:
+        return []
+
+
+def _holds_images(folder: str) -> bool:
+    """Whether images lie directly in `folder`: it then looks like a class."""
+    with os.scandir(folder) as entries:
+        return any(is_image_name(entry.name) for entry in entries)
+
+
+def scan_folder(root: str, classes: Sequence[str] | None = None, follow_links: bool = True) -> ImageTable:
+    """Every image of every class under `root`.
+
+    Args:
+        root: a folder with one folder a class: root/<class>/**/*.jpg.
+        classes: names and order of the classes; None takes every visible folder, sorted.
+        follow_links: whether symbolic links to folders below a class are followed.
+
+    Raises:
+        DataError: no such folder, no class folders, a named class without a folder, or a class without images.
+    """
+    root = os.fspath(root)
+    require_folder(root)
+    folders = class_folders(root)
+    if not folders:
+        inside = "Its images lie loose." if _holds_images(root) else "It is empty."
+        raise DataError(f"No class folders in {root!r}. {inside} Expected {root}/<class>/*.jpg.")
+    nested = [name for name in (*TRAIN_FOLDERS, *VALIDATION_FOLDERS) if name in folders]
+    if classes is None and nested and not _holds_images(os.path.join(root, nested[0])):
+        raise DataError(
+            f"No class folders in {root!r}. Expected {root}/<class>/*.jpg. "
+            f"Did you mean {os.path.join(root, nested[0])!r}?"
+        )
+    names = list(classes) if classes is not None else folders
+    for name in names:
+        if not os.path.isdir(os.path.join(root, name)):
+            raise DataError(f"No folder for class {name!r} in {root!r}.{did_you_mean(name, folders)}")
+
+    def accept(path: str) -> bool:
+        return is_image_name(path) and not _is_hidden(path, root)
+
+    paths: list[str] = []
+    labels: list[int] = []
+    for label, name in enumerate(names):
+        found = list_class_files(root, name, accept, follow_links)
+        paths += found
+        labels += [label] * len(found)
+    if not paths:
+        raise DataError(f"No images in the class folders of {root!r}. Expected files ending in {_ENDINGS}.")
+    table = ImageTable(paths, np.array(labels, dtype=np.int64), names, root)
+    empty = [name for name, count in table.counts().items() if not count]
+    if empty:
+        raise DataError(f"No images of class {empty[0]!r} in {os.path.join(root, empty[0])!r}.")
+    return table
+
+
+def scan_images(paths: Iterable[str], recursive: bool = True) -> list[str]:
+    """Files, folders and globs → image paths, for prediction.
+
+    Args:
+        paths: a file is taken whatever it is called; a folder gives its images, sorted; a glob what it matches.
+        recursive: whether folders within folders are read.
+
+    Returns:
+        Each file once, in the order of `paths`, sorted within each.
+
+    Raises:
+        DataError: a path that is not there, a glob that matches nothing, or a folder without images.
+    """
+    found: list[str] = []
+    for path in map(os.fspath, paths):
+        if os.path.isfile(path):
+            found.append(path)
+        elif os.path.isdir(path):
+            found += _images_under(path, recursive)
+        elif glob.has_magic(path):
+            matches = sorted(glob.glob(path, recursive=True))
+            files = [match for match in matches if os.path.isfile(match) and is_image_name(match)]
+            if not files:
+                raise DataError(f"No image matches {path!r}.")
+            found += files
+        else:
+            parent, name = os.path.split(os.path.abspath(path))
+            siblings = os.listdir(parent) if os.path.isdir(parent) else []
+            raise DataError(f"No file or folder {path!r}.{did_you_mean(name, siblings)}")
+    return list(dict.fromkeys(found))
+
+
+def _images_under(folder: str, recursive: bool) -> list[str]:
+    found: list[str] = []
+    for root, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
+        found += [os.path.join(root, name) for name in sorted(files) if is_image_name(name)]
+    if not found:
+        raise DataError(f"No images in {folder!r}. Expected files ending in {_ENDINGS}.")
+    return sorted(found)
+
+
+def find_splits(root: str, val_split: float = 0.2, seed: int = 0) -> Splits:
+    """A data folder → training and validation tables.
+
+    Args:
+        root: holds seg_train/seg_test, or train/val (validation, valid, test), or class folders alone; those are
+            split stratified.
+        val_split: share of each class that goes to validation when class folders stand alone, in (0, 1).
+        seed: of that split.
+
+    Raises:
+        DataError: the folder is none of these, only one half is there, or a class is in one half and not the other.
+    """
+    root = os.fspath(root)
+    require_folder(root)
+    folders = class_folders(root)
+    train = _first_of(TRAIN_FOLDERS, folders)
+    validation = _first_of(VALIDATION_FOLDERS, folders)
+    if train and validation:
+        halves = scan_folder(os.path.join(root, train)), scan_folder(os.path.join(root, validation))
+        return Splits(*match_classes(*halves))
+    if train and not _holds_images(os.path.join(root, train)):
+        return Splits(*split_table(scan_folder(os.path.join(root, train)), val_split, seed))
+    if validation and not _holds_images(os.path.join(root, validation)):
+        raise DataError(
+            f"{root!r} holds {validation!r} but no training images. "
+            f"Expected one of {', '.join(TRAIN_FOLDERS)} beside it."
+        )
+    return Splits(*split_table(scan_folder(root), val_split, seed))
+
+
+def _first_of(names: Sequence[str], present: Sequence[str]) -> str | None:
+    return next((name for name in names if name in present), None)
+
+
+def match_classes(train: ImageTable, other: ImageTable) -> tuple[ImageTable, ImageTable]:
+    """`other` renumbered by class name to `train`'s order.
+
+    Raises:
+        DataError: a class that only one of the two has.
+    """
+    for has, lacks in ((train, other), (other, train)):
+        missing = [name for name in has.class_names if name not in lacks.class_names]
+        if missing:
+            raise DataError(
+                f"Class {missing[0]!r} is in {has.root!r} and not in {lacks.root!r}."
+                f"{did_you_mean(missing[0], lacks.class_names)}"
+            )
+    return train, relabel(other, train.class_names)
+
+
+def relabel(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
+    """`table` with its labels counted in `class_names`, by name; DataError for a class that is not among them."""
+    position = {name: index for index, name in enumerate(class_names)}
+    unknown = [name for name in table.class_names if name not in position]
+    if unknown:
+        raise DataError(
+            f"Class {unknown[0]!r} in {table.root!r} is none of {', '.join(class_names)}."
+            f"{did_you_mean(unknown[0], class_names)}"
+        )
+    mapping = np.array([position[name] for name in table.class_names], dtype=np.int64)
+    return replace(table, labels=mapping[table.labels], class_names=list(class_names))
+
+
+def split_table(table: ImageTable, val_split: float, seed: int = 0) -> tuple[ImageTable, ImageTable]:
+    """A table → (training, validation), the same share of each class; a function of the table and `seed` alone.
+
+    Raises:
+        DataError: a share outside (0, 1), or a class with fewer than two images.
+    """
+    if not 0 < val_split < 1:
+        raise DataError(f"The validation share must lie between 0 and 1; received {val_split}.")
+    random = np.random.Generator(np.random.Philox(key=seed))
+    sizes = Counter(table.labels.tolist())
+    held_out: list[int] = []
+    for label, name in enumerate(table.class_names):
+        if sizes[label] < 2:
+            raise DataError(f"Class {name!r} in {table.root!r} has {sizes[label]} image(s): too few to split.")
+        rows = np.flatnonzero(table.labels == label)
+        count = min(max(1, round(val_split * len(rows))), len(rows) - 1)
+        held_out += random.permutation(rows)[:count].tolist()
+    chosen = np.zeros(len(table), dtype=bool)
+    chosen[held_out] = True
+    return table.take(np.flatnonzero(~chosen)), table.take(np.flatnonzero(chosen))
