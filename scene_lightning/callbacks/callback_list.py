@@ -1,0 +1,191 @@
+"""Training events in; calls on every callback, in Keras' order, out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scene_lightning.callbacks.base import Callback, overrides
+from scene_lightning.callbacks.history import History
+from scene_lightning.callbacks.logs import LazyLogs, pythonify
+from scene_lightning.callbacks.progress import ProgbarLogger
+from scene_lightning.errors import InputError
+
+Logs = Mapping[str, Any] | None
+
+
+def flatten_callbacks(callbacks: Any) -> list[Any]:
+    """None, one callback, or nested lists of them → a flat list.
+
+    Raises:
+        InputError: a class instead of an instance, or something that has no `on_epoch_end` at all.
+    """
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, Mapping):
+        callbacks = callbacks.values()
+    if isinstance(callbacks, Iterable) and not isinstance(callbacks, str):
+        return [callback for item in callbacks for callback in flatten_callbacks(item)]
+    if isinstance(callbacks, type):
+        raise InputError(
+            f"A callback must be an object; received the class {callbacks.__name__}. "
+            f"Write callbacks=[{callbacks.__name__}(...)]."
+        )
+    if not hasattr(callbacks, "on_epoch_end") or not hasattr(callbacks, "set_model"):
+        raise InputError(
+            f"A callback must be a keras.callbacks.Callback; received {callbacks!r} ({type(callbacks).__name__})."
+        )
+    return [callbacks]
+
+
+class CallbackList(Callback):
+    """Many callbacks behind the face of one. Keras: `keras.callbacks.CallbackList`.
+
+    Args:
+        callbacks: callbacks, nested as one likes.
+        add_history: add a History when there is none; it comes after the caller's callbacks.
+        add_progbar: add a ProgbarLogger when there is none; it comes last.
+        model: the model to hand to each.
+        **params: the parameters to hand to each.
+    """
+
+    def __init__(
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ) -> None:
+        super().__init__()
+        self.callbacks: list[Any] = flatten_callbacks(callbacks)
+        self._history = next((c for c in reversed(self.callbacks) if isinstance(c, History)), None)
+        self._progbar = next((c for c in reversed(self.callbacks) if isinstance(c, ProgbarLogger)), None)
+        if self._history is None and add_history:
+            self._history = History()
+            self.callbacks.append(self._history)
+        if self._progbar is None and add_progbar:
+            self._progbar = ProgbarLogger()
+            self.callbacks.append(self._progbar)
+        self._batch_callbacks: dict[str, list[Any]] = {}
+        if model is not None:
+            self.set_model(model)
+        self.set_params(params)
+
+    @property
+    def history(self) -> Any:
+        """The History among the callbacks, or None."""
+        return self._history
+
+    def append(self, callback: Any) -> None:
+        """Add one callback at the end."""
+        self.callbacks.append(callback)
+        self._batch_callbacks = {}
+
+    def __iter__(self) -> Any:
+        return iter(self.callbacks)
+
+    def set_params(self, params: Any) -> None:
+        self.params = params
+        if params:
+            for callback in self.callbacks:
+                callback.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        super().set_model(model)
+        if self._history is not None:
+            model.history = self._history
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    # -- what the engine may skip ----------------------------------------------------------------------------------
+
+    def _wants(self, *hooks: str) -> bool:
+        return any(overrides(c, *hooks) and not getattr(c, "_reads_batch_logs_rarely", False) for c in self.callbacks)
+
+    @property
+    def wants_train_batch_logs(self) -> bool:
+        """Whether a callback reads the logs of every training batch (built-in ones read them now and then)."""
+        return self._wants("on_train_batch_end", "on_batch_end")
+
+    @property
+    def wants_test_batch_logs(self) -> bool:
+        """Whether a callback reads the logs of every batch of evaluation or validation."""
+        return self._wants("on_test_batch_end")
+
+    @property
+    def wants_predict_batch_logs(self) -> bool:
+        """Whether a callback reads the outputs of every batch of prediction."""
+        return self._wants("on_predict_batch_end")
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def _listeners(self, hook: str) -> list[Any]:
+        found = self._batch_callbacks.get(hook)
+        if found is None:
+            hooks = (hook, hook.replace("train_batch", "batch"))  # the base's new hook calls the old one
+            found = [callback for callback in self.callbacks if overrides(callback, *hooks)]
+            self._batch_callbacks[hook] = found
+        return found
+
+    def _on_batch(self, hook: str, batch: int, logs: Logs) -> None:
+        listeners = self._listeners(hook)
+        if listeners:
+            seen = logs if isinstance(logs, LazyLogs) else pythonify(logs)
+            for callback in listeners:
+                getattr(callback, hook)(batch, logs=seen)
+
+    def _on_event(self, hook: str, *args: Any) -> None:
+        *position, logs = args
+        shared = pythonify(logs)
+        for callback in self.callbacks:
+            getattr(callback, hook)(*position, shared)
+
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        self._on_batch("on_batch_begin", batch, logs)
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._on_batch("on_batch_end", batch, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        self._on_batch("on_train_batch_begin", batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._on_batch("on_train_batch_end", batch, logs)
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        self._on_batch("on_test_batch_begin", batch, logs)
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._on_batch("on_test_batch_end", batch, logs)
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        self._on_batch("on_predict_batch_begin", batch, logs)
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._on_batch("on_predict_batch_end", batch, logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._on_event("on_epoch_begin", epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self._on_event("on_epoch_end", epoch, logs)
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._batch_callbacks = {}
+        self._on_event("on_train_begin", logs)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        self._on_event("on_train_end", logs)
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        self._on_event("on_test_begin", logs)
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        self._on_event("on_test_end", logs)
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        self._on_event("on_predict_begin", logs)
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        self._on_event("on_predict_end", logs)

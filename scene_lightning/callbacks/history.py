@@ -1,0 +1,49 @@
+"""The logs of each epoch in; one list per log name out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scene_lightning.callbacks.base import Callback
+from scene_lightning.callbacks.logs import alias_of
+
+
+class HistoryDict(dict[str, list[Any]]):
+    """Log name → one value per epoch, under Keras 3's names; old spellings (`acc`, `val_acc`, `lr`) can be read too."""
+
+    def __missing__(self, key: str) -> list[Any]:
+        other = alias_of(key) if isinstance(key, str) else None
+        if other is not None and dict.__contains__(self, other):
+            return dict.__getitem__(self, other)
+        raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        return dict.__contains__(self, key) or (isinstance(key, str) and dict.__contains__(self, alias_of(key)))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self[key] if key in self else default  # noqa: SIM401  # dict.get would not see the aliases
+
+
+class History(Callback):
+    """What `fit` returns. Keras: `keras.callbacks.History`.
+
+    Attributes:
+        history: log name → list of floats, one an epoch.
+        epoch: the indices of the epochs that were run, from 0.
+        params: the parameters of the fit.
+        model: the model.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history = HistoryDict()
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+        self.model.history = self

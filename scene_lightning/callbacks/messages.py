@@ -1,0 +1,51 @@
+"""A message in; the same text on standard output, or in the log when interactive logging is switched off, out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import torch.distributed
+
+_log = logging.getLogger("scene_lightning")
+_interactive = True
+
+
+def enable_interactive_logging() -> None:
+    """Write progress and messages to standard output (the default). Keras: `utils.enable_interactive_logging`."""
+    global _interactive
+    _interactive = True
+
+
+def disable_interactive_logging() -> None:
+    """Write progress and messages to the logger `scene_lightning`. Keras: `utils.disable_interactive_logging`."""
+    global _interactive
+    _interactive = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether messages go to standard output."""
+    return _interactive
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one, of those training together, that prints and writes files."""
+    return not (torch.distributed.is_available() and torch.distributed.is_initialized()) or (
+        torch.distributed.get_rank() == 0
+    )
+
+
+def print_message(message: str, line_break: bool = True) -> None:
+    """Write `message` once, from the main process. Characters that the terminal cannot show become `?`."""
+    if not is_main_process():
+        return
+    if not _interactive:
+        _log.info(message)
+        return
+    text = message + "\n" if line_break else message
+    try:
+        sys.stdout.write(text)
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding or "ascii"
+        sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
+    sys.stdout.flush()
