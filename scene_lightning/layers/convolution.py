@@ -1,0 +1,234 @@
+"""Images in; convolved images out, with Keras' kernels (HWIO) and Keras' padding. Keras: "Convolution layers".
+
+NHWC tensors are viewed as NCHW for torch, which is then its channels_last memory format: nothing is copied.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning.errors import InputError
+from scene_lightning.layers.arguments import as_float, int_tuple, known_axis, layout, padding_name, positive_int
+from scene_lightning.layers.standard import StandardLayer
+from scene_lightning.layers.symbolic import InputSpec
+from scene_lightning.layers.windows import (
+    Shape,
+    from_channels_first,
+    image_shape,
+    output_sides,
+    same_paddings,
+    spatial,
+    to_channels_first,
+    torch_pad_list,
+)
+
+CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+
+
+class WindowedLayer(StandardLayer):
+    """What all convolutions share: rank, windows, layout, the input check and the bias."""
+
+    rank: int
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation_rate: tuple[int, ...]
+    padding: str
+    data_format: str
+    use_bias: bool
+    bias: Any
+
+    def _set_window(self, kernel_size: Any, strides: Any, padding: Any, dilation_rate: Any, data_format: Any) -> None:
+        self.kernel_size = int_tuple(kernel_size, self.rank, "kernel_size")
+        self.strides = int_tuple(strides, self.rank, "strides")
+        self.dilation_rate = int_tuple(dilation_rate, self.rank, "dilation_rate")
+        self.padding = padding_name(padding, allow_causal=self.rank == 1)
+        self.data_format = layout(data_format)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise InputError(
+                "`strides > 1` not supported in conjunction with `dilation_rate > 1`. "
+                f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
+            )
+        self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
+
+    def _set_bias(self, use_bias: Any, initializer: Any, regularizer: Any, constraint: Any) -> None:
+        self.use_bias = bool(use_bias)
+        self.bias_initializer = initializers.get(initializer)
+        self.bias_regularizer = regularizers.get(regularizer)
+        self.bias_constraint = constraints.get(constraint)
+
+    def _fix_channels(self, input_shape: Any) -> int:
+        axis = -1 if self.data_format == "channels_last" else 1
+        self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
+        self.input_spec.check(tuple(input_shape), self.name)
+        depth = known_axis(axis, input_shape)
+        self.input_spec = ChannelSpec(self.rank, axis, depth)
+        return depth
+
+    def _add_bias_weight(self, size: int) -> None:
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(size,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def _convolve(
+        self, inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None, groups: int
+    ) -> torch.Tensor:
+        """(N, C, ...) with a torch-ordered kernel (O, I/groups, ...) → (N, O, ...), padded as Keras pads."""
+        padding: tuple[int, ...] = (0,) * self.rank
+        if self.padding == "causal":
+            inputs = F.pad(inputs, [(self.kernel_size[0] - 1) * self.dilation_rate[0], 0])
+        elif self.padding == "same":
+            pads = same_paddings(tuple(inputs.shape[2:]), self.kernel_size, self.strides, self.dilation_rate)
+            if all(before == after for before, after in pads):
+                padding = tuple(before for before, _ in pads)
+            else:  # torch pads both ends alike
+                inputs = F.pad(inputs, torch_pad_list(pads))
+        return CONVOLVE[self.rank](inputs, kernel, bias, self.strides, padding, self.dilation_rate, groups)
+
+    def _output_shape(self, input_shape: Any, filters: int) -> Shape:
+        sides = output_sides(
+            spatial(input_shape, self.data_format), self.kernel_size, self.strides, self.padding, self.dilation_rate
+        )
+        return image_shape(input_shape[0], sides, filters, self.data_format)
+
+
+class ChannelSpec(InputSpec):
+    """Rank and channels of an image input; says what is wrong with a batch whose channels stand first."""
+
+    def __init__(self, rank: int, axis: int, depth: int) -> None:
+        super().__init__(min_ndim=rank + 2, max_ndim=rank + 2, axes={axis: depth})
+        self._axis, self._depth = axis, depth
+
+    def check(self, shape: Shape, layer_name: str) -> None:
+        try:
+            super().check(shape, layer_name)
+        except InputError as error:
+            other = 1 if self._axis == -1 else -1
+            if len(shape) == self.min_ndim and shape[other] == self._depth:
+                wanted, found = ("last", "first") if self._axis == -1 else ("first", "last")
+                raise InputError(
+                    f"{error} The channels seem to come {found}: this layer takes them {wanted}. "
+                    "Images are (batch, height, width, channels) here, as in Keras; use images.transpose(0, 2, 3, 1), "
+                    'or data_format="channels_first" in the layers.'
+                ) from None
+            raise
+
+
+def torch_kernel(kernel: torch.Tensor) -> torch.Tensor:
+    """Keras' (..., I, O) → torch's (O, I, ...), as a view."""
+    return kernel.permute(kernel.ndim - 1, kernel.ndim - 2, *range(kernel.ndim - 2))
+
+
+def depthwise_kernel(kernel: torch.Tensor) -> torch.Tensor:
+    """Keras' (..., C, multiplier) → torch's grouped (C·multiplier, 1, ...)."""
+    rank = kernel.ndim - 2
+    return kernel.permute(rank, rank + 1, *range(rank)).reshape(-1, 1, *kernel.shape[:rank])
+
+
+class Convolution(WindowedLayer):
+    """A convolution of any rank: (N, ..., C) → (N, ..., filters).
+
+    Args:
+        filters: output channels.
+        kernel_size, strides, dilation_rate: an int for all sides or one int a side; strides and dilation exclude each
+            other.
+        padding: "valid", or "same" (output side = ceil(side / stride), the odd pixel of padding after); Conv1D also
+            takes "causal".
+        groups: the channels are split in so many groups, convolved apart.
+
+    Raises:
+        InputError: impossible values; channels or filters that `groups` does not divide; too small an image.
+    """
+
+    _takes_rows_and_columns = False
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = positive_int(filters, "filters")
+        self.groups = positive_int(groups, "groups")
+        if self.filters % self.groups:
+            raise InputError(
+                "The number of filters must be evenly divisible by the number of groups. "
+                f"Received: groups={groups}, filters={filters}."
+            )
+        self._set_window(kernel_size, strides, padding, dilation_rate, data_format)
+        self._set_bias(use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.activation = activations.get(activation)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+
+    def build(self, input_shape: Any) -> None:
+        depth = self._fix_channels(input_shape)
+        if depth % self.groups:
+            raise InputError(
+                "The number of input channels must be evenly divisible by the number of groups. Received "
+                f"groups={self.groups}, but the input has {depth} channels (full input shape is {tuple(input_shape)})."
+            )
+        self.compute_output_shape(input_shape)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(*self.kernel_size, depth // self.groups, self.filters),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self._add_bias_weight(self.filters)
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        images = to_channels_first(as_float(inputs), self.data_format)
+        outputs = self._convolve(images, torch_kernel(self.kernel), self.bias, self.groups)
+        return self.activation(from_channels_first(outputs, self.data_format))
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        return self._output_shape(input_shape, self.filters)
+
+
+class Conv1D(Convolution):
+    """(N, steps, C) → (N, steps', filters). Keras: `keras.layers.Conv1D`; arguments as for `Convolution`."""
+
+    rank = 1
+
+
+class Conv2D(Convolution):
+    """(N, H, W, C) → (N, H', W', filters). Keras: `keras.layers.Conv2D`; arguments as for `Convolution`."""
+
+    rank = 2
+    _takes_rows_and_columns = True
+
+
+class Conv3D(Convolution):
+    """(N, D, H, W, C) → (N, D', H', W', filters). Keras: `keras.layers.Conv3D`; arguments as for `Convolution`."""
+
+    rank = 3
+
+
+Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D

@@ -1,0 +1,292 @@
+"""Tensors in; dense products, constants of shape and plain functions of them out. Keras: "Core layers"."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning.layers.arguments import as_float, known_axis, positive_int
+from scene_lightning.layers.base import Layer, dtype_name
+from scene_lightning.layers.standard import StandardLayer
+from scene_lightning.layers.symbolic import InputSpec, KerasTensor, record_node
+
+Shape = tuple[int | None, ...]
+
+
+class InputLayer(Layer):
+    """The start of a model: a placeholder of a given shape. Keras: `keras.layers.InputLayer`.
+
+    Args:
+        shape: the shape of one sample, e.g. (150, 150, 3).
+        batch_size: a fixed batch size, or None.
+        batch_shape: the shape with the batch axis, instead of `shape`.
+        input_tensor: a symbolic tensor to copy shape and dtype from.
+
+    Raises:
+        InputError: neither or both of `shape` and `batch_shape`; sparse or ragged inputs.
+    """
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Any = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        shape = kwargs.pop("input_shape", shape)  # Keras 2 and 1
+        batch_shape = kwargs.pop("batch_input_shape", batch_shape)
+        kwargs.pop("trainable", None)
+        super().__init__(name=name, **kwargs)
+        if sparse or ragged:
+            raise UnsupportedError("Sparse and ragged inputs are not supported: give dense tensors.")
+        if isinstance(input_tensor, KerasTensor):
+            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
+        if shape is not None and batch_shape is not None:
+            raise InputError("You cannot pass both `shape` and `batch_shape` at the same time.")
+        if shape is None and batch_shape is None:
+            raise InputError("You must pass a `shape` argument.")
+        if batch_shape is None:
+            batch_shape = (batch_size, *((shape,) if isinstance(shape, int) else shape))
+        self.batch_shape = tuple(None if n is None else _side(n, batch_shape) for n in batch_shape)
+        self.dtype_name = dtype_name(dtype or "float32")
+        self.optional = bool(optional)
+        self.built = True
+        record_node(self, (), {}, self.batch_shape, self.dtype_name)
+
+    def call(self, inputs: Any = None) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any = None) -> Shape:
+        return self.batch_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {"batch_shape": list(self.batch_shape), "dtype": self.dtype_name, "sparse": False, "name": self.name}
+
+
+def _side(n: Any, shape: Any) -> int:
+    if isinstance(n, bool) or not hasattr(n, "__index__") or int(n) < 0:
+        raise InputError(f"Cannot convert {shape!r} to a shape. Expected whole numbers or None; found {n!r}.")
+    return int(n)
+
+
+def Input(  # Keras' name
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """A symbolic tensor to write a functional model with. Keras: `keras.Input`. Arguments as for `InputLayer`."""
+    layer = InputLayer(
+        shape=shape,
+        batch_size=batch_size,
+        dtype=dtype,
+        sparse=sparse,
+        ragged=ragged,
+        batch_shape=batch_shape,
+        input_tensor=tensor,
+        optional=optional,
+        name=name,
+        **kwargs,
+    )
+    return layer.output
+
+
+class Dense(StandardLayer):
+    """activation(x · kernel + bias) over the last axis: (..., in) → (..., units). Keras: `keras.layers.Dense`."""
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        _refuse(kwargs, "quantization_config", "lora_rank")
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = positive_int(units, "units")
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(min_ndim=2)
+
+    def build(self, input_shape: Any) -> None:
+        features = known_axis(-1, input_shape)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(features, self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        # The kernel's transpose is a view, and F.linear multiplies by it without a copy.
+        return self.activation(F.linear(as_float(inputs), self.kernel.t(), self.bias))
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+
+def _refuse(kwargs: dict[str, Any], *names: str) -> None:
+    for name in names:
+        if kwargs.pop(name, None):
+            raise UnsupportedError(f"{name} is not supported: train in float32 or mixed precision, without it.")
+
+
+class Activation(StandardLayer):
+    """An activation function as a layer; any shape. Keras: `keras.layers.Activation`."""
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.activation(as_float(inputs))
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        return tuple(input_shape)
+
+
+class Identity(Layer):
+    """The inputs, unchanged. Keras: `keras.layers.Identity`."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+class Lambda(Layer):
+    """A function as a layer. Keras: `keras.layers.Lambda`.
+
+    Works in code; a model file cannot hold one (a file is data), so saving names the cure.
+
+    Args:
+        function: takes the inputs (and `mask`, `training` if it has such arguments).
+        output_shape: the output shape without batch axis, or a function of the input shape; found by a dry run if None.
+        arguments: further keyword arguments of `function`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise InputError(f"Lambda needs a function; received {function!r}. Code is not loaded from files.")
+        if mask is not None:
+            raise UnsupportedError("Lambda(mask=) is not supported: masks belong to sequence models.")
+        self.function = function
+        self.arguments = dict(arguments or {})
+        self._output_shape = output_shape
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        takes = inspect.signature(self.function).parameters if callable(self.function) else {}
+        keywords = {**self.arguments, **({"training": training} if "training" in takes else {})}
+        return self.function(inputs, **keywords)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self._output_shape is None:
+            return self._dry_run(input_shape)
+        if callable(self._output_shape):
+            return self._output_shape(input_shape)
+        batch = input_shape[0] if input_shape and not isinstance(input_shape[0], tuple | list) else None
+        return (batch, *self._output_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        raise UnsupportedError(
+            f"Lambda layer {self.name!r} cannot be written: a model file holds data, not code. Write a Layer subclass "
+            "with get_config() and register it with keras.saving.register_keras_serializable()."
+        )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        raise UnsupportedError(
+            "This model holds a Lambda layer, whose code is not run from a file. Rebuild the model in code and load "
+            "its weights."
+        )
+
+
+class Embedding(StandardLayer):
+    """Whole numbers → rows of a table: (...) → (..., output_dim). Keras: `keras.layers.Embedding`."""
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("input_length", None)  # Keras 2: a declaration that the input shape now makes
+        super().__init__(**kwargs)
+        if mask_zero:
+            raise UnsupportedError("Embedding(mask_zero=True) is not supported: masks belong to sequence models.")
+        self.input_dim = positive_int(input_dim, "input_dim")
+        self.output_dim = positive_int(output_dim, "output_dim")
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = False
+
+    def build(self, input_shape: Any) -> None:
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(self.input_dim, self.output_dim),
+            initializer=self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return F.embedding(inputs.long(), self.embeddings)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        return (*input_shape, self.output_dim)

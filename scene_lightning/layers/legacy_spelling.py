@@ -1,0 +1,125 @@
+"""Constructor arguments in Keras 1's and 2's spelling in; Keras 3's out, with one DeprecationWarning each.
+
+The one table of old names. Source: Keras 2.0's `legacy/interfaces.py` and the Keras 3 migration guide.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+_DIM_ORDERING = {"tf": "channels_last", "th": "channels_first", "default": None}
+
+_KERNEL = {
+    "init": "kernel_initializer",
+    "W_regularizer": "kernel_regularizer",
+    "b_regularizer": "bias_regularizer",
+    "W_constraint": "kernel_constraint",
+    "b_constraint": "bias_constraint",
+    "bias": "use_bias",
+}
+_IMAGE = {"dim_ordering": "data_format", "border_mode": "padding"}
+_CONVOLUTION = {
+    **_KERNEL,
+    **_IMAGE,
+    "nb_filter": "filters",
+    "filter_length": "kernel_size",
+    "subsample": "strides",
+    "subsample_length": "strides",
+    "atrous_rate": "dilation_rate",
+}
+_SEPARABLE = {
+    **{old: new for old, new in _CONVOLUTION.items() if new.split("_")[0] != "kernel"},
+    "init": "depthwise_initializer",
+    "filter_length": "kernel_size",
+    "depthwise_init": "depthwise_initializer",
+    "pointwise_init": "pointwise_initializer",
+}
+
+# Class (or base class) name → old keyword → today's keyword.
+RENAMED: dict[str, dict[str, str]] = {
+    "Dense": {**_KERNEL, "output_dim": "units"},
+    "Embedding": {"init": "embeddings_initializer", "W_regularizer": "embeddings_regularizer"},
+    "Convolution": _CONVOLUTION,
+    "TransposedConvolution": _CONVOLUTION,
+    "DepthwiseConvolution": {**_CONVOLUTION, "init": "depthwise_initializer"},
+    "SeparableConvolution": _SEPARABLE,
+    "Pooling": {**_IMAGE, "pool_length": "pool_size", "stride": "strides"},
+    "GlobalPooling": _IMAGE,
+    "Padding": _IMAGE,
+    "Cropping": _IMAGE,
+    "UpSampling": {**_IMAGE, "length": "size"},
+    "Dropout": {"p": "rate"},
+    "GaussianDropout": {"p": "rate"},
+    "AlphaDropout": {"p": "rate"},
+    "SpatialDropout": {"p": "rate", **_IMAGE},
+    "GaussianNoise": {"sigma": "stddev"},
+    "BatchNormalization": {
+        "beta_init": "beta_initializer",
+        "gamma_init": "gamma_initializer",
+        "beta_reg": "beta_regularizer",
+        "gamma_reg": "gamma_regularizer",
+    },
+    "LeakyReLU": {"alpha": "negative_slope"},
+    "PReLU": {"init": "alpha_initializer", "weights_initializer": "alpha_initializer"},
+    "Concatenate": {"concat_axis": "axis"},
+    "Dot": {"dot_axes": "axes"},
+}
+
+
+def modern_arguments(layer: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """`kwargs` of a layer's constructor with today's names and values."""
+    table: dict[str, str] = {}
+    for cls in type(layer).__mro__:
+        table = {**RENAMED.get(cls.__name__, {}), **table}
+    kwargs = dict(kwargs)
+    if "nb_row" in kwargs and "nb_col" in kwargs and "kernel_size" not in kwargs:
+        kwargs["kernel_size"] = (kwargs.pop("nb_row"), kwargs.pop("nb_col"))
+        _warn(layer, "nb_row=, nb_col=", "kernel_size=(rows, columns)")
+    for old, new in table.items():
+        if old in kwargs and new not in kwargs:
+            value = kwargs.pop(old)
+            kwargs[new] = _DIM_ORDERING.get(value, value) if old == "dim_ordering" else value
+            _warn(layer, f"{old}=", f"{new}=")
+    return kwargs
+
+
+def rows_and_columns(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Keras 1's Conv2D(nb_filter, nb_row, nb_col, ...): taken so only beside another Keras 1 keyword.
+
+    Two whole numbers after the filters are kernel_size and strides in every Keras since 2.4, so that reading stands.
+    """
+    if len(args) != 3 or not all(isinstance(n, int) for n in args):
+        return args
+    if any(key in kwargs for key in _CONVOLUTION):
+        _warn(layer, "nb_row, nb_col", "kernel_size=(rows, columns)")
+        return args[0], (args[1], args[2])
+    warnings.warn(
+        f"{type(layer).__name__}({args[0]}, {args[1]}, {args[2]}) is read as kernel_size={args[1]}, strides={args[2]}, "
+        f"as Keras does. For Keras 1's {args[1]}x{args[2]} kernel write kernel_size=({args[1]}, {args[2]}).",
+        UserWarning,
+        stacklevel=4,
+    )
+    return args
+
+
+def accepting_old_spelling(init: Callable[..., None]) -> Callable[..., None]:
+    """`__init__` that also takes the old names; the signature seen from outside stays the new one."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        if getattr(self, "_takes_rows_and_columns", False):
+            args = rows_and_columns(self, args, kwargs)
+        init(self, *args, **(modern_arguments(self, kwargs) if kwargs else kwargs))
+
+    __init__.__wrapped__ = init  # type: ignore[attr-defined]  # inspect.signature shows the new arguments
+    __init__.__doc__ = init.__doc__
+    return __init__
+
+
+def _warn(layer: Any, old: str, new: str) -> None:
+    warnings.warn(
+        f"{type(layer).__name__}: {old} is the spelling of an older Keras; write {new} instead.",
+        DeprecationWarning,
+        stacklevel=5,
+    )

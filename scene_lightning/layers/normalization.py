@@ -1,0 +1,195 @@
+"""Activations in; activations with a fixed mean and spread out. Keras: "Normalization layers"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import distributed
+
+from scene_lightning import constraints, initializers, regularizers
+from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning.layers.arguments import as_float, known_axis
+from scene_lightning.layers.standard import StandardLayer
+from scene_lightning.layers.symbolic import InputSpec
+
+Shape = tuple[int | None, ...]
+
+
+def single_axis(axis: Any) -> int:
+    """`3` or Keras 2's `[3]` → 3. Raises InputError for anything else."""
+    if isinstance(axis, list | tuple) and len(axis) == 1:
+        axis = axis[0]
+    if isinstance(axis, bool) or not isinstance(axis, int):
+        raise InputError(f"`axis` must be one integer. Received: axis={axis!r}")
+    return axis
+
+
+class ScaledAndCentred(StandardLayer):
+    """What the normalisation layers share: gamma, beta and their options."""
+
+    center: bool
+    scale: bool
+    gamma: Any
+    beta: Any
+
+    def _set_affine(self, center: bool, scale: bool, options: dict[str, Any]) -> None:
+        self.center, self.scale = bool(center), bool(scale)
+        for part in ("beta", "gamma"):
+            setattr(self, f"{part}_initializer", initializers.get(options[f"{part}_initializer"]))
+            setattr(self, f"{part}_regularizer", regularizers.get(options[f"{part}_regularizer"]))
+            setattr(self, f"{part}_constraint", constraints.get(options[f"{part}_constraint"]))
+
+    def _add_affine_weights(self, shape: tuple[int, ...]) -> None:
+        self.gamma = self.beta = None
+        for part, wanted in (("gamma", self.scale), ("beta", self.center)):
+            if wanted:
+                weight = self.add_weight(
+                    name=part,
+                    shape=shape,
+                    initializer=getattr(self, f"{part}_initializer"),
+                    regularizer=getattr(self, f"{part}_regularizer"),
+                    constraint=getattr(self, f"{part}_constraint"),
+                )
+                setattr(self, part, weight)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        return tuple(input_shape)
+
+
+class BatchNormalization(ScaledAndCentred):
+    """Normalise each channel over the batch; any shape. Keras: `keras.layers.BatchNormalization`.
+
+    In training: y = (x - mean)·gamma/sqrt(var + epsilon) + beta with the batch's own mean and biased variance, and
+    moving ← momentum·moving + (1 - momentum)·batch. In inference, and whenever `trainable` is False, the moving
+    statistics are used and kept.
+
+    Args:
+        axis: the channel axis, -1 for NHWC; Keras 2's `[3]` is taken too.
+        synchronized: statistics over the batches of all devices.
+
+    Raises:
+        UnsupportedError: renorm=True.
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.pop("renorm", False):
+            raise UnsupportedError("BatchNormalization(renorm=True) is not supported: use GroupNormalization.")
+        for unused in ("renorm_clipping", "renorm_momentum", "fused"):  # of renorm; of a TensorFlow kernel
+            kwargs.pop(unused, None)
+        super().__init__(**kwargs)
+        self.axis = single_axis(axis)
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+        self.synchronized = bool(synchronized)
+        self._set_affine(
+            center,
+            scale,
+            {
+                "beta_initializer": beta_initializer,
+                "gamma_initializer": gamma_initializer,
+                "beta_regularizer": beta_regularizer,
+                "gamma_regularizer": gamma_regularizer,
+                "beta_constraint": beta_constraint,
+                "gamma_constraint": gamma_constraint,
+            },
+        )
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+
+    def build(self, input_shape: Any) -> None:
+        size = known_axis(self.axis, input_shape)
+        self._add_affine_weights((size,))
+        self.moving_mean = self.add_weight(
+            name="moving_mean", shape=(size,), initializer=self.moving_mean_initializer, trainable=False
+        )
+        self.moving_variance = self.add_weight(
+            name="moving_variance", shape=(size,), initializer=self.moving_variance_initializer, trainable=False
+        )
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: size})
+
+    def call(self, inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
+        values = as_float(inputs).movedim(self.axis, 1)  # a view; torch wants the channels on axis 1
+        if not (training and self.trainable):
+            outputs = torch.batch_norm(
+                values, self.gamma, self.beta, self.moving_mean, self.moving_variance, False, 0.0, self.epsilon, False
+            )
+        elif self.synchronized and distributed.is_available() and distributed.is_initialized():
+            outputs = self._normalize_over_devices(values)
+        elif values.numel() == values.shape[1]:
+            outputs = self._normalize_one(values)
+        else:
+            outputs = self._normalize_batch(values)
+        return outputs.movedim(1, self.axis)
+
+    def _normalize_batch(self, values: torch.Tensor) -> torch.Tensor:
+        count = values.numel() // values.shape[1]
+        before = self.moving_variance.clone()
+        outputs = torch.batch_norm(
+            values,
+            self.gamma,
+            self.beta,
+            self.moving_mean,
+            self.moving_variance,
+            True,
+            1.0 - self.momentum,
+            self.epsilon,
+            torch.backends.cudnn.enabled,
+        )
+        # torch moves towards var·N/(N - 1); Keras towards the biased var. Exact: rv·(N - 1)/N + old·momentum/N.
+        with torch.no_grad():
+            self.moving_variance.mul_((count - 1) / count).add_(before, alpha=self.momentum / count)
+        return outputs
+
+    def _normalize_one(self, values: torch.Tensor) -> torch.Tensor:
+        """One value a channel, which torch refuses: mean = the value, variance = 0, so the output is beta."""
+        self._move(values.detach().reshape(-1), torch.zeros_like(self.moving_variance))
+        return self._affine(values - values, torch.ones_like(self.moving_variance) / self.epsilon**0.5)
+
+    def _normalize_over_devices(self, values: torch.Tensor) -> torch.Tensor:
+        from torch.distributed.nn.functional import all_reduce  # differentiable; needs an initialised process group
+
+        wide = values.float()
+        axes = [axis for axis in range(wide.ndim) if axis != 1]
+        count = torch.full((1,), float(wide.numel() // wide.shape[1]), device=wide.device)
+        sums = all_reduce(torch.cat([wide.sum(axes), count]))
+        mean = sums[:-1] / sums[-1]
+        centred = wide - mean.view(1, -1, *(1,) * (wide.ndim - 2))
+        variance = all_reduce(centred.square().sum(axes)) / sums[-1]  # two passes: no cancellation
+        self._move(mean.detach(), variance.detach())
+        return self._affine(centred, torch.rsqrt(variance + self.epsilon)).to(values.dtype)
+
+    def _move(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
+        with torch.no_grad():
+            self.moving_mean.lerp_(mean.to(self.moving_mean.dtype), 1.0 - self.momentum)
+            self.moving_variance.lerp_(variance.to(self.moving_variance.dtype), 1.0 - self.momentum)
+
+    def _affine(self, centred: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+        channelwise = (1, -1, *(1,) * (centred.ndim - 2))
+        factor = factor if self.gamma is None else factor * self.gamma
+        outputs = centred * factor.view(channelwise)
+        return outputs if self.beta is None else outputs + self.beta.view(channelwise)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        if not -len(input_shape) <= self.axis < len(input_shape):
+            raise InputError(
+                f"Axis {self.axis} is out of bounds for input shape {tuple(input_shape)}. Received: axis={self.axis}"
+            )
+        return tuple(input_shape)

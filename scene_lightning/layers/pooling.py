@@ -1,0 +1,219 @@
+"""Images in; the largest or mean value of each window, or of the whole image, out. Keras: "Pooling layers"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from scene_lightning.layers.arguments import as_float, int_tuple, layout, padding_name
+from scene_lightning.layers.standard import StandardLayer
+from scene_lightning.layers.symbolic import InputSpec
+from scene_lightning.layers.windows import (
+    Shape,
+    channels,
+    from_channels_first,
+    image_shape,
+    output_sides,
+    same_paddings,
+    spatial,
+    to_channels_first,
+    torch_pad_list,
+)
+
+_MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+_AVG_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+
+
+class Pooling(StandardLayer):
+    """(N, ..., C) → (N, ..., C) with smaller sides; `same` padding never counts as a pixel.
+
+    Args:
+        pool_size: the window, an int or one int a side.
+        strides: the step, by default the window.
+        padding: "valid" or "same".
+    """
+
+    rank: int
+
+    def __init__(
+        self,
+        pool_size: Any = 2,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pool_size = int_tuple(pool_size, self.rank, "pool_size")
+        self.strides = self.pool_size if strides is None else int_tuple(strides, self.rank, "strides")
+        self.padding = padding_name(padding)
+        self.data_format = layout(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        images = to_channels_first(as_float(inputs), self.data_format)
+        pads = [(0, 0)] * self.rank
+        if self.padding == "same":
+            sides = tuple(images.shape[2:])
+            pads = same_paddings(sides, self.pool_size, self.strides, (1,) * self.rank)
+        else:
+            self.compute_output_shape(inputs.shape)  # an image smaller than the window: say so in Keras' words
+        return from_channels_first(self._pool(images, pads), self.data_format)
+
+    def _pool(self, images: torch.Tensor, pads: list[tuple[int, int]]) -> torch.Tensor:
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        sides = output_sides(spatial(input_shape, self.data_format), self.pool_size, self.strides, self.padding)
+        return image_shape(input_shape[0], sides, channels(input_shape, self.data_format), self.data_format)
+
+
+def _torch_can_pad(pads: list[tuple[int, int]], windows: tuple[int, ...]) -> bool:
+    return all(before == after and before <= window // 2 for (before, after), window in zip(pads, windows, strict=True))
+
+
+class MaxPooling(Pooling):
+    """The largest value of each window."""
+
+    def _pool(self, images: torch.Tensor, pads: list[tuple[int, int]]) -> torch.Tensor:
+        before = tuple(pad for pad, _ in pads)
+        if not _torch_can_pad(pads, self.pool_size):
+            images, before = F.pad(images, torch_pad_list(pads), value=float("-inf")), (0,) * self.rank
+        return _MAX_POOL[self.rank](images, self.pool_size, self.strides, before)
+
+
+class AveragePooling(Pooling):
+    """The mean of the real pixels of each window."""
+
+    def _pool(self, images: torch.Tensor, pads: list[tuple[int, int]]) -> torch.Tensor:
+        pool = _AVG_POOL[self.rank]
+        if _torch_can_pad(pads, self.pool_size):
+            before = tuple(pad for pad, _ in pads)
+            return pool(images, self.pool_size, self.strides, before, count_include_pad=False)
+        flat = torch_pad_list(pads)
+        real = torch.ones((1, 1, *images.shape[2:]), dtype=images.dtype, device=images.device)
+        share = pool(F.pad(real, flat), self.pool_size, self.strides)
+        return pool(F.pad(images, flat), self.pool_size, self.strides) / share
+
+
+class MaxPooling1D(MaxPooling):
+    """(N, steps, C) → (N, steps', C). Keras: `keras.layers.MaxPooling1D`."""
+
+    rank = 1
+
+
+class MaxPooling2D(MaxPooling):
+    """(N, H, W, C) → (N, H', W', C). Keras: `keras.layers.MaxPooling2D`."""
+
+    rank = 2
+
+
+class MaxPooling3D(MaxPooling):
+    """(N, D, H, W, C) → (N, D', H', W', C). Keras: `keras.layers.MaxPooling3D`."""
+
+    rank = 3
+
+
+class AveragePooling1D(AveragePooling):
+    """(N, steps, C) → (N, steps', C). Keras: `keras.layers.AveragePooling1D`."""
+
+    rank = 1
+
+
+class AveragePooling2D(AveragePooling):
+    """(N, H, W, C) → (N, H', W', C). Keras: `keras.layers.AveragePooling2D`."""
+
+    rank = 2
+
+
+class AveragePooling3D(AveragePooling):
+    """(N, D, H, W, C) → (N, D', H', W', C). Keras: `keras.layers.AveragePooling3D`."""
+
+    rank = 3
+
+
+class GlobalPooling(StandardLayer):
+    """(N, ..., C) → (N, C), or (N, 1, ..., C) with `keepdims`."""
+
+    rank: int
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = layout(data_format)
+        self.keepdims = bool(keepdims)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        first = 1 if self.data_format == "channels_last" else 2
+        return self._reduce(as_float(inputs), tuple(range(first, first + self.rank)))
+
+    def _reduce(self, inputs: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        depth = channels(input_shape, self.data_format)
+        if self.keepdims:
+            return image_shape(input_shape[0], (1,) * self.rank, depth, self.data_format)
+        return input_shape[0], depth
+
+
+class GlobalAveragePooling(GlobalPooling):
+    """The mean of each channel."""
+
+    def _reduce(self, inputs: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
+        return inputs.mean(dim=axes, keepdim=self.keepdims)
+
+
+class GlobalMaxPooling(GlobalPooling):
+    """The largest value of each channel."""
+
+    def _reduce(self, inputs: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
+        return inputs.amax(dim=axes, keepdim=self.keepdims)
+
+
+class GlobalAveragePooling1D(GlobalAveragePooling):
+    """(N, steps, C) → (N, C). Keras: `keras.layers.GlobalAveragePooling1D`."""
+
+    rank = 1
+
+
+class GlobalAveragePooling2D(GlobalAveragePooling):
+    """(N, H, W, C) → (N, C). Keras: `keras.layers.GlobalAveragePooling2D`."""
+
+    rank = 2
+
+
+class GlobalAveragePooling3D(GlobalAveragePooling):
+    """(N, D, H, W, C) → (N, C). Keras: `keras.layers.GlobalAveragePooling3D`."""
+
+    rank = 3
+
+
+class GlobalMaxPooling1D(GlobalMaxPooling):
+    """(N, steps, C) → (N, C). Keras: `keras.layers.GlobalMaxPooling1D`."""
+
+    rank = 1
+
+
+class GlobalMaxPooling2D(GlobalMaxPooling):
+    """(N, H, W, C) → (N, C). Keras: `keras.layers.GlobalMaxPooling2D`."""
+
+    rank = 2
+
+
+class GlobalMaxPooling3D(GlobalMaxPooling):
+    """(N, D, H, W, C) → (N, C). Keras: `keras.layers.GlobalMaxPooling3D`."""
+
+    rank = 3
+
+
+MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
+AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
+GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+)
+GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D

@@ -1,0 +1,87 @@
+"""Sizes, windows and strides in; padding and output sizes out: Keras' `valid` and `same`, exactly.
+
+Source: keras.layers.Conv2D, MaxPooling2D, Conv2DTranspose. `same` puts the odd pixel of padding after (bottom, right).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from scene_lightning.errors import InputError
+
+Shape = tuple[int | None, ...]
+
+
+def spatial(shape: Sequence[int | None], data_format: str) -> Shape:
+    """The sides of an image batch shape, without batch and channel axis."""
+    return tuple(shape[1:-1]) if data_format == "channels_last" else tuple(shape[2:])
+
+
+def channels(shape: Sequence[int | None], data_format: str) -> int | None:
+    """The number of channels of an image batch shape."""
+    return shape[-1] if data_format == "channels_last" else shape[1]
+
+
+def image_shape(batch: int | None, sides: Sequence[int | None], depth: int | None, data_format: str) -> Shape:
+    """Batch size, sides and channels → a shape in this layout."""
+    return (batch, *sides, depth) if data_format == "channels_last" else (batch, depth, *sides)
+
+
+def to_channels_first(inputs: torch.Tensor, data_format: str) -> torch.Tensor:
+    """(N, ..., C) → (N, C, ...) as a view: the memory stays channels_last, which torch's kernels take as it is."""
+    return inputs.movedim(-1, 1) if data_format == "channels_last" else inputs
+
+
+def from_channels_first(outputs: torch.Tensor, data_format: str) -> torch.Tensor:
+    """(N, C, ...) → the layout asked for, as a view."""
+    return outputs.movedim(1, -1) if data_format == "channels_last" else outputs
+
+
+def output_side(side: int | None, window: int, stride: int, padding: str, dilation: int = 1) -> int | None:
+    """valid: floor((n - k)/s) + 1; same and causal: ceil(n/s); None stays None. May be ≤ 0 for valid."""
+    if side is None:
+        return None
+    if padding == "valid":
+        return (side - ((window - 1) * dilation + 1)) // stride + 1
+    return -(-side // stride)
+
+
+def output_sides(
+    sides: Sequence[int | None],
+    windows: Sequence[int],
+    strides: Sequence[int],
+    padding: str,
+    dilations: Sequence[int] | None = None,
+) -> Shape:
+    """`output_side` for each side. Raises InputError when the window does not fit in the image."""
+    dilations = dilations or (1,) * len(windows)
+    found = tuple(
+        output_side(n, k, s, padding, d) for n, k, s, d in zip(sides, windows, strides, dilations, strict=True)
+    )
+    if any(n is not None and n <= 0 for n in found):
+        raise InputError(
+            f"Computed output size would be negative. Received: image size {tuple(sides)}, window {tuple(windows)}, "
+            f"strides {tuple(strides)}, dilation {tuple(dilations)}. Use larger images, fewer or smaller windows, "
+            'or padding="same".'
+        )
+    return found
+
+
+def same_padding(side: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """(before, after): in all max((ceil(n/s) - 1)·s + k - n, 0), the odd one after."""
+    total = max((-(-side // stride) - 1) * stride + (window - 1) * dilation + 1 - side, 0)
+    return total // 2, total - total // 2
+
+
+def same_paddings(
+    sides: Sequence[int], windows: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> list[tuple[int, int]]:
+    """`same_padding` for each side."""
+    return [same_padding(n, k, s, d) for n, k, s, d in zip(sides, windows, strides, dilations, strict=True)]
+
+
+def torch_pad_list(paddings: Sequence[tuple[int, int]]) -> list[int]:
+    """Pairs in axis order → `F.pad`'s flat list, last axis first."""
+    return [n for pair in reversed(paddings) for n in pair]
