@@ -1,8 +1,42 @@
 """Callbacks: what happens beside the training steps. Keras: `keras.callbacks`."""
 
+from scene_lightning.callbacks.backup import BackupAndRestore
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.callback_list import CallbackList
+from scene_lightning.callbacks.checkpoint import ModelCheckpoint
+from scene_lightning.callbacks.csv_logger import CSVLogger
+from scene_lightning.callbacks.early_stopping import EarlyStopping
 from scene_lightning.callbacks.history import History
+from scene_lightning.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from scene_lightning.callbacks.monitor import MonitorCallback
 from scene_lightning.callbacks.progress import ProgbarLogger
+from scene_lightning.callbacks.simple import (
+    BaseLogger,
+    LambdaCallback,
+    OrbaxCheckpoint,
+    RemoteMonitor,
+    SwapEMAWeights,
+    TerminateOnNaN,
+)
+from scene_lightning.callbacks.tensorboard import TensorBoard
 
-__all__ = ["Callback", "CallbackList", "History", "ProgbarLogger"]
+__all__ = [
+    "BackupAndRestore",
+    "BaseLogger",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "MonitorCallback",
+    "OrbaxCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "SwapEMAWeights",
+    "TensorBoard",
+    "TerminateOnNaN",
+]
