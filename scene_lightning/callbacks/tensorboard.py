@@ -200,4 +200,4 @@ def _as_images(values: np.ndarray) -> np.ndarray | None:
         return None
     if images.shape[-1] not in (1, 3, 4) or images.size == 0:
         return None
-    return np.clip(images[:3], 0.0, 1.0)
+    return np.clip(images[:3, :, :, :3], 0.0, 1.0)  # the writer knows no alpha channel
