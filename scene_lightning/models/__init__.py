@@ -1,0 +1,79 @@
+"""Models: `Sequential`, functional `Model`, subclasses; loading, cloning, JSON. Keras: `keras.models`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from scene_lightning.errors import InputError
+from scene_lightning.models.functional import Functional
+from scene_lightning.models.model import Model
+from scene_lightning.models.persistence import load_model
+from scene_lightning.models.sequential import Sequential
+from scene_lightning.models.serialization import (
+    graph_config,
+    layer_config,
+    layer_from_config,
+    register_model_class,
+    restore_graph,
+)
+from scene_lightning.saving import normalize_model_config
+
+register_model_class(Sequential, "Sequential")
+
+__all__ = [
+    "Functional", "Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json",
+    "save_model",
+]  # fmt: skip
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+    """`model.save(filepath)`. Keras: `keras.models.save_model`."""
+    model.save(filepath, overwrite=overwrite, **kwargs)
+
+
+def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
+    """A model, without weights, from `to_json()`'s text (Keras 3's or Keras 2's)."""
+    try:
+        config = json.loads(json_string)
+    except ValueError as error:
+        raise InputError(f"This is not JSON: {error}. Expected what model.to_json() returns.") from error
+    return model_from_config(config, custom_objects)
+
+
+def model_from_config(config: Any, custom_objects: Any = None) -> Any:
+    """A model, without weights, from its config dict."""
+    return layer_from_config(normalize_model_config(config), custom_objects)
+
+
+def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None, **_: Any) -> Any:
+    """The same architecture with fresh weights. Keras: `keras.models.clone_model`.
+
+    Args:
+        clone_function: makes each layer's copy; by default `layer.__class__.from_config(layer.get_config())`.
+    """
+    if input_tensors is not None:
+        return clone_model(model, clone_function=clone_function)(input_tensors)
+    if clone_function is None:
+        return layer_from_config(layer_config(model))
+    if isinstance(model, Sequential):
+        clone = Sequential(name=model.name)
+        if model._input_layer is not None:
+            clone.add(layer_from_config(layer_config(model._input_layer)))
+        for layer in model.layers:
+            clone.add(clone_function(layer))
+        return clone
+    if not isinstance(model, Functional):
+        raise InputError("clone_function needs a Sequential or functional model.")
+    originals = {layer.name: layer for layer in model.layers}
+    return _clone_graph(model, lambda entry: _clone_one(originals[entry["name"]], entry, clone_function))
+
+
+def _clone_one(layer: Any, entry: Any, clone_function: Callable[[Any], Any]) -> Any:
+    return layer_from_config(entry) if type(layer).__name__ == "InputLayer" else clone_function(layer)
+
+
+def _clone_graph(model: Any, make_layer: Callable[[Any], Any]) -> Any:
+    inputs, outputs = restore_graph(graph_config(model), make_layer)
+    return Functional(inputs=inputs, outputs=outputs, name=model.name)

@@ -1,0 +1,168 @@
+"""`Model(inputs, outputs)`: a graph of layer calls as one model. Keras: "The Functional API"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from scene_lightning.errors import InputError
+from scene_lightning.layers import InputLayer
+from scene_lightning.layers.base import torch_dtype
+from scene_lightning.layers.symbolic import KerasTensor, Node, flatten, is_symbolic, map_structure
+from scene_lightning.models.graph import Graph, trace
+from scene_lightning.models.model import Model, register_functional
+from scene_lightning.models.serialization import graph_config, layer_from_config, restore_graph
+
+
+class Functional(Model):
+    """A model defined by its symbolic inputs and outputs.
+
+    Args:
+        inputs: one `Input`, or a list or dict of them (or tensors inside another model).
+        outputs: one symbolic tensor, or a list or dict of them, computed from `inputs`.
+
+    Raises:
+        InputError: outputs that do not depend on the inputs, or two layers of one name.
+    """
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
+        inputs = kwargs.pop("input", inputs)  # Keras 1 wrote Model(input=..., output=...)
+        outputs = kwargs.pop("output", outputs)
+        for role, structure in (("inputs", inputs), ("outputs", outputs)):
+            for leaf in flatten(structure):
+                if not isinstance(leaf, KerasTensor):
+                    raise InputError(
+                        f"All `{role}` values must be symbolic tensors, from Input() or a layer called on one. "
+                        f"Received {leaf!r}."
+                    )
+        trainable = kwargs.pop("trainable", None)
+        super().__init__(name=name, **kwargs)
+        self._adopt_graph(inputs, outputs)
+        if trainable is False:
+            self.trainable = False
+
+    def _adopt_graph(self, inputs: Any, outputs: Any) -> None:
+        self._input_structure, self._output_structure = inputs, outputs
+        self._graph: Graph = trace(flatten(inputs), flatten(outputs))
+        self._graph_layers = nn.ModuleList(self._graph.layers)
+        self._nodes = [node for node in self._graph.nodes if not self._is_start(node)]
+        self.built = True
+
+    def _is_start(self, node: Node) -> bool:
+        return node.is_input and isinstance(node.layer, InputLayer)
+
+    @property
+    def _nodes_by_depth(self) -> dict[int, list[Node]]:
+        return self._graph.nodes_by_depth
+
+    @property
+    def layers(self) -> list[Any]:
+        return list(self._graph_layers)
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic inputs, flat."""
+        return flatten(self._input_structure)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic outputs, flat."""
+        return flatten(self._output_structure)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input(s), in the structure they were given in."""
+        return self._input_structure
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output(s), in the structure they were given in."""
+        return self._output_structure
+
+    def build(self, input_shape: Any) -> None:
+        """Nothing to do: the layers were built when they were called on symbolic tensors."""
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Run every layer call of the graph once."""
+        values: dict[int, Any] = dict(self._bind_inputs(inputs))
+
+        def value_of(leaf: Any) -> Any:
+            return values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
+
+        for node in self._nodes:
+            args = map_structure(value_of, node.args)
+            kwargs = map_structure(value_of, node.kwargs)
+            for symbol, result in zip(node.outputs, flatten(node.layer(*args, **kwargs)), strict=True):
+                values[id(symbol)] = result
+        return map_structure(value_of, self._output_structure)
+
+    def _bind_inputs(self, inputs: Any) -> list[tuple[int, Any]]:
+        symbols = self.inputs
+        if isinstance(inputs, dict) and not isinstance(self._input_structure, dict):
+            by_name = {_input_name(symbol): symbol for symbol in symbols}
+            missing = sorted(set(by_name) - set(inputs))
+            if missing:
+                raise InputError(f"Missing data for input(s) {missing}. Expected the keys {sorted(by_name)}.")
+            return [(id(symbol), self._fit_to(symbol, inputs[name])) for name, symbol in by_name.items()]
+        given = flatten(inputs)
+        if len(given) != len(symbols):
+            raise InputError(
+                f'Model "{self.name}" expects {len(symbols)} input(s), but it received {len(given)} tensor(s).'
+            )
+        return [(id(symbol), self._fit_to(symbol, value)) for symbol, value in zip(symbols, given, strict=True)]
+
+    def _fit_to(self, symbol: KerasTensor, value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        if value.ndim == symbol.ndim - 1 and symbol.shape[-1] == 1:
+            value = value.unsqueeze(-1)  # Keras adds the channel axis of grey images
+        check_shape(symbol.shape, value.shape, self.name)
+        wanted = torch_dtype(symbol.dtype)
+        if wanted.is_floating_point and (not value.is_floating_point() or value.dtype == torch.float64):
+            return value.to(wanted)
+        return value
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The output shape(s) for these input shapes, batch axis first."""
+        if not is_symbolic(self._output_structure):
+            return super().compute_output_shape(input_shape)
+        known = all(None not in symbol.shape[1:] for symbol in self.outputs)
+        return map_structure(lambda t: t.shape, self._output_structure) if known else self._dry_run(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        if type(self) is not Functional:
+            return super().get_config()
+        return graph_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        if "layers" not in config or "input_layers" not in config:
+            return cls(**config)
+        inputs, outputs = restore_graph(config, lambda layer: layer_from_config(layer, custom_objects))
+        return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=config.get("trainable", True))
+
+
+def _input_name(symbol: KerasTensor) -> str:
+    history = symbol._keras_history
+    return history.layer.name if history is not None else symbol.name
+
+
+def check_shape(expected: Any, found: Any, model_name: str) -> None:
+    """Raise InputError, with a hint about NHWC, when a batch does not fit the model's input."""
+    expected, found = tuple(expected), tuple(found)
+    fits = len(expected) == len(found) and all(
+        e is None or e == f for e, f in zip(expected[1:], found[1:], strict=True)
+    )
+    if fits:
+        return
+    hint = ""
+    if len(found) == 4 and len(expected) == 4 and found[1] == expected[3] and found[1] in (1, 3, 4):
+        hint = " The batch looks like NCHW; images are NHWC here, as in Keras: permute(0, 2, 3, 1)."
+    elif len(found) == len(expected) - 1:
+        hint = " A batch axis seems to be missing: np.expand_dims(x, 0)."
+    raise InputError(f'Model "{model_name}" expects inputs of shape {expected}, but received {found}.{hint}')
+
+
+register_functional(Functional)

@@ -1,0 +1,192 @@
+"""`Model`: a layer of layers that is also a LightningModule, with Keras' verbs. Keras: `keras.Model`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning.layers.base import Layer
+from scene_lightning.layers.symbolic import is_symbolic
+from scene_lightning.models import persistence, summary
+from scene_lightning.models.serialization import layer_config, register_model_class
+from scene_lightning.models.verbs import Verbs
+from scene_lightning.training.module import TrainableModule
+
+_functional: list[type] = []  # set by `functional`, which imports this file
+
+
+def register_functional(cls: type) -> None:
+    """Tell `Model(inputs, outputs)` which class to make."""
+    _functional.append(cls)
+    register_model_class(cls, "Functional", "Model")
+
+
+class Model(Verbs, Layer, TrainableModule):
+    """The base of `Sequential`, of functional models and of models with a `call` of their own.
+
+    `Model(inputs, outputs)` gives a functional model. A subclass makes its layers in `__init__` and uses them in
+    `call(self, inputs, training=None)`. Any Lightning `Trainer` takes the object as it is.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and _functional and _looks_functional(args, kwargs):
+            return Layer.__new__(_functional[0], *args, **kwargs)
+        return Layer.__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args or "inputs" in kwargs or "outputs" in kwargs:
+            raise InputError(
+                f"{type(self).__name__} was given inputs and outputs. Use keras.Model(inputs, outputs) for a functional "
+                "model; a subclass calls super().__init__() and defines call()."
+            )
+        super().__init__(**kwargs)
+        self._init_training()
+
+    # LightningModule and Layer both know losses; the layer's are the ones that exist.
+    losses = Layer.losses
+
+    # -- structure -------------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers directly inside, in order."""
+        return [layer for layer in self._sublayers() if isinstance(layer, Layer)]
+
+    def has_symbolic_graph(self) -> bool:
+        """Whether `input` and `output` are symbolic tensors that other models can be built on."""
+        return hasattr(self, "_graph")
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """The layer of that name, or at that index. Raises InputError when there is none."""
+        if (name is None) == (index is None):
+            raise InputError("get_layer() needs either a name or an index.")
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise InputError(f"Was asked to retrieve layer at index {index}, but the model has {len(layers)} layers.")
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise InputError(f"No such layer: {name!r}. Existing layers are: {[layer.name for layer in layers]}.")
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of `input_shape` (batch axis first), by one run on zeros."""
+        if not self.built:
+            self.built = True  # the dry run below calls forward, which must not come back here
+            try:
+                self._dry_run(input_shape)
+            except BaseException:
+                self.built = False
+                raise
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """To be defined by a subclass."""
+        raise NotImplementedError(f"Model {type(self).__name__} does not define call(self, inputs).")
+
+    # -- compile ---------------------------------------------------------------------------------------------------
+
+    def compile(  # type: ignore[override]  # nn.Module.compile is torch.compile; jit_compile=True is the way to it
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Set what training minimises, how, and what it reports. Keras: `Model.compile`.
+
+        Raises:
+            InputError: an unknown optimizer, loss or metric; nothing has changed then.
+        """
+        old = {"sample_weight_mode", "target_tensors", "distribute"} & set(kwargs)
+        unknown = sorted(set(kwargs) - old)
+        if unknown:
+            raise InputError(f"compile() got unexpected arguments {unknown}.")
+        if any(kwargs[name] is not None for name in old):
+            raise UnsupportedError(f"compile({', '.join(sorted(old))}) is not supported: pass sample_weight to fit().")
+        if isinstance(metrics, str) or (metrics is not None and not isinstance(metrics, list | tuple | dict)):
+            raise InputError(f"metrics must be a list, tuple or dict, such as ['accuracy']; received {metrics!r}.")
+        _check_steps(type(self))
+        self._compile(optimizer, loss, loss_weights, metrics, weighted_metrics, jit_compile=jit_compile)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metric objects of the compiled model, the loss's first."""
+        return list(self._train_metrics.metrics) if self.compiled else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns, in its order."""
+        return list(self._train_metrics.names) if self.compiled else []
+
+    def reset_metrics(self) -> None:
+        """Forget what the metrics have seen."""
+        if self.compiled:
+            self._train_metrics.reset()
+            self._val_metrics.reset()
+
+    # -- description and files -------------------------------------------------------------------------------------
+
+    def summary(self, line_length: int | None = None, positions: Any = None, print_fn: Any = None,
+                expand_nested: bool = False, show_trainable: bool = False, layer_range: Any = None,
+                style: str = "keras3") -> None:
+        """Print Keras' table of layers, shapes and parameters; `style="keras2"` gives the older text table."""
+        summary.print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn,
+                              expand_nested=expand_nested, show_trainable=show_trainable, layer_range=layer_range,
+                              style=style)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON text, without weights."""
+        return json.dumps(layer_config(self), **kwargs)
+
+    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, save_format: Any = None,
+             **kwargs: Any) -> None:
+        """Write the model: `.keras` (Keras 3), `.h5` (Keras' older file) or `.ckpt` (Lightning). Keras: `Model.save`."""
+        persistence.save_model(self, filepath, overwrite=overwrite, include_optimizer=include_optimizer,
+                               save_format=save_format)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, save_format: Any = None, **kwargs: Any) -> None:
+        """Write the weights only: `.weights.h5`, or `.h5` in Keras 2's layout."""
+        persistence.save_weights(self, filepath, overwrite=overwrite)
+
+    def load_weights(self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Read weights from any model or weights file. Raises FileFormatError when they do not fit; nothing changes then."""
+        persistence.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
+
+    def _describe_for_checkpoint(self) -> dict[str, Any]:
+        return persistence.checkpoint_section(self)
+
+    def _backup(self, path: Any) -> None:
+        persistence.write_backup(self, path)
+
+    def _restore_backup(self, path: Any) -> None:
+        persistence.read_backup(self, path)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
+        """A model of this class from its `get_config()`."""
+        if cls is Model:
+            return _functional[0].from_config(config, custom_objects=custom_objects)  # type: ignore[attr-defined]
+        return super().from_config(dict(config))
+
+
+def _looks_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    named = {"inputs", "outputs", "input", "output"} & set(kwargs)
+    return len(args) >= 2 or bool(named) or (len(args) == 1 and is_symbolic(args))
+
+
+def _check_steps(cls: type) -> None:
+    """Keras lets `train_step(data)` be overridden; here Lightning's `training_step(batch, batch_idx)` is the place."""
+    if "train_step" in vars(cls) or any("train_step" in vars(base) for base in cls.__mro__ if base is not object):
+        raise UnsupportedError(
+            f"{cls.__name__} overrides train_step(data). Override training_step(self, batch, batch_idx) instead: return "
+            "the loss, and Lightning does the gradient and the optimizer step."
+        )

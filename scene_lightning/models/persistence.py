@@ -1,0 +1,335 @@
+"""A model in, a file out, and back: what `save`, `load_model`, `save_weights`, `load_weights` and backups do.
+
+`saving` knows the files, this file knows how a model lays itself out as a tree of arrays and how it takes one in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch import nn
+
+from scene_lightning import losses, metrics, optimizers, saving
+from scene_lightning._identifiers import custom_object_scope
+from scene_lightning.errors import FileFormatError, InputError
+from scene_lightning.layers.base import Layer
+from scene_lightning.layers.tracking import TrackedList
+from scene_lightning.models.serialization import layer_config, layer_from_config
+from scene_lightning.saving import LayerWeights, ModelArchive, OptimizerState, checkpoint, structural_keys
+
+# -- a model as a tree -------------------------------------------------------------------------------------------------
+
+
+def weight_tree(layer: Any, path: str = "", seen: set[int] | None = None) -> tuple[LayerWeights, list[torch.Tensor]]:
+    """A model → its tree of arrays, and the tensors themselves in the tree's own order."""
+    seen = set() if seen is None else seen
+    seen.add(id(layer))
+    own = [(name, getattr(layer, name), spec) for name, spec in layer._weight_specs.items()]
+    own.sort(key=lambda item: not item[2].trainable)  # Keras: trainable ones first; sort() keeps the rest in order
+    node = LayerWeights(
+        name=layer.name, path=path, arrays=[_array(tensor) for _, tensor, _ in own], weight_names=[n for n, _, _ in own],
+        trainable=[spec.trainable and layer.trainable for _, _, spec in own],
+    )  # fmt: skip
+    tensors = [tensor for _, tensor, _ in own]
+    for key, child in children_by_path(layer):
+        if id(child) in seen:  # a shared layer is saved where it is met first
+            continue
+        subtree, inner = weight_tree(child, f"{path}/{key}" if path else key, seen)
+        node.children.append(subtree)
+        tensors.extend(inner)
+    return node, tensors
+
+
+def children_by_path(layer: Any) -> list[tuple[str, Any]]:
+    """The layers directly inside, under the keys that Keras 3's files give them."""
+    if hasattr(layer, "_stack") or hasattr(layer, "_graph"):
+        layers = layer.layers
+        return [(f"layers/{key}", child) for key, child in zip(structural_keys(_classes(layers)), layers, strict=True)]
+    found: list[tuple[str, Any]] = []
+    in_lists: set[int] = set()
+    for name, value in vars(layer).items():
+        if isinstance(value, TrackedList):
+            members = [item for item in value if isinstance(item, Layer)]
+            in_lists.update(id(item) for item in members)
+            keys = structural_keys(_classes(members))
+            found.extend((f"{name}/{key}", item) for key, item in zip(keys, members, strict=True))
+    for name, child in layer._modules.items():
+        if isinstance(child, Layer) and id(child) not in in_lists:
+            found.append((name, child))
+        elif isinstance(child, nn.ModuleList):
+            members = [item for item in child if isinstance(item, Layer)]
+            keys = structural_keys(_classes(members))
+            found.extend((f"{name}/{key}", item) for key, item in zip(keys, members, strict=True))
+    return found
+
+
+def _classes(layers: Any) -> list[str]:
+    return [type(layer).__name__ for layer in layers]
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()
+
+
+def to_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
+    """Everything a model file holds."""
+    _require_built(model, "save")
+    compiled = model.compiled and include_optimizer
+    return ModelArchive(
+        config=layer_config(model),
+        compile_config=compile_config(model) if compiled else None,
+        weights=weight_tree(model)[0],
+        optimizer=_optimizer_state(model) if compiled else None,
+        image_info=model.image_info,
+    )
+
+
+def compile_config(model: Any) -> dict[str, Any] | None:
+    """What `compile` was given, as Keras 3's dict; None for an uncompiled model."""
+    if not model.compiled:
+        return None
+    given = model._compile_arguments
+    return {
+        "optimizer": optimizers.serialize(model.optimizer),
+        "loss": _serialized(given["loss"], losses.serialize),
+        "loss_weights": given["loss_weights"],
+        "metrics": _serialized(given["metrics"], metrics.serialize),
+        "weighted_metrics": _serialized(given["weighted_metrics"], metrics.serialize),
+        "run_eagerly": False,
+        "steps_per_execution": 1,
+        "jit_compile": False,
+    }
+
+
+def _serialized(structure: Any, serialize: Any) -> Any:
+    if isinstance(structure, Mapping):
+        return {key: _serialized(value, serialize) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        return [_serialized(value, serialize) for value in structure]
+    return structure if structure is None or isinstance(structure, str) else serialize(structure)
+
+
+def _optimizer_state(model: Any) -> OptimizerState | None:
+    variables = model.optimizer.slot_arrays()
+    if not variables:
+        return None
+    has_rate = len(variables) > 1 and variables[1].ndim == 0
+    rate = float(variables[1]) if has_rate else None
+    return OptimizerState(int(variables[0]), rate, list(variables[2 if has_rate else 1 :]))
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bool, save_format: Any = None) -> None:
+    """Write the whole model, in the format that the name's ending asks for."""
+    path = Path(os.fspath(filepath))
+    ending = path.suffix.lower()
+    if save_format in ("h5", "hdf5"):
+        ending = ".h5"
+    if path.name.endswith(".weights.h5"):
+        raise InputError(f"{path.name!r} names a weights file: use save_weights(), or save under another name.")
+    if ending not in (".keras", ".h5", ".hdf5", ".ckpt"):
+        # Keras 2 made a SavedModel folder of any other name (the paper's 'project_model.h7').
+        if path.is_dir():
+            raise InputError(f"{str(path)!r} is a folder. Expected a file name ending in .keras, .h5 or .ckpt.")
+        ending = ".keras"
+    _check_target(path, overwrite)
+    if ending == ".ckpt":
+        checkpoint.write_checkpoint(path, checkpoint_dict(model, include_optimizer))
+    elif ending == ".keras":
+        saving.write_keras(path, to_archive(model, include_optimizer))
+    else:
+        saving.write_legacy_h5(path, to_archive(model, include_optimizer))
+
+
+def save_weights(model: Any, filepath: Any, overwrite: bool) -> None:
+    """Write the weights only: Keras 3's layout for `.weights.h5`, Keras 2's for any other name."""
+    path = Path(os.fspath(filepath))
+    _require_built(model, "save_weights")
+    _check_target(path, overwrite)
+    archive = to_archive(model)
+    if path.name.endswith(".weights.h5"):
+        saving.write_weights_h5(path, archive)
+    else:
+        saving.write_legacy_h5(path, archive, weights_only=True)
+
+
+def _check_target(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise InputError(f"{str(path)!r} exists. Pass overwrite=True, or another name.")
+    if not path.parent.is_dir():
+        raise InputError(f"There is no folder {str(path.parent)!r} to write {path.name!r} into. Make it first.")
+
+
+def _require_built(model: Any, verb: str) -> None:
+    if not model.built:
+        raise InputError(
+            f"{verb}() needs a model with weights; {model.name!r} has not been built. Call build(input_shape), or fit it."
+        )
+
+
+# -- checkpoints -------------------------------------------------------------------------------------------------------
+
+
+def checkpoint_section(model: Any) -> dict[str, Any]:
+    """What goes into a Lightning checkpoint beside Lightning's own entries."""
+    return checkpoint.model_section(
+        model_config=layer_config(model), compile_config=compile_config(model), image_info=model.image_info,
+        recipe=model._recipe,
+    )  # fmt: skip
+
+
+def checkpoint_dict(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
+    """A checkpoint like Lightning's, of a model that no trainer is running."""
+    states = []
+    if include_optimizer and model.compiled:
+        states = [model.optimizer.torch_optimizer(list(model.parameters())).state_dict()]
+    return {
+        "epoch": 0, "global_step": 0, "pytorch-lightning_version": lightning.__version__,
+        "state_dict": model.state_dict(), "optimizer_states": states, "lr_schedulers": [], "loops": {}, "callbacks": {},
+        checkpoint.SECTION: checkpoint_section(model),
+    }  # fmt: skip
+
+
+def write_backup(model: Any, path: Any) -> None:
+    """The training state for `BackupAndRestore`."""
+    checkpoint.write_checkpoint(path, checkpoint_dict(model))
+
+
+def read_backup(model: Any, path: Any) -> None:
+    """Weights and optimizer from a backup, into a model of the same network."""
+    _load_checkpoint_into(model, checkpoint.read_checkpoint(path), str(path), with_optimizer=True)
+
+
+def _load_checkpoint_into(model: Any, data: dict[str, Any], path: str, with_optimizer: bool) -> None:
+    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(getattr(value, "shape", ())) for name, value in data["state_dict"].items()}
+    if own != found:
+        wrong = sorted(set(own) ^ set(found)) or [name for name in own if own[name] != found[name]]
+        raise FileFormatError(
+            f"{path!r} holds another network: {len(wrong)} of its weights differ in name or shape, {wrong[0]!r} first. "
+            "Load it into the network it was saved from."
+        )
+    model.load_state_dict(data["state_dict"])
+    states = data.get("optimizer_states") or []
+    if with_optimizer and model.compiled and states:
+        model.optimizer.torch_optimizer(list(model.parameters())).load_state_dict(states[0])
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def read_archive(path: Any) -> ModelArchive:
+    """Any Keras file → its contents. Raises FileFormatError for anything else."""
+    kind = saving.sniff(path)
+    readers = {
+        "keras": saving.read_keras, "weights_h5": saving.read_weights_h5, "legacy_h5": saving.read_legacy_h5,
+        "saved_model": saving.read_saved_model_dir,
+    }  # fmt: skip
+    return readers[kind](path)
+
+
+def load_model(
+    filepath: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+    **_: Any,
+) -> Any:
+    """A model from its file: `.keras`, `.h5`, `.ckpt` or a SavedModel folder. Keras: `keras.models.load_model`.
+
+    Args:
+        custom_objects: your own classes and functions by name.
+        compile: restore optimizer, loss and metrics too, so that training can go on.
+        safe_mode: refuse files that carry Python code (it is never run either way).
+
+    Raises:
+        FileFormatError: nothing there, not a model file, damaged, or weights without an architecture.
+    """
+    path = os.fspath(filepath)
+    with custom_object_scope(custom_objects):
+        if os.path.isfile(path) and saving.sniff(path) == "ckpt":
+            return _load_from_checkpoint(path, compile)
+        archive = read_archive(path)
+        if archive.config is None:
+            raise FileFormatError(
+                f"{path!r} holds weights but no architecture. Build the network in code, then model.load_weights(path)."
+            )
+        saving.refuse_unsafe(archive.config)
+        model = _model_from(archive.config, path)
+        _fill(model, archive, path)
+        model.image_info = archive.image_info
+        if compile and archive.compile_config:
+            _compile_from(model, archive.compile_config)
+            if archive.optimizer is not None:
+                model.optimizer.torch_optimizer(list(model.parameters()))
+                model.optimizer.load_slot_arrays(archive.optimizer.variables())
+    return model
+
+
+def _load_from_checkpoint(path: str, compile: bool) -> Any:
+    data = checkpoint.read_checkpoint(path)
+    section = checkpoint.read_model_section(data, path)
+    model = _model_from(section["model_config"], path)
+    if compile and section["compile_config"]:
+        _compile_from(model, section["compile_config"])
+    _load_checkpoint_into(model, data, path, with_optimizer=compile)
+    model.image_info, model._recipe = section["image_info"], section["recipe"]
+    return model
+
+
+def _model_from(config: Mapping[str, Any], path: str) -> Any:
+    try:
+        model = layer_from_config(config)
+    except (TypeError, KeyError, AttributeError, RuntimeError, IndexError) as error:
+        raise FileFormatError(f"{path!r} describes a network that cannot be built: {error}.") from error
+    shape = (config.get("build_config") or {}).get("input_shape")
+    if not model.built and shape:
+        model.build(tuple(shape))
+    return model
+
+
+def _compile_from(model: Any, config: Mapping[str, Any]) -> None:
+    model.compile(
+        optimizer=optimizers.deserialize(config["optimizer"]) if config.get("optimizer") else "rmsprop",
+        loss=_restored(config.get("loss"), losses.deserialize),
+        loss_weights=config.get("loss_weights"),
+        metrics=_restored(config.get("metrics"), metrics.deserialize),
+        weighted_metrics=_restored(config.get("weighted_metrics"), metrics.deserialize),
+    )
+
+
+def _restored(structure: Any, deserialize: Any) -> Any:
+    if isinstance(structure, Mapping):
+        if "class_name" in structure:
+            return deserialize(dict(structure))
+        return {key: _restored(value, deserialize) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        return [_restored(value, deserialize) for value in structure]
+    return structure
+
+
+def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch: bool = False) -> None:
+    """Weights from any model or weights file into `model`."""
+    path = os.fspath(filepath)
+    _require_built(model, "load_weights")
+    if os.path.isfile(path) and saving.sniff(path) == "ckpt":
+        _load_checkpoint_into(model, checkpoint.read_checkpoint(path), path, with_optimizer=False)
+        return
+    _fill(model, read_archive(path), path, by_name=by_name, skip_mismatch=skip_mismatch)
+
+
+def _fill(model: Any, archive: ModelArchive, path: str, by_name: bool = False, skip_mismatch: bool = False) -> None:
+    tree, tensors = weight_tree(model)
+    arrays = saving.align(tree, archive, by_name=by_name, skip_mismatch=skip_mismatch)
+    with torch.no_grad():
+        for tensor, array in zip(tensors, arrays, strict=True):
+            if array is not None:
+                tensor.copy_(torch.as_tensor(np.ascontiguousarray(array)))

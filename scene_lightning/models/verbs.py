@@ -1,0 +1,308 @@
+"""Keras' verbs on a model: what to read, what to run on, and then the engine. Keras: "Model training APIs"."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+from scene_lightning.data.datamodule import Feed
+from scene_lightning.errors import InputError
+from scene_lightning.layers.symbolic import flatten, map_structure
+from scene_lightning.training import engine
+from scene_lightning.training.bridge import keras_order, to_floats
+from scene_lightning.training.devices import Hardware
+from scene_lightning.training.feeds import as_feed, to_tensor
+
+
+class Verbs:
+    """`fit`, `evaluate`, `predict`, their `_on_batch` forms and the old `_generator` spellings."""
+
+    def fit(
+        self: Any,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: Any = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: Any = None,
+        validation_steps: Any = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        *,
+        accelerator: str = "auto",
+        devices: Any = "auto",
+        num_nodes: int = 1,
+        strategy: Any = "auto",
+        precision: Any = None,
+        deterministic: Any = None,
+        ckpt_path: str | None = None,
+        loop_data: bool = False,
+        **trainer_options: Any,
+    ) -> Any:
+        """Train for `epochs` epochs. Keras: `Model.fit`.
+
+        Args:
+            x: images (N, H, W, C) as an array or tensor, or anything that gives batches: a directory iterator, a
+                DataLoader, a generator, a Sequence, a dataset.
+            y: targets, for arrays. One-hot (N, classes) or integers (N,), as the loss asks.
+            callbacks: Keras callbacks, Lightning callbacks, or both.
+            accelerator, devices, num_nodes, strategy, precision, deterministic: Lightning's, by their names.
+            ckpt_path: a Lightning checkpoint to continue from.
+            loop_data: read the data again when they end before `steps_per_epoch` (Keras 2's `fit_generator`).
+            **trainer_options: further arguments of Lightning's `Trainer` (`logger`, `accumulate_grad_batches`, …).
+
+        Returns:
+            History: `.history` maps each name to one float an epoch.
+
+        Raises:
+            InputError: not compiled, or data that do not fit.
+        """
+        self._require_compiled()
+        epochs = _translated(trainer_options, "nb_epoch", "epochs", epochs)
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = split_arrays(x, y, sample_weight, validation_split)
+        train = as_feed(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, training=True,
+                        class_weight=class_weight, steps=steps_per_epoch, loop=loop_data)
+        validation = None
+        if validation_data is not None:
+            validation = validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
+        hardware = Hardware(accelerator, devices, num_nodes, strategy, precision, deterministic)
+        self._learn_image_info(x)
+        return engine.run_fit(
+            self, train, validation, epochs=epochs, initial_epoch=initial_epoch, verbose=verbose, callbacks=callbacks,
+            validation_freq=validation_freq, hardware=hardware, ckpt_path=ckpt_path, **trainer_options,
+        )  # fmt: skip
+
+    def _learn_image_info(self: Any, source: Any) -> None:
+        describe = getattr(source, "image_info", None)
+        if callable(describe):
+            self.image_info = describe()
+
+    def evaluate(
+        self: Any,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: Any = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        *,
+        accelerator: str = "auto",
+        devices: Any = "auto",
+        num_nodes: int = 1,
+        strategy: Any = "auto",
+        precision: Any = None,
+        deterministic: Any = None,
+    ) -> Any:
+        """Loss and metrics on data, without training. Keras: `Model.evaluate`.
+
+        Returns:
+            A float when there is only the loss, else a list `[loss, metric, …]`; a dict with `return_dict`.
+        """
+        self._require_compiled()
+        feed = as_feed(x, y, sample_weight, batch_size=batch_size, shuffle=False, training=False, steps=steps)
+        hardware = Hardware(accelerator, devices, num_nodes, strategy, precision, deterministic)
+        logs = engine.run_evaluate(self, feed, verbose=verbose, callbacks=callbacks, hardware=hardware)
+        return logs if return_dict else self._as_list(logs)
+
+    def _as_list(self: Any, logs: dict[str, Any]) -> Any:
+        values = [logs["loss"], *(value for name, value in _in_compile_order(self, logs) if name != "loss")]
+        return values[0] if len(values) == 1 else values
+
+    def predict(
+        self: Any,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: Any = None,
+        callbacks: Any = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        *,
+        accelerator: str = "auto",
+        devices: Any = "auto",
+        num_nodes: int = 1,
+        strategy: Any = "auto",
+        precision: Any = None,
+        deterministic: Any = None,
+        on_batch: Any = None,
+    ) -> Any:
+        """The model's outputs, as NumPy float32, in the order of the data. Keras: `Model.predict`.
+
+        Args:
+            on_batch: called with (outputs, batch) for each batch instead of keeping everything; then returns None.
+        """
+        feed = as_feed(x, batch_size=batch_size, shuffle=False, training=False, steps=steps)
+        hardware = Hardware(accelerator, devices, num_nodes, strategy, precision, deterministic)
+        return engine.run_predict(self, feed, verbose=verbose, callbacks=callbacks, hardware=hardware, on_batch=on_batch)
+
+    # -- one batch -------------------------------------------------------------------------------------------------
+
+    def train_on_batch(self: Any, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None,
+                       return_dict: bool = False, **_: Any) -> Any:
+        """One optimizer step on one batch; returns its loss and metrics. Keras: `Model.train_on_batch`."""
+        self._require_compiled()
+        batch = self._one_batch(x, y, sample_weight, class_weight)
+        optimizer = self.optimizer.torch_optimizer(list(self.parameters()))
+        self._train_metrics.reset()
+        with torch.enable_grad():
+            loss = self._step(batch, self._train_metrics, training=True)
+            optimizer.zero_grad()
+            loss.backward()
+        optimizer.step()
+        logs = keras_order(to_floats(self._train_metrics.result()))
+        return logs if return_dict else self._as_list(logs)
+
+    def test_on_batch(self: Any, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False,
+                      **_: Any) -> Any:
+        """Loss and metrics of one batch. Keras: `Model.test_on_batch`."""
+        self._require_compiled()
+        self._val_metrics.reset()
+        with torch.no_grad():
+            self._step(self._one_batch(x, y, sample_weight, None), self._val_metrics, training=False)
+        logs = keras_order(to_floats(self._val_metrics.result()))
+        return logs if return_dict else self._as_list(logs)
+
+    def predict_on_batch(self: Any, x: Any) -> Any:
+        """The outputs for one batch, as NumPy. Keras: `Model.predict_on_batch`."""
+        batch, _, _ = self._one_batch(x, None, None, None)
+        with torch.no_grad():
+            return map_structure(lambda leaf: leaf.cpu().numpy(), self(batch, training=False))
+
+    def _one_batch(self: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Any:
+        size = len(flatten(x)[0])
+        feed = as_feed(x, y, sample_weight, batch_size=size, shuffle=False, training=False, class_weight=class_weight)
+        batch = next(iter(feed.batches(0)))
+        anchor = next(iter(self.parameters()), None)
+        if anchor is not None:
+            batch = map_structure(lambda leaf: leaf if leaf is None else leaf.to(anchor.device), batch)
+        prepared = feed.to_device_batch(batch, 0, False)
+        if not self.built:
+            with torch.no_grad():
+                self(prepared[0], training=False)
+        return prepared
+
+    # -- old spellings ---------------------------------------------------------------------------------------------
+
+    def fit_generator(self: Any, generator: Any, steps_per_epoch: Any = None, epochs: int = 1, *args: Any, **kwargs: Any) -> Any:
+        """Keras 2's name of `fit` on a generator; data that end early are read again, as it did."""
+        _deprecated("fit_generator", "fit")
+        names = ("verbose", "callbacks", "validation_data", "validation_steps", "validation_freq", "class_weight",
+                 "max_queue_size", "workers", "use_multiprocessing", "shuffle", "initial_epoch")
+        kwargs.update(zip(names, args, strict=False))
+        steps = _translated(kwargs, "samples_per_epoch", "steps_per_epoch", steps_per_epoch, per=_batch_size_of(generator))
+        epochs = _translated(kwargs, "nb_epoch", "epochs", epochs)
+        kwargs["validation_steps"] = _translated(
+            kwargs, "nb_val_samples", "validation_steps", kwargs.get("validation_steps"),
+            per=_batch_size_of(kwargs.get("validation_data")))
+        return self.fit(generator, steps_per_epoch=steps, epochs=epochs, loop_data=True, **kwargs)
+
+    def evaluate_generator(self: Any, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Keras 2's name of `evaluate` on a generator."""
+        _deprecated("evaluate_generator", "evaluate")
+        names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
+        kwargs.update(zip(names, args, strict=False))
+        return self.evaluate(_looped(generator, steps), **{"verbose": 0, **kwargs})
+
+    def predict_generator(self: Any, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Keras 2's name of `predict` on a generator."""
+        _deprecated("predict_generator", "predict")
+        names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
+        kwargs.update(zip(names, args, strict=False))
+        return self.predict(_looped(generator, steps), **{"verbose": 0, **kwargs})
+
+    def predict_classes(self: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
+        """Keras 2: the index of the most likely class, (N,); for one sigmoid output 0 or 1, (N, 1)."""
+        _deprecated("predict_classes", "np.argmax(model.predict(x), axis=-1)")
+        probabilities = self.predict(x, batch_size=batch_size, verbose=verbose)
+        return (probabilities > 0.5).astype("int32") if probabilities.shape[-1] == 1 else probabilities.argmax(-1)
+
+    def predict_proba(self: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
+        """Keras 2's other name of `predict`."""
+        _deprecated("predict_proba", "predict")
+        return self.predict(x, batch_size=batch_size, verbose=verbose)
+
+
+def validation_feed(data: Any, batch_size: int | None, steps: Any) -> Feed:
+    """`validation_data` as Keras takes it: (x, y), (x, y, weights), or anything that gives batches."""
+    if isinstance(data, tuple | list) and 2 <= len(data) <= 3 and not isinstance(data[0], tuple):
+        x, y, *rest = data
+        return as_feed(x, y, rest[0] if rest else None, batch_size=batch_size, shuffle=False, training=False, steps=steps)
+    return as_feed(data, batch_size=batch_size, shuffle=False, training=False, steps=steps, loop=True)
+
+
+def split_arrays(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+    """The last `fraction` of the arrays for validation, taken before any shuffling."""
+    leaves = [leaf for leaf in flatten([x, y, sample_weight]) if leaf is not None]
+    if not leaves or any(not hasattr(leaf, "__getitem__") or not hasattr(leaf, "shape") for leaf in leaves):
+        if not (isinstance(x, list) and x):
+            raise InputError(
+                "`validation_split` is only supported for arrays and tensors. For an iterator pass validation_data, or "
+                "split the folder with ImageDataGenerator(validation_split=...) and subset=."
+            )
+        x, y = np.asarray(x), None if y is None else np.asarray(y)
+    if not 0.0 < fraction < 1.0:
+        raise InputError(f"validation_split must lie between 0 and 1; received {fraction!r}.")
+    count = len(flatten(x)[0])
+    at = int(count * (1.0 - fraction))
+    if at == 0 or at == count:
+        raise InputError(
+            f"Training data contains {count} samples, which is not sufficient to split it into a validation and "
+            f"training set as specified by validation_split={fraction}. Provide more data, or another value."
+        )
+
+    def cut(structure: Any, part: slice) -> Any:
+        def take(leaf: Any) -> Any:
+            return None if leaf is None else leaf.iloc[part] if hasattr(leaf, "iloc") else leaf[part]
+
+        return map_structure(take, structure)
+
+    head, tail = slice(0, at), slice(at, None)
+    return tuple(cut(part, head) for part in (x, y, sample_weight)), tuple(  # type: ignore[return-value]
+        cut(part, tail) for part in (x, y, sample_weight)
+    )
+
+
+def _in_compile_order(model: Any, logs: dict[str, Any]) -> list[tuple[str, Any]]:
+    order = {name: position for position, name in enumerate(model.metrics_names)}
+    return sorted(logs.items(), key=lambda item: order.get(item[0], len(order)))
+
+
+def _looped(generator: Any, steps: Any) -> Feed:
+    return as_feed(generator, shuffle=False, training=False, steps=steps, loop=True)
+
+
+def _batch_size_of(source: Any) -> int | None:
+    return getattr(source, "batch_size", None)
+
+
+def _translated(kwargs: dict[str, Any], old: str, new: str, value: Any, per: int | None = None) -> Any:
+    """Keras 1's `old=` instead of `new=`; counts of samples become counts of batches."""
+    if old not in kwargs:
+        return value
+    given = kwargs.pop(old)
+    _deprecated(f"{old}=", f"{new}=")
+    return given if not per or given is None else max(1, int(given) // per)
+
+
+def _deprecated(old: str, new: str) -> None:
+    warnings.warn(f"`{old}` is an old spelling; use `{new}`.", DeprecationWarning, stacklevel=3)

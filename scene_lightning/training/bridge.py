@@ -1,0 +1,115 @@
+"""Lightning's hooks in, Keras' callbacks out: one Lightning callback that speaks for a `CallbackList`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import lightning as L
+
+from scene_lightning.callbacks import CallbackList
+from scene_lightning.callbacks.logs import LazyLogs
+
+
+def to_floats(logs: Mapping[str, Any]) -> dict[str, Any]:
+    """Logs as Python floats (lists for metrics that give several values)."""
+    return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in logs.items()}
+
+
+def keras_order(logs: Mapping[str, Any]) -> dict[str, Any]:
+    """Keras 3 sorts its logs by name."""
+    return {name: logs[name] for name in sorted(logs)}
+
+
+class KerasBridge(L.Callback):
+    """Calls Keras callbacks at Keras' moments while Lightning trains, validates or predicts.
+
+    Args:
+        model: the model they see as `self.model`.
+        callbacks: the Keras callbacks, History and progress bar among them.
+        epoch_offset: Keras' `initial_epoch`.
+        validate_at: says for a 0-based epoch whether it ends with a validation.
+    """
+
+    def __init__(
+        self, model: Any, callbacks: CallbackList, epoch_offset: int = 0, validate_at: Callable[[int], bool] | None = None
+    ) -> None:
+        self._model, self._callbacks = model, callbacks
+        self._epoch_offset = epoch_offset
+        self._validate_at = validate_at or (lambda epoch: False)
+        self._validation_logs: dict[str, Any] = {}
+        self._last_logs: dict[str, Any] = {}
+
+    def epoch(self, trainer: L.Trainer) -> int:
+        """Keras' number of the epoch that runs, from 0."""
+        return self._epoch_offset + trainer.current_epoch
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._callbacks.on_train_begin()
+        self._obey(trainer)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        epoch = self.epoch(trainer)
+        self._validation_logs = {}
+        trainer.check_val_every_n_epoch = 1 if self._validate_at(epoch) else 10**9
+        self._callbacks.on_epoch_begin(epoch)
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        self._callbacks.on_train_batch_begin(batch_idx)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._callbacks.on_train_batch_end(batch_idx, LazyLogs(self._model._train_metrics.result))
+        self._obey(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        logs = keras_order({**to_floats(self._model._train_metrics.result()), **self._validation_logs})
+        self._callbacks.on_epoch_end(self.epoch(trainer), logs)
+        self._last_logs = logs
+        self._obey(trainer)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._callbacks.on_train_end(self._last_logs)
+
+    def _obey(self, trainer: L.Trainer) -> None:
+        if self._model.stop_training:
+            trainer.should_stop = True
+
+    # -- validation and evaluate -----------------------------------------------------------------------------------
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._callbacks.on_test_begin()
+
+    def on_validation_batch_start(
+        self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self._callbacks.on_test_batch_begin(batch_idx)
+
+    def on_validation_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self._callbacks.on_test_batch_end(batch_idx, LazyLogs(self._model._val_metrics.result))
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        logs = keras_order(to_floats(self._model._val_metrics.result()))
+        self._validation_logs = {f"val_{name}": value for name, value in logs.items()}
+        self._callbacks.on_test_end(logs)
+
+    # -- predict ---------------------------------------------------------------------------------------------------
+
+    def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._callbacks.on_predict_begin()
+
+    def on_predict_batch_start(
+        self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self._callbacks.on_predict_batch_begin(batch_idx)
+
+    def on_predict_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self._callbacks.on_predict_batch_end(batch_idx, {"outputs": outputs})
+
+    def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._callbacks.on_predict_end()

@@ -1,0 +1,186 @@
+"""What the machine has, and what was asked for, in; Lightning's `accelerator`, `devices` and `precision` out.
+
+The choices are pure functions of an `Inventory`, so that the CUDA path can be tested where there is no GPU.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from scene_lightning._identifiers import did_you_mean
+from scene_lightning.errors import DeviceError
+
+ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
+PRECISIONS = ("auto", "32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true")
+_PRECISION_ALIASES: dict[Any, str] = {32: "32-true", "32": "32-true", 16: "16-mixed", "16": "16-mixed",
+                                      "bf16": "bf16-mixed", 64: "64-true", "64": "64-true"}
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One CUDA device. `memory_bytes`: its total memory; `capability`: (major, minor)."""
+
+    name: str
+    memory_bytes: int
+    capability: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What can be computed on."""
+
+    cpu_name: str = "CPU"
+    cpu_cores: int = 1
+    cpu_fast_bf16: bool = False
+    gpus: tuple[Gpu, ...] = field(default_factory=tuple)
+    mps: bool = False
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a verb was asked to run on: Lightning's own arguments, by their names."""
+
+    accelerator: str = "auto"
+    devices: Any = "auto"
+    num_nodes: int = 1
+    strategy: Any = "auto"
+    precision: Any = None
+    deterministic: Any = None
+
+
+def take_inventory() -> Inventory:
+    """Look at this machine."""
+    gpus = []
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            found = torch.cuda.get_device_properties(index)
+            gpus.append(Gpu(found.name, found.total_memory, (found.major, found.minor)))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Inventory(_cpu_name(), cores, _cpu_fast_bf16(), tuple(gpus), torch.backends.mps.is_available())
+
+
+def choose_accelerator(requested: str, inventory: Inventory) -> str:
+    """"auto", "cpu", "cuda" ("gpu") or "mps" → "cpu", "cuda" or "mps". Raises DeviceError for one that is not there."""
+    wanted = str(requested).lower()
+    if wanted not in ACCELERATORS:
+        raise DeviceError(
+            f"Unknown accelerator {requested!r}. Expected one of auto, cpu, cuda, mps.{did_you_mean(wanted, ACCELERATORS)}"
+        )
+    if wanted == "auto":
+        return "cuda" if inventory.gpus else "mps" if inventory.mps else "cpu"
+    wanted = "cuda" if wanted == "gpu" else wanted
+    if wanted == "cuda" and not inventory.gpus:
+        raise DeviceError("Accelerator 'cuda' was asked for, but no CUDA GPU can be used here. Use 'auto' or 'cpu'.")
+    if wanted == "mps" and not inventory.mps:
+        raise DeviceError("Accelerator 'mps' was asked for, but there is no Apple GPU here. Use 'auto' or 'cpu'.")
+    return wanted
+
+
+def choose_devices(requested: Any, accelerator: str, inventory: Inventory) -> Any:
+    """A count, a list of indices, "auto" or -1 → what Lightning's Trainer takes. Raises DeviceError for too many."""
+    if isinstance(requested, str) and requested != "auto":
+        try:
+            parts = [int(part) for part in requested.split(",") if part.strip()]
+        except ValueError:
+            raise DeviceError(f"Cannot read devices {requested!r}. Expected 'auto', a count, or indices like 0,1.") from None
+        requested = parts if "," in requested else parts[0] if parts else "auto"
+    available = len(inventory.gpus) if accelerator == "cuda" else 1
+    if requested in ("auto", -1, None):
+        return available if accelerator == "cuda" else 1
+    if accelerator == "cpu":
+        if not isinstance(requested, int) or requested < 1:
+            raise DeviceError(f"On the CPU, devices is a number of processes, 1 or more; received {requested!r}.")
+        return requested
+    if isinstance(requested, int):
+        if not 1 <= requested <= available:
+            raise DeviceError(f"{requested} {accelerator} device(s) asked for; this machine has {available}.")
+        return requested
+    missing = [index for index in requested if not 0 <= index < available]
+    if missing or not requested:
+        raise DeviceError(f"No {accelerator} device with index {missing}; this machine has {list(range(available))}.")
+    return list(requested)
+
+
+def choose_precision(requested: Any, accelerator: str, inventory: Inventory) -> str:
+    """"auto" → bf16-mixed where the hardware is fast at it, else 32-true. Raises DeviceError for an unknown one.
+
+    None means 32-true: parity with Keras' default is what the API promises; the command line asks for "auto".
+    """
+    wanted = _PRECISION_ALIASES.get(requested, requested)
+    if wanted is None:
+        return "32-true"
+    if wanted not in PRECISIONS:
+        raise DeviceError(f"Unknown precision {requested!r}. Expected one of {', '.join(PRECISIONS)}.")
+    if wanted == "auto":
+        if accelerator == "cuda":
+            fast = all(gpu.capability >= (8, 0) for gpu in inventory.gpus)
+        else:
+            fast = accelerator == "cpu" and inventory.cpu_fast_bf16
+        return "bf16-mixed" if fast else "32-true"
+    if wanted == "16-mixed" and accelerator == "cpu":
+        raise DeviceError("Precision 16-mixed needs a GPU. On the CPU use 'bf16-mixed', '32-true' or 'auto'.")
+    return wanted
+
+
+def trainer_arguments(hardware: Hardware, inventory: Inventory | None = None) -> dict[str, Any]:
+    """What was asked for → keyword arguments of Lightning's `Trainer`."""
+    inventory = inventory or take_inventory()
+    accelerator = choose_accelerator(hardware.accelerator, inventory)
+    return {
+        "accelerator": accelerator,
+        "devices": choose_devices(hardware.devices, accelerator, inventory),
+        "num_nodes": hardware.num_nodes,
+        "strategy": hardware.strategy,
+        "precision": choose_precision(hardware.precision, accelerator, inventory),
+        "deterministic": hardware.deterministic,
+    }
+
+
+def describe(inventory: Inventory | None = None) -> list[dict[str, Any]]:
+    """One row a device: `device`, `name`, `memory_bytes`, `capability`, `bf16` (fast or not), `used` (what "auto" takes)."""
+    inventory = inventory or take_inventory()
+    chosen = choose_accelerator("auto", inventory)
+    rows: list[dict[str, Any]] = [
+        {"device": "cpu", "name": f"{inventory.cpu_name}, {inventory.cpu_cores} cores", "memory_bytes": _host_memory(),
+         "capability": None, "bf16": inventory.cpu_fast_bf16, "used": chosen == "cpu"}
+    ]
+    for index, gpu in enumerate(inventory.gpus):
+        rows.append({"device": f"cuda:{index}", "name": gpu.name, "memory_bytes": gpu.memory_bytes,
+                     "capability": f"{gpu.capability[0]}.{gpu.capability[1]}", "bf16": gpu.capability >= (8, 0),
+                     "used": chosen == "cuda"})
+    if inventory.mps:
+        rows.append({"device": "mps", "name": "Apple GPU", "memory_bytes": None, "capability": None, "bf16": False,
+                     "used": chosen == "mps"})
+    return rows
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _cpu_fast_bf16() -> bool:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            flags = next((line for line in lines if line.startswith("flags")), "")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _host_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None

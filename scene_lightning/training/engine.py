@@ -1,0 +1,242 @@
+"""A model and feeds in; a Lightning run with Keras' outcome out. The bodies of `fit`, `evaluate` and `predict`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+
+from scene_lightning.callbacks import CallbackList, History
+from scene_lightning.data.datamodule import Feed, FeedModule
+from scene_lightning.errors import InputError
+from scene_lightning.layers.symbolic import flatten, map_structure
+from scene_lightning.training.bridge import KerasBridge, keras_order, to_floats
+from scene_lightning.training.devices import Hardware, trainer_arguments
+from scene_lightning.training.feeds import peek
+
+_QUIET = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Without Lightning's own announcements: Keras' verbs print Keras' lines."""
+    loggers = [logging.getLogger(name) for name in (*_QUIET, "lightning.pytorch.utilities.rank_zero")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # They advise about DataLoader workers, loggers and checkpoints that Keras' verbs do not use.
+        warnings.filterwarnings("ignore", module=r"lightning\.(pytorch|fabric).*")
+        warnings.filterwarnings("ignore", message=r".*(does not have many workers|treespec|LeafSpec).*")
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def split_callbacks(callbacks: Any) -> tuple[list[Any], list[L.Callback]]:
+    """A mixed list → (Keras callbacks, Lightning callbacks)."""
+    flat = [leaf for leaf in flatten(callbacks) if leaf is not None] if callbacks is not None else []
+    return [c for c in flat if not isinstance(c, L.Callback)], [c for c in flat if isinstance(c, L.Callback)]
+
+
+def make_trainer(hardware: Hardware, callbacks: list[L.Callback], **options: Any) -> L.Trainer:
+    """A `Trainer` that does nothing by itself: no logger, checkpoint, bar, summary or sanity check."""
+    checkpointing = any(isinstance(c, L.pytorch.callbacks.Checkpoint) for c in callbacks)
+    settings: dict[str, Any] = {
+        "logger": False,
+        "enable_checkpointing": checkpointing,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,  # it would take batches from generators and call callbacks
+        "callbacks": callbacks,
+        "use_distributed_sampler": False,  # feeds share themselves out
+    }
+    return L.Trainer(**{**settings, **trainer_arguments(hardware), **options})
+
+
+def build_from(model: Any, feed: Feed) -> None:
+    """Give an unbuilt model its weights, from the shape of the first batch."""
+    if model.built:
+        return
+    with torch.no_grad():
+        inputs = map_structure(lambda leaf: leaf[:1] if isinstance(leaf, torch.Tensor) else leaf, peek(feed))
+        model(inputs, training=False)
+
+
+@contextmanager
+def _keeping_interrupts() -> Iterator[Any]:
+    """Lightning answers Ctrl-C with exit(1) and a deaf process; a notebook wants KeyboardInterrupt."""
+    holder: dict[str, L.Trainer] = {}
+    try:
+        before = signal.getsignal(signal.SIGINT)
+    except ValueError:
+        before = None
+    try:
+        yield holder
+    except SystemExit:
+        trainer = holder.get("trainer")
+        if trainer is not None and trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if before is not None and signal.getsignal(signal.SIGINT) is not before:
+            signal.signal(signal.SIGINT, before)
+
+
+def validation_plan(frequency: Any, has_validation: bool) -> Callable[[int], bool]:
+    """Keras' `validation_freq` → does 0-based epoch i end with a validation?"""
+    if not has_validation:
+        return lambda epoch: False
+    if isinstance(frequency, list | tuple | set):
+        wanted = set(frequency)
+        return lambda epoch: epoch + 1 in wanted
+    if not isinstance(frequency, int) or frequency < 1:
+        raise InputError(f"validation_freq must be a positive integer or a list of epochs; received {frequency!r}.")
+    return lambda epoch: (epoch + 1) % frequency == 0
+
+
+def run_fit(
+    model: Any,
+    train: Feed,
+    validation: Feed | None,
+    *,
+    epochs: int,
+    initial_epoch: int = 0,
+    verbose: Any = "auto",
+    callbacks: Any = None,
+    validation_freq: Any = 1,
+    hardware: Hardware | None = None,
+    ckpt_path: str | None = None,
+    **trainer_options: Any,
+) -> History:
+    """Train, with Keras' callbacks at Keras' moments.
+
+    Args:
+        ckpt_path: a Lightning checkpoint to go on from (epoch and optimizer come from it).
+        **trainer_options: further arguments of Lightning's `Trainer`.
+    """
+    verbose = 1 if verbose == "auto" else int(verbose)
+    epochs = int(epochs)
+    build_from(model, train)
+    model.stop_training = False
+    model._epoch_offset = initial_epoch
+    keras_callbacks, lightning_callbacks = split_callbacks(callbacks)
+    listed = CallbackList(
+        keras_callbacks, add_history=True, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs,
+        steps=train.steps, samples=train.samples, batch_size=train.batch_size,
+    )  # fmt: skip
+    bridge = KerasBridge(model, listed, initial_epoch, validation_plan(validation_freq, validation is not None))
+    data = FeedModule(train, validation, epoch_offset=initial_epoch)
+    if initial_epoch >= epochs:
+        listed.on_train_begin()
+        listed.on_train_end()
+        return listed.history
+    with quiet_lightning(), _keeping_interrupts() as holder:
+        trainer = make_trainer(
+            hardware or Hardware(),
+            [bridge, *lightning_callbacks],
+            **{"max_epochs": epochs - initial_epoch, "limit_val_batches": 0 if validation is None else 1.0,
+               **trainer_options},
+        )  # fmt: skip
+        holder["trainer"] = trainer
+        trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, **_trusting(ckpt_path))
+    finish = getattr(model.optimizer, "finalize_variable_values", None)
+    if finish is not None:
+        finish(model.trainable_weights)
+    return listed.history
+
+
+def _trusting(ckpt_path: str | None) -> dict[str, Any]:
+    return {} if ckpt_path is None else {"weights_only": True}
+
+
+def run_evaluate(
+    model: Any, feed: Feed, *, verbose: Any = "auto", callbacks: Any = None, hardware: Hardware | None = None
+) -> dict[str, Any]:
+    """Loss and metrics over a feed, as floats in Keras' order."""
+    verbose = 1 if verbose == "auto" else int(verbose)
+    build_from(model, feed)
+    keras_callbacks, lightning_callbacks = split_callbacks(callbacks)
+    listed = CallbackList(
+        keras_callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1,
+        steps=feed.steps, samples=feed.samples, batch_size=feed.batch_size,
+    )  # fmt: skip
+    with quiet_lightning(), _keeping_interrupts() as holder:
+        holder["trainer"] = trainer = make_trainer(hardware or Hardware(), [KerasBridge(model, listed), *lightning_callbacks])
+        trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
+    return keras_order(to_floats(model._val_metrics.result()))
+
+
+class _Collector(L.Callback):
+    """Takes each batch's outputs off the device as soon as they are there."""
+
+    def __init__(self, on_batch: Callable[[Any, Any], None] | None) -> None:
+        self._on_batch = on_batch
+        self.outputs: list[Any] = []
+
+    def on_predict_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        arrays = map_structure(lambda leaf: leaf.detach().float().cpu().numpy(), outputs)
+        if self._on_batch is not None:
+            self._on_batch(arrays, batch)
+        else:
+            self.outputs.append(arrays)
+
+
+def run_predict(
+    model: Any,
+    feed: Feed,
+    *,
+    verbose: Any = "auto",
+    callbacks: Any = None,
+    hardware: Hardware | None = None,
+    on_batch: Callable[[Any, Any], None] | None = None,
+) -> Any:
+    """The outputs for every sample of a feed, in its order: float32 arrays.
+
+    Args:
+        on_batch: called with (outputs, batch) after each batch; then nothing is kept and None is returned, so memory
+            stays the same however long the feed is.
+    """
+    verbose = 1 if verbose == "auto" else int(verbose)
+    build_from(model, feed)
+    keras_callbacks, lightning_callbacks = split_callbacks(callbacks)
+    listed = CallbackList(
+        keras_callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1,
+        steps=feed.steps, samples=feed.samples, batch_size=feed.batch_size,
+    )  # fmt: skip
+    collector = _Collector(on_batch)
+    hardware = hardware or Hardware()
+    if hardware.devices == "auto":  # the order of the answers is the order of the images: one device keeps it
+        hardware = Hardware(hardware.accelerator, 1, 1, hardware.strategy, hardware.precision, hardware.deterministic)
+    with quiet_lightning(), _keeping_interrupts() as holder:
+        holder["trainer"] = trainer = make_trainer(
+            hardware, [collector, KerasBridge(model, listed), *lightning_callbacks]
+        )
+        if trainer.world_size > 1:
+            raise InputError("predict() runs on one device, so that the answers stay in order: pass devices=1.")
+        trainer.predict(model, datamodule=FeedModule(predict=feed), return_predictions=False)
+    if on_batch is not None:
+        return None
+    if not collector.outputs:
+        raise InputError("There was nothing to predict: the data are empty.")
+    return _concatenate(collector.outputs)
+
+
+def _concatenate(batches: list[Any]) -> Any:
+    first = batches[0]
+    if isinstance(first, dict):
+        return {key: np.concatenate([batch[key] for batch in batches]) for key in first}
+    if isinstance(first, list | tuple):
+        return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+    return np.concatenate(batches)

@@ -1,0 +1,364 @@
+"""Whatever Keras' `fit` takes in; feeds out. Arrays, tensors, loaders, generators, `Sequence`s, datasets, iterators."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+import random
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from scene_lightning.data.datamodule import Feed
+from scene_lightning.errors import InputError
+from scene_lightning.layers.symbolic import flatten, map_structure
+from scene_lightning.training.module import unpack_batch
+
+
+def as_feed(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    batch_size: int | None = None,
+    shuffle: Any = True,
+    training: bool,
+    class_weight: Mapping[int, float] | None = None,
+    steps: Any = None,
+    loop: bool = False,
+) -> Feed:
+    """The feed for `x` (and `y`).
+
+    Args:
+        steps: batches an epoch; with it an iterator goes on where the last epoch stopped.
+        loop: start again without a word when the data end before `steps` (Keras 2's `fit_generator`).
+
+    Raises:
+        InputError: lengths that differ, targets beside a generator, an unknown kind of data.
+    """
+    if class_weight is not None and sample_weight is not None:
+        raise InputError("You cannot pass `class_weight` and `sample_weight` at the same time.")
+    feed = _plain_feed(x, y, sample_weight, batch_size, shuffle, training, class_weight)
+    if class_weight is not None:
+        feed = ClassWeightedFeed(feed, class_weight)
+    if steps is not None:
+        if steps <= 0:
+            raise InputError(f"The number of steps must be positive; received {steps!r}.")
+        feed = SteppedFeed(feed, int(math.ceil(steps)), going_on=training, loop=loop)
+    return feed
+
+
+def _plain_feed(x: Any, y: Any, w: Any, batch_size: int | None, shuffle: Any, training: bool, class_weight: Any) -> Feed:
+    if isinstance(x, Feed):
+        return x
+    if x is None:
+        raise InputError("There is no data: x is None. Pass an array, an iterator, a loader or a dataset.")
+    if y is None and w is None or not _is_array_like(x):
+        if y is not None:
+            raise InputError(
+                f"`y` must not be given when `x` is a {type(x).__name__}: the targets come from `x` itself, as "
+                "(inputs, targets) batches."
+            )
+        if hasattr(x, "lightning_feed"):
+            return x.lightning_feed(training=training, shuffle=bool(shuffle))
+        if isinstance(x, torch.utils.data.Dataset) and not isinstance(x, torch.utils.data.IterableDataset):
+            x = torch.utils.data.DataLoader(x, batch_size=batch_size or 32, shuffle=training and bool(shuffle))
+        if _is_sequence_object(x):
+            return SequenceFeed(x, shuffle=training and bool(shuffle))
+        if not _is_array_like(x):
+            if not isinstance(x, Iterable):
+                raise InputError(
+                    f"Cannot read batches from {type(x).__name__}. Expected arrays, tensors, a DataLoader, a "
+                    "generator, a Sequence, a dataset or a directory iterator."
+                )
+            return IterableFeed(x)
+    return ArrayFeed(x, y, w, 32 if batch_size is None else batch_size, shuffle=shuffle if training else False)
+
+
+def _is_array_like(x: Any) -> bool:
+    if isinstance(x, np.ndarray | torch.Tensor) or hasattr(x, "to_numpy") or type(x).__module__.startswith("PIL"):
+        return True
+    if isinstance(x, Mapping):
+        return all(_is_array_like(value) for value in x.values())
+    return isinstance(x, list | tuple)
+
+
+def _is_sequence_object(x: Any) -> bool:
+    return hasattr(x, "__getitem__") and hasattr(x, "__len__") and not isinstance(x, torch.utils.data.DataLoader)
+
+
+def to_tensor(value: Any) -> Any:
+    """One array-like leaf → a tensor; float64 becomes float32, as in Keras. None stays None."""
+    if value is None or isinstance(value, torch.Tensor):
+        return value
+    if hasattr(value, "to_numpy"):  # pandas
+        value = value.to_numpy()
+    array = np.asarray(value)
+    if array.dtype == object:
+        raise InputError(
+            "The data cannot be made one array: its items differ in shape or type. Give every image the same size "
+            "(for example load_img(path, target_size=(150, 150))) and stack them with np.stack."
+        )
+    if array.dtype.kind in "US":
+        raise InputError("The targets are strings. Make them numbers first, for example with to_categorical.")
+    if array.dtype == np.float64:
+        array = array.astype(np.float32)
+    if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    return torch.from_numpy(array) if array.ndim else torch.as_tensor(array)
+
+
+class ArrayFeed(Feed):
+    """Arrays or tensors held in memory, cut into batches; the last one may be smaller.
+
+    `shuffle=True` draws a new order each epoch; `"batch"` shuffles only inside each batch.
+    """
+
+    def __init__(self, x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: Any) -> None:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise InputError(f"batch_size must be a positive integer; received {batch_size!r}.")
+        y, sample_weight = _plain_list(y), _plain_list(sample_weight)
+        x = _stack_samples(_plain_list(x), y)
+        self._parts = tuple(map_structure(_array_leaf, part) for part in (x, y, sample_weight))
+        lengths = {len(leaf) for part in self._parts for leaf in flatten(part) if leaf is not None}
+        if len(lengths) != 1:
+            raise InputError(
+                f"Data cardinality is ambiguous: the arrays have lengths {sorted(lengths)}. "
+                "All inputs, targets and weights need the same first dimension."
+            )
+        self.samples = lengths.pop()
+        if self.samples == 0:
+            raise InputError("The data are empty: 0 samples.")
+        self.batch_size, self.shuffle = int(batch_size), shuffle
+        self.steps = math.ceil(self.samples / self.batch_size)
+        self.has_labels = y is not None
+        # From torch's global stream, so that set_random_seed decides the order.
+        self._seed = int(torch.randint(2**62, ()).item()) if shuffle else 0
+
+    def order(self, epoch: int) -> torch.Tensor:
+        """Which sample comes when: a function of the seed and the epoch alone."""
+        assert self.samples is not None and self.batch_size is not None
+        if not self.shuffle:
+            return torch.arange(self.samples)
+        generator = torch.Generator().manual_seed((self._seed + epoch) % 2**63)
+        if self.shuffle == "batch":
+            starts = range(0, self.samples, self.batch_size)
+            sizes = [min(self.batch_size, self.samples - start) for start in starts]
+            parts = [start + torch.randperm(size, generator=generator) for start, size in zip(starts, sizes, strict=True)]
+            return torch.cat(parts)
+        return torch.randperm(self.samples, generator=generator)
+
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        assert self.batch_size is not None and self.samples is not None
+        order = self.order(epoch)
+        if world_size > 1:
+            order = shard(order, rank, world_size)
+        for start in range(0, len(order), self.batch_size):
+            index = order[start : start + self.batch_size]
+            yield tuple(map_structure(lambda leaf, i=index: _take(leaf, i), part) for part in self._parts)
+
+
+def shard(order: torch.Tensor, rank: int, world_size: int) -> torch.Tensor:
+    """This rank's share of `order`: every rank gets the same number, the first samples filling up."""
+    short = -len(order) % world_size
+    return torch.cat([order, order[:short]])[rank::world_size] if short else order[rank::world_size]
+
+
+def _plain_list(value: Any) -> Any:
+    """A list of numbers, or of lists of numbers, → an array; a list of arrays stays a list."""
+    if isinstance(value, list | tuple) and not any(isinstance(item, np.ndarray | torch.Tensor | dict) for item in value):
+        try:
+            return np.asarray(value)
+        except ValueError:  # ragged
+            return to_tensor(np.asarray(value, dtype=object))
+    return value
+
+
+def _stack_samples(x: Any, y: Any) -> Any:
+    """A plain list of images (one array each) is one input; a list of as many arrays as inputs is several."""
+    if not isinstance(x, list | tuple) or not x:
+        return x
+    rank_three = all(getattr(item, "ndim", 0) <= 3 for item in x)
+    targets = flatten(y)[0] if y is not None else None
+    count = len(targets) if targets is not None and hasattr(targets, "__len__") else None
+    if rank_three and len(x) > 1 and (count == len(x) or count is None):
+        if len({np.shape(item) for item in x}) > 1:
+            to_tensor(np.asarray([None]))
+        return np.stack([np.asarray(item) for item in x])
+    return x
+
+
+def _array_leaf(leaf: Any) -> Any:
+    if leaf is None or isinstance(leaf, torch.Tensor):
+        return leaf
+    if hasattr(leaf, "to_numpy"):
+        leaf = leaf.to_numpy()
+    array = np.asarray(leaf)
+    if array.dtype.kind in "USO":
+        to_tensor(array)
+    if array.ndim == 0:
+        raise InputError(f"Expected arrays with a batch axis; received the single value {leaf!r}.")
+    return array
+
+
+def _take(leaf: Any, index: torch.Tensor) -> Any:
+    if leaf is None:
+        return None
+    if isinstance(leaf, torch.Tensor):
+        return leaf[index.to(leaf.device)]
+    return to_tensor(leaf[index.numpy()])
+
+
+class IterableFeed(Feed):
+    """A loader, generator or any iterable of batches: used as it is, order and all."""
+
+    def __init__(self, source: Iterable[Any]) -> None:
+        self._source = source
+        self._one_shot = isinstance(source, Iterator) or inspect.isgenerator(source)
+        self._iterator: Iterator[Any] | None = iter(source) if self._one_shot else None
+        self.steps = _length(source)
+        self.samples = None
+        dataset = getattr(source, "dataset", None)
+        if isinstance(source, torch.utils.data.DataLoader) and not source.drop_last:
+            self.samples = _length(dataset)
+        self.batch_size = getattr(source, "batch_size", None)
+
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        iterator = self._iterator if self._iterator is not None else iter(self._source)
+        for batch in itertools.islice(iterator, rank, None, world_size):
+            yield map_structure(to_tensor, unpack_batch(batch))
+
+    def push_back(self, batch: Any) -> None:
+        """Give a batch back that was only looked at: a generator cannot be started again."""
+        if self._iterator is not None:
+            self._iterator = itertools.chain([batch], self._iterator)
+
+
+def _length(source: Any) -> int | None:
+    try:
+        return len(source)
+    except TypeError:
+        return None
+
+
+class SequenceFeed(Feed):
+    """A `keras.utils.Sequence`/`PyDataset`: batch i is `sequence[i]`; the order of batches is shuffled in training."""
+
+    def __init__(self, sequence: Any, shuffle: bool) -> None:
+        self._sequence, self._shuffle = sequence, shuffle
+        self.steps = len(sequence)
+
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        order = list(range(len(self._sequence)))
+        if self._shuffle:
+            random.shuffle(order)  # Python's generator, as in Keras
+        for index in order[rank::world_size]:
+            yield map_structure(to_tensor, unpack_batch(self._sequence[index]))
+
+    def on_epoch_end(self) -> None:
+        hook = getattr(self._sequence, "on_epoch_end", None)
+        if hook is not None:
+            hook()
+
+
+class SteppedFeed(Feed):
+    """Another feed, cut into epochs of `steps` batches.
+
+    `going_on`: the next epoch starts where the last one stopped (training); otherwise each one starts afresh
+    (validation), unless the data come from a generator, which cannot. When the data end early the epoch does too,
+    with Keras' warning, and the next epoch starts again; with `loop` the data are simply read again.
+    """
+
+    def __init__(self, feed: Feed, steps: int, going_on: bool, loop: bool = False) -> None:
+        self._feed, self._going_on, self._loop = feed, going_on, loop
+        self.steps, self.batch_size, self.has_labels = steps, feed.batch_size, feed.has_labels
+        self.samples = None if feed.batch_size is None else steps * feed.batch_size
+        self._iterator: Iterator[Any] | None = None
+        self._passes = 0
+
+    def _next_pass(self, rank: int, world_size: int) -> Iterator[Any]:
+        number = self._passes
+        self._passes += 1
+        # Each batch carries its pass: augmentation depends on how often an image was seen, not on the epoch.
+        return ((number, batch) for batch in self._feed.batches(number, rank, world_size))
+
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        assert self.steps is not None
+        iterator = self._iterator if self._going_on else None
+        given, fresh = 0, iterator is None
+        while given < self.steps:
+            iterator = iterator or self._next_pass(rank, world_size)
+            batch = next(iterator, None)
+            if batch is not None:
+                given, fresh = given + 1, False
+                self._iterator = iterator
+                yield batch
+                continue
+            self._iterator = iterator = None
+            self._feed.on_epoch_end()
+            if not self._loop and (given or fresh):
+                warnings.warn(
+                    "Your input ran out of data; interrupting training. Make sure that your dataset or generator can "
+                    f"generate at least `steps_per_epoch * epochs` batches ({self.steps} were asked for, {given} came).",
+                    stacklevel=2,
+                )
+                return
+            if fresh:
+                return
+            fresh = True
+
+    def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
+        number, inner = batch
+        return self._feed.to_device_batch(inner, int(number), training)
+
+
+class ClassWeightedFeed(Feed):
+    """Another feed with a weight per sample, looked up by its class (1 for a class that is not named)."""
+
+    def __init__(self, feed: Feed, class_weight: Mapping[int, float]) -> None:
+        self._feed = feed
+        self.steps, self.samples = feed.steps, feed.samples
+        self.batch_size, self.has_labels = feed.batch_size, feed.has_labels
+        try:
+            table = {int(key): float(value) for key, value in class_weight.items()}
+        except (TypeError, ValueError, AttributeError):
+            raise InputError(f"class_weight must map class indices to numbers; received {class_weight!r}.") from None
+        self._table = torch.ones(max(table, default=0) + 1)
+        for key, value in table.items():
+            self._table[key] = value
+
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        return self._feed.batches(epoch, rank, world_size)
+
+    def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
+        x, y, sample_weight = self._feed.to_device_batch(batch, epoch, training)
+        if sample_weight is not None:
+            raise InputError("You cannot pass `class_weight` and `sample_weight` at the same time.")
+        labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(y.shape[0]).round().long()
+        table = self._table.to(labels.device)
+        known = labels.clamp(0, len(table) - 1)
+        weight = torch.where(labels < len(table), table[known], torch.ones((), device=labels.device))
+        return x, y, weight
+
+    def on_epoch_end(self) -> None:
+        self._feed.on_epoch_end()
+
+
+def peek(feed: Feed) -> Any:
+    """The inputs of the first batch, without using it up: to build a model whose input shape is not known yet."""
+    batch = next(iter(feed.batches(0)), None)
+    if batch is None:
+        raise InputError("The data are empty: not even one batch came.")
+    innermost = feed
+    while isinstance(innermost, SteppedFeed | ClassWeightedFeed):
+        innermost = innermost._feed
+    if isinstance(feed, SteppedFeed):
+        feed._passes, feed._iterator = 0, None
+    if isinstance(innermost, IterableFeed):
+        raw = batch[1] if isinstance(feed, SteppedFeed) else batch
+        innermost.push_back(raw)
+    return feed.to_device_batch(batch, 0, False)[0]

@@ -1,0 +1,169 @@
+"""Batches in, losses and logs out: a compiled model's side of Lightning. Any `Trainer` can drive it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import torch
+
+from scene_lightning import metrics, optimizers
+from scene_lightning.errors import InputError
+from scene_lightning.layers.symbolic import flatten
+from scene_lightning.saving import checkpoint as checkpoint_format
+from scene_lightning.training.objective import Objective
+
+
+class TrainableModule(L.LightningModule):
+    """What `compile` sets and Lightning's hooks use. Mixed into `Model`, which is also a layer.
+
+    Attributes:
+        optimizer: the Keras-facing optimizer, or None before `compile`.
+        loss: what `compile` was given.
+        compiled: whether `compile` was called.
+        stop_training: set it in a callback to end `fit` after the current batch or epoch.
+        image_info: class names, input size, rescale: what prediction needs; kept in every file of the model.
+    """
+
+    optimizer: Any
+    loss: Any
+    compiled: bool
+    stop_training: bool
+    image_info: dict[str, Any] | None
+
+    def _init_training(self) -> None:
+        self.optimizer, self.loss, self.compiled, self.stop_training = None, None, False, False
+        self.image_info = None
+        self._objective: Objective | None = None
+        self._compile_arguments: dict[str, Any] = {}
+        self._epoch_offset = 0
+        self._recipe: Any = None
+
+    def _compile(self, optimizer: Any, loss: Any, loss_weights: Any, metric_list: Any, weighted: Any, **rest: Any) -> None:
+        # Resolve everything before anything is set: a misspelt name leaves the model as it was.
+        resolved = optimizers.get(optimizer)
+        objective = Objective(loss, loss_weights)
+        container = metrics.MetricContainer(metric_list, weighted, loss)
+        validation = metrics.MetricContainer(_copies(metric_list), _copies(weighted), loss)
+        self.optimizer, self.loss, self._objective = resolved, loss, objective
+        self._train_metrics, self._val_metrics = container, validation
+        self._compile_arguments = {"loss": loss, "loss_weights": loss_weights, "metrics": metric_list,
+                                   "weighted_metrics": weighted, **rest}
+        self.compiled = True
+
+    def _require_compiled(self) -> None:
+        if not self.compiled:
+            raise InputError("You must call `compile()` before using the model.")
+
+    # -- one step --------------------------------------------------------------------------------------------------
+
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None,
+                     training: bool = True) -> torch.Tensor:
+        """The compiled loss plus regularisation penalties: a scalar. Keras: `Model.compute_loss`."""
+        assert self._objective is not None
+        total = self._objective(y, y_pred, sample_weight)
+        for penalty in self.losses:
+            total = total + penalty
+        return total
+
+    @property
+    def losses(self) -> list[torch.Tensor]:
+        """Penalties; a `Layer` overrides this."""
+        return []
+
+    def _clear_added_losses(self) -> None:
+        for module in self.modules():
+            added = getattr(module, "_added_losses", None)
+            if added:
+                added.clear()
+
+    def _step(self, batch: Any, container: Any, training: bool) -> torch.Tensor:
+        x, y, sample_weight = unpack_batch(batch)
+        self._clear_added_losses()
+        y_pred = self(x, training=training)
+        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        container.update(y, y_pred, sample_weight, loss.detach(), flatten(x)[0].shape[0])
+        return loss
+
+    def training_step(self, batch: Any, batch_idx: int = 0) -> torch.Tensor:
+        """Lightning: one batch of training. `batch`: (x, y) or (x, y, sample_weight), images NHWC."""
+        return self._step(batch, self._train_metrics, training=True)
+
+    def validation_step(self, batch: Any, batch_idx: int = 0, dataloader_idx: int = 0) -> None:
+        """Lightning: one batch of validation."""
+        self._step(batch, self._val_metrics, training=False)
+
+    def test_step(self, batch: Any, batch_idx: int = 0, dataloader_idx: int = 0) -> None:
+        """Lightning: one batch of testing, the same as validation."""
+        self._step(batch, self._val_metrics, training=False)
+
+    def predict_step(self, batch: Any, batch_idx: int = 0, dataloader_idx: int = 0) -> Any:
+        """Lightning: the outputs for one batch; targets are dropped."""
+        x, _, _ = unpack_batch(batch)
+        return self(x, training=False)
+
+    # -- Lightning's hooks -----------------------------------------------------------------------------------------
+
+    def configure_optimizers(self) -> Any:
+        """Lightning: the torch side of the compiled optimizer, over all parameters (frozen ones are skipped)."""
+        self._require_compiled()
+        if not getattr(self, "built", True):
+            raise InputError(
+                "The model has no weights yet, so there is nothing to optimise. Give its first layer an Input(shape), "
+                "or call model.build((None, height, width, channels)) before handing it to a Trainer."
+            )
+        return self.optimizer.torch_optimizer(list(self.parameters()))
+
+    def on_train_epoch_start(self) -> None:
+        self._train_metrics.reset()
+
+    def on_validation_epoch_start(self) -> None:
+        self._val_metrics.reset()
+
+    def on_test_epoch_start(self) -> None:
+        self._val_metrics.reset()
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_epoch({f"val_{name}": value for name, value in self._val_metrics.result().items()})
+
+    def on_test_epoch_end(self) -> None:
+        self._log_epoch({f"test_{name}": value for name, value in self._val_metrics.result().items()})
+
+    def on_train_epoch_end(self) -> None:
+        self._log_epoch(self._train_metrics.result())
+
+    def _log_epoch(self, logs: dict[str, Any]) -> None:
+        # "step" tells Lightning's loggers to draw against epochs, as Keras does, not against batches.
+        epoch = float(self._epoch_offset + self.current_epoch + 1)
+        values = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in logs.items()}
+        # Already equal on all ranks: the metrics' states are summed over them when the result is computed.
+        self.log_dict({**values, "step": torch.tensor(epoch)}, sync_dist=False)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Lightning: put into the checkpoint all that `load_model` and `predict` need."""
+        checkpoint[checkpoint_format.SECTION] = self._describe_for_checkpoint()
+
+    def _describe_for_checkpoint(self) -> dict[str, Any]:
+        return {}
+
+
+def unpack_batch(batch: Any) -> tuple[Any, Any, Any]:
+    """A batch as loaders give it → (x, y, sample_weight), with None for what is missing."""
+    if isinstance(batch, tuple | list):
+        if len(batch) == 1:
+            return batch[0], None, None
+        if len(batch) == 2:
+            return batch[0], batch[1], None
+        if len(batch) == 3:
+            return batch[0], batch[1], batch[2]
+        raise InputError(f"A batch must be x, (x, y) or (x, y, sample_weight); received {len(batch)} parts.")
+    return batch, None, None
+
+
+def _copies(identifiers: Any) -> Any:
+    """Metric objects again from their configs: validation must not add to the training state."""
+    if isinstance(identifiers, dict):
+        return {key: _copies(value) for key, value in identifiers.items()}
+    if isinstance(identifiers, list | tuple):
+        return [_copies(value) for value in identifiers]
+    return identifiers.clone() if isinstance(identifiers, metrics.Metric) else identifiers
