@@ -58,9 +58,7 @@ class AffineParams:
 
     def matrices(self, height: int, width: int, variant: str = "keras>=2.9") -> Floats:
         """(N, 2, 3) output → input, the flips included."""
-        affine = affine_matrices(
-            self.theta, self.tx, self.ty, self.shear, self.zx, self.zy, height, width, variant
-        )
+        affine = affine_matrices(self.theta, self.tx, self.ty, self.shear, self.zx, self.zy, height, width, variant)
         return fold_flips(affine, self.flip_h, self.flip_v, height, width)
 
     @classmethod
@@ -161,7 +159,7 @@ def _shift(u: Floats, sign: Floats, limit: Any, size: int) -> Floats:
     """Keras' shifts, in pixels: a float is a range, an int or a list holds the choices; below 1 a share of `size`."""
     if not np.any(limit):
         return np.zeros_like(u)
-    if np.ndim(limit) == 0 and not isinstance(limit, int | np.integer):
+    if np.ndim(limit) == 0 and not (isinstance(limit, int | np.integer) and limit > 0):
         shift = _symmetric(u, float(limit))
     else:
         choices = np.arange(limit) if np.ndim(limit) == 0 else np.asarray(limit, dtype=np.float64)

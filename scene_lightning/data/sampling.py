@@ -109,9 +109,7 @@ def sample_exactly(
     return result
 
 
-def sample_spline(
-    images: Tensor, matrices: NDArray[np.float64], fill_mode: str, cval: float, order: int
-) -> Tensor:
+def sample_spline(images: Tensor, matrices: NDArray[np.float64], fill_mode: str, cval: float, order: int) -> Tensor:
     """As `sample`, with SciPy's splines of `order` 2 to 5, image by image on the host: rare, slow and exact."""
     try:
         from scipy.ndimage import affine_transform

@@ -64,9 +64,7 @@ class Splits:
     validation: ImageTable
 
 
-def list_class_files(
-    root: str, class_name: str, accept: Callable[[str], bool], follow_links: bool = True
-) -> list[str]:
+def list_class_files(root: str, class_name: str, accept: Callable[[str], bool], follow_links: bool = True) -> list[str]:
     """The files under root/class_name that `accept` takes, folders and names sorted; none where there is no folder."""
     folder = os.path.join(root, class_name)
 

@@ -50,15 +50,17 @@ class FileSource:
     Args:
         paths: the files.
         spec: how they become pixels.
-        keep: remember what was decoded, so that a second pass reads no file; costs N·H·W·C bytes as it fills.
+        keep_after: from how many reads on what was decoded is remembered, so that later passes read no file (costs
+            N·H·W·C bytes as it fills): 0 from the start, N from the second pass on; None never.
     """
 
-    def __init__(self, paths: Sequence[str], spec: DecodeSpec, keep: bool = False) -> None:
+    def __init__(self, paths: Sequence[str], spec: DecodeSpec, keep_after: int | None = None) -> None:
         self.paths, self.spec = list(paths), spec
         self.shape: tuple[int, ...] = spec.shape
         self.dtype: np.dtype[Any] = np.dtype(np.uint8)
         self._pool: ThreadPoolExecutor | None = None
-        self._kept = np.empty((len(self.paths), *spec.shape), np.uint8) if keep else None
+        self.keep_after, self._reads = keep_after, 0
+        self._kept: NDArray[np.uint8] | None = None
         self._filled = np.zeros(len(self.paths), dtype=bool)
 
     def __len__(self) -> int:
@@ -68,8 +70,11 @@ class FileSource:
         return {**self.__dict__, "_pool": None}  # threads do not travel to another process
 
     def read_into(self, positions: NDArray[np.int64], out: NDArray[Any]) -> list[Unreadable]:
+        self._reads += len(positions)
         if self._kept is None:
-            return self._decode(positions, out)
+            if self.keep_after is None or self._reads <= self.keep_after:
+                return self._decode(positions, out)
+            self._kept = np.empty((len(self), *self.shape), np.uint8)
         missing = np.flatnonzero(~self._filled[positions])
         unreadable: list[Unreadable] = []
         if len(missing):

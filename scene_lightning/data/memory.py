@@ -1,0 +1,34 @@
+"""Nothing in; how many bytes of memory this process may still take out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_ASSUMED = 4 << 30  # where the system does not say
+
+
+def available_memory() -> int:
+    """Bytes that can be allocated without swapping; a container's limit counts."""
+    found = [amount for amount in (_of_machine(), _of_container()) if amount is not None]
+    return min(found) if found else _ASSUMED
+
+
+def _of_machine() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _of_container() -> int | None:
+    """What a control group (version 2) leaves; None without a limit."""
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        return None if limit == "max" else max(0, int(limit) - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,163 @@
+"""Image files, PIL images and arrays in and out of one another.
+
+Source: keras.utils.load_img, img_to_array, array_to_img, save_img and keras.preprocessing.image.smart_resize.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+
+from scene_lightning import backend
+from scene_lightning.data.decode import open_image
+from scene_lightning.errors import InputError, UnsupportedError
+
+
+def check_data_format(data_format: str | None) -> str:
+    """`data_format`, or the global one for None; InputError for anything but Keras' two."""
+    chosen = data_format or backend.image_data_format()
+    if chosen not in ("channels_last", "channels_first"):
+        raise InputError(
+            '`data_format` should be `"channels_last"` (channel after row and column) or `"channels_first"` '
+            f"(channel before row and column). Received: {data_format}"
+        )
+    return chosen
+
+
+def load_img(
+    path: Any,
+    color_mode: str = "rgb",
+    target_size: tuple[int, int] | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+    grayscale: bool = False,
+) -> Image.Image:
+    """An image file → a PIL image.
+
+    Args:
+        path: a path or an io.BytesIO.
+        color_mode: "grayscale", "rgb" or "rgba".
+        target_size: (height, width), or None for the file's own.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos", "box" or "hamming".
+        keep_aspect_ratio: crop to the target's proportions before resizing.
+        grayscale: Keras 2's old spelling of color_mode="grayscale".
+
+    Raises:
+        FileNotFoundError, PIL.UnidentifiedImageError: as in Keras.
+    """
+    if grayscale:
+        warnings.warn('grayscale is deprecated. Please use color_mode = "grayscale"', stacklevel=2)
+        color_mode = "grayscale"
+    return open_image(path, color_mode, target_size, interpolation, keep_aspect_ratio)
+
+
+def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> NDArray[Any]:
+    """A PIL image or array → (H, W, C), or (C, H, W) for channels_first; float32 unless `dtype` says otherwise."""
+    data_format = check_data_format(data_format)
+    x = np.array(img, dtype=dtype or backend.floatx())
+    if x.ndim == 2:
+        return x[None] if data_format == "channels_first" else x[:, :, None]
+    if x.ndim == 3:
+        return x.transpose(2, 0, 1) if data_format == "channels_first" else x
+    raise InputError(f"Unsupported image shape: {x.shape}. Expected 2 or 3 dimensions.")
+
+
+def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None) -> Image.Image:
+    """(H, W, C) → a PIL image; with `scale`, the values are first stretched to 0..255.
+
+    Raises:
+        InputError: not three dimensions, or not 1, 3 or 4 channels.
+    """
+    data_format = check_data_format(data_format)
+    x = np.asarray(x, dtype=dtype or backend.floatx())
+    if x.ndim != 3:
+        raise InputError(f"Expected image array to have rank 3 (single image). Got array with shape: {x.shape}")
+    if data_format == "channels_first":
+        x = x.transpose(1, 2, 0)
+    if scale:
+        x = x - np.min(x)
+        highest = np.max(x)
+        if highest != 0:
+            x = x / highest
+        x = x * 255
+    channels = x.shape[2]
+    if channels in (3, 4):
+        return Image.fromarray(x.astype("uint8"))
+    if channels == 1:
+        deep = np.max(x) > 255  # a grey image of 32 bits
+        return Image.fromarray(x[:, :, 0].astype("int32" if deep else "uint8"))
+    raise InputError(f"Unsupported channel number: {channels}. Expected 1, 3 or 4.")
+
+
+def save_img(
+    path: Any, x: Any, data_format: str | None = None, file_format: str | None = None, scale: bool = True, **kwargs: Any
+) -> None:
+    """Write an image (H, W, C) to a path or file object; the extension gives the format unless `file_format` does."""
+    if file_format is None and isinstance(path, str | pathlib.Path):
+        file_format = pathlib.Path(path).suffix[1:].lower()
+    if file_format and file_format.lower() == "jpg":
+        file_format = "jpeg"
+    image = array_to_img(x, data_format=data_format, scale=scale)
+    if image.mode == "RGBA" and file_format == "jpeg":
+        warnings.warn("The JPEG format does not support RGBA images, converting to RGB.", stacklevel=2)
+        image = image.convert("RGB")
+    if not isinstance(path, str | pathlib.Path):
+        image.save(path, format=file_format or None, **kwargs)
+        return
+    partial = f"{os.fspath(path)}.{os.getpid()}.partial"
+    try:
+        image.save(partial, format=file_format or None, **kwargs)
+        os.replace(partial, path)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+
+
+_TORCH_MODES = {"nearest": "nearest-exact", "bilinear": "bilinear", "bicubic": "bicubic"}
+
+
+def smart_resize(
+    x: Any, size: tuple[int, int], interpolation: str = "bilinear", data_format: str = "channels_last"
+) -> Any:
+    """The largest centred crop with the target's proportions, resized: nothing is distorted.
+
+    Args:
+        x: (H, W, C) or (N, H, W, C), an array or a tensor.
+        size: (height, width).
+        interpolation: "nearest", "bilinear" or "bicubic", without antialiasing.
+
+    Returns:
+        What `x` was: an array for an array, a tensor for a tensor.
+    """
+    if len(size) != 2:
+        raise InputError(f"Expected `size` to be a tuple of 2 integers, but got: {size}.")
+    if interpolation not in _TORCH_MODES:
+        raise UnsupportedError(
+            f"smart_resize with interpolation={interpolation!r} is not supported. Use one of {', '.join(_TORCH_MODES)}."
+        )
+    image = torch.as_tensor(x)
+    if image.ndim not in (3, 4):
+        raise InputError(
+            "Expected an image array with shape `(height, width, channels)`, or `(batch_size, height, width, "
+            f"channels)`, but got input with incorrect rank, of shape {tuple(image.shape)}."
+        )
+    batch = image if image.ndim == 4 else image[None]
+    planes = batch.permute(0, 3, 1, 2) if data_format == "channels_last" else batch
+    height, width = planes.shape[-2:]
+    crop_height = max(min(height, int(float(width * size[0]) / size[1])), 1)
+    crop_width = max(min(width, int(float(height * size[1]) / size[0])), 1)
+    top, left = int(float(height - crop_height) / 2), int(float(width - crop_width) / 2)
+    crop = planes[:, :, top : top + crop_height, left : left + crop_width].float()
+    corners = {} if interpolation == "nearest" else {"align_corners": False}
+    resized = F.interpolate(crop, size=tuple(size), mode=_TORCH_MODES[interpolation], **corners)
+    result = resized.permute(0, 2, 3, 1) if data_format == "channels_last" else resized
+    result = result if image.ndim == 4 else result[0]
+    return result if isinstance(x, torch.Tensor) else result.contiguous().numpy()

@@ -1,0 +1,259 @@
+"""A Keras iterator in; the feed that `fit`, `evaluate` and `predict` read it through out.
+
+The fast feed does to whole batches on the device what the iterator does image by image. Where somebody has changed
+what an iterator or a generator does per call (a subclass, `save_to_dir`, several inputs), the calls are made instead.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator as AbstractIterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from scene_lightning.data.datamodule import Feed
+from scene_lightning.data.decode import DecodeSpec
+from scene_lightning.data.feed import ImageFeed, encode_targets
+from scene_lightning.data.memory import available_memory
+from scene_lightning.data.randomness import permutation
+from scene_lightning.data.sharding import rank_batches, steps_per_epoch
+from scene_lightning.data.sources import ArraySource, FileSource, ImageSource
+from scene_lightning.errors import InputError
+
+# Methods that the batched path replaces; overriding one in a subclass means that it must be called.
+_ITERATOR_METHODS = ("_get_batches_of_transformed_samples", "__getitem__")
+_GENERATOR_METHODS = (
+    "get_random_transform",
+    "apply_transform",
+    "random_transform",
+    "standardize",
+    "ranges",
+    "normalisation",
+)
+
+
+class PerCallFeed(Feed):
+    """Batches taken from `iterator[i]`, one call each, in the iterator's own order."""
+
+    def __init__(self, iterator: Any, training: bool, shuffle: bool, seed: int) -> None:
+        self.iterator, self.training, self.shuffle, self.seed = iterator, training, shuffle and training, seed
+        self.samples, self.batch_size = iterator.n, iterator.batch_size
+        self.steps = self.steps_on(1)
+        self.has_labels = getattr(iterator, "class_mode", "?") is not None and getattr(iterator, "y", 0) is not None
+
+    def steps_on(self, world_size: int) -> int:
+        return steps_per_epoch(len(self.iterator), 1, world_size, self.training)
+
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> AbstractIterator[Any]:
+        order = permutation(self.seed, epoch, len(self.iterator)) if self.shuffle else np.arange(len(self.iterator))
+        for positions in rank_batches(order, 1, rank, world_size, self.training):
+            for position in positions:
+                batch = self.iterator[int(position)]
+                batch = batch if isinstance(batch, tuple) else (batch, None)
+                yield tuple(_tensors(part) for part in (*batch, None, None)[:3])
+
+    def on_epoch_end(self) -> None:
+        self.iterator.on_epoch_end()
+
+
+def _tensors(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_tensors(one) for one in part]
+    return None if part is None else torch.from_numpy(np.ascontiguousarray(part))
+
+
+class FeedMixin:
+    """`lightning_feed` and `image_info`, for the iterators of this package."""
+
+    n: int
+    batch_size: int
+    shuffle: bool
+    seed: int | None
+    data_format: str
+    dtype: Any
+    save_to_dir: str | None
+    image_data_generator: Any
+    image_shape: tuple[int, ...]
+
+    def lightning_feed(self, training: bool, shuffle: bool = True) -> Feed:
+        """What one verb reads from.
+
+        Args:
+            training: for `fit`; else for validation, `evaluate` or `predict`.
+            shuffle: `fit`'s argument: an iterator that does not shuffle has the order of its batches shuffled, as in
+                Keras. One that does is shuffled in any case, `evaluate` and `predict` included, as in Keras;
+                `index_array` then holds the order.
+
+        Returns:
+            A feed whose batches depend on (seed, epoch, sample index) alone; without a seed of the iterator one is
+            drawn here from NumPy's global generator.
+        """
+        seed = int(np.random.randint(2**31 - 1)) if self.seed is None else self.seed
+        if self._is_customised():
+            return PerCallFeed(self, training, shuffle, seed)
+        generator = self.image_data_generator
+        order: bool | str = bool(self.shuffle) or ("batches" if training and shuffle else False)
+        options: dict[str, Any] = {}
+        if generator is not None:
+            options = {
+                "augment": generator.ranges(),
+                "standardize": generator.normalisation(),
+                "host_function": generator.preprocessing_function,
+            }
+        return ImageFeed(
+            self._source(training),
+            self._feed_targets(),
+            self._feed_weights(),
+            batch_size=self.batch_size,
+            shuffle=order,
+            seed=seed,
+            training=training,
+            augment_always=True,  # Keras augments validation images too, if their generator says so
+            channels_first=self.data_format == "channels_first",
+            on_order=self._note_order,
+            **options,
+        )
+
+    def image_info(self) -> dict[str, Any]:
+        """What prediction must know of the images: class names, input size, rescale, colour mode, interpolation."""
+        height, width = self.image_shape[:2] if self.data_format == "channels_last" else self.image_shape[1:]
+        generator = self.image_data_generator
+        return {
+            "class_names": [str(name) for name in getattr(self, "class_indices", None) or []],
+            "input_size": [int(height), int(width)],
+            "rescale": float(generator.rescale) if generator is not None and generator.rescale else 1.0,
+            "color_mode": getattr(self, "color_mode", "rgb"),
+            "interpolation": getattr(self, "interpolation", "nearest"),
+        }
+
+    def _note_order(self, order: Any) -> None:
+        self.index_array = order
+
+    def _is_customised(self) -> bool:
+        generator = self.image_data_generator
+        return (
+            bool(self.save_to_dir)
+            or str(np.dtype(self.dtype)) != "float32"
+            or _overrides(self, _ITERATOR_METHODS)
+            or (generator is not None and _overrides(generator, _GENERATOR_METHODS))
+        )
+
+    def _source(self, training: bool) -> ImageSource:
+        raise NotImplementedError
+
+    def _feed_targets(self) -> Any:
+        raise NotImplementedError
+
+    def _feed_weights(self) -> Any:
+        raise NotImplementedError
+
+
+def _overrides(obj: Any, names: tuple[str, ...]) -> bool:
+    """Whether a class outside this package, or the object itself, redefines one of the methods."""
+    for name in names:
+        if name in vars(obj):
+            return True
+        for cls in type(obj).__mro__:
+            if name in vars(cls):
+                if not cls.__module__.startswith("scene_lightning."):
+                    return True
+                break
+    return False
+
+
+class ArrayFeedMixin(FeedMixin):
+    """Feeds of images in memory."""
+
+    _pixels: Any
+    x_misc: list[Any]
+    y: Any
+    sample_weight: Any
+
+    def _is_customised(self) -> bool:
+        return bool(self.x_misc) or super()._is_customised()
+
+    def _source(self, training: bool) -> ImageSource:
+        channels_last = self.data_format == "channels_last"
+        return ArraySource(self._pixels if channels_last else self._pixels.transpose(0, 2, 3, 1))
+
+    def _feed_targets(self) -> Any:
+        return self.y
+
+    def _feed_weights(self) -> Any:
+        return self.sample_weight
+
+
+class FileFeedMixin(FeedMixin):
+    """Feeds of image files. Decoded images are remembered while they fit into a quarter of the free memory."""
+
+    target_size: tuple[int, int]
+    color_mode: str
+    interpolation: str
+    keep_aspect_ratio: bool
+    class_mode: str | None
+    class_indices: dict[str, int]
+    classes: Any
+    filepaths: Any
+    labels: Any
+    sample_weight: Any
+    _remembered: tuple[Any, FileSource] | None = None
+
+    def _source(self, training: bool) -> ImageSource:
+        paths = list(self.filepaths)
+        spec = DecodeSpec(self.target_size, self.color_mode, self.interpolation, self.keep_aspect_ratio)
+        stamp = (spec, [_stamp(path) for path in paths])
+        if self._remembered is not None and self._remembered[0] == stamp:
+            source = self._remembered[1]
+        else:
+            source = FileSource(paths, spec)
+            self._remembered = (stamp, source)
+        if source.keep_after is None and len(paths) * int(np.prod(spec.shape)) <= available_memory() // 4:
+            # One pass of prediction needs no memory of what it saw; a validation set is read again and again.
+            source.keep_after = 0 if training else len(paths)
+        return source
+
+    def _feed_targets(self) -> Any:
+        if self.class_mode == "raw":
+            labels = np.asarray(self.labels)
+            return _numbers(labels)
+        if self.class_mode == "multi_output":
+            return [_numbers(np.asarray(output)) for output in self.labels]
+        if self.class_mode in ("input", None):
+            return self.class_mode
+        count = len(self.class_indices)
+        if self.class_mode == "categorical" and any(isinstance(one, list) for one in self.classes):
+            return _multi_hot(self.classes, count)
+        return encode_targets(np.asarray(self.classes, dtype=np.int64), count, self.class_mode)
+
+    def _feed_weights(self) -> Any:
+        return self.sample_weight
+
+
+def _stamp(path: str) -> Any:
+    """What changes when a file does; None when it is not there."""
+    try:
+        found = os.stat(path)
+        return path, found.st_size, found.st_mtime_ns
+    except OSError:
+        return path, None
+
+
+def _numbers(labels: Any) -> Any:
+    if labels.dtype != object:
+        return labels
+    try:
+        return labels.astype(np.float32)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"Labels must be numbers to train on; received values such as {labels.reshape(-1)[0]!r}. "
+            "With class_mode='categorical' or 'sparse' names become numbers."
+        ) from None
+
+
+def _multi_hot(classes: Any, count: int) -> Any:
+    rows = np.zeros((len(classes), count), dtype=np.float32)
+    for row, numbers in zip(rows, classes, strict=True):
+        row[numbers] = 1.0
+    return rows

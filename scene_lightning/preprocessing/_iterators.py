@@ -1,0 +1,343 @@
+"""Files or arrays and a generator in; endless, indexable batches out, as Keras' iterators give them.
+
+`it[i]` and `next(it)` follow Keras call by call: the same numbers from NumPy's global generator. `fit` and the other
+verbs take `it.lightning_feed(…)` instead, which does the same to whole batches on the device (_feeds.py).
+Source: keras.src.legacy.preprocessing.image (Keras 3.15).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator as AbstractIterator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scene_lightning import backend
+from scene_lightning.data.decode import CHANNELS, check_color_mode, check_interpolation
+from scene_lightning.data.scan import list_class_files
+from scene_lightning.errors import DataError, InputError
+from scene_lightning.preprocessing._arrays import array_to_img, check_data_format, img_to_array, load_img
+from scene_lightning.preprocessing._feeds import FileFeedMixin
+
+Array = NDArray[Any]
+
+
+class MissingFolderError(FileNotFoundError, DataError):
+    """The folder is not there: a FileNotFoundError, as in Keras, and an input error of this package."""
+
+
+class Iterator:
+    """Batches over `n` samples; subclasses give `_get_batches_of_transformed_samples`.
+
+    Args:
+        n: samples.
+        batch_size, shuffle, seed: with a seed, NumPy's global generator is reseeded with seed + batches seen before
+            each batch, as in Keras.
+        **kwargs: Keras' `workers`, `use_multiprocessing`, `max_queue_size`; kept as attributes.
+    """
+
+    white_list_formats = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
+
+    def __init__(self, n: int, batch_size: int, shuffle: bool, seed: int | None, **kwargs: Any) -> None:
+        self.workers = kwargs.pop("workers", 1)
+        self.use_multiprocessing = kwargs.pop("use_multiprocessing", False)
+        self.max_queue_size = kwargs.pop("max_queue_size", 10)
+        if kwargs:
+            raise TypeError(f"Iterator() got unexpected keyword arguments {sorted(kwargs)}")
+        if not batch_size or int(batch_size) < 1:
+            raise InputError(f"batch_size must be at least 1; received {batch_size}.")
+        self.n, self.batch_size, self.shuffle, self.seed = n, int(batch_size), shuffle, seed
+        self.batch_index = 0
+        self.total_batches_seen = 0
+        self.lock = threading.Lock()
+        self.index_array: Array | None = None
+        self.index_generator = self._flow_index()
+
+    def _set_index_array(self) -> None:
+        self.index_array = np.random.permutation(self.n) if self.shuffle else np.arange(self.n)
+
+    def __getitem__(self, idx: int) -> Any:
+        if idx < 0:
+            idx += len(self)
+        if not 0 <= idx < len(self):
+            raise ValueError(f"Asked to retrieve element {idx}, but the Sequence has length {len(self)}")
+        if self.seed is not None:
+            np.random.seed(self.seed + self.total_batches_seen)
+        self.total_batches_seen += 1
+        if self.index_array is None:
+            self._set_index_array()
+        assert self.index_array is not None
+        return self._get_batches_of_transformed_samples(
+            self.index_array[self.batch_size * idx : self.batch_size * (idx + 1)]
+        )
+
+    def __len__(self) -> int:
+        return (self.n + self.batch_size - 1) // self.batch_size
+
+    @property
+    def num_batches(self) -> int:
+        """Batches a pass. Keras: `PyDataset.num_batches`."""
+        return len(self)
+
+    def on_epoch_end(self) -> None:
+        """Draw a new order (or the plain one)."""
+        self._set_index_array()
+
+    def reset(self) -> None:
+        """Let `next` begin a new pass."""
+        self.batch_index = 0
+
+    def _flow_index(self) -> AbstractIterator[Array]:
+        self.reset()
+        while True:
+            if self.seed is not None:
+                np.random.seed(self.seed + self.total_batches_seen)
+            if self.batch_index == 0:
+                self._set_index_array()
+            start = (self.batch_index * self.batch_size) % self.n if self.n else 0
+            self.batch_index = self.batch_index + 1 if self.n > start + self.batch_size else 0
+            self.total_batches_seen += 1
+            assert self.index_array is not None
+            yield self.index_array[start : start + self.batch_size]
+
+    def __iter__(self) -> Iterator:
+        return self
+
+    def __next__(self) -> Any:
+        with self.lock:
+            index_array = next(self.index_generator)
+        return self._get_batches_of_transformed_samples(index_array)
+
+    def next(self) -> Any:
+        """The next batch, for ever: Keras 2's spelling of `next(iterator)`."""
+        return self.__next__()
+
+    def _get_batches_of_transformed_samples(self, index_array: Array) -> Any:
+        """Sample positions → a batch."""
+        raise NotImplementedError
+
+
+def save_batch(iterator: Any, batch: Array, index_array: Array, hashes: int) -> None:
+    """Write a batch's images into `save_to_dir`, if there is one, under Keras' names."""
+    if not iterator.save_to_dir:
+        return
+    for image, index in zip(batch, index_array, strict=True):
+        name = f"{iterator.save_prefix}_{index}_{np.random.randint(hashes)}.{iterator.save_format}"
+        picture = array_to_img(image, iterator.data_format, scale=True)
+        picture.save(os.path.join(iterator.save_to_dir, name))
+
+
+class BatchFromFilesMixin(FileFeedMixin):
+    """Adds what turns file names into batches."""
+
+    white_list_formats: Any
+    class_mode: str | None
+    class_indices: dict[str, int]
+    classes: Any
+    dtype: Any
+
+    def set_processing_attrs(
+        self,
+        image_data_generator: Any,
+        target_size: Sequence[int],
+        color_mode: str,
+        data_format: str | None,
+        save_to_dir: str | None,
+        save_prefix: str,
+        save_format: str,
+        subset: str | None,
+        interpolation: str,
+        keep_aspect_ratio: bool = False,
+    ) -> None:
+        """Set the attributes that processing needs; see `ImageDataGenerator.flow_from_directory`."""
+        check_color_mode(color_mode)
+        check_interpolation(interpolation)
+        if len(tuple(target_size)) != 2:
+            raise InputError(f"target_size must be (height, width); received {target_size!r}.")
+        self.image_data_generator = image_data_generator
+        self.target_size = (int(target_size[0]), int(target_size[1]))
+        self.keep_aspect_ratio, self.color_mode = keep_aspect_ratio, color_mode
+        self.data_format = check_data_format(data_format)
+        channels = (CHANNELS[color_mode],)
+        last = self.data_format == "channels_last"
+        self.image_shape: tuple[int, ...] = self.target_size + channels if last else channels + self.target_size
+        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
+        self.interpolation, self.subset = interpolation, subset
+        self.split: tuple[float, float] | None = None
+        if subset is not None:
+            if subset not in ("training", "validation"):
+                raise InputError(f'Invalid subset name: {subset};expected "training" or "validation"')
+            share = self.image_data_generator._validation_split
+            self.split = (0, share) if subset == "validation" else (share, 1)
+
+    def _get_batches_of_transformed_samples(self, index_array: Array) -> Any:
+        batch_x = np.zeros((len(index_array), *self.image_shape), dtype=self.dtype)
+        filepaths = self.filepaths
+        for i, j in enumerate(index_array):
+            img = load_img(
+                filepaths[j],
+                color_mode=self.color_mode,
+                target_size=self.target_size,
+                interpolation=self.interpolation,
+                keep_aspect_ratio=self.keep_aspect_ratio,
+            )
+            x = img_to_array(img, data_format=self.data_format)
+            img.close()
+            if self.image_data_generator:
+                params = self.image_data_generator.get_random_transform(x.shape)
+                x = self.image_data_generator.apply_transform(x, params)
+                x = self.image_data_generator.standardize(x)
+            batch_x[i] = x
+        save_batch(self, batch_x, index_array, 10**7)
+        batch_y = self._targets_of(index_array, batch_x)
+        if batch_y is None:
+            return batch_x
+        if self.sample_weight is None:
+            return batch_x, batch_y
+        return batch_x, batch_y, self.sample_weight[index_array]
+
+    def _targets_of(self, index_array: Array, batch_x: Array) -> Any:
+        if self.class_mode == "input":
+            return batch_x.copy()
+        if self.class_mode in ("binary", "sparse"):
+            return np.array([self.classes[j] for j in index_array], dtype=self.dtype)
+        if self.class_mode == "categorical":
+            one_hot = np.zeros((len(index_array), len(self.class_indices)), dtype=self.dtype)
+            for i, j in enumerate(index_array):
+                one_hot[i, self.classes[j]] = 1.0  # a list of classes sets several: Keras' multi-hot labels
+            return one_hot
+        if self.class_mode == "multi_output":
+            return [output[index_array] for output in self.labels]
+        if self.class_mode == "raw":
+            return self.labels[index_array]
+        return None
+
+    @property
+    def filepaths(self) -> list[str]:
+        """Paths of the files."""
+        raise NotImplementedError
+
+    @property
+    def labels(self) -> Any:
+        """Labels of every sample."""
+        raise NotImplementedError
+
+    @property
+    def sample_weight(self) -> Any:
+        """Weights of every sample, or None."""
+        raise NotImplementedError
+
+
+class DirectoryIterator(BatchFromFilesMixin, Iterator):
+    """Reads images from a folder with one folder a class; prints `Found N images belonging to K classes.`.
+
+    Args:
+        directory: holds <class>/**/*.jpg; hidden class folders count, as in Keras.
+        image_data_generator: augments and normalises; None for neither.
+        target_size: (height, width). color_mode: "rgb", "rgba" or "grayscale".
+        classes: names and order of the classes; None takes every folder, sorted.
+        class_mode: "categorical" (one-hot), "binary", "sparse" (numbers), "input" (the images) or None (no labels).
+        subset: "training" or "validation", with the generator's `validation_split`: the first files are validation.
+        save_to_dir, save_prefix, save_format: write what is yielded there.
+        follow_links: into linked folders below a class.
+        interpolation, keep_aspect_ratio: see `load_img`.
+
+    Raises:
+        MissingFolderError: no such folder. InputError: an unknown mode.
+    """
+
+    allowed_class_modes = {"categorical", "binary", "sparse", "input", None}
+
+    def __init__(
+        self,
+        directory: Any,
+        image_data_generator: Any,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        data_format: str | None = None,
+        save_to_dir: str | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        follow_links: bool = False,
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False,
+        dtype: Any = None,
+    ) -> None:
+        self.set_processing_attrs(
+            image_data_generator,
+            target_size,
+            color_mode,
+            data_format,
+            save_to_dir,
+            save_prefix,
+            save_format,
+            subset,
+            interpolation,
+            keep_aspect_ratio,
+        )
+        self.directory = os.fspath(directory)
+        if class_mode not in self.allowed_class_modes:
+            raise InputError(f"Invalid class_mode: {class_mode}; expected one of: {self.allowed_class_modes}")
+        self.class_mode, self.dtype = class_mode, dtype or backend.floatx()
+        names = list(classes) if classes else self._class_folders()
+        self.num_classes = len(names)
+        self.class_indices = {name: index for index, name in enumerate(names)}
+        self.filenames: list[str] = []
+        numbers: list[int] = []
+        for name, index in self.class_indices.items():
+            found = self._files_of(name, follow_links)
+            self.filenames += found
+            numbers += [index] * len(found)
+        self.samples = len(self.filenames)
+        self.classes = np.array(numbers, dtype="int32")
+        print(f"Found {self.samples} images belonging to {self.num_classes} classes.")
+        self._filepaths = [os.path.join(self.directory, name) for name in self.filenames]
+        Iterator.__init__(self, self.samples, batch_size, shuffle, seed)
+
+    def _class_folders(self) -> list[str]:
+        if not os.path.isdir(self.directory):
+            raise MissingFolderError(
+                f"No such directory: {self.directory!r}. Expected a folder with one folder of images a class."
+            )
+        return sorted(name for name in os.listdir(self.directory) if os.path.isdir(os.path.join(self.directory, name)))
+
+    def _files_of(self, class_name: str, follow_links: bool) -> list[str]:
+        """Files of a class, relative to the directory, cut to the subset."""
+
+        def accept(path: str) -> bool:
+            # No dot is asked for, and hidden files count: Keras' rule.
+            return os.path.basename(path).lower().endswith(self.white_list_formats)
+
+        found = list_class_files(self.directory, class_name, accept, follow_links)
+        if any(path.lower().endswith(".tiff") for path in found):
+            warnings.warn(
+                'Using ".tiff" files with multiple bands will cause distortion. Please verify your output.',
+                stacklevel=5,
+            )
+        names = [os.path.relpath(path, self.directory) for path in found]
+        if self.split is None:
+            return names
+        return names[int(self.split[0] * len(names)) : int(self.split[1] * len(names))]
+
+    @property
+    def filepaths(self) -> list[str]:
+        return self._filepaths
+
+    @property
+    def labels(self) -> Any:
+        return self.classes
+
+    @property
+    def sample_weight(self) -> Any:
+        return None

@@ -1,0 +1,179 @@
+"""One image and the strength of a change in; the changed image out: Keras' single-image functions.
+
+They share geometry and sampling with the batched augmentation (data/augment.py) and draw from NumPy's global
+generator, as Keras does. Source: keras.src.legacy.preprocessing.image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from scene_lightning.data.augment import AffineParams, apply_affine, change_brightness
+from scene_lightning.errors import InputError
+
+Array = NDArray[Any]
+
+
+def apply_affine_transform(
+    x: Array,
+    theta: float = 0,
+    tx: float = 0,
+    ty: float = 0,
+    shear: float = 0,
+    zx: float = 1,
+    zy: float = 1,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    order: int = 1,
+    *,
+    variant: str = "keras>=2.9",
+) -> Array:
+    """Rotation, shift, shear and zoom about the image's centre.
+
+    Args:
+        x: one image of rank 3.
+        theta, shear: degrees. tx, ty: pixels along rows and columns, as Keras counts them. zx, zy: factors.
+        row_axis, col_axis, channel_axis: where these lie in `x`.
+        fill_mode, cval, order: beyond the borders: "nearest", "reflect", "constant" (`cval`) or "wrap"; spline order.
+        variant: see data/geometry.py.
+
+    Raises:
+        InputError: axes that are not 0, 1 and 2 in some order with the channels first or last, or another rank.
+    """
+    axes = [row_axis, col_axis, channel_axis]
+    if len(set(axes)) != 3:
+        raise InputError("'row_axis', 'col_axis', and 'channel_axis' must be distinct")
+    if set(axes) != {0, 1, 2}:
+        raise InputError(f"Invalid axis' indices: {set(axes) - {0, 1, 2}}")
+    if x.ndim != 3:
+        raise InputError(f"Input arrays must be multi-channel 2D images. Received an array of shape {x.shape}.")
+    if channel_axis not in (0, 2):
+        raise InputError("Channels are allowed and the first and last dimensions.")
+    params = AffineParams.of([{"theta": theta, "tx": tx, "ty": ty, "shear": shear, "zx": zx, "zy": zy}])
+    if not params.moves().any():
+        return x
+    to_planes = (channel_axis, row_axis, col_axis)
+    working = x.dtype if x.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    planes = np.ascontiguousarray(x.transpose(to_planes), dtype=working)
+    moved = apply_affine(
+        torch.from_numpy(planes)[None],
+        params,
+        fill_mode,
+        cval,
+        variant,
+        order=order,
+        channels_last=False,
+        exact=True,
+    )[0].numpy()
+    if np.issubdtype(x.dtype, np.integer):
+        moved = np.rint(moved)
+    return moved.transpose(np.argsort(to_planes)).astype(x.dtype, copy=False)
+
+
+def apply_channel_shift(x: Array, intensity: float, channel_axis: int = 0) -> Array:
+    """`intensity` grey levels added, clipped to the image's own minimum and maximum; `channel_axis` changes nothing."""
+    return np.clip(x + intensity, np.min(x), np.max(x)).astype(x.dtype, copy=False)
+
+
+def apply_brightness_shift(x: Array, brightness: float, scale: bool = True) -> Array:
+    """An image (H, W, C) times `brightness`, in whole grey levels; with `scale` it is stretched to 0..255 before."""
+    image = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).permute(2, 0, 1)[None]
+    factor = torch.tensor(float(brightness), dtype=torch.float32)
+    return change_brightness(image, factor, stretch=scale)[0].permute(1, 2, 0).contiguous().numpy()
+
+
+def flip_axis(x: Array, axis: int) -> Array:
+    """An image mirrored along `axis`."""
+    return np.flip(np.asarray(x), axis)
+
+
+def random_rotation(
+    x: Array,
+    rg: float,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    interpolation_order: int = 1,
+) -> Array:
+    """Rotated by up to `rg` degrees either way."""
+    theta = np.random.uniform(-rg, rg)
+    return apply_affine_transform(
+        x, theta, 0, 0, 0, 1, 1, row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order
+    )
+
+
+def random_shift(
+    x: Array,
+    wrg: float,
+    hrg: float,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    interpolation_order: int = 1,
+) -> Array:
+    """Shifted by up to a share `wrg` of the width and `hrg` of the height."""
+    tx = np.random.uniform(-hrg, hrg) * x.shape[row_axis]
+    ty = np.random.uniform(-wrg, wrg) * x.shape[col_axis]
+    return apply_affine_transform(
+        x, 0, tx, ty, 0, 1, 1, row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order
+    )
+
+
+def random_shear(
+    x: Array,
+    intensity: float,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    interpolation_order: int = 1,
+) -> Array:
+    """Sheared by up to `intensity` degrees either way."""
+    shear = np.random.uniform(-intensity, intensity)
+    return apply_affine_transform(
+        x, 0, 0, 0, shear, 1, 1, row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order
+    )
+
+
+def random_zoom(
+    x: Array,
+    zoom_range: Sequence[float],
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    interpolation_order: int = 1,
+) -> Array:
+    """Zoomed by factors from `zoom_range`, drawn for each axis."""
+    if len(zoom_range) != 2:
+        raise InputError(f"`zoom_range` should be a tuple or list of two floats. Received: {zoom_range}")
+    zx, zy = (1, 1) if tuple(zoom_range) == (1, 1) else np.random.uniform(zoom_range[0], zoom_range[1], 2)
+    return apply_affine_transform(
+        x, 0, 0, 0, 0, zx, zy, row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order
+    )
+
+
+def random_channel_shift(x: Array, intensity_range: float, channel_axis: int = 0) -> Array:
+    """`apply_channel_shift` by up to `intensity_range` grey levels."""
+    return apply_channel_shift(x, np.random.uniform(-intensity_range, intensity_range), channel_axis)
+
+
+def random_brightness(x: Array, brightness_range: Sequence[float], scale: bool = True) -> Array:
+    """`apply_brightness_shift` by a factor from `brightness_range`."""
+    if len(brightness_range) != 2:
+        raise InputError(f"`brightness_range should be tuple or list of two floats. Received: {brightness_range}")
+    return apply_brightness_shift(x, np.random.uniform(brightness_range[0], brightness_range[1]), scale)
