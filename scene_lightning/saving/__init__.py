@@ -13,6 +13,7 @@ from scene_lightning.saving.archive import (
 from scene_lightning.saving.keras_zip import read_keras, read_weights_h5, write_keras, write_weights_h5
 from scene_lightning.saving.legacy_h5 import read_legacy_h5, write_legacy_h5
 from scene_lightning.saving.normalize import normalize_compile_config, normalize_model_config, refuse_unsafe
+from scene_lightning.saving.saved_model import read_saved_model_dir
 from scene_lightning.saving.sniff import sniff
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "normalize_model_config",
     "read_keras",
     "read_legacy_h5",
+    "read_saved_model_dir",
     "read_weights_h5",
     "refuse_unsafe",
     "sniff",

@@ -92,6 +92,10 @@ class _Matcher:
             self._fill(_called(model), _own(model), file.arrays, file.weight_names)
 
     def ordered(self, model: LayerWeights, file: LayerWeights) -> None:
+        if file.arrays and not file.children and model.children:  # Keras 3's export: a bare list in model order
+            own = [item for node in model.walk() for item in _own(node)]
+            self._fill(_called(model), own, _without_seeds(file), _seedless_names(file))
+            return
         if model.arrays:
             self._fill(_called(model), _own(model), _without_seeds(file), _seedless_names(file))
         ours = [child for child in model.children if child.has_weights()]

@@ -62,7 +62,7 @@ class OptimizerState:
 
     Attributes:
         iterations: number of steps taken.
-        learning_rate: None when the file does not hold one (a schedule, Keras 2).
+        learning_rate: None for a schedule, or where neither the variables nor the config say it.
         slots: per trainable weight, in model order, interleaved as Keras 3 has them (Adam: momentum, velocity,
             momentum, …); kinds that Keras lays out one after the other (RMSprop's, amsgrad's maxima) stay so.
         era: "keras3", "keras2.11" (tf.keras 2.11 and later) or "keras2" (up to 2.10): the file it came from.

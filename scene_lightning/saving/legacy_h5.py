@@ -109,7 +109,11 @@ def _write_configs(file: h5py.File, archive: ModelArchive) -> None:
         optimizer = training.pop("optimizer", None)
         training.setdefault("loss_weights", None)
         training = _legacy_form(training)
-        training["optimizer_config"] = _legacy_form(optimizer)
+        if isinstance(optimizer, str):  # "adam", all defaults
+            optimizer = {"class_name": optimizer, "config": {}}
+        if isinstance(optimizer, dict):  # what is inside (a schedule) keeps its module: Keras 3 looks it up so
+            optimizer = {key: optimizer[key] for key in ("class_name", "config")}
+        training["optimizer_config"] = optimizer
         file.attrs["training_config"] = to_json(training)
     if archive.image_info:
         file.attrs[IMAGE_INFO_KEY] = to_json({"image_info": archive.image_info})

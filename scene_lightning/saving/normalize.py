@@ -9,7 +9,13 @@ from typing import Any
 
 from scene_lightning.errors import FileFormatError
 from scene_lightning.saving.normalize_compile import normalize_compile_config, normalize_optimizer
-from scene_lightning.saving.normalize_graph import endpoints, inbound_nodes, written_by_keras2
+from scene_lightning.saving.normalize_graph import (
+    count_calls_as_keras3,
+    count_calls_from_zero,
+    endpoints,
+    inbound_nodes,
+    written_by_keras2,
+)
 
 __all__ = ["normalize_compile_config", "normalize_model_config", "portable_config", "refuse_unsafe"]
 
@@ -41,7 +47,8 @@ def normalize_model_config(config: dict[str, Any]) -> dict[str, Any]:
     """A whole model's dict → {module, class_name, config, registered_name, …}, nested models and layers included.
 
     Taken care of: `batch_input_shape`, Keras 2's `inbound_nodes`, dtype policies, list-valued BatchNormalization axes,
-    LeakyReLU's `alpha`, initialiser dicts of every era, missing input layers.
+    LeakyReLU's `alpha`, initialiser dicts of every era, missing input layers. Tensors are named [layer, call, output]
+    with calls counted from 0 in the graph at hand, for sub-models too (Keras counts those in three ways).
 
     Raises:
         FileFormatError: no class_name or config where there must be one.
@@ -101,6 +108,8 @@ def _portable(value: Any, depth: int) -> Any:
     ):
         out["module"], out["class_name"] = _MODELS["Functional"], "Functional"
         out["registered_name"] = "Functional"
+    if out.get("class_name") == "Functional" and isinstance((out.get("config") or {}).get("layers"), list):
+        count_calls_as_keras3(out["config"])
     return out
 
 
@@ -154,6 +163,7 @@ def _functional(config: dict[str, Any]) -> dict[str, Any]:
     for key in ("input_layers", "output_layers"):
         if key in config:
             out[key] = endpoints(config[key], keras2=keras2)
+    count_calls_from_zero(out, keras2=keras2)
     if "dtype" in out:
         out["dtype"] = _dtype(out["dtype"])
     return out

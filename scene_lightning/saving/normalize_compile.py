@@ -45,8 +45,9 @@ def normalize_compile_config(config: Any) -> dict[str, Any] | None:
         "loss": _nested(config.get("loss"), "keras.losses"),
         "metrics": _metrics(config.get("metrics")),
     }
-    out |= {key: config[key] for key in _KEPT if key in config}
-    out["weighted_metrics"] = _metrics(config.get("weighted_metrics"))
+    out |= {key: config[key] for key in _KEPT if config.get(key) is not None}
+    if "weighted_metrics" in out:
+        out["weighted_metrics"] = _metrics(out["weighted_metrics"])
     if out["optimizer"] is None and out["loss"] is None:
         return None
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from scene_lightning.errors import FileFormatError
 
@@ -44,6 +44,65 @@ def written_by_keras2(layers: list[Any]) -> bool:
     return any(isinstance(node, list) for calls in nodes if isinstance(calls, list) for node in calls)
 
 
+def count_calls_from_zero(config: dict[str, Any], *, keras2: bool) -> None:
+    """Let references to a sub-model's first call in this graph say 0, as for any layer. In place.
+
+    A sub-model built from Input tensors has a call of its own before the graph's. Keras 2 counts it wherever the
+    sub-model is referred to; Keras 3 counts it only for functional ones, and only in `input_layers`/`output_layers`.
+    """
+    shifted = {
+        layer.get("name") for layer in config["layers"] if _has_own_call(layer["class_name"], layer["config"], keras2)
+    }
+    references = [_leaves(config.get(key)) for key in ("input_layers", "output_layers")]
+    if keras2:
+        references += [_histories(layer["inbound_nodes"]) for layer in config["layers"]]
+    for reference in (reference for group in references for reference in group):
+        if reference[0] in shifted and reference[1] > 0:
+            reference[1] -= 1
+
+
+def count_calls_as_keras3(config: dict[str, Any]) -> None:
+    """The reverse of `count_calls_from_zero` for writing, on the endpoints of a functional model. In place."""
+    calls = {
+        layer.get("name"): len(layer.get("inbound_nodes", []))
+        for layer in config["layers"]
+        if layer.get("class_name") in ("Functional", "Model")
+    }
+    for key in ("input_layers", "output_layers"):
+        ends = _leaves(config.get(key))
+        for name, count in calls.items():
+            ours = [end for end in ends if end[0] == name]
+            if ours and max(end[1] for end in ours) < count:  # else they already count Keras' way
+                for end in ours:
+                    end[1] += 1
+
+
+def _has_own_call(class_name: str, config: dict[str, Any], keras2: bool) -> bool:
+    if class_name == "Functional":
+        return True
+    layers = config.get("layers") or [{}]
+    return keras2 and class_name == "Sequential" and layers[0].get("class_name") == "InputLayer"
+
+
+def _leaves(value: Any) -> list[list[Any]]:
+    """The [name, node, tensor] references in an endpoint structure."""
+    if _is_reference(value):
+        return [value]
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [leaf for part in parts for leaf in _leaves(part)]
+
+
+def _histories(value: Any) -> list[list[Any]]:
+    """The `keras_history` lists anywhere in inbound nodes."""
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            config = value.get("config")
+            history = config.get("keras_history") if isinstance(config, dict) else None
+            return _leaves(history)
+        return [history for part in value.values() for history in _histories(part)]
+    return [history for part in value for history in _histories(part)] if isinstance(value, list) else []
+
+
 def _node(node: Any, class_name: str) -> dict[str, Any]:
     if isinstance(node, dict):  # Keras 3
         args, keywords = node.get("args"), node.get("kwargs")
@@ -71,7 +130,7 @@ def _keyword(value: Any) -> Any:
     return _tensor(value) if _is_reference(value) else value
 
 
-def _is_reference(value: Any) -> bool:
+def _is_reference(value: Any) -> TypeGuard[list[Any]]:
     return (
         isinstance(value, list)
         and len(value) in (3, 4)
@@ -86,4 +145,6 @@ def _tensor(reference: Any) -> dict[str, Any]:
             f"an inbound tensor should be [layer, node, tensor]; received {reference!r:.120}. Models that call "
             "TensorFlow functions between layers cannot be rebuilt; replace those calls by layers and save again."
         )
-    return {"class_name": "__keras_tensor__", "config": {"keras_history": list(reference[:3])}}
+    # Keras 3 wants a shape to be there, and goes by the history alone; Keras 2 did not write one.
+    config = {"shape": [None], "dtype": "float32", "keras_history": list(reference[:3])}
+    return {"class_name": "__keras_tensor__", "config": config}

@@ -32,7 +32,7 @@ def from_keras3_variables(variables: list[np.ndarray], compile_config: dict[str,
     if rest and rest[0].shape == () and rest[0].dtype.kind == "f" and not _has_schedule(compile_config):
         rate, rest = float(rest[0]), rest[1:]
     era = "keras3" if rate is not None or _has_schedule(compile_config) else "keras2.11"
-    return OptimizerState(_count(variables[0]), rate, rest, era)
+    return OptimizerState(_count(variables[0]), _configured_rate(compile_config) if rate is None else rate, rest, era)
 
 
 def from_named_variables(
@@ -51,7 +51,7 @@ def from_named_variables(
     if variables[0].shape != ():
         raise FileFormatError("the optimiser's first weight should be its iteration count.")
     slots = _regroup(names[1:], variables[1:], _optimizer_name(compile_config))
-    return OptimizerState(_count(variables[0]), None, slots, "keras2")
+    return OptimizerState(_count(variables[0]), _configured_rate(compile_config), slots, "keras2")
 
 
 def _regroup(names: list[str], arrays: list[np.ndarray], optimizer: str) -> list[np.ndarray]:
@@ -108,6 +108,13 @@ def _optimizer_name(compile_config: dict[str, Any] | None) -> str:
 def _has_schedule(compile_config: dict[str, Any] | None) -> bool:
     config = _optimizer_config(compile_config).get("config")
     return isinstance(config, dict) and isinstance(config.get("learning_rate"), dict)
+
+
+def _configured_rate(compile_config: dict[str, Any] | None) -> float | None:
+    """Keras 2 kept the rate in the config alone."""
+    config = _optimizer_config(compile_config).get("config")
+    rate = config.get("learning_rate") if isinstance(config, dict) else None
+    return float(rate) if isinstance(rate, int | float) else None
 
 
 def _count(value: np.ndarray) -> int:
