@@ -1,0 +1,94 @@
+"""Training and validation folders in; a Lightning data module for `L.Trainer.fit(model, datamodule=…)` out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scene_lightning.data.augment import AugmentRanges
+from scene_lightning.data.cache import CachedImages, cache_images
+from scene_lightning.data.datamodule import FeedModule
+from scene_lightning.data.decode import DecodeSpec
+from scene_lightning.data.feed import ImageFeed, encode_targets
+from scene_lightning.data.scan import Splits, find_splits, match_classes, scan_folder
+from scene_lightning.data.standardize import Standardize
+
+
+class ImageFolderDataModule(FeedModule):
+    """Images in class folders, augmented as Keras does it, on the device.
+
+    Args:
+        train: a folder of class folders; or, without `validation`, a data folder as `find_splits` knows them.
+        validation: a folder of class folders with the same names, or None.
+        target_size: (height, width) that every image is resized to.
+        batch_size: images a batch on each device.
+        augment: a dict of `AugmentRanges` arguments, such as {"horizontal_flip": True, "zoom_range": (0.8, 1.2)};
+            training only.
+        rescale: factor applied last. class_mode: "categorical", "sparse" or "binary".
+        color_mode, interpolation, keep_aspect_ratio: as in Keras' `load_img`.
+        cache: "auto", "off", "ram" or "disk": see `cache_images`. strict: an unreadable image is an error.
+        val_split: share held out when there is no validation folder. seed: of that split, the order, the augmentation.
+
+    Attributes:
+        class_names, num_classes, input_size (H, W), rescale: what the model file must carry.
+        train_images, validation_images: the `CachedImages`, unreadable files included.
+    """
+
+    def __init__(
+        self,
+        train: Any,
+        validation: Any = None,
+        *,
+        target_size: tuple[int, int] = (150, 150),
+        batch_size: int = 32,
+        augment: dict[str, Any] | None = None,
+        rescale: float = 1 / 255,
+        class_mode: str = "categorical",
+        color_mode: str = "rgb",
+        interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False,
+        cache: str = "auto",
+        strict: bool = False,
+        val_split: float = 0.2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.spec = DecodeSpec(target_size, color_mode, interpolation, keep_aspect_ratio)
+        splits = _splits(train, validation, val_split, seed)
+        self.class_names = splits.train.class_names
+        self.num_classes = len(self.class_names)
+        self.input_size = self.spec.target_size
+        self.rescale, self.class_mode, self.batch_size, self.seed = rescale, class_mode, batch_size, seed
+        self.train_images = cache_images(splits.train, self.spec, cache, strict=strict)
+        self.validation_images = cache_images(splits.validation, self.spec, cache, strict=strict)
+        self.train_feed = self._feed(self.train_images, True, AugmentRanges(**augment) if augment else None)
+        self.validation_feed = self._feed(self.validation_images, False, None)
+
+    def _feed(self, images: CachedImages, training: bool, augment: AugmentRanges | None) -> ImageFeed:
+        return ImageFeed(
+            images.source,
+            encode_targets(np.asarray(images.table.labels), self.num_classes, self.class_mode),
+            batch_size=self.batch_size,
+            shuffle=training,
+            seed=self.seed,
+            training=training,
+            augment=augment,
+            standardize=Standardize(rescale=self.rescale),
+        )
+
+    def image_info(self) -> dict[str, Any]:
+        """What prediction must know of the images; goes into the model file."""
+        return {
+            "class_names": list(self.class_names),
+            "input_size": list(self.input_size),
+            "rescale": self.rescale,
+            "color_mode": self.spec.color_mode,
+            "interpolation": self.spec.interpolation,
+        }
+
+
+def _splits(train: Any, validation: Any, val_split: float, seed: int) -> Splits:
+    if validation is not None:
+        return Splits(*match_classes(scan_folder(train), scan_folder(validation)))
+    return find_splits(train, val_split, seed)
