@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -99,3 +100,15 @@ def l2_normalise(x: Tensor, axis: int) -> Tensor:
     """x · min(1/‖x‖, 1/ε) along `axis`, as `keras.ops.normalize`."""
     from_norm = x.square().sum(dim=axis, keepdim=True).rsqrt()
     return x * torch.clamp(from_norm, max=1e7)
+
+
+def binary_or_sparse(y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> tuple[bool, bool]:
+    """(binary, sparse categorical): how Keras reads 'accuracy' and 'crossentropy' from the shapes.
+
+    One output is binary; a target of lower rank, or with a last axis of 1 beside several outputs, is sparse.
+    """
+    binary = bool(y_pred_shape) and y_pred_shape[-1] == 1
+    sparse = len(y_true_shape) < len(y_pred_shape) or (
+        bool(y_true_shape) and y_true_shape[-1] == 1 and y_pred_shape[-1] > 1
+    )
+    return binary, sparse

@@ -1,0 +1,147 @@
+"""A loss's name, config, class or function in; something that gives a loss out. Keras: `keras.losses`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from torch import Tensor
+
+from scene_lightning import _objectives
+from scene_lightning._identifiers import by_every_spelling, resolve, serialize_object
+from scene_lightning._objectives import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
+    categorical_hinge,
+    circle,
+    cosine_similarity,
+    ctc,
+    dice,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+    tversky,
+)
+from scene_lightning._objectives.shapes import binary_or_sparse
+from scene_lightning.losses.base import Loss, LossFunctionWrapper, Reduction
+from scene_lightning.losses.classes import (
+    CTC,
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    CategoricalHinge,
+    Circle,
+    CosineSimilarity,
+    Dice,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    Tversky,
+)
+
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+kld = KLD = kullback_leibler_divergence = kl_divergence
+bce = BCE = binary_crossentropy
+logcosh = log_cosh
+
+_CLASSES: tuple[type[Loss], ...] = (
+    Loss, LossFunctionWrapper, KLDivergence, Poisson, BinaryCrossentropy, BinaryFocalCrossentropy,
+    CategoricalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy,
+    SparseCategoricalCrossentropy, MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError,
+    MeanSquaredLogarithmicError, CosineSimilarity, LogCosh, Huber, Hinge, SquaredHinge, CategoricalHinge, Dice,
+    Tversky, Circle, CTC,
+)  # fmt: skip
+# functions win over snake-cased class names: Keras' get("mean_squared_error") is the function
+_TABLE: dict[str, Any] = {cls.__name__: cls for cls in _CLASSES} | {
+    name: getattr(_objectives, name) for name in _objectives.__all__
+}
+_TABLE |= {
+    "mse": mse, "MSE": mse, "mae": mae, "MAE": mae, "mape": mape, "MAPE": mape, "msle": msle, "MSLE": msle,
+    "kld": kld, "KLD": kld, "bce": bce, "BCE": bce, "logcosh": logcosh, "kullback_leibler_divergence": kl_divergence,
+    "huber_loss": huber, "cosine_proximity": cosine_similarity, "cosine": cosine_similarity,
+}  # fmt: skip
+_TABLE = by_every_spelling({cls.__name__: cls for cls in _CLASSES}) | _TABLE
+
+
+def get(identifier: Any) -> Any:
+    """A name, class, object, function or config dict → a `Loss` or a function (y_true, y_pred); None → None.
+
+    Raises:
+        InputError: an unknown name (the nearest one is suggested).
+    """
+    if inspect.isfunction(identifier):
+        return identifier
+    return resolve(identifier, table=_TABLE, kind="loss")
+
+
+def get_for(identifier: Any, y_true: Tensor, y_pred: Tensor) -> Loss | None:
+    """What `compile(loss=identifier)` means for this output: always a `Loss`, named as logs name it.
+
+    'crossentropy' and 'ce' choose binary, sparse or categorical by the shapes, as Keras 3 does.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+        is_binary, is_sparse = binary_or_sparse(y_true.shape, y_pred.shape)
+        found: Any = (
+            binary_crossentropy
+            if is_binary
+            else sparse_categorical_crossentropy
+            if is_sparse
+            else categorical_crossentropy
+        )
+    else:
+        found = get(identifier)
+    if isinstance(found, Loss):
+        return found
+    name = identifier if isinstance(identifier, str) else getattr(found, "__name__", type(found).__name__)
+    return LossFunctionWrapper(found, name=name)
+
+
+def serialize(loss: Any) -> Any:
+    """Keras' config dict of a loss object; the name of a function."""
+    return serialize_object(loss, "losses")
+
+
+def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The reverse of `serialize`."""
+    return resolve(name, table={**_TABLE, **(custom_objects or {})}, kind="loss")
+
+
+__all__ = [
+    "BCE", "CTC", "KLD", "MAE", "MAPE", "MSE", "MSLE", "BinaryCrossentropy", "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge", "Circle", "CosineSimilarity", "Dice", "Hinge", "Huber", "KLDivergence", "LogCosh", "Loss",
+    "LossFunctionWrapper", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
+    "MeanSquaredLogarithmicError", "Poisson", "Reduction", "SparseCategoricalCrossentropy", "SquaredHinge", "Tversky",
+    "bce", "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
+    "categorical_focal_crossentropy", "categorical_generalized_cross_entropy", "categorical_hinge", "circle",
+    "cosine_similarity", "ctc", "deserialize", "dice", "get", "hinge", "huber", "kl_divergence", "kld",
+    "kullback_leibler_divergence", "log_cosh", "logcosh", "mae", "mape", "mean_absolute_error",
+    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "mse", "msle", "poisson",
+    "serialize", "sparse_categorical_crossentropy", "squared_hinge", "tversky",
+]  # fmt: skip

@@ -1,0 +1,252 @@
+"""Adam and its kin: steps divided by a running size of the gradients. Formulas, order and defaults are Keras'."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from scene_lightning.optimizers.base import Optimizer
+from scene_lightning.optimizers.variable import ScalarVariable
+
+
+def power_f32(base: float, exponent: int) -> float:
+    """base^exponent in float32, as Keras computes it: the first Adam step differs by 1e-5 from float64's."""
+    return float(torch.pow(torch.tensor(base, dtype=torch.float32), exponent))
+
+
+class Adam(Optimizer):
+    """m += (g−m)(1−β1); v += (g²−v)(1−β2); w −= rate·sqrt(1−β2ᵗ)/(1−β1ᵗ) · m/(sqrt v + ε). Kingma and Ba, 2014.
+
+    Runs torch's fused kernel. It would put ε elsewhere: the bias corrections go into the rate, and the kernel is told
+    that infinitely many steps have been taken, so that its own corrections are 1.
+    """
+
+    slot_blocks = (("momentum", "velocity"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float | None = 1e-7,
+        amsgrad: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = 1e-7 if epsilon is None else epsilon
+        self.amsgrad = amsgrad
+        self._never: dict[torch.device, Tensor] = {}
+        if amsgrad:
+            self.slot_blocks = (("momentum", "velocity"), ("velocity_hat",))
+
+    def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:
+        adam_update(self, grads, params, rate, self.beta_1, self.beta_2, self.amsgrad)
+
+    def _options(self) -> dict[str, Any]:
+        options = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        return {**options, "amsgrad": True} if self.amsgrad else options
+
+
+def adam_update(
+    opt: Any,
+    grads: list[Tensor],
+    params: list[Tensor],
+    rate: float,
+    beta_1: float,
+    beta_2: float,
+    amsgrad: bool = False,
+) -> None:
+    """One Adam step with Keras' corrections on slots 'momentum' and 'velocity'."""
+    step = int(opt.iterations) + 1
+    alpha = rate * math.sqrt(1.0 - power_f32(beta_2, step)) / (1.0 - power_f32(beta_1, step))
+    m, v = opt._slots(params, "momentum"), opt._slots(params, "velocity")
+    v_hat = opt._slots(params, "velocity_hat") if amsgrad else []
+    if _fusable(params, grads):
+        device = params[0].device
+        never = opt._never.setdefault(device, torch.tensor(float("inf"), device=device))
+        torch._fused_adam_(
+            params, grads, m, v, v_hat, [never] * len(params), lr=alpha, beta1=beta_1, beta2=beta_2, weight_decay=0.0,
+            eps=opt.epsilon, amsgrad=amsgrad, maximize=False,
+        )  # fmt: skip
+        return
+    torch._foreach_lerp_(m, grads, 1.0 - beta_1)
+    torch._foreach_lerp_(v, torch._foreach_mul(grads, grads), 1.0 - beta_2)
+    if amsgrad:
+        torch._foreach_maximum_(v_hat, v)
+        v = v_hat
+    denominator = torch._foreach_sqrt(v)
+    torch._foreach_add_(denominator, opt.epsilon)
+    torch._foreach_addcdiv_(params, m, denominator, value=-alpha)
+
+
+def _fusable(params: list[Tensor], grads: list[Tensor]) -> bool:
+    """Whether torch's fused kernel takes these: one device of the right kind, one float type."""
+    first = params[0]
+    return first.device.type in ("cpu", "cuda", "mps") and all(
+        p.device == first.device
+        and p.dtype == first.dtype
+        and g.dtype == first.dtype
+        and p.is_floating_point()
+        and not g.is_sparse
+        for p, g in zip(params, grads, strict=True)
+    )
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, 0.004 unless said otherwise. Loshchilov and Hutter, 2019."""
+
+    _always_writes_weight_decay = True
+
+    def __init__(
+        self, learning_rate: Any = 0.001, weight_decay: float | None = 0.004, *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(learning_rate, *args, weight_decay=weight_decay, **kwargs)
+
+
+class Adamax(Optimizer):
+    """Adam with the infinity norm: u = max(β2·u, |g|); w −= rate/(1−β1ᵗ) · m/(u + ε)."""
+
+    slot_blocks = (("momentum", "norm"),)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:
+        correction = 1.0 - power_f32(self.beta_1, int(self.iterations) + 1)
+        m, u = self._slots(params, "momentum"), self._slots(params, "norm")
+        torch._foreach_lerp_(m, grads, 1.0 - self.beta_1)
+        torch._foreach_mul_(u, self.beta_2)
+        torch._foreach_maximum_(u, torch._foreach_abs(grads))
+        torch._foreach_addcdiv_(params, m, torch._foreach_add(u, self.epsilon), value=-rate / correction)
+
+    def _options(self) -> dict[str, Any]:
+        return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+
+
+class Nadam(Adamax):
+    """Adam with Nesterov momentum and Dozat's momentum schedule (0.96^t)."""
+
+    slot_blocks = (("momentum", "velocity"),)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._u_product = ScalarVariable(1.0, "u_product")
+
+    def _extra_variables(self) -> list[ScalarVariable]:
+        return [self._u_product]
+
+    def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:
+        step = int(self.iterations) + 1
+        u_t = self.beta_1 * (1.0 - 0.5 * power_f32(0.96, step))
+        u_next = self.beta_1 * (1.0 - 0.5 * power_f32(0.96, step + 1))
+        self._u_product.assign(float(self._u_product) * u_t)
+        product = float(self._u_product)
+        m, v = self._slots(params, "momentum"), self._slots(params, "velocity")
+        torch._foreach_lerp_(m, grads, 1.0 - self.beta_1)
+        torch._foreach_lerp_(v, torch._foreach_mul(grads, grads), 1.0 - self.beta_2)
+        m_hat = torch._foreach_mul(m, u_next / (1.0 - product * u_next))
+        torch._foreach_add_(m_hat, grads, alpha=(1.0 - u_t) / (1.0 - product))
+        denominator = torch._foreach_sqrt(torch._foreach_div(v, 1.0 - power_f32(self.beta_2, step)))
+        torch._foreach_add_(denominator, self.epsilon)
+        torch._foreach_addcdiv_(params, m_hat, denominator, value=-rate)
+
+
+class Lamb(Adamax):
+    """Adam whose step is scaled to each weight's own norm: for large batches. You et al., 2019."""
+
+    slot_blocks = (("momentum", "velocity"),)
+
+    def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:
+        step = int(self.iterations) + 1
+        m, v = self._slots(params, "momentum"), self._slots(params, "velocity")
+        torch._foreach_lerp_(m, grads, 1.0 - self.beta_1)
+        torch._foreach_lerp_(v, torch._foreach_mul(grads, grads), 1.0 - self.beta_2)
+        denominator = torch._foreach_sqrt(torch._foreach_div(v, 1.0 - power_f32(self.beta_2, step)))
+        torch._foreach_add_(denominator, self.epsilon)
+        update = torch._foreach_div(torch._foreach_div(m, 1.0 - power_f32(self.beta_1, step)), denominator)
+        for param, move, w_norm, u_norm in zip(
+            params, update, torch._foreach_norm(params), torch._foreach_norm(update), strict=True
+        ):
+            ratio = torch.where((w_norm > 0) & (u_norm > 0), w_norm / u_norm, torch.ones_like(w_norm))
+            param.sub_(move * (ratio * rate))
+
+
+class Lion(Optimizer):
+    """w −= rate·sign(β1·m + (1−β1)·g); m = β2·m + (1−β2)·g. Chen et al., 2023."""
+
+    slot_blocks = (("momentum",),)
+
+    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **kwargs: Any) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+
+    def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:
+        m = self._slots(params, "momentum")
+        direction = torch._foreach_mul(m, self.beta_1)
+        torch._foreach_add_(direction, grads, alpha=1.0 - self.beta_1)
+        torch._foreach_add_(params, torch._foreach_sign(direction), alpha=-rate)
+        torch._foreach_mul_(m, self.beta_2)
+        torch._foreach_add_(m, grads, alpha=1.0 - self.beta_2)
+
+    def _options(self) -> dict[str, Any]:
+        return {"beta_1": self.beta_1, "beta_2": self.beta_2}
+
+
+class ScheduleFreeAdamW(Adam):
+    """Adam without a schedule: gradients at an average of the iterates. Defazio et al., 2024."""
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.0025,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        warmup_steps: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
+        self.warmup_steps = warmup_steps
+
+    @torch.no_grad()
+    def build(self, variables: Any) -> None:
+        variables = list(variables)
+        new = [param for param in variables if param not in self.state]
+        super().build(variables)
+        for param in new:
+            self.state[param]["momentum"].copy_(param)
+
+    def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:
+        step = int(self.iterations) + 1
+        if self.warmup_steps > 0:
+            rate = rate * min(step / self.warmup_steps, 1.0)
+        correction = 1.0 - power_f32(self.beta_2, step)
+        for grad, y, z, v in zip(
+            grads, params, self._slots(params, "momentum"), self._slots(params, "velocity"), strict=True
+        ):
+            x = (y - (1 - self.beta_1) * z) / self.beta_1
+            v.lerp_(grad.square(), 1.0 - self.beta_2)
+            z.sub_(rate * grad / (torch.sqrt(v / correction) + self.epsilon))
+            x.lerp_(z, 1.0 / step)
+            y.copy_((1 - self.beta_1) * z + self.beta_1 * x)
+
+    def _options(self) -> dict[str, Any]:
+        return {**super()._options(), "warmup_steps": self.warmup_steps}
+
+
+__all__ = ["Adam", "AdamW", "Adamax", "Lamb", "Lion", "Nadam", "ScheduleFreeAdamW", "adam_update", "power_f32"]

@@ -1,0 +1,479 @@
+"""Gradients and weights in; updated weights out: what all optimizers share.
+
+Order of a step, as in Keras: clip → weight decay → update → average (EMA) → constraints → iterations + 1.
+Slots live in `state[param][name]`, where torch and Lightning look for them too; the step count and the learning rate
+live on the host, so a step never waits for a device. Source: https://keras.io/api/optimizers
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scene_lightning._naming import auto_name
+from scene_lightning.errors import InputError
+from scene_lightning.optimizers import schedules
+from scene_lightning.optimizers.adapter import KerasOptimizer
+from scene_lightning.optimizers.clipping import clip
+from scene_lightning.optimizers.variable import ScalarVariable
+
+_warned: set[str] = set()
+
+
+class Slots(dict[str, Tensor]):
+    """One weight's slots. Writing to a known name moves the values, so whoever holds the tensor sees the change."""
+
+    def __setitem__(self, name: str, value: Tensor) -> None:
+        known = self.get(name)
+        if isinstance(known, Tensor) and known.shape == value.shape and known is not value:
+            known.data = value.data
+        else:
+            super().__setitem__(name, value)
+
+
+class Optimizer:
+    """Base class of optimizers. Keras: `keras.optimizers.Optimizer`.
+
+    Subclasses give `slot_blocks` (what each weight keeps) and `_update` (lists of gradients, weights, a rate), or, as a
+    user's own Keras optimizer does, `build` and `update_step(gradient, variable, learning_rate)`.
+
+    Args:
+        learning_rate: a float, a `LearningRateSchedule`, or a callable without arguments. `lr=` is an old spelling.
+        weight_decay: decoupled: w −= rate·weight_decay·w, before the update.
+        clipnorm, clipvalue, global_clipnorm: at most one; each weight's norm, each element, the joint norm.
+        use_ema, ema_momentum, ema_overwrite_frequency: keep an average of the weights, put it in every n steps (None:
+            at the end of training, by `finalize_variable_values`).
+        loss_scale_factor: for custom loops (`scale_loss`); in `fit` precision="16-mixed" scales by itself.
+        gradient_accumulation_steps: update every n-th step with the mean gradient of n.
+        decay: Keras 2's: the rate becomes rate/(1 + decay·iterations).
+    """
+
+    slot_blocks: Sequence[tuple[str, ...]] = ()
+    # (slot name → starting value) where it is not zero
+    slot_start: dict[str, float] = {}
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        learning_rate, self.decay = self._old_spellings(learning_rate, kwargs)
+        if sum(value is not None for value in (clipnorm, clipvalue, global_clipnorm)) > 1:
+            raise InputError(
+                "Only one of clipnorm, clipvalue and global_clipnorm can be set; received "
+                f"clipnorm={clipnorm}, clipvalue={clipvalue}, global_clipnorm={global_clipnorm}."
+            )
+        if gradient_accumulation_steps and gradient_accumulation_steps < 2:
+            raise InputError(f"gradient_accumulation_steps is an int ≥ 2; received {gradient_accumulation_steps}.")
+        if use_ema and not 0 <= ema_momentum <= 1:
+            raise InputError(f"ema_momentum lies in [0, 1]; received {ema_momentum}.")
+        if use_ema and ema_overwrite_frequency is not None and ema_overwrite_frequency < 1:
+            raise InputError(f"ema_overwrite_frequency is an int ≥ 1 or None; received {ema_overwrite_frequency}.")
+        self.name = name or auto_name(type(self).__name__)
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.use_ema = use_ema
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.built = False
+        self.state: defaultdict[Tensor, dict[str, Tensor]] = defaultdict(Slots)
+        self._params: list[Tensor] = []
+        self._names: dict[Tensor, str] = {}
+        self._order: list[tuple[Tensor, str]] = []
+        self._excluded: set[int] = set()
+        self._excluded_pattern: re.Pattern[str] | None = None
+        self._iterations = ScalarVariable(0, "iteration", "int64")
+        self._learning_rate: Any = self._as_rate(learning_rate)
+
+    def _old_spellings(self, learning_rate: Any, kwargs: dict[str, Any]) -> tuple[Any, float]:
+        """`lr=`, `decay=` and, for optimizers that lack them, nothing else."""
+        if "lr" in kwargs:
+            learning_rate = kwargs.pop("lr")
+            self._warn_once("`lr` is the old spelling of `learning_rate`.")
+        decay = float(kwargs.pop("decay", None) or 0.0)
+        if decay:
+            self._warn_once("`decay` is Keras 2's; it is honoured: rate / (1 + decay · iterations).")
+        for ignored in ("jit_compile", "is_legacy_optimizer"):  # Keras 2 writes these into every config
+            kwargs.pop(ignored, None)
+        if kwargs:
+            raise InputError(f"{type(self).__name__} does not know the argument(s) {', '.join(sorted(kwargs))}.")
+        return learning_rate, decay
+
+    @staticmethod
+    def _warn_once(message: str) -> None:
+        if message not in _warned:
+            _warned.add(message)
+            warnings.warn(message, DeprecationWarning, stacklevel=5)
+
+    def _as_rate(self, learning_rate: Any) -> Any:
+        if isinstance(learning_rate, dict):
+            return schedules.deserialize(learning_rate)
+        if isinstance(learning_rate, ScalarVariable):
+            learning_rate = float(learning_rate)
+        if callable(learning_rate):
+            return learning_rate
+        is_number = isinstance(learning_rate, int | float) and not isinstance(learning_rate, bool)
+        if not is_number and not (hasattr(learning_rate, "item") and np.ndim(learning_rate) == 0):
+            raise InputError(
+                "learning_rate is a float, a LearningRateSchedule or a callable without arguments; "
+                f"received {learning_rate!r}."
+            )
+        return ScalarVariable(learning_rate, "learning_rate")
+
+    # -- learning rate and step ---------------------------------------------------------------------------------------
+
+    @property
+    def iterations(self) -> Any:
+        """Steps taken so far (updates, when gradients are accumulated)."""
+        if self.gradient_accumulation_steps:
+            return ScalarVariable(int(self._iterations) // self.gradient_accumulation_steps, "iteration", "int64")
+        return self._iterations
+
+    @iterations.setter
+    def iterations(self, value: Any) -> None:
+        self._iterations.assign(int(value) * (self.gradient_accumulation_steps or 1))
+
+    @property
+    def learning_rate(self) -> Any:
+        """The rate: a variable that can be read and assigned; with a schedule, its present value as a tensor."""
+        if isinstance(self._learning_rate, ScalarVariable):
+            return self._learning_rate
+        return torch.tensor(self._rate(), dtype=torch.float32)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        rate = self._as_rate(value)
+        if not isinstance(rate, ScalarVariable):
+            self._learning_rate = rate
+        elif isinstance(self._learning_rate, ScalarVariable):
+            self._learning_rate.assign(float(rate))
+        else:
+            raise TypeError(
+                "This optimizer was created with a learning-rate schedule, so its learning rate cannot be set. Create "
+                "it with a float learning_rate to set it."
+            )
+
+    @property
+    def lr(self) -> Any:
+        """Old spelling of `learning_rate`."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        self.learning_rate = value
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the rate follows a schedule or a callable and cannot be set."""
+        return not isinstance(self._learning_rate, ScalarVariable)
+
+    def _rate(self) -> float:
+        """The rate of the next step, a float32 number on the host."""
+        if isinstance(self._learning_rate, ScalarVariable):
+            rate = float(self._learning_rate)
+        elif isinstance(self._learning_rate, schedules.LearningRateSchedule):
+            rate = float(self._learning_rate(torch.tensor(int(self._iterations))))
+        else:
+            rate = float(self._learning_rate())
+        if self.decay:
+            rate = rate / (1.0 + self.decay * int(self._iterations))
+        return float(np.float32(rate))
+
+    # -- slots --------------------------------------------------------------------------------------------------------
+
+    def build(self, variables: Iterable[Any]) -> None:
+        """Make the slots of `variables` (parameters); those already known keep theirs."""
+        new = [v for v in variables if v not in self.state and id(v) not in {id(p) for p in self._params}]
+        self._params.extend(new)
+        if self.use_ema:
+            self.add_optimizer_variables(new, "average")
+            with torch.no_grad():
+                for param in new:
+                    self.state[param]["average"].copy_(param)
+        if self.gradient_accumulation_steps:
+            self.add_optimizer_variables(new, "gradient_accumulator")
+        for block in self.slot_blocks:
+            self.add_optimizer_variables(new, block)
+        self.built = True
+
+    def add_optimizer_variables(
+        self, trainable_variables: Iterable[Tensor], name: str | Sequence[str], initializer: Any = None
+    ) -> Any:
+        """One slot (or, for several names, one of each, interleaved) for every variable, in Keras' order."""
+        names = (name,) if isinstance(name, str) else tuple(name)
+        starts = initializer if isinstance(initializer, list | tuple) else [initializer] * len(names)
+        made: tuple[list[Tensor], ...] = tuple([] for _ in names)
+        for variable in trainable_variables:
+            for into, slot, start in zip(made, names, starts, strict=True):
+                into.append(self.add_variable_from_reference(variable, slot, start))
+        return made[0] if isinstance(name, str) else made
+
+    def add_variable_from_reference(
+        self, reference_variable: Tensor, name: str | None = None, initializer: Any = None
+    ) -> Tensor:
+        """A slot shaped like a weight; zeros unless `initializer` (a callable or 'ones') says otherwise."""
+        return self._add_slot(reference_variable, name or "var", tuple(reference_variable.shape), initializer)
+
+    def _add_slot(self, param: Tensor, name: str, shape: tuple[int, ...], initializer: Any = None) -> Tensor:
+        values = torch.full(shape, self.slot_start.get(name, 0.0), dtype=param.dtype, device=param.device)
+        if initializer == "ones":
+            values.fill_(1.0)
+        elif callable(initializer):
+            values.copy_(torch.as_tensor(initializer(shape, dtype=param.dtype)))
+        if values.shape == param.shape:  # the same memory order as the weight: the fused kernels want it
+            values = torch.empty_like(param, requires_grad=False).copy_(values)
+        self.state[param][name] = values
+        self._order.append((param, name))
+        return self.state[param][name]
+
+    def _slots(self, params: Sequence[Tensor], name: str) -> list[Tensor]:
+        return [self.state[param][name] for param in params]
+
+    def _get_variable_index(self, variable: Tensor) -> int:
+        return next(i for i, param in enumerate(self._params) if param is variable)
+
+    # -- one step -----------------------------------------------------------------------------------------------------
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]]) -> ScalarVariable:
+        """One step from (gradient, weight) pairs. Keras: `Optimizer.apply_gradients`."""
+        pairs = list(grads_and_vars)
+        self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])
+        return self._iterations
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Tensor] | None = None) -> None:
+        """One step; weights whose gradient is None are left as they are.
+
+        Raises:
+            InputError: not one gradient was given, or their number is not that of the weights.
+        """
+        variables = self._params if trainable_variables is None else list(trainable_variables)
+        if len(grads) != len(variables):
+            raise InputError(f"Expected one gradient for each of {len(variables)} weights; received {len(grads)}.")
+        pairs = [
+            (torch.as_tensor(grad).to(device=variable.device, dtype=variable.dtype), variable)
+            for grad, variable in zip(grads, variables, strict=True)
+            if grad is not None
+        ]
+        if not pairs:
+            raise InputError("No gradients provided for any variable.")
+        scale = self.loss_scale_factor or 1.0
+        self._step([grad / scale if scale != 1.0 else grad for grad, _ in pairs], [v for _, v in pairs])
+
+    @torch.no_grad()
+    def _step(self, grads: list[Tensor], params: list[Tensor]) -> None:
+        if any(param not in self.state for param in params) or not self.built:
+            self.build(params)
+        if self.gradient_accumulation_steps:
+            self._accumulate(grads, params, self.gradient_accumulation_steps)
+        else:
+            self._clipped_update(grads, params)
+        if self.use_ema:
+            self._average()
+        for param in params:
+            constraint = getattr(param, "_constraint", None)
+            if constraint is not None:
+                param.copy_(constraint(param))
+        self._iterations.assign(int(self._iterations) + 1)
+
+    def _accumulate(self, grads: list[Tensor], params: list[Tensor], steps: int) -> None:
+        sums = self._slots(params, "gradient_accumulator")
+        torch._foreach_add_(sums, grads)
+        if (int(self._iterations) + 1) % steps == 0:
+            self._clipped_update(list(torch._foreach_div(sums, float(steps))), params)
+            torch._foreach_zero_(self._slots(self._params, "gradient_accumulator"))
+
+    def _clipped_update(self, grads: list[Tensor], params: list[Tensor]) -> None:
+        rate = self._rate()
+        grads = clip(grads, self.clipnorm, self.global_clipnorm, self.clipvalue)
+        self._apply_weight_decay(params, rate)
+        self._update(grads, params, rate)
+
+    def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:
+        """Move all `params`; the built-in optimizers override this with operations on whole lists."""
+        for grad, param in zip(grads, params, strict=True):
+            self.update_step(grad, param, rate)
+
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Any) -> None:
+        """Move one weight: what a user's own optimizer overrides."""
+        raise NotImplementedError(f"{type(self).__name__} must override update_step(gradient, variable, rate).")
+
+    @staticmethod
+    def assign(variable: Tensor, value: Any) -> None:
+        """variable ← value, in place (for a user's `update_step`)."""
+        variable.copy_(torch.as_tensor(value))
+
+    @staticmethod
+    def assign_add(variable: Tensor, value: Any) -> None:
+        """variable += value."""
+        variable.add_(value)
+
+    @staticmethod
+    def assign_sub(variable: Tensor, value: Any) -> None:
+        """variable −= value."""
+        variable.sub_(value)
+
+    # -- weight decay and averages ------------------------------------------------------------------------------------
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Tensor] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Leave these weights (or those whose name contains one of `var_names`) out of weight decay."""
+        self._excluded = {id(variable) for variable in var_list or ()}
+        self._excluded_pattern = re.compile("|".join(sorted(set(var_names)))) if var_names else None
+
+    def _use_weight_decay(self, variable: Tensor) -> bool:
+        if id(variable) in self._excluded:
+            return False
+        pattern = self._excluded_pattern
+        return pattern is None or pattern.search(self._path(variable)) is None
+
+    def _path(self, variable: Tensor) -> str:
+        """The weight's name, as `torch_optimizer` was told, or as the layer left it on the weight."""
+        return self._names.get(variable) or str(getattr(variable, "_keras_path", ""))
+
+    def _apply_weight_decay(self, params: Sequence[Tensor], rate: float) -> None:
+        if self.weight_decay is None:
+            return
+        decayed = [param for param in params if self._use_weight_decay(param)]
+        if decayed:
+            torch._foreach_mul_(decayed, 1.0 - rate * self.weight_decay)
+
+    def _average(self) -> None:
+        step = int(self.iterations)
+        averages = self._slots(self._params, "average")
+        torch._foreach_lerp_(averages, self._params, 1.0 - (self.ema_momentum if step else 0.0))
+        if self.ema_overwrite_frequency and (step + 1) % self.ema_overwrite_frequency == 0:
+            torch._foreach_copy_(self._params, averages)
+
+    @torch.no_grad()
+    def finalize_variable_values(self, var_list: Iterable[Tensor] | None = None) -> None:
+        """At the end of training: with `use_ema`, put the averages into the weights."""
+        if self.use_ema and self.built:
+            params = self._params if var_list is None else [v for v in var_list if v in self.state]
+            torch._foreach_copy_(list(params), self._slots(params, "average"))
+
+    def scale_loss(self, loss: Any) -> Any:
+        """loss · loss_scale_factor, for custom loops; `apply` divides the gradients again."""
+        return loss * self.loss_scale_factor if self.loss_scale_factor is not None else loss
+
+    # -- variables in Keras' order ------------------------------------------------------------------------------------
+
+    @property
+    def variables(self) -> list[Any]:
+        """iteration, learning_rate (absent with a schedule), then the slots: as Keras lists them."""
+        head = [self._iterations, *([] if self.has_schedule else [self._learning_rate])]
+        return [*head, *(self.state[param][name] for param, name in self._order), *self._extra_variables()]
+
+    def _extra_variables(self) -> list[ScalarVariable]:
+        return []
+
+    def slot_arrays(self) -> list[np.ndarray]:
+        """`variables` as NumPy arrays: what a Keras file holds."""
+        return [
+            v.detach().cpu().float().numpy() if isinstance(v, Tensor) else np.asarray(v.numpy()) for v in self.variables
+        ]
+
+    def load_slot_arrays(self, arrays: Sequence[Any]) -> None:
+        """The reverse of `slot_arrays`; the optimizer must be built.
+
+        Raises:
+            InputError: another number of arrays, or another shape.
+        """
+        variables = self.variables
+        if len(arrays) != len(variables):
+            raise InputError(
+                f"Optimizer {self.name!r} has {len(variables)} variables, but {len(arrays)} arrays were given. "
+                "Was it built for the same weights, with the same options?"
+            )
+        for i, (variable, array) in enumerate(zip(variables, arrays, strict=True)):
+            if tuple(variable.shape) != tuple(np.shape(array)):
+                raise InputError(
+                    f"Optimizer variable {i} has shape {tuple(variable.shape)}; received {tuple(np.shape(array))}."
+                )
+        for variable, array in zip(variables, arrays, strict=True):
+            if isinstance(variable, Tensor):
+                variable.copy_(torch.as_tensor(np.asarray(array)))
+            else:
+                variable.assign(np.asarray(array))
+
+    get_weights = slot_arrays
+    set_weights = load_slot_arrays
+
+    def torch_optimizer(self, params: Iterable[Any]) -> KerasOptimizer:
+        """A `torch.optim.Optimizer` that takes this optimizer's steps on `params`: weights, or (name, weight) pairs."""
+        named = [p if isinstance(p, tuple) else ("", p) for p in params]
+        for path, param in named:
+            if path:
+                self._names[param] = path
+        self.build([param for _, param in named])
+        return KerasOptimizer(self, [param for _, param in named])
+
+    # -- config -------------------------------------------------------------------------------------------------------
+
+    def _options(self) -> dict[str, Any]:
+        """A subclass's own arguments."""
+        return {}
+
+    def get_config(self) -> dict[str, Any]:
+        """The smallest dict that makes this optimizer again, here and in Keras."""
+        rate: Any = self._learning_rate
+        if isinstance(rate, ScalarVariable):
+            rate = float(rate)
+        elif isinstance(rate, schedules.LearningRateSchedule):
+            rate = schedules.serialize(rate)
+        else:
+            rate = float(rate())
+        config: dict[str, Any] = {"name": self.name, "learning_rate": rate}
+        if self.weight_decay is not None or self._always_writes_weight_decay:
+            config["weight_decay"] = self.weight_decay
+        for key in ("clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor", "gradient_accumulation_steps"):
+            if getattr(self, key) is not None:
+                config[key] = getattr(self, key)
+        if self.use_ema:
+            config |= {
+                "use_ema": True,
+                "ema_momentum": self.ema_momentum,
+                "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            }
+        if self.decay:
+            config["decay"] = self.decay
+        return {**config, **self._options()}
+
+    _always_writes_weight_decay = False
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
+        """An optimizer from `get_config`'s dict, ours or Keras' (2 or 3)."""
+        config = dict(config)
+        if isinstance(config.get("learning_rate"), dict):
+            config["learning_rate"] = schedules.deserialize(config["learning_rate"], custom_objects)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+Rate = float | schedules.LearningRateSchedule | Callable[[], float]

@@ -1,0 +1,24 @@
+"""Gradients in; clipped gradients out (new tensors: a caller's are not changed)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def clip(
+    grads: list[Tensor], clipnorm: float | None, global_clipnorm: float | None, clipvalue: float | None
+) -> list[Tensor]:
+    """`clipnorm`: each tensor to norm ≤ c; `global_clipnorm`: all together; `clipvalue`: each element."""
+    if clipnorm:
+        norms = torch._foreach_norm(grads)
+        scales = [clipnorm / torch.clamp(norm, min=clipnorm) for norm in norms]
+        return [grad * scale for grad, scale in zip(grads, scales, strict=True)]
+    if global_clipnorm:
+        norm = torch.linalg.vector_norm(torch.stack([n.float() for n in torch._foreach_norm(grads)]))
+        scale = global_clipnorm * torch.clamp(1.0 / norm, max=1.0 / global_clipnorm)
+        scale = scale + (norm - norm)  # an infinite norm makes every gradient NaN, as in Keras
+        return [grad * scale.to(grad.dtype) for grad in grads]
+    if clipvalue:
+        return [torch.clamp(grad, -clipvalue, clipvalue) for grad in grads]
+    return grads

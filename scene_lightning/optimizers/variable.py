@@ -1,0 +1,136 @@
+"""A number in; a number that can be assigned to, read as NumPy and computed with, out: the learning rate, the step."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+@functools.total_ordering
+class ScalarVariable:
+    """Keras' scalar variable, kept on the host: reading it never waits for a device.
+
+    Float values are rounded to float32, in which Keras keeps them, so that logs show the same digits.
+    """
+
+    shape: tuple[()] = ()
+
+    def __init__(self, value: float, name: str, dtype: str = "float32") -> None:
+        self.name = name
+        self.dtype = dtype
+        self._listeners: list[Callable[[Any], None]] = []
+        self._value = self._rounded(value)
+
+    def _rounded(self, value: Any) -> Any:
+        kind = np.dtype(self.dtype).type
+        return kind(value.item() if hasattr(value, "item") else value).item()
+
+    @property
+    def value(self) -> Any:
+        """The number as NumPy's scalar."""
+        return self.numpy()
+
+    def assign(self, value: Any) -> ScalarVariable:
+        """Set it."""
+        self._value = self._rounded(value)
+        for listener in self._listeners:
+            listener(self._value)
+        return self
+
+    def assign_add(self, value: Any) -> ScalarVariable:
+        """Add to it."""
+        return self.assign(self._value + _number(value))
+
+    def assign_sub(self, value: Any) -> ScalarVariable:
+        """Subtract from it."""
+        return self.assign(self._value - _number(value))
+
+    def on_assign(self, listener: Callable[[Any], None]) -> None:
+        """Call `listener(value)` after each assignment."""
+        self._listeners.append(listener)
+
+    def numpy(self) -> Any:
+        """The number as NumPy's scalar of its dtype."""
+        return np.dtype(self.dtype).type(self._value)
+
+    read_value = numpy
+    item = numpy
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.asarray(self._value, dtype=dtype or self.dtype)
+
+    def __float__(self) -> float:
+        return float(self._value)
+
+    def __int__(self) -> int:
+        return int(self._value)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._value, spec)
+
+    def __repr__(self) -> str:
+        return f"<Variable name={self.name}, dtype={self.dtype}, value={self._value}>"
+
+    def __str__(self) -> str:
+        return str(self._value)
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        try:
+            return bool(self._value == _number(other))
+        except (TypeError, ValueError):
+            return NotImplemented
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self._value < _number(other))
+
+    def __add__(self, other: Any) -> Any:
+        return self._value + _number(other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self._value - _number(other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _number(other) - self._value
+
+    def __mul__(self, other: Any) -> Any:
+        return self._value * _number(other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._value / _number(other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _number(other) / self._value
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._value // _number(other)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._value % _number(other)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._value ** _number(other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _number(other) ** self._value
+
+    def __neg__(self) -> Any:
+        return -self._value
+
+    def __abs__(self) -> Any:
+        return abs(self._value)
+
+
+def _number(value: Any) -> Any:
+    return value._value if isinstance(value, ScalarVariable) else value
