@@ -1,0 +1,30 @@
+"""What the command line can do, one function a command. Arguments come as words; results are printed or written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from scene_lightning.app.answers import RunOn
+from scene_lightning.app.demonstration import demo
+from scene_lightning.app.evaluation import evaluate, format_evaluation
+from scene_lightning.app.inspection import curves, show_devices, stats, summary
+from scene_lightning.app.prediction import predict
+from scene_lightning.app.training_run import FinishedRun, train
+
+__all__ = [
+    "FinishedRun", "RunOn", "curves", "demo", "evaluate", "predict", "show_devices", "show_evaluation", "show_run",
+    "stats", "summary", "train",
+]  # fmt: skip
+
+
+def show_evaluation(result: dict[str, Any], *, as_json: bool = False) -> None:
+    """Print an evaluation: one JSON object, or tables."""
+    print(json.dumps(result) if as_json else format_evaluation(result))
+
+
+def show_run(run: FinishedRun) -> None:
+    """Print how a run ended; nothing in the helper processes of a run on several devices."""
+    if run.evaluation is not None:
+        print(f"\nbest.ckpt on the validation images:\n\n{format_evaluation(run.evaluation)}\n")
+        print(f"run       {run.folder}")

@@ -1,0 +1,111 @@
+"""Training events in; a run folder's checkpoints, metrics and curves out, live, each file complete or absent."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from scene_lightning import callbacks
+from scene_lightning.app import report
+from scene_lightning.app.run_folder import BEST, CURVES, LAST, METRICS, is_main_process
+from scene_lightning.saving._files import replacing
+
+
+class CompleteCheckpoint(ModelCheckpoint):
+    """Lightning's ModelCheckpoint under one fixed name, which a reader never sees half-written."""
+
+    def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
+        partial = f"{filepath}.part"
+        super()._save_checkpoint(trainer, partial)
+        if trainer.is_global_zero:
+            os.replace(partial, filepath)
+        trainer.strategy.barrier("checkpoint renamed")
+        self._last_checkpoint_saved = filepath
+
+
+def checkpoints(folder: Path, monitor: str) -> list[CompleteCheckpoint]:
+    """best.ckpt: the epoch with the best `monitor`; last.ckpt: the latest epoch. Both after each epoch."""
+    shared: dict[str, Any] = {
+        "dirpath": folder.resolve(),
+        "save_top_k": 1,
+        "auto_insert_metric_name": False,
+        "enable_version_counter": False,
+        "save_on_train_epoch_end": True,  # at validation's end the epoch would count as unfinished
+    }
+    mode = "min" if monitor.endswith("loss") else "max"
+    return [
+        CompleteCheckpoint(filename=Path(BEST).stem, monitor=monitor, mode=mode, **shared),
+        CompleteCheckpoint(filename=Path(LAST).stem, **shared),
+    ]
+
+
+class SeedEachEpoch(callbacks.Callback):
+    """Dropout's chance as a function of (seed, epoch, device): a run that was interrupted goes on as it would have."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+        torch.manual_seed((self._seed * 1_000_003 + epoch) * 1_009 + rank)
+
+
+class RunRecorder(callbacks.Callback):
+    """Writes metrics.csv and curves.png after each epoch.
+
+    Args:
+        folder: the run's.
+        earlier: rows of epochs that were trained before this process took up the run.
+    """
+
+    def __init__(self, folder: Path, earlier: list[dict[str, Any]] | None = None) -> None:
+        super().__init__()
+        self.folder = folder
+        self.rows = list(earlier or [])
+        self._started = time.perf_counter()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        seconds = round(time.perf_counter() - self._started, 2)
+        self.rows.append({"epoch": epoch + 1, **dict(logs or {}), "seconds": seconds})
+        if is_main_process():
+            write_metrics(self.folder / METRICS, self.rows)
+            report.plot_curves(as_history(self.rows), self.folder / CURVES)
+
+
+def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
+    """One row an epoch; columns in the order of their first appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    with replacing(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics file as numbers."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return [
+            {key: int(value) if key == "epoch" else float(value) for key, value in row.items() if key and value}
+            for row in csv.DictReader(file)
+        ]
+
+
+def as_history(rows: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Rows → one list a column, as `History.history` has them."""
+    names = dict.fromkeys(key for row in rows for key in row if key not in ("epoch", "seconds"))
+    return {name: [row.get(name, float("nan")) for row in rows] for name in names}

@@ -1,0 +1,200 @@
+"""A data folder and a recipe in; a run folder with the trained model and all that is to be said about it out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from scene_lightning import callbacks
+from scene_lightning.app import report, run_folder
+from scene_lightning.app.answers import Answerer, RunOn
+from scene_lightning.app.evaluation import score, write_evaluation
+from scene_lightning.app.images import ImageInfo, report_unreadable, training_feed, validation_feed
+from scene_lightning.app.network import build_model, compile_model
+from scene_lightning.app.recipe import Recipe, dump_recipe, load_recipe
+from scene_lightning.app.resume import Resume
+from scene_lightning.app.run_callbacks import RunRecorder, SeedEachEpoch, checkpoints
+from scene_lightning.data.scan import Splits, find_splits
+from scene_lightning.errors import SceneLightningError
+from scene_lightning.saving._files import replacing
+from scene_lightning.training import devices
+
+
+class InterruptedError(SceneLightningError):
+    """Somebody pressed Ctrl-C; the message says how to go on."""
+
+    exit_status = 130
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run's `folder` and the `evaluation` of its best checkpoint (None in all processes but the first)."""
+
+    folder: Path
+    evaluation: dict[str, Any] | None
+
+
+def train(
+    data: str,
+    config: str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    out: str | None = None,
+    resume: str | None = None,
+    strict: bool = False,
+    recipe: Recipe | None = None,
+) -> FinishedRun:
+    """Train a recipe's network on a folder of images.
+
+    Args:
+        data: holds seg_train/seg_test, train/val, or class folders; see `find_splits`.
+        config: a recipe's name or file; None takes the paper's, or with `resume` the checkpoint's own.
+        overrides: `key=value`.
+        out: the run's folder; None makes runs/<recipe>-<date>-<time>.
+        resume: a checkpoint to go on from, exactly; the run of a last.ckpt goes on in its own folder.
+        strict: an unreadable image is an error; otherwise it is named, skipped and counted.
+        recipe: in place of `config` and `overrides`.
+
+    Raises:
+        InputError: anything wrong with the data, the recipe, the hardware, `out` or `resume`, before training starts.
+        InterruptedError: Ctrl-C.
+    """
+    earlier = Resume.read(resume) if resume is not None else None
+    if recipe is None:
+        from_checkpoint = earlier is not None and config is None
+        recipe = earlier.recipe(overrides) if from_checkpoint and earlier else load_recipe(config or "paper", overrides)
+    hardware = _hardware(recipe)
+    splits = find_splits(data, recipe.data.val_split, recipe.training.seed)
+    model = _prepare_model(recipe, splits.train.class_names)
+    if earlier is not None:
+        earlier.check(model, recipe, splits.train.class_names)
+    try:
+        folder = _choose_folder(recipe, out, earlier)
+        _announce(data, splits, recipe, folder, hardware)
+        _fit(model, recipe, splits, folder, earlier, hardware, strict)
+        if not run_folder.is_main_process():
+            return FinishedRun(folder, None)
+        _leave_process_group()
+        return FinishedRun(folder, _evaluate_best(folder, splits, recipe, strict))
+    finally:
+        run_folder.forget_run_folder()
+
+
+def _hardware(recipe: Recipe) -> dict[str, Any]:
+    """`fit`'s hardware arguments, checked against this machine before anything slow."""
+    training = recipe.training
+    chosen = training.devices
+    wanted = {
+        "accelerator": training.accelerator,
+        "devices": list(chosen) if isinstance(chosen, tuple) else chosen,
+        "num_nodes": training.num_nodes,
+        "strategy": training.strategy,
+        "precision": training.precision,
+        "deterministic": training.deterministic,
+    }
+    devices.trainer_arguments(devices.Hardware(**wanted))
+    return wanted
+
+
+def _prepare_model(recipe: Recipe, class_names: Sequence[str]) -> Any:
+    torch.manual_seed(recipe.training.seed)  # the initial weights
+    model = build_model(recipe, len(class_names))
+    compile_model(model, recipe)
+    model.image_info = ImageInfo.of_recipe(recipe, class_names).as_dict()
+    model._recipe = recipe.model_dump(mode="json")
+    return model
+
+
+def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None) -> Path:
+    if earlier is not None and earlier.own_folder is not None and out is None:
+        folder = run_folder.continue_run_folder(earlier.own_folder)
+    else:
+        folder = run_folder.make_run_folder(recipe.name, out)
+    if run_folder.is_main_process():
+        with replacing(folder / run_folder.RECIPE) as temporary:
+            temporary.write_text(dump_recipe(recipe), encoding="utf-8")
+    return folder
+
+
+def _announce(data: str, splits: Splits, recipe: Recipe, folder: Path, hardware: dict[str, Any]) -> None:
+    if not run_folder.is_main_process():
+        return
+    chosen = devices.trainer_arguments(devices.Hardware(**hardware))
+    count = chosen["devices"] if isinstance(chosen["devices"], int) else len(chosen["devices"])
+    print(f"data      {data}: {len(splits.train)} images to train on, {len(splits.validation)} to validate on")
+    print(f"classes   {', '.join(splits.train.class_names)}")
+    print(f"recipe    {recipe.name}: {recipe.training.epochs} epochs, batches of {recipe.training.batch_size}")
+    print(f"runs on   {chosen['accelerator']}, {count} device{'s' if count != 1 else ''}, {chosen['precision']}")
+    print(f"run       {folder}", flush=True)
+
+
+def _fit(
+    model: Any,
+    recipe: Recipe,
+    splits: Splits,
+    folder: Path,
+    earlier: Resume | None,
+    hardware: dict[str, Any],
+    strict: bool,
+) -> None:
+    train_feed = training_feed(recipe, splits.train, strict)
+    val_feed = validation_feed(recipe, splits.validation, strict)
+    monitor = "val_accuracy" if "accuracy" in recipe.training.metrics else "val_loss"
+    listening: list[Any] = [
+        SeedEachEpoch(recipe.training.seed),
+        RunRecorder(folder, earlier.earlier_metrics() if earlier else None),
+        *checkpoints(folder, monitor),
+    ]
+    if recipe.training.early_stopping is not None:
+        listening.append(callbacks.EarlyStopping(**recipe.training.early_stopping.model_dump()))
+    with _naming_last_checkpoint(folder, earlier):
+        model.fit(
+            train_feed,
+            validation_data=val_feed,
+            epochs=recipe.training.epochs,
+            callbacks=listening,
+            logger=TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD),
+            ckpt_path=str(earlier.path) if earlier else None,
+            **hardware,
+        )
+    report_unreadable([train_feed, val_feed], len(splits.train) + len(splits.validation))
+
+
+@contextlib.contextmanager
+def _naming_last_checkpoint(folder: Path, earlier: Resume | None) -> Iterator[None]:
+    """Ctrl-C within the block becomes an error that says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        last = folder / run_folder.LAST
+        if not last.is_file() and earlier is not None:
+            last = earlier.path
+        cure = f"go on with --resume {last}" if last.is_file() else "the first epoch was not finished"
+        raise InterruptedError(f"interrupted; {cure}") from None
+
+
+def _leave_process_group() -> None:
+    """The other processes are gone: what follows must not wait for them."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    for name in ("LOCAL_RANK", "NODE_RANK", "RANK", "WORLD_SIZE"):
+        os.environ.pop(name, None)
+
+
+def _evaluate_best(folder: Path, splits: Splits, recipe: Recipe, strict: bool) -> dict[str, Any]:
+    training = recipe.training
+    answerer = Answerer.load(str(folder), RunOn(training.accelerator, training.precision, training.batch_size))
+    # Unreadable files were named after training: once is enough.
+    with contextlib.redirect_stderr(sys.stderr if strict else open(os.devnull, "w")):
+        result = score(answerer, splits.validation, strict=strict, verbose=False)
+    write_evaluation(result, folder / run_folder.EVALUATION)
+    report.plot_confusion_matrix(result["confusion_matrix"], result["classes"], folder / run_folder.CONFUSION)
+    return result

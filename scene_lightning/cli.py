@@ -1,0 +1,291 @@
+"""The command line: words in, one pipeline call a command, an exit status out.
+
+Nothing here imports torch: a command imports the pipeline when it runs, so that `--help` answers at once.
+Exit status: 0 done, 2 bad input (one line says what and the cure), 130 interrupted, 1 a fault of this program.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from scene_lightning import __version__
+from scene_lightning.errors import SceneLightningError
+
+_settings = {"debug": False}
+
+app = typer.Typer(
+    name="scene-lightning",
+    help="Train image classifiers on folders of photographs, evaluate them, and name what new images show.",
+    epilog="Start with `scene-lightning demo`: it needs no data. Then `scene-lightning train DATA`.",
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: importing rich would take longer than everything else together
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def main(args: list[str] | None = None) -> NoReturn:
+    """The entry point of `scene-lightning` and `python cli.py`."""
+    sys.exit(run(sys.argv[1:] if args is None else args))
+
+
+def run(args: list[str]) -> int:
+    """Run one command and return its exit status; every error becomes one line on stderr."""
+    _settings["debug"] = False
+    try:
+        result = app(args=args, prog_name="scene-lightning", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 130)
+    except SceneLightningError as error:
+        return _fail(str(error), getattr(error, "exit_status", 2))
+    except OSError as error:
+        return _fail(f"{error.strerror or error}: {error.filename!r}" if error.filename else str(error), 2)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # click's usage errors, whichever click this Typer brings along
+            return _fail(f"{error.format_message()} See scene-lightning {_command(error)}--help", 2)
+        return _fail(_fault(error), 1)
+
+
+def _fail(message: str, status: int) -> int:
+    if _settings["debug"]:
+        traceback.print_exc()
+    print(f"error: {message}", file=sys.stderr)
+    return status
+
+
+def _command(error: Any) -> str:
+    """The name of the command that a usage error is about, with a blank, or nothing."""
+    context = getattr(error, "ctx", None)
+    return f"{context.info_name} " if context is not None and context.parent is not None else ""
+
+
+def _fault(error: Exception) -> str:
+    kind = type(error).__name__
+    if kind == "OutOfMemoryError":
+        return "the device's memory is full. Use a smaller --batch-size, or --precision bf16-mixed."
+    lines = str(error).strip().splitlines()
+    return f"{kind}: {lines[0] if lines else 'no message'} (scene-lightning --debug ... shows the traceback)"
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        print(f"scene-lightning {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show Python's traceback when something fails.")] = False,
+) -> None:
+    _settings["debug"] = debug
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+# -- options that several commands share -------------------------------------------------------------------------------
+
+ModelFile = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A model file (.ckpt, .keras, .h5), or a run folder: its best.ckpt.")
+]
+DataFolder = Annotated[str, typer.Argument(metavar="DATA", help="The folder of images.")]
+Accelerator = Annotated[
+    str | None, typer.Option(metavar="NAME", help="auto (the best there is), cpu, cuda or mps.  [default: auto]")
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: the recipe's, or 32-true]"),
+]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Images a batch.  [default: the recipe's, or 32]")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change one setting of the recipe, e.g. --set dropout=0.3. Repeatable."
+    ),
+]
+OutFolder = Annotated[
+    str | None, typer.Option("--out", metavar="DIR", help="The run's folder.  [default: runs/<recipe>-<date>-<time>]")
+]
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def demo(
+    out: OutFolder = None,
+    accelerator: Accelerator = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the data.  [default: the demo recipe's]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the training run; the scenes are always the same.")
+    ] = None,
+) -> None:
+    """Show everything once: draw a small data set of six kinds of scene, train, evaluate, predict, draw the pictures.
+
+    Needs no data and no network.
+    """
+    from scene_lightning.app import pipeline
+
+    pipeline.demo(out=out, overrides=_overrides(None, accelerator=accelerator, epochs=epochs, seed=seed))
+
+
+@app.command()
+def train(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder that holds seg_train and seg_test, or train and val (or validation, test), "
+            "or one folder of images a class (then a share of each is held out: --val-split).",
+        ),
+    ],
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="A recipe: a name (paper, demo, ...) or a YAML file.  [default: paper]"),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.  [default: the recipe's]")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images a step.  [default: the recipe's]")] = None,
+    accelerator: Accelerator = None,
+    devices: Annotated[
+        str | None, typer.Option(metavar="N", help="How many devices, -1 for all, or which: 0,1.  [default: auto]")
+    ] = None,
+    precision: Precision = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same run.  [default: the recipe's]")] = None,
+    val_split: Annotated[
+        float | None, typer.Option(help="Share of each class that is held out where DATA has no validation folder.")
+    ] = None,
+    out: OutFolder = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="CKPT", help="Go on from a checkpoint (last.ckpt) up to --epochs in all.")
+    ] = None,
+    strict: Strict = False,
+    settings: Settings = None,
+) -> None:
+    """Train a recipe's network on a folder of images.
+
+    The run's folder holds the checkpoints best.ckpt and last.ckpt, the resolved recipe, metrics.csv, TensorBoard
+    events, curves.png, the evaluation of the best checkpoint and its confusion matrix.
+    """
+    from scene_lightning.app import pipeline
+
+    given = _overrides(
+        settings, epochs=epochs, batch_size=batch_size, accelerator=accelerator, devices=devices,
+        precision=precision, seed=seed, val_split=val_split,
+    )  # fmt: skip
+    pipeline.show_run(pipeline.train(data, config, overrides=given, out=out, resume=resume, strict=strict))
+
+
+@app.command()
+def evaluate(
+    model: ModelFile,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="One folder of images a class, named as in training; of a folder with a training and a validation "
+            "half the latter is taken. Some classes may be missing.",
+        ),
+    ],
+    as_json: JsonFlag = False,
+    batch_size: BatchSize = None,
+    accelerator: Accelerator = None,
+    precision: Precision = None,
+    strict: Strict = False,
+) -> None:
+    """Loss, accuracy, per-class precision, recall and F1, and the confusion matrix on labelled images."""
+    from scene_lightning.app import pipeline
+
+    options = pipeline.RunOn(accelerator, precision, batch_size)
+    pipeline.show_evaluation(pipeline.evaluate(model, data, options, strict=strict), as_json=as_json)
+
+
+@app.command()
+def predict(
+    model: ModelFile,
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Images, folders of images, or globs in quotes.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write to FILE.csv, .json or .jsonl.  [default: a table on the terminal]"),
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="How many classes the terminal's table names an image.")] = 1,
+    grid: Annotated[
+        str | None, typer.Option(metavar="FILE.png", help="Also draw some of the images with what was predicted.")
+    ] = None,
+    batch_size: BatchSize = None,
+    accelerator: Accelerator = None,
+    precision: Precision = None,
+    strict: Strict = False,
+) -> None:
+    """Name the class of each image, with its probability.
+
+    CSV columns: path, predicted, probability, then each class's probability under its name.
+    """
+    from scene_lightning.app import pipeline
+
+    options = pipeline.RunOn(accelerator, precision, batch_size)
+    pipeline.predict(model, paths, options, out=out, top_k=top_k, grid=grid, strict=strict)
+
+
+@app.command()
+def summary(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A model file or a run folder.")] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="A recipe instead: a name or a YAML file.  [default: paper]")
+    ] = None,
+    classes: Annotated[int, typer.Option(min=2, help="Classes that a recipe's network tells apart.")] = 6,
+    settings: Settings = None,
+) -> None:
+    """The table of a network's layers, output shapes and parameters."""
+    from scene_lightning.app import pipeline
+
+    pipeline.summary(model, config, classes=classes, overrides=settings or ())
+
+
+@app.command()
+def stats(data: DataFolder, as_json: JsonFlag = False) -> None:
+    """Know the images: per class, how many there are and their average, smallest and largest height and width."""
+    from scene_lightning.app import pipeline
+
+    pipeline.stats(data, as_json=as_json)
+
+
+@app.command()
+def devices(as_json: JsonFlag = False) -> None:
+    """What this machine can compute on (CPU, CUDA GPUs, Apple GPU), and which would be used."""
+    from scene_lightning.app import pipeline
+
+    pipeline.show_devices(as_json=as_json)
+
+
+@app.command()
+def curves(
+    run_folder: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's folder, of a finished or a running training.")
+    ],
+    out: Annotated[str | None, typer.Option(metavar="FILE.png", help="The picture.  [default: RUN/curves.png]")] = None,
+) -> None:
+    """Draw a run's loss and accuracy, training and validation, against epochs."""
+    from scene_lightning.app import pipeline
+
+    print(pipeline.curves(run_folder, out))
+
+
+def _overrides(settings: list[str] | None, **options: Any) -> list[str]:
+    """The recipe overrides that stand for the options given; --set comes last and so wins."""
+    section = {"val_split": "data"}
+    named = [f"{section.get(key, 'training')}.{key}={value}" for key, value in options.items() if value is not None]
+    return [*named, *(settings or [])]

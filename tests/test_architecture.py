@@ -1,0 +1,105 @@
+"""Who may import whom: the package's parts in order, held against the imports that the source really has."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import scene_lightning
+
+PACKAGE = Path(scene_lightning.__file__).parent
+# Left may not import right; parts on one line do not know each other, but for ACQUAINTED.
+ORDER = (
+    {"errors", "_naming", "_identifiers", "backend"},
+    {"_objectives"},  # the formulas that losses and metrics share
+    {
+        "activations", "initializers", "regularizers", "constraints", "losses", "metrics", "optimizers", "callbacks",
+        "saving", "data",
+    },
+    {"layers"},
+    {"training"},
+    {"models"},
+    {"preprocessing", "utils", "applications"},
+    {"app"},
+    {"cli"},
+    {"__main__"},
+)  # fmt: skip
+FOUNDATION = ORDER[0]
+ACQUAINTED = {("preprocessing", "utils"), ("utils", "preprocessing"), ("applications", "utils")}
+LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> list[tuple[int, str, bool]]:
+    """(line, part of this package, whether at the top of the module) of every import in a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = set(map(id, tree.body))
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path.name}:{node.lineno}: imports are absolute here"
+            module = node.module or ""
+            names = [f"{module}.{a.name}" for a in node.names] if module == "scene_lightning" else [module]
+        else:
+            continue
+        for name in names:
+            package, _, rest = name.partition(".")
+            if package == "scene_lightning" and rest and not rest.startswith("__version__"):
+                found.append((node.lineno, rest.split(".")[0], id(node) in top))
+    return found
+
+
+def test_every_part_has_a_place() -> None:
+    unknown = {part_of(path) for path in SOURCES} - set(LEVEL)
+    assert not unknown, f"give these parts a place in ORDER: {sorted(unknown)}"
+
+
+def test_imports_point_left() -> None:
+    wrong = []
+    for path in SOURCES:
+        own = part_of(path)
+        for line, other, _ in imports_of(path):
+            where = f"{path.relative_to(PACKAGE)}:{line}: {own} imports {other}"
+            if LEVEL[other] > LEVEL[own]:
+                wrong.append(f"{where}, which stands right of it")
+            elif other != own and LEVEL[other] == LEVEL[own] and own not in FOUNDATION:
+                if (own, other) not in ACQUAINTED:
+                    wrong.append(f"{where}; these do not know each other")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_import_of_this_package_hides_in_a_function() -> None:
+    """Hidden imports break cycles that should not be there. The command line's make `--help` fast, and are meant."""
+    hidden = [
+        f"{path.relative_to(PACKAGE)}:{line}"
+        for path in SOURCES
+        if part_of(path) not in ("cli", "__main__")
+        for line, _, at_top in imports_of(path)
+        if not at_top
+    ]
+    assert not hidden
+
+
+def test_each_file_says_what_it_is_for() -> None:
+    silent = [str(path) for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+    assert not silent, "a file opens with what enters and what leaves"
+
+
+def test_each_folder_is_a_package() -> None:
+    folders = {path.parent for path in SOURCES}
+    assert not [str(folder) for folder in folders if not (folder / "__init__.py").exists()]
+
+
+def test_models_never_import_the_reading_of_files() -> None:
+    """`fit` takes anything that gives batches: of `data`, models know the feed contract alone."""
+    for path in (PACKAGE / "models").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = getattr(node, "module", None) or ""
+            if module.startswith("scene_lightning.data"):
+                assert module == "scene_lightning.data.datamodule", f"{path.name}:{node.lineno}"
