@@ -36,7 +36,7 @@ def is_main_process() -> bool:
 
 
 def print_message(message: str, line_break: bool = True) -> None:
-    """Write `message` once, from the main process. Characters that the terminal cannot show become `?`."""
+    """Write `message` once, from the main process. What the terminal cannot show becomes `=` or `?`."""
     if not is_main_process():
         return
     if not _interactive:
@@ -47,5 +47,5 @@ def print_message(message: str, line_break: bool = True) -> None:
         sys.stdout.write(text)
     except UnicodeEncodeError:
         encoding = sys.stdout.encoding or "ascii"
-        sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
+        sys.stdout.write(text.replace("━", "=").encode(encoding, errors="replace").decode(encoding))
     sys.stdout.flush()

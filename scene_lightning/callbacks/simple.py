@@ -87,13 +87,11 @@ class SwapEMAWeights(Callback):
 
     def _pairs(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         optimizer = self.model.optimizer
-        averages = getattr(optimizer, "_model_variables_moving_average", None)
-        if averages is None:
+        if not getattr(optimizer, "use_ema", False):
             raise InputError(
-                "SwapEMAWeights must be used when `use_ema=True` is set on the optimizer. "
-                f"Received: use_ema={getattr(optimizer, 'use_ema', False)}"
+                "SwapEMAWeights must be used when `use_ema=True` is set on the optimizer. Received: use_ema=False"
             )
-        return list(zip(optimizer._trainable_variables, averages, strict=True))
+        return [(weight, slots["average"]) for weight, slots in optimizer.state.items() if "average" in slots]
 
     def _swap_to(self, averaged: bool) -> None:
         if self._ema_weights_in_model == averaged:

@@ -304,8 +304,7 @@ class TestAveragedWeights:
     def make(self) -> tuple[Model, torch.nn.Parameter, torch.Tensor]:
         model = Model()
         weight, average = torch.nn.Parameter(torch.tensor([1.0])), torch.tensor([5.0])
-        model.optimizer._trainable_variables = [weight]
-        model.optimizer._model_variables_moving_average = [average]
+        model.optimizer.use_ema, model.optimizer.state = True, {weight: {"average": average}}
         return model, weight, average
 
     @pytest.mark.parametrize("verb", ["test", "predict"])
