@@ -1,0 +1,142 @@
+"""Labels and measurements in; per-class figures as dicts, and tables as text, out."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scene_lightning.errors import DataError
+
+
+def classification_report(y_true: Any, y_pred: Any, class_names: Sequence[str]) -> dict[str, Any]:
+    """How well each class was recognised.
+
+    Args:
+        y_true, y_pred: (N,) class numbers, 0 to `len(class_names) - 1`.
+        class_names: names in the order of the numbers.
+
+    Returns:
+        `images`, `accuracy`, `classes`, `per_class` (name → precision, recall, f1, support), `macro` (their means over
+        the classes that occur in `y_true`) and `confusion_matrix` (rows: true, columns: predicted): plain Python
+        numbers, ready for JSON. A ratio without a denominator is 0, as in scikit-learn.
+
+    Raises:
+        DataError: lists of different lengths, or a number without a name.
+    """
+    true, predicted = np.asarray(y_true, np.int64).ravel(), np.asarray(y_pred, np.int64).ravel()
+    total = len(class_names)
+    if true.shape != predicted.shape:
+        raise DataError(
+            f"Expected one prediction for each label; received {len(true)} labels, {len(predicted)} predictions."
+        )
+    both = np.concatenate([true, predicted])
+    if len(both) and (both.min() < 0 or both.max() >= total):
+        raise DataError(f"Expected class numbers from 0 to {total - 1}; received {both.min()} to {both.max()}.")
+    matrix = np.bincount(true * total + predicted, minlength=total * total).reshape(total, total)
+    return report_from_matrix(matrix, class_names)
+
+
+def report_from_matrix(matrix: Any, class_names: Sequence[str]) -> dict[str, Any]:
+    """`classification_report` of counts that are already there; `matrix` is (classes, classes), rows true."""
+    counts = np.asarray(matrix, np.int64)
+    right, support, guessed = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    precision, recall = _ratio(right, guessed), _ratio(right, support)
+    f1 = _ratio(2 * right, guessed + support)
+    occurs = support > 0
+    images = int(counts.sum())
+    return {
+        "images": images,
+        "accuracy": float(right.sum() / images) if images else 0.0,
+        "classes": [str(name) for name in class_names],
+        "per_class": {
+            str(name): {
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "support": int(support[i]),
+            }
+            for i, name in enumerate(class_names)
+        },
+        "macro": {
+            key: float(values[occurs].mean()) if occurs.any() else 0.0
+            for key, values in (("precision", precision), ("recall", recall), ("f1", f1))
+        },
+        "confusion_matrix": counts.tolist(),
+    }
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.zeros(above.shape), where=below > 0)
+
+
+def format_report(report: Mapping[str, Any]) -> str:
+    """A classification report as a table: a row a class, then the means; what is known of loss and accuracy below."""
+    rows = [
+        [name, *(f"{figures[key]:.3f}" for key in ("precision", "recall", "f1")), f"{figures['support']:,}"]
+        for name, figures in report["per_class"].items()
+    ]
+    macro = [f"{report['macro'][key]:.3f}" for key in ("precision", "recall", "f1")]
+    rows.append(["mean of classes", *macro, f"{report['images']:,}"])
+    table = format_table(["class", "precision", "recall", "f1", "images"], rows, rule_before_last=True)
+    loss = f"   loss {report['loss']:.4f}" if report.get("loss") is not None else ""
+    return f"{table}\n\naccuracy {report['accuracy']:.4f}{loss}"
+
+
+def format_statistics(statistics: Mapping[str, Mapping[str, Any]]) -> str:
+    """Image sizes by class as a table.
+
+    Args:
+        statistics: class name → `count`, and `height` and `width`, each with `mean`, `max` and `min` in pixels (None
+            where a class has no image).
+    """
+    header = ["class", "images"] + [f"{side} {key}" for side in ("height", "width") for key in ("mean", "max", "min")]
+    rows = []
+    for name, figures in statistics.items():
+        row = [str(name), f"{figures['count']:,}"]
+        for side in ("height", "width"):
+            sizes = figures.get(side) or {}
+            row += [_pixels(sizes.get("mean"), 1), _pixels(sizes.get("max"), 0), _pixels(sizes.get("min"), 0)]
+        rows.append(row)
+    total = sum(figures["count"] for figures in statistics.values())
+    rows.append(["all", f"{total:,}", *[""] * 6])
+    return format_table(header, rows, rule_before_last=True)
+
+
+def _pixels(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, rule_before_last: bool = False) -> str:
+    """Columns of equal width: the first to the left, the others to the right; widths as a terminal shows them."""
+    table = [list(header), *map(list, rows)]
+    widths = [max(_width(row[column]) for row in table) for column in range(len(header))]
+    lines = [
+        "  ".join(
+            [
+                _pad(row[0], widths[0]),
+                *(_pad(cell, width, True) for cell, width in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
+        for row in table
+    ]
+    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+    lines.insert(1, rule)
+    if rule_before_last:
+        lines.insert(-1, rule)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _width(text: str) -> int:
+    """Cells in a terminal: two for wide letters (Chinese, emoji), none for combining marks."""
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
+
+
+def _pad(text: str, width: int, right: bool = False) -> str:
+    space = " " * (width - _width(text))
+    return space + text if right else text + space
