@@ -53,6 +53,8 @@ def get(identifier: Any) -> Any:
     Raises:
         InputError: an unknown name (the nearest one is suggested), or something else.
     """
+    if isinstance(identifier, Optimizer):
+        return identifier
     if isinstance(identifier, str) and identifier not in _TABLE:
         identifier = identifier.lower() if identifier.lower() in _TABLE else identifier
     found = resolve(identifier, table=_TABLE, kind="optimizer")
