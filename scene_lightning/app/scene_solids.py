@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,11 +42,13 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """(..., 3) x right, y up, z ahead → (..., 2) pixels."""
         x, y, z = points[..., 0], points[..., 1] - self.eye, points[..., 2]
-        x, z = x * np.cos(self.yaw) - z * np.sin(self.yaw), x * np.sin(self.yaw) + z * np.cos(self.yaw)
-        y, z = y * np.cos(self.pitch) - z * np.sin(self.pitch), y * np.sin(self.pitch) + z * np.cos(self.pitch)
-        away = np.maximum(z, NEAREST)
-        scale = self.focal * self.side / away
-        return np.stack([self.side / 2 + x * scale, self.side * self.horizon - y * scale], axis=-1)
+        x, z = x * math.cos(self.yaw) - z * math.sin(self.yaw), x * math.sin(self.yaw) + z * math.cos(self.yaw)
+        y, z = y * math.cos(self.pitch) - z * math.sin(self.pitch), y * math.sin(self.pitch) + z * math.cos(self.pitch)
+        scale = self.focal * self.side / np.maximum(z, NEAREST)
+        pixels = np.empty((*scale.shape, 2))
+        pixels[..., 0] = self.side / 2 + x * scale
+        pixels[..., 1] = self.side * self.horizon - y * scale
+        return pixels
 
 
 @dataclass(frozen=True)
