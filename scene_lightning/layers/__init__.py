@@ -1,9 +1,58 @@
-"""The layers. Keras: `keras.layers`."""
+"""The layers. Keras: `keras.layers`, with the aliases and old names that programs use."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from scene_lightning._identifiers import did_you_mean
+from scene_lightning.errors import UnsupportedError
+from scene_lightning.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
+from scene_lightning.layers.convolution_variants import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+    Convolution1DTranspose,
+    Convolution2DTranspose,
+    Convolution3DTranspose,
+    Deconvolution2D,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    DepthwiseConvolution2D,
+    SeparableConv1D,
+    SeparableConv2D,
+    SeparableConvolution1D,
+    SeparableConvolution2D,
+)
 from scene_lightning.layers.core import Activation, Dense, Embedding, Identity, Input, InputLayer, Lambda
+from scene_lightning.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from scene_lightning.layers.normalization import BatchNormalization
+from scene_lightning.layers.normalization_variants import (
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    SpectralNormalization,
+    UnitNormalization,
+)
+from scene_lightning.layers.operators import operator_layers as operator_layers
 from scene_lightning.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -30,6 +79,25 @@ from scene_lightning.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from scene_lightning.layers.preprocessing import CenterCrop, Normalization, Rescaling, Resizing
+from scene_lightning.layers.preprocessing_colour import (
+    RandomBrightness,
+    RandomColorJitter,
+    RandomContrast,
+    RandomGrayscale,
+    RandomHue,
+    RandomSaturation,
+)
+from scene_lightning.layers.preprocessing_geometry import (
+    RandomCrop,
+    RandomFlip,
+    RandomHeight,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomWidth,
+    RandomZoom,
+)
 from scene_lightning.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -41,13 +109,33 @@ from scene_lightning.layers.regularization import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from scene_lightning.layers.reshaping import Flatten
+from scene_lightning.layers.reshaping import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    Flatten,
+    Permute,
+    RepeatVector,
+    Reshape,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
+from scene_lightning.layers.serialized import TABLE as _TABLE
+from scene_lightning.layers.serialized import deserialize_layer as deserialize
+from scene_lightning.layers.serialized import serialize_layer as serialize
 from scene_lightning.layers.symbolic import InputSpec
 
 __all__ = [
+    "ELU",
     "Activation",
     "ActivityRegularization",
+    "Add",
     "AlphaDropout",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
@@ -55,13 +143,29 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "CenterCrop",
+    "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "Convolution3D",
+    "Convolution3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "Deconvolution2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "DepthwiseConvolution2D",
+    "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -79,12 +183,15 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
     "Lambda",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
     "Masking",
     "MaxPool1D",
     "MaxPool2D",
@@ -92,7 +199,97 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Normalization",
+    "PReLU",
+    "Permute",
+    "RMSNormalization",
+    "RandomBrightness",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomGrayscale",
+    "RandomHeight",
+    "RandomHue",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomWidth",
+    "RandomZoom",
+    "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
+    "Resizing",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+    "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
+    "Subtract",
+    "ThresholdedReLU",
+    "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+    "add",
+    "average",
+    "concatenate",
+    "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "serialize",
+    "subtract",
 ]
+
+# What a config may name: the layers under their names and aliases.
+_TABLE.update({name: globals()[name] for name in __all__ if isinstance(globals()[name], type)})
+_TABLE.pop("InputSpec")
+
+_INSTEAD = {
+    "Recurrent, attention and text layers are outside this package, which is for images": (
+        "AdditiveAttention Attention Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNGRU CuDNNLSTM GRU GRUCell "
+        "GroupQueryAttention LSTM LSTMCell MultiHeadAttention RNN SimpleRNN SimpleRNNCell StackedRNNCells "
+        "TimeDistributed StringLookup IntegerLookup TextVectorization Hashing HashedCrossing CategoryEncoding "
+        "Discretization FeatureSpace MelSpectrogram STFTSpectrogram"
+    ),
+    "Write it as a Layer subclass with build() and call()": (
+        "EinsumDense JaxLayer FlaxLayer TFSMLayer TorchModuleWrapper Wrapper ReversibleEmbedding "
+        "LocallyConnected1D LocallyConnected2D AdaptiveAveragePooling2D AdaptiveMaxPooling2D"
+    ),
+    "Of the augmentations, the Random* layers for flips, rotation, zoom, shift, shear, crop and colour are here": (
+        "AugMix AutoContrast CLAHE CutMix Equalization MixUp Pipeline RandAugment RandomColorDegeneration "
+        "RandomElasticTransform RandomErasing RandomGaussianBlur RandomInvert RandomPerspective RandomPosterization "
+        "RandomSharpness Solarization"
+    ),
+}
+
+
+class _Unsupported(Layer):
+    """Stands for a Keras layer outside this package: programs may import it, and learn of it when they use it."""
+
+    _advice = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise UnsupportedError(f"keras.layers.{type(self).__name__} is not supported. {self._advice}.")
+
+
+def __getattr__(name: str) -> Any:
+    for advice, names in _INSTEAD.items():
+        if name in names.split():
+            return type(name, (_Unsupported,), {"_advice": advice, "__module__": __name__})
+    hint = "" if name.startswith("_") else did_you_mean(name, __all__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{hint}")

@@ -141,13 +141,14 @@ class BatchNormalization(ScaledAndCentred):
 
     def _normalize_batch(self, values: torch.Tensor) -> torch.Tensor:
         count = values.numel() // values.shape[1]
-        before = self.moving_variance.clone()
+        # A copy goes to the kernel, which keeps it for the backward pass: our own must be free to change.
+        theirs = self.moving_variance.clone()
         outputs = torch.batch_norm(
             values,
             self.gamma,
             self.beta,
             self.moving_mean,
-            self.moving_variance,
+            theirs,
             True,
             1.0 - self.momentum,
             self.epsilon,
@@ -155,7 +156,7 @@ class BatchNormalization(ScaledAndCentred):
         )
         # torch moves towards var·N/(N - 1); Keras towards the biased var. Exact: rv·(N - 1)/N + old·momentum/N.
         with torch.no_grad():
-            self.moving_variance.mul_((count - 1) / count).add_(before, alpha=self.momentum / count)
+            self.moving_variance.mul_(self.momentum / count).add_(theirs, alpha=(count - 1) / count)
         return outputs
 
     def _normalize_one(self, values: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,240 @@
+"""Activations in; activations normalised within each sample out. Keras: "Normalization layers"."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from scene_lightning import initializers
+from scene_lightning.errors import InputError
+from scene_lightning.layers.arguments import as_float, known_axis, positive_int
+from scene_lightning.layers.base import Layer
+from scene_lightning.layers.normalization import ScaledAndCentred, single_axis
+from scene_lightning.layers.regularization import SameShape
+from scene_lightning.layers.serialized import deserialize_layer, serialize_layer
+from scene_lightning.layers.symbolic import InputSpec
+
+Shape = tuple[int | None, ...]
+
+
+def axis_list(axis: Any) -> list[int]:
+    """`-1`, `[1, 2]` → a list. Raises InputError for anything else."""
+    axes = [axis] if isinstance(axis, int) else list(axis) if isinstance(axis, list | tuple) else []
+    if not axes or any(isinstance(a, bool) or not isinstance(a, int) for a in axes):
+        raise InputError(f"Expected an int or a list of ints for the argument 'axis'. Received: axis={axis!r}")
+    return axes
+
+
+def _sorted_axes(axes: list[int], shape: Any) -> list[int]:
+    for axis in axes:
+        known_axis(axis, shape)
+    return sorted(axis % len(shape) for axis in axes)
+
+
+class LayerNormalization(ScaledAndCentred):
+    """Mean 0 and variance 1 over `axis` of each sample. Keras: `keras.layers.LayerNormalization`."""
+
+    def __init__(
+        self,
+        axis: Any = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        _refuse_rms_scaling(kwargs)
+        super().__init__(**kwargs)
+        self.axis = axis if isinstance(axis, int) else axis_list(axis)
+        self.epsilon = float(epsilon)
+        self._set_affine(
+            center,
+            scale,
+            {
+                "beta_initializer": beta_initializer,
+                "gamma_initializer": gamma_initializer,
+                "beta_regularizer": beta_regularizer,
+                "gamma_regularizer": gamma_regularizer,
+                "beta_constraint": beta_constraint,
+                "gamma_constraint": gamma_constraint,
+            },
+        )
+
+    def build(self, input_shape: Any) -> None:
+        axes = _sorted_axes(axis_list(self.axis), input_shape)
+        self._add_affine_weights(tuple(input_shape[axis] for axis in axes))
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        values = as_float(inputs)
+        axes = _sorted_axes(axis_list(self.axis), values.shape)
+        sides = [values.shape[axis] for axis in axes]
+        if axes == list(range(values.ndim - len(axes), values.ndim)):  # the last axes: torch's fused kernel
+            return F.layer_norm(values, sides, self.gamma, self.beta, self.epsilon)
+        variance, mean = torch.var_mean(values, axes, correction=0, keepdim=True)
+        outputs = (values - mean) * torch.rsqrt(variance + self.epsilon)
+        shape = [n if axis in axes else 1 for axis, n in enumerate(values.shape)]
+        outputs = outputs if self.gamma is None else outputs * self.gamma.view(shape)
+        return outputs if self.beta is None else outputs + self.beta.view(shape)
+
+
+def _refuse_rms_scaling(kwargs: dict[str, Any]) -> None:
+    if kwargs.pop("rms_scaling", False):
+        raise InputError("LayerNormalization(rms_scaling=True) is deprecated in Keras: use RMSNormalization.")
+
+
+class RMSNormalization(SameShape):
+    """x / sqrt(mean(x²) + epsilon) · scale over `axis`. Keras: `keras.layers.RMSNormalization`."""
+
+    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis if isinstance(axis, int) else axis_list(axis)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Any) -> None:
+        axes = _sorted_axes(axis_list(self.axis), input_shape)
+        self.scale = self.add_weight(name="scale", shape=tuple(input_shape[a] for a in axes), initializer="ones")
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        values = as_float(inputs)
+        axes = _sorted_axes(axis_list(self.axis), values.shape)
+        shape = [n if axis in axes else 1 for axis, n in enumerate(values.shape)]
+        squares = values.square().mean(axes, keepdim=True)
+        return values * torch.rsqrt(squares + self.epsilon) * self.scale.view(shape)
+
+
+class GroupNormalization(ScaledAndCentred):
+    """Mean 0 and variance 1 over groups of channels of each sample. Keras: `keras.layers.GroupNormalization`.
+
+    Args:
+        groups: how many groups; -1: one a channel (instance normalisation).
+
+    Raises:
+        InputError: channels that `groups` does not divide.
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.groups = groups if groups == -1 else positive_int(groups, "groups")
+        self.axis = single_axis(axis)
+        self.epsilon = float(epsilon)
+        self._set_affine(
+            center,
+            scale,
+            {
+                "beta_initializer": beta_initializer,
+                "gamma_initializer": gamma_initializer,
+                "beta_regularizer": beta_regularizer,
+                "gamma_regularizer": gamma_regularizer,
+                "beta_constraint": beta_constraint,
+                "gamma_constraint": gamma_constraint,
+            },
+        )
+
+    def build(self, input_shape: Any) -> None:
+        depth = known_axis(self.axis, input_shape)
+        self.groups = depth if self.groups == -1 else self.groups
+        if depth % self.groups:
+            raise InputError(
+                f"Number of groups ({self.groups}) must divide the number of channels ({depth}), and cannot be more."
+            )
+        self._add_affine_weights((depth,))
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: depth})
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        values = as_float(inputs).movedim(self.axis, 1)
+        return F.group_norm(values, self.groups, self.gamma, self.beta, self.epsilon).movedim(1, self.axis)
+
+
+class UnitNormalization(SameShape):
+    """Length 1 along `axis`. Keras: `keras.layers.UnitNormalization`."""
+
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis if isinstance(axis, int) else axis_list(axis)
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        values = as_float(inputs)
+        squares = values.square().sum(axis_list(self.axis), keepdim=True)
+        return values * torch.rsqrt(squares.clamp_min(1e-12))
+
+
+class SpectralNormalization(Layer):
+    """A layer whose kernel is divided by its largest singular value in training.
+
+    Keras: `keras.layers.SpectralNormalization`; the estimate is `power_iterations` steps of the power method.
+    """
+
+    def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layer = layer if isinstance(layer, Layer) else deserialize_layer(layer)
+        self.power_iterations = positive_int(power_iterations, "power_iterations")
+
+    def build(self, input_shape: Any) -> None:
+        if not self.layer.built:
+            self.layer._build_once(input_shape)
+        if self._kernel() is None:
+            raise InputError(f"{type(self.layer).__name__} object has no attribute 'kernel' nor 'embeddings'")
+        self.vector_u = self.add_weight(
+            name="vector_u",
+            shape=(1, self._kernel().shape[-1]),
+            initializer=initializers.TruncatedNormal(stddev=0.02),
+            trainable=False,
+        )
+        self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
+
+    def _kernel(self) -> Any:
+        return getattr(self.layer, "kernel", getattr(self.layer, "embeddings", None))
+
+    def call(self, inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
+        if training:
+            with torch.no_grad():
+                self._normalize_kernel()
+        return self.layer(inputs)
+
+    def _normalize_kernel(self) -> None:
+        kernel = self._kernel()
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        if not matrix.any():
+            return
+        u = self.vector_u
+        for _ in range(self.power_iterations):
+            v = _unit(u @ matrix.t())
+            u = _unit(v @ matrix)
+        self.vector_u.copy_(u)
+        kernel.div_((v @ matrix @ u.t()).reshape(()))
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        return self.layer.compute_output_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "layer": serialize_layer(self.layer),
+            "power_iterations": self.power_iterations,
+        }
+
+
+def _unit(vector: torch.Tensor) -> torch.Tensor:
+    return vector / math.sqrt(max(float(vector.square().sum()), 1e-12))
