@@ -6,7 +6,9 @@ can form cycles. Model files need none of this, so all of it is refused.
 
 from __future__ import annotations
 
+import io
 import math
+import os
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -15,9 +17,11 @@ import h5py
 import numpy as np
 
 from scene_lightning.errors import FileFormatError
+from scene_lightning.saving._hdf5_heaps import largest_heap_object
 
 MAX_OBJECTS = 200_000
 MAX_DEPTH = 64
+MAX_TEXT_BYTES = 2**31
 MAX_RANK = 16
 # Real weights hardly compress; a file may be packed by hand, but not a hundredfold.
 MAX_EXPANSION = 100
@@ -29,13 +33,14 @@ class SafeFile:
     """One HDF5 file opened for reading, and the budget of bytes and objects that its own size allows.
 
     Args:
-        source: path or seekable binary stream.
-        file_bytes: the size of that file.
+        source: the file's path, or its whole content.
     """
 
-    def __init__(self, source: Any, file_bytes: int) -> None:
-        self.file = h5py.File(source, "r")
-        self._file_bytes = file_bytes
+    def __init__(self, source: str | os.PathLike[str] | bytes) -> None:
+        content = source if isinstance(source, bytes) else os.fspath(source)
+        self._largest_text = largest_heap_object(content)
+        self._file_bytes = len(content) if isinstance(content, bytes) else os.path.getsize(content)
+        self.file = h5py.File(io.BytesIO(content) if isinstance(content, bytes) else content, "r")
         self._stored_bytes = 0
         self._objects = 0
 
@@ -84,6 +89,10 @@ class SafeFile:
         entries = math.prod(raw.shape or ())
         if entries > MAX_OBJECTS or entries * raw.get_type().get_size() > self._file_bytes:
             raise FileFormatError(f"attribute {name!r} declares more bytes than the file has.")
+        if entries * self._largest_text > MAX_TEXT_BYTES:  # entries may all point to one text
+            raise FileFormatError(
+                f"attribute {name!r} could hold {entries * self._largest_text} bytes of text: a bomb."
+            )
         return _decoded(owner.attrs[name])
 
     def names(self, owner: h5py.Group, name: str) -> list[str]:

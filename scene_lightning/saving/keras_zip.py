@@ -85,7 +85,7 @@ def read_keras(path: str | os.PathLike[str]) -> ModelArchive:
             image_info=check_image_info(ours.get("image_info")) if isinstance(ours, dict) else None,
             source=f"the .keras file (Keras {version})",
         )
-        with SafeFile(io.BytesIO(weights), len(weights)) as file:
+        with SafeFile(weights) as file:
             _read_tree(file, archive)
         return archive
 
@@ -96,7 +96,7 @@ def read_weights_h5(path: str | os.PathLike[str]) -> ModelArchive:
     Raises:
         FileFormatError: not such a file, damaged, or built to harm.
     """
-    with reading(path, _WHAT_WEIGHTS), SafeFile(os.fspath(path), Path(path).stat().st_size) as file:
+    with reading(path, _WHAT_WEIGHTS), SafeFile(path) as file:
         archive = ModelArchive(source="the .weights.h5 file")
         _read_tree(file, archive)
         if not archive.weights.has_weights():

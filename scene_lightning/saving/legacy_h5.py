@@ -9,7 +9,6 @@ Source: keras/src/legacy/saving/legacy_h5_format.py (3.15) and its Keras 2 forms
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -49,7 +48,7 @@ def read_legacy_h5(path: str | os.PathLike[str]) -> ModelArchive:
     Raises:
         FileFormatError: not such a file, damaged, or built to harm.
     """
-    with reading(path, _WHAT), SafeFile(os.fspath(path), Path(path).stat().st_size) as file:
+    with reading(path, _WHAT), SafeFile(path) as file:
         root = file.file
         archive = ModelArchive(layout="flat", config=_config(file))
         group = file.group(root, "model_weights") if "model_weights" in root else root

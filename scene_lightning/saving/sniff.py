@@ -52,7 +52,7 @@ def _kind_of_zip(path: Path) -> Format:
 
 
 def _kind_of_hdf5(path: Path) -> Format:
-    with SafeFile(os.fspath(path), path.stat().st_size) as file:
+    with SafeFile(path) as file:
         root = file.file
         if "model_weights" in root or any(key in root.attrs for key in ("model_config", "layer_names", "layer_names0")):
             return "legacy_h5"

@@ -273,6 +273,16 @@ def test_hostile_hdf5_is_refused(tmp_path: Path) -> None:
             read_weights_h5(_h5_with(tmp_path / f"{edit.__name__}.h5", edit))
 
 
+def test_a_text_heap_that_never_ends_is_refused_before_the_library_follows_it(tmp_path: Path) -> None:
+    data = bytearray((FIXTURES / "k3_sequential.h5").read_bytes())
+    at = data.index(b"GCOL\x01") + 16
+    data[at : at + 2] = bytes(2)  # free space …
+    data[at + 8 : at + 16] = bytes(8)  # … of no size
+    (tmp_path / "m.h5").write_bytes(data)
+    with pytest.raises(FileFormatError, match="heap"):
+        read_legacy_h5(tmp_path / "m.h5")
+
+
 def test_a_chunk_that_inflates_beyond_its_size_is_refused(tmp_path: Path) -> None:
     import zlib
 
