@@ -22,6 +22,9 @@ from scene_lightning.data.randomness import uniforms
 from scene_lightning.data.sampling import check_fill_mode, sample, sample_exactly, sample_spline
 
 Floats = NDArray[np.float64]
+# grid_sample may give 254.99998 where the image is flat and white: that must not become 254, nor 255.00002 be taken
+# for an image that leaves 0..255.
+_SLACK = 1e-3
 _DRAWS = 12  # uniform numbers an image uses, whatever is switched on: a new option does not move the others
 
 
@@ -199,7 +202,8 @@ def apply_affine(
     if params.channel_shift is not None:
         x = shift_channels(x, _per_image(params.channel_shift, x))
     if params.brightness is not None:
-        x = change_brightness(x, _per_image(params.brightness, x), stretch=variant == "keras<=2.8")
+        slack = _SLACK if params.moves().any() and not exact else 0.0
+        x = change_brightness(x, _per_image(params.brightness, x), stretch=variant == "keras<=2.8", slack=slack)
     # NHWC is what the layers want in memory, too.
     return x.permute(0, 2, 3, 1).contiguous() if channels_last else x
 
@@ -249,17 +253,18 @@ def shift_channels(x: Tensor, intensity: Tensor) -> Tensor:
     return torch.minimum(torch.maximum(x + intensity, low), high)
 
 
-def change_brightness(x: Tensor, factor: Tensor, stretch: bool = False) -> Tensor:
+def change_brightness(x: Tensor, factor: Tensor, stretch: bool = False, slack: float = 0.0) -> Tensor:
     """Each image (N, C, H, W) times its factor, in whole grey levels as PIL does it. Keras: `apply_brightness_shift`.
 
     An image with values outside 0..255 is stretched to 0..255 and back; with `stretch` every image is stretched to
-    0..255 and stays there. A fourth channel (alpha) keeps its value.
+    0..255 and stays there. A fourth channel (alpha) keeps its value. `slack`: how far sampling may have missed a whole
+    level, in grey levels.
     """
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
-    beyond = (low < 0) | (high > 255)
+    beyond = (low < -slack) | (high > 255 + slack)
     stretched = x - low
     stretched = stretched / torch.where(high == low, torch.ones_like(high), high - low) * 255
-    levels = torch.where(beyond | stretch, stretched, x).floor()
+    levels = (torch.where(beyond | stretch, stretched, x) + slack).floor().clamp(0, 255)
     result = (levels * factor).floor().clamp(0, 255)
     if x.shape[1] == 4:
         result = torch.cat((result[:, :3], levels[:, 3:]), dim=1)
