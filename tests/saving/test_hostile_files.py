@@ -30,7 +30,7 @@ from scene_lightning.saving import (
 from scene_lightning.saving.checkpoint import model_section, read_checkpoint, read_model_section, write_checkpoint
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "keras_files"
-ROUNDS = 150
+ROUNDS = 60
 
 
 def _peak_mib() -> float:
