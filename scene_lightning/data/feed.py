@@ -128,7 +128,7 @@ class ImageFeed(Feed):
         self.source, self.seed, self.shuffle, self.training = source, int(seed), shuffle, training
         self.batch_size = int(batch_size)
         self.targets = _as_tensors(targets, len(source))
-        self.sample_weight = None if sample_weight is None else torch.as_tensor(sample_weight, dtype=torch.float32)
+        self.sample_weight = None if sample_weight is None else torch.from_numpy(np.array(sample_weight, np.float32))
         self.augment = None if augment is None or augment.is_identity() else augment
         self.augment_always = augment_always
         self.standardize = standardize or Standardize()
@@ -272,7 +272,7 @@ def _as_tensors(targets: Any, count: int) -> Any:
         )
     if len(array) != count:
         raise DataError(f"Expected one target an image, {count}; received {len(array)}.")
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
 class ArrayImageFeed(ImageFeed):

@@ -18,6 +18,8 @@ from scene_lightning.data.augment import AffineParams, AugmentRanges, KerasAffin
 from scene_lightning.data.geometry import affine_matrices
 from scene_lightning.errors import InputError
 
+pytestmark = pytest.mark.filterwarnings("ignore:Please import .affine_transform.:DeprecationWarning")  # Keras' own
+
 PAPER = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": True}
 STRONG = {
     "rotation_range": 40,
