@@ -14,7 +14,14 @@ from scene_lightning.callbacks.messages import is_interactive_logging_enabled, p
 from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten, map_shapes
 from scene_lightning.models.summary_keras2 import print_keras2_table
-from scene_lightning.models.summary_rows import Row, SummaryRows, count_weights, output_shapes, readable_size
+from scene_lightning.models.summary_rows import (
+    Row,
+    SummaryRows,
+    count_weights,
+    output_shapes,
+    parameter_count,
+    readable_size,
+)
 
 _BLUE, _CYAN, _GREEN, _RED = 33, 45, 34, 9  # rich's colour numbers, as in Keras
 
@@ -85,7 +92,8 @@ def _cells(row: Row, sequential_like: bool, show_trainable: bool) -> list[str]:
     prefix = "   " * row.level + "└ " if row.level else ""
     name = rich.markup.escape(f"{prefix}{layer.name}")
     kind = rich.markup.escape(type(layer).__name__)
-    params = _number(f"{layer.count_params():,}") if layer.built else f"{_number(0)} (unbuilt)"
+    count = parameter_count(layer)
+    params = f"{_number(0)} (unbuilt)" if count is None else _number(f"{count:,}")
     cells = [f"{name} ({_colored(kind, _BLUE)})", _shape_text(layer), params]
     if not sequential_like:
         links = [f"{source}[{_number(node)}][{_number(tensor)}]" for source, node, tensor in row.connections]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from scene_lightning.callbacks.messages import print_message
-from scene_lightning.models.summary_rows import Row, WeightCounts, output_shapes, readable_size
+from scene_lightning.models.summary_rows import Row, WeightCounts, output_shapes, parameter_count, readable_size
 
 _UNITS = ("Byte", "KB", "MB", "GB", "TB", "PB")
 _BREAKS = ("),", "},", "],", "',")  # a cell goes on in the next line after the end of a tuple or list
@@ -82,7 +82,8 @@ def _fields(row: Row, sequential_like: bool, show_trainable: bool) -> list[str]:
     shapes = output_shapes(layer)
     if type(layer).__name__ == "InputLayer" and shapes is not None:
         shapes = [shapes]  # Keras 2 kept an input's shape in a list
-    params = str(layer.count_params()) if layer.built else "0 (unused)"
+    count = parameter_count(layer)
+    params = "0 (unused)" if count is None else str(count)
     fields = [f"{layer.name} ({type(layer).__name__})", "?" if shapes is None else str(shapes), params]
     if not sequential_like:
         fields.append(str([f"{name}[{node}][{tensor}]" for name, node, tensor in row.connections]))
@@ -98,7 +99,8 @@ def _print_cells(say: Callable[[str], Any], fields: Sequence[str], columns: Sequ
         for index, end in enumerate(columns):
             is_last = index == len(columns) - 1
             start = columns[index - 1] if index else 0
-            cutoff = end - start - (0 if is_last else 2)
+            # Two blanks between columns, and one before the first; nested rows are framed on the left.
+            cutoff = end - start - (0 if is_last else 3) - (level if index == 0 else 0)
             cell = left[index][:cutoff]
             ends = [cell.find(mark) + len(mark) for mark in _BREAKS if mark in cell]
             if ends:

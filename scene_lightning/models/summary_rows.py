@@ -11,7 +11,13 @@ import numpy as np
 import torch
 
 from scene_lightning.errors import InputError
-from scene_lightning.layers.symbolic import Node, map_structure
+from scene_lightning.layers.symbolic import Node, map_shapes, map_structure
+
+# The layers that Keras counts as built from the start.
+_BORN_BUILT = re.compile(
+    r".*Pooling[123]D|Activation|ActivityRegularization|(Alpha|Gaussian|Spatial)?Dropout([123]D)?|GaussianNoise|Identity"
+    r"|InputLayer|ELU|LeakyReLU|ReLU|Softmax|Masking|Reshape|UnitNormalization"
+)
 
 
 @dataclass(frozen=True)
@@ -118,9 +124,17 @@ def output_shapes(layer: Any) -> Any:
     if built_with is None:
         return None
     try:
-        return layer.compute_output_shape(built_with)
+        # Any number of images fits, whatever number the layer first saw.
+        return map_shapes(lambda shape: (None, *shape[1:]), layer.compute_output_shape(built_with))
     except (NotImplementedError, TypeError, ValueError, RuntimeError):
         return None  # a layer of the user's that cannot say
+
+
+def parameter_count(layer: Any) -> int | None:
+    """The number of weight values, or None before the layer has its weights; a layer that needs none has 0."""
+    if layer.built:
+        return int(layer.count_params())
+    return 0 if _BORN_BUILT.fullmatch(type(layer).__name__) else None
 
 
 def count_weights(model: Any) -> WeightCounts:
