@@ -72,7 +72,7 @@ def score(answerer: Answerer, table: ImageTable, *, strict: bool = False, verbos
         total.add(true, outputs)
 
     feed = answerer.answer(table.paths, take, strict=strict, verbose=verbose)
-    report_unreadable([feed], len(table))
+    report_unreadable(list(feed.unreadable.values()), len(table))
     figures = report_from_matrix(matrix, names)
     return {
         "images": figures["images"],

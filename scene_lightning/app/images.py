@@ -9,10 +9,10 @@ from typing import Any
 
 from scene_lightning.app.recipe import Recipe
 from scene_lightning.data.augment import AugmentRanges
-from scene_lightning.data.decode import DecodeSpec
+from scene_lightning.data.cache import CachedImages, cache_images
+from scene_lightning.data.decode import DecodeSpec, Unreadable
 from scene_lightning.data.feed import ImageFeed, encode_targets
 from scene_lightning.data.scan import ImageTable
-from scene_lightning.data.sources import FileSource
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.errors import DataError, InputError
 
@@ -101,28 +101,34 @@ def _image_shape(model: Any) -> tuple[int, int, int]:
     return height, width, shape[3]
 
 
-def training_feed(recipe: Recipe, table: ImageTable, strict: bool) -> ImageFeed:
+def decode_all(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool) -> CachedImages:
+    """The images of a table, decoded once, as the recipe's `data.cache` asks.
+
+    Args:
+        strict: an unreadable image is an error; otherwise it is left out.
+        shared: several processes will read: "auto" then takes the memory map on disk, which they have in common.
+    """
+    mode = "disk" if shared and recipe.data.cache == "auto" else recipe.data.cache
+    return cache_images(table, ImageInfo.of_recipe(recipe, table.class_names).spec, mode, strict=strict)
+
+
+def training_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
     """The training images: shuffled and augmented, each epoch anew, as a function of the recipe's seed."""
-    return _labelled(
-        recipe, table, strict, shuffle=True, training=True, seed=recipe.training.seed, augment=_ranges(recipe)
-    )
+    return _labelled(recipe, images, shuffle=True, training=True, seed=recipe.training.seed, augment=_ranges(recipe))
 
 
-def validation_feed(recipe: Recipe, table: ImageTable, strict: bool) -> ImageFeed:
+def validation_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
     """The validation images: in order, not augmented."""
-    return _labelled(recipe, table, strict)
+    return _labelled(recipe, images)
 
 
-def _labelled(recipe: Recipe, table: ImageTable, strict: bool, **options: Any) -> ImageFeed:
-    info = ImageInfo.of_recipe(recipe, table.class_names)
-    source = FileSource(table.paths, info.spec, keep=recipe.data.cache != "off")
-    targets = encode_targets(table.labels, len(table.class_names), recipe.class_mode)
+def _labelled(recipe: Recipe, images: CachedImages, **options: Any) -> ImageFeed:
+    table = images.table
     return ImageFeed(
-        source,
-        targets,
+        images.source,
+        encode_targets(table.labels, len(table.class_names), recipe.class_mode),
         batch_size=recipe.training.batch_size,
-        standardize=Standardize(rescale=info.rescale),
-        skip_unreadable=not strict,
+        standardize=Standardize(rescale=recipe.data.rescale),
         **options,
     )
 
@@ -144,17 +150,15 @@ def prediction_feed(info: ImageInfo, paths: Sequence[str], batch_size: int, stri
     )
 
 
-def report_unreadable(feeds: Sequence[ImageFeed], total: int) -> int:
+def report_unreadable(skipped: Sequence[Unreadable], total: int) -> None:
     """Name on stderr the files that were skipped, and count them.
 
     Raises:
         DataError: not one image could be read.
     """
-    skipped = {path: found for feed in feeds for path, found in feed.unreadable.items()}
-    for found in skipped.values():
+    for found in skipped:
         print(f"skipped: {found.reason}", file=sys.stderr)
     if skipped:
         print(f"{len(skipped)} of {total} images could not be read and were skipped.", file=sys.stderr)
     if len(skipped) == total:
         raise DataError(f"None of the {total} images could be read.")
-    return len(skipped)

@@ -71,12 +71,13 @@ def predict(
                     shown.append((files[position], row))
 
         feed = answerer.answer(files, take, strict=strict, verbose=out is not None)
-        skipped = report_unreadable([feed], len(files))
+        report_unreadable(list(feed.unreadable.values()), len(files))
     if grid:
         draw_grid(shown, names, grid)
+    answered = len(files) - len(feed.unreadable)
     if out:
-        print(f"{out}: {len(files) - skipped} images")
-    return len(files) - skipped
+        print(f"{out}: {answered} images")
+    return answered
 
 
 def check_targets(out: str | None, grid: str | None) -> None:
@@ -179,10 +180,13 @@ class TableWriter:
     def __init__(self, file: IO[str], class_names: Sequence[str], width: int, top_k: int) -> None:
         self._file, self._names, self._width, self._top_k = file, class_names, width, top_k
         self._class_width = max(len("predicted"), *map(len, class_names))
-        cell = f"  {'predicted':<{self._class_width}}  probability"
-        self._file.write(f"{'path':<{width}}{cell * top_k}".rstrip() + "\n")
+        self._headed = False
 
     def write(self, path: str, probabilities: Probabilities) -> None:
+        if not self._headed:
+            cell = f"  {'predicted':<{self._class_width}}  probability"
+            self._file.write(f"{'path':<{self._width}}{cell * self._top_k}\n")
+            self._headed = True
         order = np.argsort(-probabilities, kind="stable")[: self._top_k]
         cells = [f"  {self._names[k]:<{self._class_width}}  {probabilities[k]:>11.4f}" for k in order]
         self._file.write(f"{_shortened(path, self._width):<{self._width}}{''.join(cells)}\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,13 @@ from scene_lightning import callbacks
 from scene_lightning.app import report, run_folder
 from scene_lightning.app.answers import Answerer, RunOn
 from scene_lightning.app.evaluation import score, write_evaluation
-from scene_lightning.app.images import ImageInfo, report_unreadable, training_feed, validation_feed
+from scene_lightning.app.images import ImageInfo, decode_all, report_unreadable, training_feed, validation_feed
 from scene_lightning.app.network import build_model, compile_model
 from scene_lightning.app.recipe import Recipe, dump_recipe, load_recipe
 from scene_lightning.app.resume import Resume
 from scene_lightning.app.run_callbacks import RunRecorder, SeedEachEpoch, checkpoints
-from scene_lightning.data.scan import Splits, find_splits
+from scene_lightning.data.cache import CachedImages
+from scene_lightning.data.scan import ImageTable, Splits, find_splits
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.saving._files import replacing
 from scene_lightning.training import devices
@@ -78,12 +78,15 @@ def train(
         earlier.check(model, recipe, splits.train.class_names)
     try:
         folder = _choose_folder(recipe, out, earlier)
-        _announce(data, splits, recipe, folder, hardware)
-        _fit(model, recipe, splits, folder, earlier, hardware, strict)
+        count = _announce(data, splits, recipe, folder, hardware)
+        train_images, val_images = (
+            _decode(recipe, table, strict=strict, shared=count > 1) for table in (splits.train, splits.validation)
+        )
+        _fit(model, recipe, (train_images, val_images), folder, earlier, hardware)
         if not run_folder.is_main_process():
             return FinishedRun(folder, None)
         _leave_process_group()
-        return FinishedRun(folder, _evaluate_best(folder, splits, recipe, strict))
+        return FinishedRun(folder, _evaluate_best(folder, val_images.table, recipe))
     finally:
         run_folder.forget_run_folder()
 
@@ -124,29 +127,36 @@ def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None) -> P
     return folder
 
 
-def _announce(data: str, splits: Splits, recipe: Recipe, folder: Path, hardware: dict[str, Any]) -> None:
-    if not run_folder.is_main_process():
-        return
+def _announce(data: str, splits: Splits, recipe: Recipe, folder: Path, hardware: dict[str, Any]) -> int:
+    """Say what is about to be trained on what; the number of devices comes back."""
     chosen = devices.trainer_arguments(devices.Hardware(**hardware))
     count = chosen["devices"] if isinstance(chosen["devices"], int) else len(chosen["devices"])
+    if not run_folder.is_main_process():
+        return count
     print(f"data      {data}: {len(splits.train)} images to train on, {len(splits.validation)} to validate on")
     print(f"classes   {', '.join(splits.train.class_names)}")
     print(f"recipe    {recipe.name}: {recipe.training.epochs} epochs, batches of {recipe.training.batch_size}")
     print(f"runs on   {chosen['accelerator']}, {count} device{'s' if count != 1 else ''}, {chosen['precision']}")
     print(f"run       {folder}", flush=True)
+    return count
+
+
+def _decode(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool) -> CachedImages:
+    images = decode_all(recipe, table, strict=strict, shared=shared)
+    if run_folder.is_main_process():
+        report_unreadable(images.unreadable, len(table))
+        print(f"images    {images.describe()}", flush=True)
+    return images
 
 
 def _fit(
     model: Any,
     recipe: Recipe,
-    splits: Splits,
+    images: tuple[CachedImages, CachedImages],
     folder: Path,
     earlier: Resume | None,
     hardware: dict[str, Any],
-    strict: bool,
 ) -> None:
-    train_feed = training_feed(recipe, splits.train, strict)
-    val_feed = validation_feed(recipe, splits.validation, strict)
     monitor = "val_accuracy" if "accuracy" in recipe.training.metrics else "val_loss"
     listening: list[Any] = [
         SeedEachEpoch(recipe.training.seed),
@@ -157,15 +167,14 @@ def _fit(
         listening.append(callbacks.EarlyStopping(**recipe.training.early_stopping.model_dump()))
     with _naming_last_checkpoint(folder, earlier):
         model.fit(
-            train_feed,
-            validation_data=val_feed,
+            training_feed(recipe, images[0]),
+            validation_data=validation_feed(recipe, images[1]),
             epochs=recipe.training.epochs,
             callbacks=listening,
             logger=TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD),
             ckpt_path=str(earlier.path) if earlier else None,
             **hardware,
         )
-    report_unreadable([train_feed, val_feed], len(splits.train) + len(splits.validation))
 
 
 @contextlib.contextmanager
@@ -189,12 +198,10 @@ def _leave_process_group() -> None:
         os.environ.pop(name, None)
 
 
-def _evaluate_best(folder: Path, splits: Splits, recipe: Recipe, strict: bool) -> dict[str, Any]:
+def _evaluate_best(folder: Path, table: ImageTable, recipe: Recipe) -> dict[str, Any]:
     training = recipe.training
     answerer = Answerer.load(str(folder), RunOn(training.accelerator, training.precision, training.batch_size))
-    # Unreadable files were named after training: once is enough.
-    with contextlib.redirect_stderr(sys.stderr if strict else open(os.devnull, "w")):
-        result = score(answerer, splits.validation, strict=strict, verbose=False)
+    result = score(answerer, table, verbose=False)
     write_evaluation(result, folder / run_folder.EVALUATION)
     report.plot_confusion_matrix(result["confusion_matrix"], result["classes"], folder / run_folder.CONFUSION)
     return result
