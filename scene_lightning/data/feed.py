@@ -272,7 +272,8 @@ def _as_tensors(targets: Any, count: int) -> Any:
         )
     if len(array) != count:
         raise DataError(f"Expected one target an image, {count}; received {len(array)}.")
-    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+    kind = np.float32 if array.dtype == np.float64 else array.dtype  # as Keras casts what it trains on
+    return torch.from_numpy(np.require(array, kind, ["C", "W"]))
 
 
 class ArrayImageFeed(ImageFeed):

@@ -61,7 +61,10 @@ class PerCallFeed(Feed):
 def _tensors(part: Any) -> Any:
     if isinstance(part, list):
         return [_tensors(one) for one in part]
-    return None if part is None else torch.from_numpy(np.ascontiguousarray(part))
+    if part is None:
+        return None
+    kind = np.float32 if part.dtype == np.float64 else part.dtype  # as Keras casts what it trains on
+    return torch.from_numpy(np.require(part, kind, ["C", "W"]))
 
 
 class FeedMixin:
