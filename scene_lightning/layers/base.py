@@ -6,9 +6,10 @@ A layer is configured in `__init__`, gets its weights in `build` when its input 
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,6 +72,13 @@ class Layer(Tracking, nn.Module):
     """
 
     _random_when_called_bare = False  # the Random* layers: `layer(x)` stays random, as in Keras
+    _takes_training: bool
+    _constructor_arguments: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:  # layer.build(shape), called by hand, must not be followed by a second build
+            cls.build = _marking_built(cls.build)  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         layer = super().__new__(cls)
@@ -211,8 +219,12 @@ class Layer(Tracking, nn.Module):
             def restore(leaf: Any) -> Any:
                 return zeros(leaf) if is_shape(leaf) and not isinstance(leaf, str) else leaf
 
-            inputs = [map_shapes(zeros, shape) if not isinstance(shape, int | float) else shape for shape in input_shapes]
-            keywords = {key: restore(value) if isinstance(value, _SymbolicShape) else value for key, value in kwargs.items()}
+            inputs = [
+                map_shapes(zeros, shape) if not isinstance(shape, int | float) else shape for shape in input_shapes
+            ]
+            keywords = {
+                key: restore(value) if isinstance(value, _SymbolicShape) else value for key, value in kwargs.items()
+            }
             with torch.inference_mode(False), torch.no_grad():
                 return shapes_of(self.forward(*inputs, **{"training": False, **keywords}))
 
@@ -275,8 +287,12 @@ class Layer(Tracking, nn.Module):
             initializer = None
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         if any(n is None for n in shape):
-            raise InputError(f"Weight {name!r} of layer {self.name!r} has an unknown side: {shape}. Fix the input shape.")
-        init = initializers.get(initializer if initializer is not None else ("glorot_uniform" if trainable else "zeros"))
+            raise InputError(
+                f"Weight {name!r} of layer {self.name!r} has an unknown side: {shape}. Fix the input shape."
+            )
+        init = initializers.get(
+            initializer if initializer is not None else ("glorot_uniform" if trainable else "zeros")
+        )
         values = init(shape, dtype=torch_dtype(dtype_name(dtype or "float32")))
         spec = WeightSpec(regularizers.get(regularizer), constraints.get(constraint), trainable)
         return self._register_weight(name or f"weight_{len(self._weight_specs)}", values, spec)
@@ -320,6 +336,17 @@ class Layer(Tracking, nn.Module):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self._name}, built={self.built}>"
+
+
+def _marking_built(build: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(build)
+    def marked(self: Layer, *args: Any, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        if self._build_shape is None and args:
+            self._build_shape = args[0]
+        self.built = True
+
+    return marked
 
 
 class _SymbolicShape(tuple):

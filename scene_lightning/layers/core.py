@@ -265,6 +265,7 @@ class Embedding(StandardLayer):
         mask_zero: bool = False,
         **kwargs: Any,
     ) -> None:
+        _refuse(kwargs, "quantization_config", "lora_rank")
         kwargs.pop("input_length", None)  # Keras 2: a declaration that the input shape now makes
         super().__init__(**kwargs)
         if mask_zero:

@@ -204,6 +204,12 @@ class SpectralNormalization(Layer):
         )
         self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
 
+    @property
+    def weights(self) -> list[torch.Tensor]:
+        """Kernel, vector, and what else the layer has: Keras' order."""
+        found = [self._kernel(), self.vector_u] if self.built else []
+        return found + [w for w in self.layer.weights if not found or w is not found[0]]
+
     def _kernel(self) -> Any:
         return getattr(self.layer, "kernel", getattr(self.layer, "embeddings", None))
 

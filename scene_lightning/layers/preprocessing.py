@@ -244,9 +244,7 @@ class Normalization(SameShape):
             InputError: mean and variance were given, or there are no data.
         """
         if self._given is not None:
-            raise InputError(
-                "Cannot `adapt` a Normalization layer that is initialized with static `mean` and `variance`"
-            )
+            raise InputError("Cannot `adapt` a Normalization layer that was given its `mean` and `variance`.")
         count, mean, spread = 0.0, None, None
         for batch in _batches(data, steps):
             values = torch.as_tensor(batch).double()

@@ -82,6 +82,11 @@ class SpatialDropout(Dropout):
         self.data_format = layout(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["trainable"]  # Keras' SpatialDropout does not take it, and there is nothing to train
+        return config
+
     def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         ones = (1,) * self.rank
         return (shape[0], *ones, shape[-1]) if self.data_format == "channels_last" else (*shape[:2], *ones)

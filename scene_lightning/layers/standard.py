@@ -19,7 +19,7 @@ _SERIALIZERS = {
     "constraint": constraints.serialize,
     "activation": activations.serialize,
 }
-_WRITTEN_BY_THE_BASE = ("activity_regularizer", "trainable", "name", "dtype")
+_WRITTEN_BY_THE_BASE = ("activity_regularizer", "trainable", "name", "dtype", "autocast")
 
 
 class StandardLayer(Layer):

@@ -202,8 +202,10 @@ class Tracking(nn.Module):
                 f"You called `set_weights(weights)` on layer {self._name!r} with a weight list of length "
                 f"{len(weights)}, but the layer was expecting {len(own)} weights."
             )
-        arrays = [torch.as_tensor(np.asarray(weight.detach().cpu() if isinstance(weight, torch.Tensor) else weight))
-                  for weight in weights]
+        arrays = [
+            torch.as_tensor(np.asarray(weight.detach().cpu() if isinstance(weight, torch.Tensor) else weight))
+            for weight in weights
+        ]
         for target, source in zip(own, arrays, strict=True):
             if tuple(target.shape) != tuple(source.shape):
                 raise InputError(
