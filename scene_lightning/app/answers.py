@@ -30,7 +30,11 @@ class RunOn:
 
     def hardware(self) -> dict[str, Any]:
         """`predict`'s arguments, checked against this machine; one device, so that answers keep their order."""
-        wanted = {"accelerator": self.accelerator or "auto", "devices": 1, "precision": self.precision or "32-true"}
+        wanted: dict[str, Any] = {
+            "accelerator": self.accelerator or "auto",
+            "devices": 1,
+            "precision": self.precision or "32-true",
+        }
         devices.trainer_arguments(devices.Hardware(**wanted))
         return wanted
 

@@ -107,7 +107,7 @@ class LossSum:
     def _targets(self, labels: NDArray[np.int64], outputs: NDArray[np.float32]) -> NDArray[Any]:
         if outputs.shape[1] == 1:
             return labels[:, None].astype(np.float32)
-        name = getattr(self._loss, "name", None) or getattr(self._loss, "__name__", "")
+        name = str(getattr(self._loss, "name", None) or getattr(self._loss, "__name__", ""))
         return encode_targets(labels, self._num_classes, "sparse" if name.startswith("sparse") else "categorical")
 
     def mean(self) -> float | None:

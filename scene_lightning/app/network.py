@@ -13,7 +13,7 @@ def build_model(recipe: Recipe, num_classes: int) -> Any:
     plan = recipe.model
     model = models.Sequential()
     for block, filters in enumerate(plan.filters):
-        first = {"input_shape": recipe.input_shape} if block == 0 else {}
+        first: dict[str, Any] = {"input_shape": recipe.input_shape} if block == 0 else {}
         model.add(layers.Conv2D(filters, kernel_size=plan.kernel_size, activation="relu", **first))
         model.add(layers.MaxPooling2D(pool_size=plan.pool_size))
         model.add(layers.BatchNormalization())

@@ -95,7 +95,7 @@ def _hardware(recipe: Recipe) -> dict[str, Any]:
     """`fit`'s hardware arguments, checked against this machine before anything slow."""
     training = recipe.training
     chosen = training.devices
-    wanted = {
+    wanted: dict[str, Any] = {
         "accelerator": training.accelerator,
         "devices": list(chosen) if isinstance(chosen, tuple) else chosen,
         "num_nodes": training.num_nodes,
