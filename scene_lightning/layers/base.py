@@ -205,7 +205,9 @@ class Layer(Tracking, nn.Module):
             output_shapes = self.compute_output_shape(input_shape)
         else:
             output_shapes = self._dry_run(*(shapes_of(arg) for arg in args), **map_structure(_shape_or_value, kwargs))
-        kept = {key: value for key, value in kwargs.items() if not (key == "training" and value is None)}
+        # Keras writes the Random* layers' default, training=True, into every file; a model's own phase overrides it.
+        implied = (None, True) if self._random_when_called_bare else (None,)
+        kept = {key: value for key, value in kwargs.items() if key != "training" or value not in implied}
         return record_node(self, args, kept, output_shapes, self._explicit_dtype or "float32")
 
     def _dry_run(self, *input_shapes: Any, **kwargs: Any) -> Any:

@@ -141,6 +141,16 @@ def test_active_in_training_and_bare_calls_only(make: Any) -> None:
     assert make(data_format="channels_first", seed=3)(images.permute(0, 3, 1, 2)).shape == (N, 3, H, W)
 
 
+def test_keras_own_training_flag_is_not_recorded_in_the_graph() -> None:
+    """Keras' files say training=True at every Random* layer; that must not make predict() random."""
+    flip = layers.RandomFlip()
+    flip(layers.Input((H, W, 3)), training=True)
+    assert flip._inbound_nodes[0].kwargs == {}
+    dropout = layers.Dropout(0.5)
+    dropout(layers.Input((4,)), training=True)
+    assert dropout._inbound_nodes[0].kwargs == {"training": True}
+
+
 @pytest.mark.parametrize("make", [*ALL, lambda **k: layers.RandomCrop(3, 4, **k)])
 def test_configs_go_both_ways(make: Any) -> None:
     layer = make(seed=3)
