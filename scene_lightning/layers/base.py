@@ -20,6 +20,7 @@ from torch import nn
 from scene_lightning import constraints, initializers, regularizers
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
+from scene_lightning.layers.dtypes import dtype_name, torch_dtype
 from scene_lightning.layers.symbolic import (
     InputSpec,
     KerasTensor,
@@ -29,7 +30,9 @@ from scene_lightning.layers.symbolic import (
     is_symbolic,
     map_shapes,
     map_structure,
+    merge_shapes,
     record_node,
+    shape_leaves,
     shapes_of,
 )
 from scene_lightning.layers.tracking import Tracking, WeightSpec
@@ -231,9 +234,9 @@ class Layer(Tracking, nn.Module):
                 return shapes_of(self.forward(*inputs, **{"training": False, **keywords}))
 
         first = run(_UNKNOWN_LENGTH)
-        unknown = any(n is None for shape in input_shapes for leaf in _shape_leaves(shape) for n in leaf[1:])
+        unknown = any(n is None for shape in input_shapes for leaf in shape_leaves(shape) for n in leaf[1:])
         second = run(_UNKNOWN_LENGTH + 14) if unknown else first
-        return _merge_shapes(first, second)
+        return merge_shapes(first, second)
 
     # -- graph -----------------------------------------------------------------------------------------------------
 
@@ -359,22 +362,6 @@ def _shape_or_value(leaf: Any) -> Any:
     return _SymbolicShape(leaf.shape) if isinstance(leaf, KerasTensor) else leaf
 
 
-def _shape_leaves(shapes: Any) -> list[Any]:
-    leaves: list[Any] = []
-    if not isinstance(shapes, int | float | str | bool) and shapes is not None:
-        map_shapes(leaves.append, shapes)
-    return leaves
-
-
-def _merge_shapes(first: Any, second: Any) -> Any:
-    if is_shape(first):
-        merged = tuple(a if a == b else None for a, b in zip(first, second, strict=True))
-        return (None, *merged[1:]) if merged and merged[0] == 1 else merged
-    if isinstance(first, dict):
-        return {key: _merge_shapes(first[key], second[key]) for key in first}
-    return type(first)(_merge_shapes(a, b) for a, b in zip(first, second, strict=True))
-
-
 def _declared_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
     shape = kwargs.pop("input_shape", None)
     batch_shape = kwargs.pop("batch_input_shape", None) or kwargs.pop("batch_shape", None)
@@ -400,19 +387,3 @@ def _bound_arguments(layer: Layer) -> dict[str, Any]:
     bound.pop("self", None)
     extra = bound.pop("kwargs", {})
     return {**bound, **extra}
-
-
-def dtype_name(dtype: Any) -> str:
-    """`torch.float32`, `np.float32`, a policy object or "float32" → "float32"."""
-    if isinstance(dtype, dict):  # Keras 3 files: {"class_name": "DTypePolicy", "config": {"name": "float32"}}
-        dtype = dtype.get("config", {}).get("name", "float32")
-    name = str(getattr(dtype, "name", dtype)).replace("torch.", "")
-    return {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}.get(name, name)
-
-
-def torch_dtype(name: Any) -> torch.dtype:
-    """ "float32" → torch.float32. Raises InputError for a name torch does not have."""
-    found = getattr(torch, dtype_name(name), None)
-    if not isinstance(found, torch.dtype):
-        raise InputError(f"Unknown dtype {name!r}. Expected one such as 'float32', 'float16', 'bfloat16', 'uint8'.")
-    return found

@@ -199,6 +199,24 @@ def map_shapes(fn: Callable[[Any], Any], shapes: Any) -> Any:
     return type(shapes)(map_shapes(fn, value) for value in shapes)
 
 
+def shape_leaves(shapes: Any) -> list[Any]:
+    """The shapes in a structure of shapes."""
+    leaves: list[Any] = []
+    if not isinstance(shapes, int | float | str | bool) and shapes is not None:
+        map_shapes(leaves.append, shapes)
+    return leaves
+
+
+def merge_shapes(first: Any, second: Any) -> Any:
+    """Two results of a dry run at different unknown lengths → the shape, None where they differ."""
+    if is_shape(first):
+        merged = tuple(a if a == b else None for a, b in zip(first, second, strict=True))
+        return (None, *merged[1:]) if merged and merged[0] == 1 else merged
+    if isinstance(first, dict):
+        return {key: merge_shapes(first[key], second[key]) for key in first}
+    return type(first)(merge_shapes(a, b) for a, b in zip(first, second, strict=True))
+
+
 class InputSpec:
     """What a layer accepts. Keras: `keras.layers.InputSpec`."""
 

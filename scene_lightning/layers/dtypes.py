@@ -1,0 +1,25 @@
+"""Dtypes in any of their spellings in; names or torch dtypes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from scene_lightning.errors import InputError
+
+
+def dtype_name(dtype: Any) -> str:
+    """`torch.float32`, `np.float32`, a policy object or "float32" → "float32"."""
+    if isinstance(dtype, dict):  # Keras 3 files: {"class_name": "DTypePolicy", "config": {"name": "float32"}}
+        dtype = dtype.get("config", {}).get("name", "float32")
+    name = str(getattr(dtype, "name", dtype)).replace("torch.", "")
+    return {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}.get(name, name)
+
+
+def torch_dtype(name: Any) -> torch.dtype:
+    """ "float32" → torch.float32. Raises InputError for a name torch does not have."""
+    found = getattr(torch, dtype_name(name), None)
+    if not isinstance(found, torch.dtype):
+        raise InputError(f"Unknown dtype {name!r}. Expected one such as 'float32', 'float16', 'bfloat16', 'uint8'.")
+    return found
