@@ -32,7 +32,7 @@ training: {epochs: 2, batch_size: 16, accelerator: cpu}
 
 
 def start(*words: object, cwd: Path, program: list[str] | None = None) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "SCENE_LIGHTNING_CACHE": str(cwd / "cache")}
     command = [*(program or [sys.executable, "-m", "scene_lightning"]), *map(str, words)]
     return subprocess.Popen(
         command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
@@ -147,6 +147,7 @@ def test_predict_writes_csv_and_grid(run: Path, place: Path) -> None:
         image.verify()
 
 
+@pytest.mark.slow
 def test_demo_shows_everything(tmp_path: Path) -> None:
     out, _ = command("demo", "--out", "shown", "--epochs", "1", cwd=tmp_path)
     made = {path.name for path in (tmp_path / "shown").iterdir()}
@@ -343,3 +344,13 @@ def test_resuming_a_different_network_or_other_classes(
 def test_training_on_a_gpu(place: Path) -> None:
     out, _ = command("train", "scenes", "--config", "tiny.yaml", "--accelerator", "cuda", "--out", "gpu", cwd=place)
     assert "cuda" in out
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_run(place: Path) -> None:
+    """Lightning starts the command again for the second device: one folder, one voice, one set of files."""
+    words = ["train", "scenes", "--config", "tiny.yaml", "--devices", "2", "--out", "pair"]
+    out, _ = command(*words, cwd=place)
+    assert out.count("run       pair") == 2  # at the start and at the end, from the first process alone
+    assert {path.name for path in (place / "pair").iterdir()} == RUN_FILES
+    assert len(list(csv.DictReader((place / "pair/metrics.csv").open()))) == 2
