@@ -195,7 +195,11 @@ def glu(x: Any, axis: int = -1) -> Tensor:
 
 
 def sparsemax(x: Any, axis: int = -1) -> Tensor:
-    """The projection of x onto the simplex: a softmax with exact zeros. Martins and Astudillo, 2016."""
+    """A softmax with exact zeros, as Keras computes it on every backend.
+
+    Martins and Astudillo (2016) take the k-th running sum where Keras adds up all k of them, so that the values do not
+    add up to 1; the same numbers as Keras are worth more here.
+    """
     x = _tensor(x)
     ordered = torch.sort(x, dim=axis, descending=True).values
     sums = torch.cumsum(ordered, dim=axis)
@@ -203,7 +207,7 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
     shape[axis] = -1
     rank = torch.arange(1, x.shape[axis] + 1, device=x.device, dtype=x.dtype).view(shape)
     support = ordered - (sums - 1) / rank > 0
-    kept = torch.where(support, ordered, torch.zeros_like(ordered))
+    kept = torch.where(support, sums, torch.zeros_like(sums))
     tau = (kept.sum(dim=axis, keepdim=True) - 1) / support.sum(dim=axis, keepdim=True)
     return torch.clamp(x - tau, min=0.0)
 

@@ -20,6 +20,7 @@ from scene_lightning._objectives import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
+from scene_lightning.metrics.auc import AUC
 from scene_lightning.metrics.base import Mean, MeanMetricWrapper, Metric, Sum
 from scene_lightning.metrics.classification import (
     Accuracy,
@@ -36,8 +37,22 @@ from scene_lightning.metrics.classification import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
+from scene_lightning.metrics.confusion import (
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    PrecisionAtRecall,
+    Recall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    TrueNegatives,
+    TruePositives,
+)
 from scene_lightning.metrics.container import MetricContainer, resolve_metric
+from scene_lightning.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from scene_lightning.metrics.registry import deserialize, get, serialize
+from scene_lightning.metrics.scores import F1Score, FBetaScore, R2Score
 from scene_lightning.metrics.wrappers import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -70,6 +85,7 @@ bce = BCE = binary_crossentropy
 logcosh = log_cosh
 
 __all__ = [
+    "AUC",
     "BCE",
     "KLD",
     "MAE",
@@ -79,31 +95,49 @@ __all__ = [
     "Accuracy",
     "BinaryAccuracy",
     "BinaryCrossentropy",
+    "BinaryIoU",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
     "ConcordanceCorrelation",
     "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
     "Hinge",
+    "IoU",
     "KLDivergence",
     "LogCoshError",
     "Mean",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
+    "MeanIoU",
     "MeanMetricWrapper",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Metric",
     "MetricContainer",
+    "OneHotIoU",
+    "OneHotMeanIoU",
     "PearsonCorrelation",
     "Poisson",
+    "Precision",
+    "PrecisionAtRecall",
+    "R2Score",
+    "Recall",
+    "RecallAtPrecision",
     "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
     "SquaredHinge",
     "Sum",
     "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
     "accuracy",
     "bce",
     "binary_accuracy",

@@ -125,7 +125,10 @@ class Metric(torchmetrics.Metric):
     # -- torchmetrics -------------------------------------------------------------------------------------------------
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """torchmetrics' name for `update_state`."""
+        """torchmetrics' name for `update_state`; the states follow the data to its device."""
+        tensor = next((arg for arg in reversed(args) if isinstance(arg, Tensor)), None)
+        if tensor is not None and tensor.device != self.device:
+            self.to(tensor.device)
         self._run("update_state", *args, **kwargs)
 
     def compute(self) -> Any:
@@ -245,7 +248,7 @@ class MeanMetricWrapper(Mean):
         if getattr(fn, "__name__", None) in _objectives.__all__:
             self._direction = "down"
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         prediction = y_pred if isinstance(y_pred, Tensor) else torch.as_tensor(np.asarray(y_pred))
         if prediction.dtype == torch.float64 and not isinstance(y_pred, Tensor | np.ndarray):
             prediction = prediction.float()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -107,7 +106,7 @@ class BinaryAccuracy(MeanMetricWrapper):
     _direction = "up"
 
     def __init__(self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
-        if not np.isscalar(threshold) or not 0 <= float(threshold) <= 1:
+        if not 0 <= float(threshold) <= 1:
             raise InputError(f"BinaryAccuracy needs a threshold in [0, 1]; received {threshold!r}.")
         super().__init__(binary_accuracy, name=name, dtype=dtype, threshold=threshold)
         self.threshold = threshold

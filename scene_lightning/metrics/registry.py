@@ -7,9 +7,9 @@ from typing import Any
 
 from scene_lightning import _objectives
 from scene_lightning._identifiers import by_every_spelling, resolve, serialize_object
-from scene_lightning.metrics import base, classification, wrappers
+from scene_lightning.metrics import auc, base, classification, confusion, iou, scores, wrappers
 
-_MODULES = (base, classification, wrappers)
+_MODULES = (base, classification, wrappers, confusion, auc, scores, iou)
 CLASSES: dict[str, type[base.Metric]] = {
     name: value
     for module in _MODULES

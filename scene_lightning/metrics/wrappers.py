@@ -182,7 +182,7 @@ class RootMeanSquaredError(Mean):
     def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         prediction = as_prediction(y_pred)
         target, prediction = match_ranks(as_target(y_true, prediction), prediction)
         super().update_state((prediction - target).square(), sample_weight=sample_weight)

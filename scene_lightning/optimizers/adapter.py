@@ -87,7 +87,10 @@ class KerasOptimizer(torch.optim.Optimizer):
                 "Resume with the network and the optimizer that were saved."
             )
         for i, param in enumerate(params):
-            for name, values in state_dict["state"].get(i, {}).items():
+            slots = state_dict["state"].get(i, {})
+            if slots and param not in self.keras._index:
+                self.keras.build([param])
+            for name, values in slots.items():
                 slot = self.keras.state[param].get(name)
                 if slot is None or slot.shape != values.shape:
                     raise InputError(

@@ -12,9 +12,9 @@ from scene_lightning.optimizers.base import Optimizer
 from scene_lightning.optimizers.variable import ScalarVariable
 
 
-def power_f32(base: float, exponent: int) -> float:
-    """base^exponent in float32, as Keras computes it: the first Adam step differs by 1e-5 from float64's."""
-    return float(torch.pow(torch.tensor(base, dtype=torch.float32), exponent))
+def power_f32(base: float, exponent: int, dtype: torch.dtype = torch.float32) -> float:
+    """base^exponent in the weights' float type, as Keras computes it: in float32 Adam's first step is off by 1e-5."""
+    return float(torch.pow(torch.tensor(base, dtype=dtype), exponent))
 
 
 class Adam(Optimizer):
@@ -24,7 +24,7 @@ class Adam(Optimizer):
     that infinitely many steps have been taken, so that its own corrections are 1.
     """
 
-    slot_blocks = (("momentum", "velocity"),)
+    slot_blocks: tuple[tuple[str, ...], ...] = (("momentum", "velocity"),)
 
     def __init__(
         self,
@@ -63,7 +63,8 @@ def adam_update(
 ) -> None:
     """One Adam step with Keras' corrections on slots 'momentum' and 'velocity'."""
     step = int(opt.iterations) + 1
-    alpha = rate * math.sqrt(1.0 - power_f32(beta_2, step)) / (1.0 - power_f32(beta_1, step))
+    dtype = torch.float64 if params[0].dtype == torch.float64 else torch.float32
+    alpha = rate * math.sqrt(1.0 - power_f32(beta_2, step, dtype)) / (1.0 - power_f32(beta_1, step, dtype))
     m, v = opt._slots(params, "momentum"), opt._slots(params, "velocity")
     v_hat = opt._slots(params, "velocity_hat") if amsgrad else []
     if _fusable(params, grads):
@@ -226,7 +227,7 @@ class ScheduleFreeAdamW(Adam):
     @torch.no_grad()
     def build(self, variables: Any) -> None:
         variables = list(variables)
-        new = [param for param in variables if param not in self.state]
+        new = [param for param in variables if param not in self._index]
         super().build(variables)
         for param in new:
             self.state[param]["momentum"].copy_(param)
@@ -239,9 +240,10 @@ class ScheduleFreeAdamW(Adam):
         for grad, y, z, v in zip(
             grads, params, self._slots(params, "momentum"), self._slots(params, "velocity"), strict=True
         ):
-            x = (y - (1 - self.beta_1) * z) / self.beta_1
             v.lerp_(grad.square(), 1.0 - self.beta_2)
             z.sub_(rate * grad / (torch.sqrt(v / correction) + self.epsilon))
+            # the paper takes z from before the step; Keras on torch and TensorFlow takes it from after, and so do we
+            x = (y - (1 - self.beta_1) * z) / self.beta_1
             x.lerp_(z, 1.0 / step)
             y.copy_((1 - self.beta_1) * z + self.beta_1 * x)
 

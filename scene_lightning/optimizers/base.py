@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -22,23 +21,13 @@ from scene_lightning.errors import InputError
 from scene_lightning.optimizers import schedules
 from scene_lightning.optimizers.adapter import KerasOptimizer
 from scene_lightning.optimizers.clipping import clip
+from scene_lightning.optimizers.slots import SlotStore
 from scene_lightning.optimizers.variable import ScalarVariable
 
 _warned: set[str] = set()
 
 
-class Slots(dict[str, Tensor]):
-    """One weight's slots. Writing to a known name moves the values, so whoever holds the tensor sees the change."""
-
-    def __setitem__(self, name: str, value: Tensor) -> None:
-        known = self.get(name)
-        if isinstance(known, Tensor) and known.shape == value.shape and known is not value:
-            known.data = value.data
-        else:
-            super().__setitem__(name, value)
-
-
-class Optimizer:
+class Optimizer(SlotStore):
     """Base class of optimizers. Keras: `keras.optimizers.Optimizer`.
 
     Subclasses give `slot_blocks` (what each weight keeps) and `_update` (lists of gradients, weights, a rate), or, as a
@@ -54,10 +43,6 @@ class Optimizer:
         gradient_accumulation_steps: update every n-th step with the mean gradient of n.
         decay: Keras 2's: the rate becomes rate/(1 + decay·iterations).
     """
-
-    slot_blocks: Sequence[tuple[str, ...]] = ()
-    # (slot name → starting value) where it is not zero
-    slot_start: dict[str, float] = {}
 
     def __init__(
         self,
@@ -96,11 +81,8 @@ class Optimizer:
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self.built = False
-        self.state: defaultdict[Tensor, dict[str, Tensor]] = defaultdict(Slots)
-        self._params: list[Tensor] = []
+        self._init_slots()
         self._names: dict[Tensor, str] = {}
-        self._order: list[tuple[Tensor, str]] = []
         self._excluded: set[int] = set()
         self._excluded_pattern: re.Pattern[str] | None = None
         self._iterations = ScalarVariable(0, "iteration", "int64")
@@ -200,59 +182,6 @@ class Optimizer:
             rate = rate / (1.0 + self.decay * int(self._iterations))
         return float(np.float32(rate))
 
-    # -- slots --------------------------------------------------------------------------------------------------------
-
-    def build(self, variables: Iterable[Any]) -> None:
-        """Make the slots of `variables` (parameters); those already known keep theirs."""
-        new = [v for v in variables if v not in self.state and id(v) not in {id(p) for p in self._params}]
-        self._params.extend(new)
-        if self.use_ema:
-            self.add_optimizer_variables(new, "average")
-            with torch.no_grad():
-                for param in new:
-                    self.state[param]["average"].copy_(param)
-        if self.gradient_accumulation_steps:
-            self.add_optimizer_variables(new, "gradient_accumulator")
-        for block in self.slot_blocks:
-            self.add_optimizer_variables(new, block)
-        self.built = True
-
-    def add_optimizer_variables(
-        self, trainable_variables: Iterable[Tensor], name: str | Sequence[str], initializer: Any = None
-    ) -> Any:
-        """One slot (or, for several names, one of each, interleaved) for every variable, in Keras' order."""
-        names = (name,) if isinstance(name, str) else tuple(name)
-        starts = initializer if isinstance(initializer, list | tuple) else [initializer] * len(names)
-        made: tuple[list[Tensor], ...] = tuple([] for _ in names)
-        for variable in trainable_variables:
-            for into, slot, start in zip(made, names, starts, strict=True):
-                into.append(self.add_variable_from_reference(variable, slot, start))
-        return made[0] if isinstance(name, str) else made
-
-    def add_variable_from_reference(
-        self, reference_variable: Tensor, name: str | None = None, initializer: Any = None
-    ) -> Tensor:
-        """A slot shaped like a weight; zeros unless `initializer` (a callable or 'ones') says otherwise."""
-        return self._add_slot(reference_variable, name or "var", tuple(reference_variable.shape), initializer)
-
-    def _add_slot(self, param: Tensor, name: str, shape: tuple[int, ...], initializer: Any = None) -> Tensor:
-        values = torch.full(shape, self.slot_start.get(name, 0.0), dtype=param.dtype, device=param.device)
-        if initializer == "ones":
-            values.fill_(1.0)
-        elif callable(initializer):
-            values.copy_(torch.as_tensor(initializer(shape, dtype=param.dtype)))
-        if values.shape == param.shape:  # the same memory order as the weight: the fused kernels want it
-            values = torch.empty_like(param, requires_grad=False).copy_(values)
-        self.state[param][name] = values
-        self._order.append((param, name))
-        return self.state[param][name]
-
-    def _slots(self, params: Sequence[Tensor], name: str) -> list[Tensor]:
-        return [self.state[param][name] for param in params]
-
-    def _get_variable_index(self, variable: Tensor) -> int:
-        return next(i for i, param in enumerate(self._params) if param is variable)
-
     # -- one step -----------------------------------------------------------------------------------------------------
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]]) -> ScalarVariable:
@@ -282,7 +211,7 @@ class Optimizer:
 
     @torch.no_grad()
     def _step(self, grads: list[Tensor], params: list[Tensor]) -> None:
-        if any(param not in self.state for param in params) or not self.built:
+        if any(param not in self._index for param in params):
             self.build(params)
         if self.gradient_accumulation_steps:
             self._accumulate(grads, params, self.gradient_accumulation_steps)
@@ -370,63 +299,23 @@ class Optimizer:
     def finalize_variable_values(self, var_list: Iterable[Tensor] | None = None) -> None:
         """At the end of training: with `use_ema`, put the averages into the weights."""
         if self.use_ema and self.built:
-            params = self._params if var_list is None else [v for v in var_list if v in self.state]
+            params = self._params if var_list is None else [v for v in var_list if v in self._index]
             torch._foreach_copy_(list(params), self._slots(params, "average"))
 
     def scale_loss(self, loss: Any) -> Any:
         """loss · loss_scale_factor, for custom loops; `apply` divides the gradients again."""
         return loss * self.loss_scale_factor if self.loss_scale_factor is not None else loss
 
-    # -- variables in Keras' order ------------------------------------------------------------------------------------
-
-    @property
-    def variables(self) -> list[Any]:
-        """iteration, learning_rate (absent with a schedule), then the slots: as Keras lists them."""
-        head = [self._iterations, *([] if self.has_schedule else [self._learning_rate])]
-        return [*head, *(self.state[param][name] for param, name in self._order), *self._extra_variables()]
-
-    def _extra_variables(self) -> list[ScalarVariable]:
-        return []
-
-    def slot_arrays(self) -> list[np.ndarray]:
-        """`variables` as NumPy arrays: what a Keras file holds."""
-        return [
-            v.detach().cpu().float().numpy() if isinstance(v, Tensor) else np.asarray(v.numpy()) for v in self.variables
-        ]
-
-    def load_slot_arrays(self, arrays: Sequence[Any]) -> None:
-        """The reverse of `slot_arrays`; the optimizer must be built.
-
-        Raises:
-            InputError: another number of arrays, or another shape.
-        """
-        variables = self.variables
-        if len(arrays) != len(variables):
-            raise InputError(
-                f"Optimizer {self.name!r} has {len(variables)} variables, but {len(arrays)} arrays were given. "
-                "Was it built for the same weights, with the same options?"
-            )
-        for i, (variable, array) in enumerate(zip(variables, arrays, strict=True)):
-            if tuple(variable.shape) != tuple(np.shape(array)):
-                raise InputError(
-                    f"Optimizer variable {i} has shape {tuple(variable.shape)}; received {tuple(np.shape(array))}."
-                )
-        for variable, array in zip(variables, arrays, strict=True):
-            if isinstance(variable, Tensor):
-                variable.copy_(torch.as_tensor(np.asarray(array)))
-            else:
-                variable.assign(np.asarray(array))
-
-    get_weights = slot_arrays
-    set_weights = load_slot_arrays
-
     def torch_optimizer(self, params: Iterable[Any]) -> KerasOptimizer:
-        """A `torch.optim.Optimizer` that takes this optimizer's steps on `params`: weights, or (name, weight) pairs."""
+        """A `torch.optim.Optimizer` that takes this optimizer's steps on `params`: weights, or (name, weight) pairs.
+
+        Frozen weights get their slots when they are first trained, as they would in Keras after compiling again.
+        """
         named = [p if isinstance(p, tuple) else ("", p) for p in params]
         for path, param in named:
             if path:
                 self._names[param] = path
-        self.build([param for _, param in named])
+        self.build([param for _, param in named if param.requires_grad])
         return KerasOptimizer(self, [param for _, param in named])
 
     # -- config -------------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class Adafactor(Optimizer):
 
     def build(self, variables: Any) -> None:
         variables = list(variables)
-        new = [param for param in variables if param not in self.state]
+        new = [param for param in variables if param not in self._index]
         super().build(variables)
         for param in new:
             shape = tuple(param.shape)
@@ -134,7 +134,7 @@ class Muon(Optimizer):
 
     def build(self, variables: Any) -> None:
         variables = list(variables)
-        new = [param for param in variables if param not in self.state]
+        new = [param for param in variables if param not in self._index]
         super().build(variables)
         for param in new:
             self.add_variable_from_reference(param, "momentum")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ class ScalarVariable:
     def __init__(self, value: float, name: str, dtype: str = "float32") -> None:
         self.name = name
         self.dtype = dtype
-        self._listeners: list[Callable[[Any], None]] = []
+        self._listeners: list[weakref.WeakMethod[Callable[[Any], None]]] = []
         self._value = self._rounded(value)
 
     def _rounded(self, value: Any) -> Any:
@@ -36,8 +37,12 @@ class ScalarVariable:
     def assign(self, value: Any) -> ScalarVariable:
         """Set it."""
         self._value = self._rounded(value)
-        for listener in self._listeners:
-            listener(self._value)
+        for reference in list(self._listeners):
+            listener = reference()
+            if listener is None:
+                self._listeners.remove(reference)
+            else:
+                listener(self._value)
         return self
 
     def assign_add(self, value: Any) -> ScalarVariable:
@@ -49,8 +54,8 @@ class ScalarVariable:
         return self.assign(self._value - _number(value))
 
     def on_assign(self, listener: Callable[[Any], None]) -> None:
-        """Call `listener(value)` after each assignment."""
-        self._listeners.append(listener)
+        """Call the method `listener(value)` after each assignment, for as long as its object lives."""
+        self._listeners.append(weakref.WeakMethod(listener))
 
     def numpy(self) -> Any:
         """The number as NumPy's scalar of its dtype."""

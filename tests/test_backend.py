@@ -1,0 +1,68 @@
+"""Process-wide settings and the old `keras.backend` value helpers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from scene_lightning import backend
+from scene_lightning._naming import auto_name
+from scene_lightning.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    before = dict(backend._settings)
+    yield
+    backend._settings.update(before)
+
+
+def test_settings() -> None:
+    assert (backend.floatx(), backend.epsilon(), backend.image_data_format()) == ("float32", 1e-7, "channels_last")
+    backend.set_floatx("float64")
+    backend.set_epsilon(1e-5)
+    backend.set_image_dim_ordering("th")
+    assert backend.torch_dtype() == torch.float64
+    assert backend.epsilon() == 1e-5
+    assert backend.image_data_format() == "channels_first"
+    assert backend.image_dim_ordering() == "th"
+    assert backend.backend() == "torch"
+
+
+def test_learning_phase_and_session() -> None:
+    assert backend.forced_learning_phase() is None
+    backend.set_learning_phase(1)
+    assert backend.learning_phase() == 1
+    assert backend.forced_learning_phase() is True
+    assert auto_name("Conv2D") == "conv2d"
+    assert auto_name("Conv2D") == "conv2d_1"
+    backend.clear_session()
+    assert backend.get_uid("Conv2D") == "conv2d"
+    assert backend.forced_learning_phase() is None
+
+
+def test_values() -> None:
+    weight = torch.nn.Parameter(torch.zeros(2))
+    backend.set_value(weight, [1, 2])
+    assert backend.get_value(weight).tolist() == [1.0, 2.0]
+    assert backend.eval(3.0) == 3.0
+    backend.batch_set_value([(weight, [3, 4])])
+    assert backend.batch_get_value([weight])[0].tolist() == [3.0, 4.0]
+    assert backend.int_shape(weight) == (2,)
+    assert backend.ndim(weight) == 1
+    assert backend.count_params(weight) == 2
+    assert backend.cast_to_floatx(np.zeros(1, "float64")).dtype == np.float32
+    assert backend.cast_to_floatx(torch.zeros(1, dtype=torch.float64)).dtype == torch.float32
+
+
+def test_wrong_values_are_refused() -> None:
+    for call in (
+        lambda: backend.set_floatx("float8"), lambda: backend.set_image_data_format("x"),
+        lambda: backend.set_image_dim_ordering("x"), lambda: backend.set_learning_phase(2),
+        lambda: backend.set_value(3.0, 1.0), lambda: backend.torch_dtype("x"),
+    ):  # fmt: skip
+        with pytest.raises(InputError):
+            call()
