@@ -61,6 +61,9 @@ class Functional(Model):
     def layers(self) -> list[Any]:
         return list(self._graph_layers)
 
+    def _sublayers(self) -> list[Any]:
+        return self.layers
+
     @property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs, flat."""
@@ -80,6 +83,12 @@ class Functional(Model):
     def output(self) -> Any:
         """The symbolic output(s), in the structure they were given in."""
         return self._output_structure
+
+    def _output_names(self) -> list[str] | None:
+        if isinstance(self._output_structure, dict):
+            return list(self._output_structure)
+        names = [symbol._keras_history.layer.name for symbol in self.outputs if symbol._keras_history is not None]
+        return names if len(names) > 1 else None
 
     def build(self, input_shape: Any) -> None:
         """Nothing to do: the layers were built when they were called on symbolic tensors."""

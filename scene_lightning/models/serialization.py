@@ -13,6 +13,7 @@ from scene_lightning import layers as layer_namespace
 from scene_lightning._identifiers import custom_object_scope, did_you_mean, get_custom_objects, registered_name
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
+from scene_lightning.layers.operators import operator_layers
 from scene_lightning.layers.symbolic import KerasTensor, Node, map_structure
 
 _model_classes: dict[str, Any] = {}
@@ -39,7 +40,7 @@ def layer_config(layer: Any) -> dict[str, Any]:
         "registered_name": registered if not own else None,
     }
     keras_module = getattr(layer, "_keras_module", None)
-    if keras_module is not None:  # operator layers: Keras keeps them outside keras.layers
+    if keras_module is not None:  # operators: Keras keeps them outside keras.layers
         config["module"] = keras_module
     shape = getattr(layer, "_build_shape", None)
     if shape is not None and layer.weights and isinstance(shape, tuple):
@@ -53,7 +54,7 @@ def layer_from_config(data: Mapping[str, Any], custom_objects: Mapping[str, Any]
         raise InputError(f"A layer config needs a 'class_name' and a 'config'; received {data!r}.")
     class_name, config = data["class_name"], dict(data.get("config") or {})
     with custom_object_scope(custom_objects):
-        cls = find_layer_class(class_name, data.get("registered_name"))
+        cls = find_layer_class(class_name, data.get("registered_name"), data.get("module"))
         if "name" not in config and isinstance(data.get("name"), str):
             config["name"] = data["name"]
         layer = cls.from_config(config)
@@ -64,7 +65,7 @@ def layer_from_config(data: Mapping[str, Any], custom_objects: Mapping[str, Any]
     return layer
 
 
-def find_layer_class(class_name: str, registered: Any = None) -> Any:
+def find_layer_class(class_name: str, registered: Any = None, module: Any = None) -> Any:
     """The class that a config names: a custom object, a layer of this package, or a kind of model."""
     custom = get_custom_objects()
     name = class_name.split(">")[-1]
@@ -73,7 +74,8 @@ def find_layer_class(class_name: str, registered: Any = None) -> Any:
             return custom[candidate]
     if name in _model_classes:
         return _model_classes[name]
-    found = getattr(layer_namespace, name, None) or layer_namespace.operator_layers().get(name)
+    is_operator = isinstance(module, str) and ".ops" in module  # `Add` is a merging layer and an operator
+    found = operator_layers().get(name) if is_operator else getattr(layer_namespace, name, None)
     if isinstance(found, type) and issubclass(found, Layer):
         return found
     known = [n for n in dir(layer_namespace) if n[:1].isupper()]

@@ -57,7 +57,7 @@ def _plain_feed(x: Any, y: Any, w: Any, batch_size: int | None, shuffle: Any, tr
         return x
     if x is None:
         raise InputError("There is no data: x is None. Pass an array, an iterator, a loader or a dataset.")
-    if y is None and w is None or not _is_array_like(x):
+    if not _is_array_like(x) or hasattr(x, "lightning_feed"):
         if y is not None:
             raise InputError(
                 f"`y` must not be given when `x` is a {type(x).__name__}: the targets come from `x` itself, as "
@@ -69,13 +69,12 @@ def _plain_feed(x: Any, y: Any, w: Any, batch_size: int | None, shuffle: Any, tr
             x = torch.utils.data.DataLoader(x, batch_size=batch_size or 32, shuffle=training and bool(shuffle))
         if _is_sequence_object(x):
             return SequenceFeed(x, shuffle=training and bool(shuffle))
-        if not _is_array_like(x):
-            if not isinstance(x, Iterable):
-                raise InputError(
-                    f"Cannot read batches from {type(x).__name__}. Expected arrays, tensors, a DataLoader, a "
-                    "generator, a Sequence, a dataset or a directory iterator."
-                )
-            return IterableFeed(x)
+        if not isinstance(x, Iterable):
+            raise InputError(
+                f"Cannot read batches from {type(x).__name__}. Expected arrays, tensors, a DataLoader, a "
+                "generator, a Sequence, a dataset or a directory iterator."
+            )
+        return IterableFeed(x)
     return ArrayFeed(x, y, w, 32 if batch_size is None else batch_size, shuffle=shuffle if training else False)
 
 
@@ -185,7 +184,7 @@ def _stack_samples(x: Any, y: Any) -> Any:
     rank_three = all(getattr(item, "ndim", 0) <= 3 for item in x)
     targets = flatten(y)[0] if y is not None else None
     count = len(targets) if targets is not None and hasattr(targets, "__len__") else None
-    if rank_three and len(x) > 1 and (count == len(x) or count is None):
+    if rank_three and len(x) > 1 and count == len(x):
         if len({np.shape(item) for item in x}) > 1:
             to_tensor(np.asarray([None]))
         return np.stack([np.asarray(item) for item in x])

@@ -42,9 +42,10 @@ class TrainableModule(L.LightningModule):
     def _compile(self, optimizer: Any, loss: Any, loss_weights: Any, metric_list: Any, weighted: Any, **rest: Any) -> None:
         # Resolve everything before anything is set: a misspelt name leaves the model as it was.
         resolved = optimizers.get(optimizer)
-        objective = Objective(loss, loss_weights)
-        container = metrics.MetricContainer(metric_list, weighted, loss)
-        validation = metrics.MetricContainer(_copies(metric_list), _copies(weighted), loss)
+        objective = Objective(loss, loss_weights, self._output_names())
+        names = self._output_names()
+        container = metrics.MetricContainer(metric_list, weighted, names)
+        validation = metrics.MetricContainer(_copies(metric_list), _copies(weighted), names)
         self.optimizer, self.loss, self._objective = resolved, loss, objective
         self._train_metrics, self._val_metrics = container, validation
         self._compile_arguments = {"loss": loss, "loss_weights": loss_weights, "metrics": metric_list,
@@ -61,10 +62,11 @@ class TrainableModule(L.LightningModule):
                      training: bool = True) -> torch.Tensor:
         """The compiled loss plus regularisation penalties: a scalar. Keras: `Model.compute_loss`."""
         assert self._objective is not None
-        total = self._objective(y, y_pred, sample_weight)
-        for penalty in self.losses:
-            total = total + penalty
-        return total
+        return sum(self.losses, self._objective(y, y_pred, sample_weight))
+
+    def _output_names(self) -> list[str] | None:
+        """The outputs' names, when there are several and they are known."""
+        return None
 
     @property
     def losses(self) -> list[torch.Tensor]:
@@ -82,7 +84,11 @@ class TrainableModule(L.LightningModule):
         self._clear_added_losses()
         y_pred = self(x, training=training)
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
-        container.update(y, y_pred, sample_weight, loss.detach(), flatten(x)[0].shape[0])
+        assert self._objective is not None
+        logged: Any = loss.detach()
+        if self._objective.parts:
+            logged = {"loss": logged, **{f"{name}_loss": value.detach() for name, value in self._objective.parts.items()}}
+        container.update(y, y_pred, sample_weight, logged, flatten(x)[0].shape[0])
         return loss
 
     def training_step(self, batch: Any, batch_idx: int = 0) -> torch.Tensor:

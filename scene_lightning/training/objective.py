@@ -16,10 +16,15 @@ class Objective:
     Args:
         loss: a name, a loss object or function; a list or dict of them for several outputs.
         loss_weights: a number per output, in the structure of `loss`.
+        output_names: names of the outputs, so that dicts can be used for outputs that come as a list.
+
+    Attributes:
+        parts: after a call, each output's own loss by name; empty for one output.
     """
 
-    def __init__(self, loss: Any, loss_weights: Any = None) -> None:
-        self.config, self.loss_weights = loss, loss_weights
+    def __init__(self, loss: Any, loss_weights: Any = None, output_names: list[str] | None = None) -> None:
+        self.loss_weights, self._names = loss_weights, output_names
+        self.parts: dict[str, torch.Tensor] = {}
         if isinstance(loss, dict):
             self._losses: Any = {key: _as_loss(value) for key, value in loss.items()}
         elif isinstance(loss, list | tuple):
@@ -39,16 +44,25 @@ class Objective:
                 raise InputError("compile() was given no loss: pass loss=... to train or evaluate.")
             return single(_only(y), y_pred, sample_weight)
         total: Any = 0.0
-        for key, prediction in y_pred.items() if isinstance(y_pred, dict) else enumerate(y_pred):
-            loss = _pick(self._losses, key)
+        self.parts = {}
+        for position, (name, prediction) in enumerate(self._named(y_pred)):
+            loss = _pick(self._losses, name, position)
             if loss is None:
                 continue
-            weight = _pick(self.loss_weights, key)
-            value = loss(_pick(y, key), prediction, _pick(sample_weight, key))
+            value = loss(_pick(y, name, position), prediction, _pick(sample_weight, name, position))
+            weight = _pick(self.loss_weights, name, position)
+            self.parts[name] = value
             total = total + value * (1.0 if weight is None else weight)
         if not isinstance(total, torch.Tensor):
             raise InputError("compile() was given no loss for any of the model's outputs.")
         return total
+
+
+    def _named(self, y_pred: Any) -> list[tuple[str, Any]]:
+        if isinstance(y_pred, dict):
+            return list(y_pred.items())
+        names = self._names if self._names and len(self._names) == len(y_pred) else None
+        return list(zip(names or [f"output_{i}" for i in range(len(y_pred))], y_pred, strict=True))
 
 
 def _as_loss(identifier: Any) -> Any:
@@ -58,12 +72,10 @@ def _as_loss(identifier: Any) -> Any:
     return losses.LossFunctionWrapper(loss, name=getattr(loss, "__name__", None))
 
 
-def _pick(structure: Any, key: Any) -> Any:
+def _pick(structure: Any, name: str, position: int) -> Any:
     if isinstance(structure, dict):
-        return structure.get(key)
-    if isinstance(structure, list | tuple):
-        return structure[key] if isinstance(key, int) else None
-    return structure
+        return structure.get(name)
+    return structure[position] if isinstance(structure, list | tuple) else structure
 
 
 def _only(y: Any) -> Any:

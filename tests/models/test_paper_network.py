@@ -22,7 +22,7 @@ ROWS = [896, 0, 128, 0, 18_496, 0, 256, 0, 73_856, 0, 512, 0, 295_168, 0, 1_024,
 @pytest.fixture(scope="module")
 def pair():
     """The network in both libraries, with the same weights (moving statistics off their starting values)."""
-    keras.utils.set_random_seed(1)
+    torch.manual_seed(1)
     ours, theirs = paper_network(keras), paper_network(real_keras)
     rng = np.random.default_rng(0)
     weights = [w if w.ndim > 1 else np.abs(w + rng.normal(0, 0.1, w.shape)).astype("float32") for w in ours.get_weights()]
@@ -67,8 +67,8 @@ def test_initial_weights_are_drawn_as_keras_draws_them():
     for kernel, bias in ((model.layers[4].kernel, model.layers[4].bias), (model.layers[17].kernel, model.layers[17].bias)):
         fan_in, fan_out = (np.prod(kernel.shape[:-1]), kernel.shape[-1] * np.prod(kernel.shape[:-2]))
         limit = np.sqrt(6 / (fan_in + fan_out))
-        assert 0.97 * limit < kernel.abs().max() <= limit
-        assert abs(float(kernel.std()) - limit / np.sqrt(3)) < 0.02 * limit
+        assert 0.97 * limit < kernel.detach().abs().max() <= limit
+        assert abs(float(kernel.detach().std()) - limit / np.sqrt(3)) < 0.02 * limit
         assert not bias.any()
 
 
@@ -102,21 +102,29 @@ def test_loss_and_gradients_are_equal(pair, batch):
         np.testing.assert_allclose(own.grad.numpy(), other.value.grad.numpy(), rtol=1e-5, atol=1e-5 * scale)
 
 
-def test_adam_steps_and_moving_statistics_are_equal(batch):
-    keras.utils.set_random_seed(3)
-    ours, theirs = _compile(paper_network(keras, dropout=0.0, size=94)), _compile(paper_network(real_keras, 0.0, 94))
+@pytest.fixture
+def float64():
+    before = real_keras.config.floatx()
+    real_keras.config.set_floatx("float64")
+    yield "float64"
+    real_keras.config.set_floatx(before)
+
+
+def test_adam_steps_and_moving_statistics_are_equal(float64):
+    # In float64: Adam turns float32's rounding noise in a gradient near zero into a whole step, in either library.
+    ours, theirs = (_compile(paper_network(k, dropout=0.0, size=94, dtype=float64)) for k in (keras, real_keras))
+    ours.double()
     theirs.set_weights(ours.get_weights())
-    x = np.ascontiguousarray(batch[0][:, :94, :94])
+    coarse = torch.rand(16, 3, 10, 10, dtype=torch.float64)
+    x = torch.nn.functional.interpolate(coarse, size=94, mode="bicubic").permute(0, 2, 3, 1).contiguous()
+    y = torch.eye(6, dtype=torch.float64)[torch.arange(16) % 6]
     for _ in range(3):
-        here = ours.train_on_batch(x, batch[1], return_dict=True)
-        there = theirs.train_on_batch(x, batch[1], return_dict=True)
+        here = ours.train_on_batch(x, y, return_dict=True)
+        there = theirs.train_on_batch(x.numpy(), y.numpy(), return_dict=True)
         assert here["loss"] == pytest.approx(float(there["loss"]), rel=1e-4)
         assert here["accuracy"] == pytest.approx(float(there["accuracy"]))
     for own, other in zip(ours.weights, theirs.weights, strict=True):
-        difference = np.abs(own.detach().numpy() - other.value.detach().numpy())
-        # Adam turns rounding noise in a gradient near zero into a whole step: nearly all weights must agree.
-        assert np.quantile(difference, 0.999) <= 1e-4, (tuple(own.shape), difference.max())
-        assert difference.max() <= 3.1e-3, tuple(own.shape)
+        np.testing.assert_allclose(own.detach().numpy(), other.value.detach().numpy(), atol=1e-4, rtol=0)
 
 
 def test_evaluate_equals_keras(pair, batch):
