@@ -1,0 +1,119 @@
+"""Utilities around models and data. Keras: `keras.utils`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scene_lightning._identifiers import (
+    custom_object_scope,
+    get_custom_objects,
+    register_keras_serializable,
+    registered_name,
+)
+from scene_lightning.backend import clear_session
+from scene_lightning.callbacks.messages import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
+from scene_lightning.callbacks.progress import Progbar
+from scene_lightning.layers.symbolic import KerasTensor
+from scene_lightning.preprocessing.image import array_to_img, img_to_array, load_img, save_img
+from scene_lightning.training.module import unpack_batch
+from scene_lightning.utils.dataset import Dataset
+from scene_lightning.utils.files import get_file
+from scene_lightning.utils.image_dataset import image_dataset_from_directory
+from scene_lightning.utils.numerical import normalize, pack_x_y_sample_weight, set_random_seed, to_categorical
+from scene_lightning.utils.py_dataset import PyDataset, Sequence
+from scene_lightning.utils.split import split_dataset
+from scene_lightning.utils.unsupported import (
+    FeatureSpace,
+    audio_dataset_from_directory,
+    pad_sequences,
+    text_dataset_from_directory,
+    timeseries_dataset_from_array,
+)
+from scene_lightning.utils.visualization import model_to_dot, plot_model
+
+CustomObjectScope = custom_object_scope
+get_registered_name = registered_name
+
+
+def get_registered_object(name: str, custom_objects: Any = None, module_objects: Any = None) -> Any:
+    """The class or function registered as `name`, or None."""
+    for table in (custom_objects, get_custom_objects(), module_objects):
+        if table and name in table:
+            return table[name]
+    return None
+
+
+def unpack_x_y_sample_weight(data: Any) -> Any:
+    """One batch as `fit` reads it → (x, y or None, sample_weight or None)."""
+    return unpack_batch(data)
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether `x` is a symbolic tensor of a functional model."""
+    return isinstance(x, KerasTensor)
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """`torch.float32`, `np.float32`, `float`, … → "float32"."""
+    names = {float: "float32", int: "int32", bool: "bool", None: "float32"}
+    if dtype in names:
+        return names[dtype]
+    return str(getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or dtype).replace("torch.", "")
+
+
+def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
+    """The symbolic inputs that `tensor` is computed from."""
+    found: list[KerasTensor] = []
+    waiting = [tensor]
+    while waiting:
+        current = waiting.pop()
+        history = current._keras_history
+        parents = history.layer._inbound_nodes[history.node_index].input_tensors if history is not None else []
+        if not parents and all(current is not known for known in found):
+            found.append(current)
+        waiting.extend(reversed(parents))
+    return found
+
+
+__all__ = [
+    "CustomObjectScope",
+    "Dataset",
+    "FeatureSpace",
+    "Progbar",
+    "PyDataset",
+    "Sequence",
+    "array_to_img",
+    "audio_dataset_from_directory",
+    "clear_session",
+    "custom_object_scope",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
+    "get_custom_objects",
+    "get_file",
+    "get_registered_name",
+    "get_registered_object",
+    "get_source_inputs",
+    "image_dataset_from_directory",
+    "img_to_array",
+    "is_interactive_logging_enabled",
+    "is_keras_tensor",
+    "load_img",
+    "model_to_dot",
+    "normalize",
+    "pack_x_y_sample_weight",
+    "pad_sequences",
+    "plot_model",
+    "register_keras_serializable",
+    "save_img",
+    "set_random_seed",
+    "split_dataset",
+    "standardize_dtype",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
+    "to_categorical",
+    "unpack_x_y_sample_weight",
+]

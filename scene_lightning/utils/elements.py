@@ -1,0 +1,80 @@
+"""Elements of a dataset in; their tensors mapped, stacked or described out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from scene_lightning.errors import InputError
+
+
+class TensorSpec(NamedTuple):
+    """The shape (None where it varies) and dtype of one tensor of an element."""
+
+    shape: tuple[int | None, ...]
+    dtype: torch.dtype
+
+
+def map_leaves(fn: Callable[[Any], Any], element: Any) -> Any:
+    """`element` with `fn` applied to each tensor in it; only tuples and dicts are structures, as in tf.data."""
+    if isinstance(element, tuple):
+        return tuple(map_leaves(fn, item) for item in element)
+    if isinstance(element, Mapping):
+        return {key: map_leaves(fn, item) for key, item in element.items()}
+    return fn(element)
+
+
+def to_leaf(value: Any) -> Any:
+    """An array, number, list or tensor → a CPU tensor; text stays as it is."""
+    if isinstance(value, str | bytes) or value is None:
+        return value
+    if isinstance(value, torch.Tensor):
+        return value.detach()
+    if isinstance(value, bool | int | float):  # TensorFlow's default types
+        return torch.tensor(value, dtype={bool: torch.bool, int: torch.int32, float: torch.float32}[type(value)])
+    if isinstance(value, list) and any(isinstance(item, torch.Tensor) for item in value):
+        return torch.stack([torch.as_tensor(item) for item in value])
+    array = np.asarray(value)
+    return array if array.dtype.kind in "USO" else torch.as_tensor(np.array(array, copy=True))
+
+
+def stack_elements(leaves: tuple[Any, ...]) -> Any:
+    """Elements of one structure → one, each tensor with a batch axis. Raises InputError when shapes differ."""
+    first = leaves[0]
+    if isinstance(first, tuple):
+        return tuple(stack_elements(tuple(leaf[i] for leaf in leaves)) for i in range(len(first)))
+    if isinstance(first, Mapping):
+        return {key: stack_elements(tuple(leaf[key] for leaf in leaves)) for key in first}
+    if not isinstance(first, torch.Tensor):
+        return np.asarray(leaves)
+    shapes = {tuple(leaf.shape) for leaf in leaves}
+    if len(shapes) > 1:
+        raise InputError(f"Cannot batch tensors with different shapes: {sorted(shapes)}. Resize them first, in map().")
+    return torch.stack(leaves)
+
+
+def leaves_of(element: Any) -> list[Any]:
+    """The tensors of `element`, in order."""
+    found: list[Any] = []
+    map_leaves(found.append, element)
+    return found
+
+
+def threaded_map(call: Callable[[Any], Any], elements: Iterator[Any], threads: int) -> Iterator[Any]:
+    """`map(call, elements)` with up to `threads` calls at a time, in order, no further ahead than twice that."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="scene-lightning-map")
+    waiting: deque[Any] = deque()
+    try:
+        for element in elements:
+            waiting.append(pool.submit(call, element))
+            if len(waiting) >= 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,101 @@
+"""The address of a file in; its path on this machine out. Nothing is fetched from a network."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+import zipfile
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from scene_lightning.errors import DataError, InputError, UnsupportedError
+
+
+def get_file(
+    fname: str | None = None,
+    origin: str | None = None,
+    untar: bool = False,
+    md5_hash: str | None = None,
+    file_hash: str | None = None,
+    cache_subdir: str = "datasets",
+    hash_algorithm: str = "auto",
+    extract: bool = False,
+    archive_format: str = "auto",
+    cache_dir: Any = None,
+    force_download: bool = False,
+) -> str:
+    """A file in Keras' cache folder, copied there from a local path or a `file://` address. Keras: `utils.get_file`.
+
+    Args:
+        fname: the name in the cache; by default that of `origin`.
+        origin: a path or a `file://` address; for others the file must be in the cache already.
+        untar, extract: unpack a tar or zip archive beside it, and give the folder's path.
+        md5_hash, file_hash, hash_algorithm: the expected checksum ("md5" or "sha256").
+        cache_dir: by default $KERAS_HOME or ~/.keras.
+
+    Raises:
+        UnsupportedError: the file would have to be downloaded; the message says where to put it.
+        DataError: no such local file, or another checksum.
+    """
+    if origin is None:
+        raise InputError('Please specify the "origin" argument (URL of the file to download).')
+    name = fname or os.path.basename(unquote(urlparse(origin).path))
+    if not name:
+        raise InputError(f"Can't parse the file name from the origin provided: '{origin}'. Please specify the `fname`.")
+    home = os.fspath(cache_dir or os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras"))
+    folder = os.path.join(home, cache_subdir)
+    path = os.path.join(folder, f"{name}.tar.gz" if untar and not name.endswith((".tar.gz", ".tgz")) else name)
+    local = _local_path(origin)
+    if local is not None and (force_download or not os.path.exists(path)):
+        if not os.path.isfile(local):
+            raise DataError(f"No file {local!r} to take as {name!r}.")
+        os.makedirs(folder, exist_ok=True)
+        shutil.copyfile(local, f"{path}.partial")
+        os.replace(f"{path}.partial", path)
+    if not os.path.exists(path):
+        raise UnsupportedError(
+            f"get_file does not download: {origin} is not on this machine. Fetch it yourself and put it at {path}, "
+            "or give a local path as `origin`."
+        )
+    _check_hash(path, file_hash or md5_hash, "md5" if md5_hash and not file_hash else hash_algorithm)
+    return _unpacked(path, untar) if untar or extract else path
+
+
+def _local_path(origin: str) -> str | None:
+    parts = urlparse(origin)
+    if parts.scheme == "file":
+        return unquote(parts.path)
+    return None if parts.scheme in ("http", "https", "ftp", "gs", "s3") else origin
+
+
+def _check_hash(path: str, expected: str | None, algorithm: str) -> None:
+    if expected is None:
+        return
+    kind = algorithm if algorithm in ("md5", "sha256") else "sha256" if len(expected) == 64 else "md5"
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, kind).hexdigest()
+    if found != expected.lower():
+        raise DataError(
+            f"Incomplete or corrupted file detected: the {kind} of {path!r} is {found}, expected {expected}."
+        )
+
+
+def _unpacked(path: str, untar: bool) -> str:
+    folder = path.removesuffix(".tar.gz").removesuffix(".tgz") if untar else f"{path}_extracted"
+    folder = folder if folder != path else f"{path}_extracted"
+    if os.path.isdir(folder):
+        return folder
+    partial = f"{folder}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    if tarfile.is_tarfile(path):
+        with tarfile.open(path) as tar:
+            tar.extractall(partial, filter="data")  # refuses paths that leave the folder
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(partial)
+    else:
+        raise DataError(f"{path!r} is neither a tar nor a zip archive: it cannot be unpacked.")
+    os.replace(partial, folder)
+    return folder

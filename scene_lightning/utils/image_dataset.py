@@ -1,0 +1,299 @@
+"""A folder of images in; a `Dataset` of (images, labels) batches out, in Keras' order and with its split."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from scene_lightning.callbacks.messages import print_message
+from scene_lightning.data.decode import open_image
+from scene_lightning.data.scan import require_folder
+from scene_lightning.errors import DataError, InputError
+from scene_lightning.utils.dataset import AUTOTUNE, Dataset
+from scene_lightning.utils.resize import INTERPOLATIONS, crop_to_aspect, resize_image, resize_with_pad
+
+FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+_CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
+
+
+def image_dataset_from_directory(
+    directory: Any,
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: Sequence[str] | None = None,
+    color_mode: str = "rgb",
+    batch_size: int | None = 32,
+    image_size: Any = (256, 256),
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    interpolation: str = "bilinear",
+    follow_links: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    data_format: str | None = None,
+    format: str = "tf",
+    verbose: bool = True,
+    smart_resize: bool = False,
+) -> Any:
+    """Batches of float32 images in 0..255, (N, H, W, C), with labels. Keras: `utils.image_dataset_from_directory`.
+
+    Args:
+        directory: one folder of images per class.
+        labels: "inferred" from the folders, None, or one integer per file in the order of the sorted paths.
+        label_mode: "int" (int32, (N,)), "categorical" (float32 one-hot), "binary" (float32, (N, 1)), or None.
+        class_names: the folders to take, in this order.
+        color_mode: "rgb", "rgba" or "grayscale".
+        batch_size: images a batch; None gives single images.
+        image_size: (height, width).
+        shuffle: mix the files (by NumPy's RandomState(seed)) before the split, and anew in every epoch.
+        validation_split, subset: the last share of the files is "validation"; "both" gives the two datasets.
+        interpolation: one of `resize.INTERPOLATIONS`; none is antialiased.
+        crop_to_aspect_ratio, pad_to_aspect_ratio: keep the proportions, by a centred crop or by black borders.
+        data_format: "channels_first" gives (N, C, H, W).
+        format: Keras' choice of library ("tf", "grain"); both give this package's `Dataset`.
+
+    Returns:
+        a `Dataset` with `class_names` and `file_paths`; with subset="both", [training, validation].
+
+    Raises:
+        InputError, DataError: in Keras' words.
+    """
+    crop_to_aspect_ratio = crop_to_aspect_ratio or smart_resize  # the argument's name in Keras 2.3
+    _check_labels(labels, class_names, label_mode)
+    _check_split(validation_split, subset, shuffle, seed)
+    size = _check_size(image_size)
+    reader = _Reader(color_mode, size, interpolation.lower(), crop_to_aspect_ratio, pad_to_aspect_ratio, data_format)
+    if format not in ("tf", "grain"):
+        raise InputError(f'`format` should be either "tf" or "grain". Received: format={format}')
+    if labels is None or label_mode is None:
+        labels = label_mode = None
+    seed = int(np.random.randint(10**6)) if seed is None else seed
+    paths, numbers, names = index_directory(
+        os.fspath(directory), labels, FORMATS, class_names, shuffle, seed, follow_links, verbose
+    )
+    if label_mode == "binary" and len(names or ()) != 2:
+        raise InputError(
+            f'When passing `label_mode="binary"`, there must be exactly 2 class_names. Received: class_names={names}'
+        )
+    made = []
+    for part in ("training", "validation") if subset == "both" else (subset,):
+        files, targets = split_files(paths, numbers, validation_split, part)
+        if not files:
+            which = f"{part} " if subset == "both" else ""
+            raise DataError(f"No {which}images found in directory {directory}. Allowed formats: {FORMATS}")
+        mixes = shuffle and not (subset == "both" and part == "validation")
+        dataset = _labelled(files, targets, label_mode, len(names or ()))
+        if mixes:
+            dataset = dataset.shuffle(batch_size * 8 if batch_size else 1024, seed=seed)
+        dataset = dataset.map(reader.labelled if label_mode else reader.read, num_parallel_calls=AUTOTUNE)
+        if batch_size is not None:
+            dataset = dataset.batch(batch_size)
+        dataset = dataset.prefetch(AUTOTUNE)
+        dataset.class_names, dataset.file_paths = names, files
+        dataset.image_info = reader.image_info(names)
+        made.append(dataset)
+    return made if subset == "both" else made[0]
+
+
+class _Reader:
+    """Reads one file as a float32 (H, W, C) tensor of one size."""
+
+    def __init__(
+        self, color_mode: str, size: tuple[int, int], interpolation: str, crop: bool, pad: bool, data_format: str | None
+    ) -> None:
+        if color_mode not in _CHANNELS:
+            raise InputError(
+                f'`color_mode` must be one of {{"rgb", "rgba", "grayscale"}}. Received: color_mode={color_mode}'
+            )
+        if interpolation not in INTERPOLATIONS:
+            raise InputError(
+                f"Argument `interpolation` should be one of {INTERPOLATIONS}. Received: interpolation={interpolation}"
+            )
+        if crop and pad:
+            raise InputError("Only one of `pad_to_aspect_ratio`, `crop_to_aspect_ratio` can be set to `True`.")
+        if data_format not in (None, "channels_last", "channels_first"):
+            raise InputError(f"`data_format` must be 'channels_last' or 'channels_first'; received {data_format!r}.")
+        self.color_mode, self.size, self.interpolation = color_mode, size, interpolation
+        self.crop, self.pad, self.channels_first = crop, pad, data_format == "channels_first"
+
+    def read(self, path: str) -> torch.Tensor:
+        """The image at `path`. Raises DataError, naming the file, when it cannot be read."""
+        try:
+            pixels = np.asarray(open_image(path, self.color_mode))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"Cannot read image {path!r}: {error}") from error
+        image = torch.from_numpy(np.atleast_3d(pixels).astype(np.float32))
+        if self.pad:
+            image = resize_with_pad(image, self.size, self.interpolation)
+        else:
+            image = crop_to_aspect(image, self.size) if self.crop else image
+            image = resize_image(image, self.size, self.interpolation)
+        return image.permute(2, 0, 1).contiguous() if self.channels_first else image
+
+    def labelled(self, path: str, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The image at `path`, and its label."""
+        return self.read(path), label
+
+    def image_info(self, class_names: list[str] | None) -> dict[str, Any]:
+        """What prediction needs to read images in the same way."""
+        return {
+            "class_names": list(class_names or []),
+            "input_size": list(self.size),
+            "rescale": 1.0,
+            "color_mode": self.color_mode,
+            "interpolation": self.interpolation,
+        }
+
+
+def _labelled(files: list[str], labels: Any, label_mode: str | None, classes: int) -> Dataset:
+    names = Dataset(lambda _: iter(files), len(files))
+    if label_mode is None:
+        return names
+    numbers = torch.as_tensor(np.asarray(labels), dtype=torch.int32)
+    if label_mode == "binary":
+        numbers = numbers.float()[:, None]
+    elif label_mode == "categorical":
+        numbers = torch.nn.functional.one_hot(numbers.long(), classes).float()
+    return Dataset.zip(names, Dataset.from_tensor_slices(numbers))
+
+
+def _check_labels(labels: Any, class_names: Any, label_mode: Any) -> None:
+    if labels is not None and not (isinstance(labels, str) and labels == "inferred"):
+        if not isinstance(labels, list | tuple):
+            raise InputError(
+                "`labels` argument should be a list/tuple of integer labels, of the same size as the number of image "
+                "files in the target directory. If you wish to infer the labels from the subdirectory names in the "
+                'target directory, pass `labels="inferred"`. If you wish to get a dataset that only contains images '
+                f"(no labels), pass `labels=None`. Received: labels={labels}"
+            )
+        if class_names:
+            raise InputError(
+                f'You can only pass `class_names` if `labels="inferred"`. Received: labels={labels}, and '
+                f"class_names={class_names}"
+            )
+    if label_mode not in ("int", "categorical", "binary", None):
+        raise InputError(
+            '`label_mode` argument must be one of "int", "categorical", "binary", or None. '
+            f"Received: label_mode={label_mode}"
+        )
+
+
+def _check_size(image_size: Any) -> tuple[int, int]:
+    if isinstance(image_size, int):
+        return image_size, image_size
+    if not isinstance(image_size, list | tuple) or len(image_size) != 2:
+        raise InputError(
+            f"Invalid `image_size` value. Expected a tuple of 2 integers. Received: image_size={image_size}"
+        )
+    return int(image_size[0]), int(image_size[1])
+
+
+def _check_split(validation_split: float | None, subset: str | None, shuffle: bool, seed: int | None) -> None:
+    if validation_split and not 0 < validation_split < 1:
+        raise InputError(f"`validation_split` must be between 0 and 1, received: {validation_split}")
+    if (validation_split or subset) and not (validation_split and subset):
+        raise InputError("If `subset` is set, `validation_split` must be set, and inversely.")
+    if subset not in ("training", "validation", "both", None):
+        raise InputError(f'`subset` must be either "training", "validation" or "both", received: {subset}')
+    if validation_split and shuffle and seed is None:
+        raise InputError(
+            "If using `validation_split` and shuffling the data, you must provide a `seed` argument, to make sure that "
+            "there is no overlap between the training and validation subset."
+        )
+
+
+def split_files(
+    files: list[str], labels: Any, validation_split: float | None, subset: str | None
+) -> tuple[list[str], Any]:
+    """The first files for training, the last int(share · n) for validation; says how many.
+
+    Raises:
+        DataError: the share is less than one file (Keras would give all files to both).
+    """
+    if not validation_split:
+        return files, labels
+    count = int(validation_split * len(files))
+    if not count:
+        raise DataError(
+            f"validation_split={validation_split} of {len(files)} files is less than one file. Give a larger share."
+        )
+    kept = slice(-count, None) if subset == "validation" else slice(None, -count)
+    chosen = files[kept]
+    print_message(f"Using {len(chosen)} files for {subset}.")
+    return chosen, None if labels is None else labels[kept]
+
+
+def index_directory(
+    directory: str,
+    labels: Any,
+    formats: tuple[str, ...],
+    class_names: Sequence[str] | None = None,
+    shuffle: bool = True,
+    seed: int | None = None,
+    follow_links: bool = False,
+    verbose: bool = True,
+) -> tuple[list[str], Any, list[str] | None]:
+    """The files of a folder, their labels, and the class names. Source: Keras' `index_directory`.
+
+    Raises:
+        DataError: no such folder.
+        InputError: class names that are no folders, or another number of labels than files.
+    """
+    require_folder(directory)
+    folders = _class_folders(directory, labels, class_names)
+    files: list[str] = []
+    numbers: list[int] = []
+    for number, folder in enumerate(folders):
+        found = list(_files_below(os.path.join(directory, folder), follow_links, formats))
+        files += found
+        numbers += [number] * len(found)
+    names: list[str] | None = folders
+    found_labels: Any = np.asarray(numbers, dtype=np.int32)
+    if labels is None:
+        names = found_labels = None
+    elif not isinstance(labels, str):
+        if len(labels) != len(files):
+            raise InputError(
+                "Expected the lengths of `labels` to match the number of files in the target directory. "
+                f"len(labels) is {len(labels)} while we found {len(files)} files in directory {directory}."
+            )
+        found_labels, names = list(labels), [str(label) for label in sorted(set(labels))]
+    if verbose:
+        belonging = "." if names is None else f" belonging to {len(names)} classes."
+        print_message(f"Found {len(files)} files{belonging}")
+    if shuffle:
+        seed = int(np.random.randint(10**6)) if seed is None else seed
+        np.random.RandomState(seed).shuffle(files)
+        if found_labels is not None:
+            np.random.RandomState(seed).shuffle(found_labels)
+    return files, found_labels, names
+
+
+def _class_folders(directory: str, labels: Any, class_names: Sequence[str] | None) -> list[str]:
+    if not isinstance(labels, str):
+        if class_names is not None:
+            raise InputError("When `labels=None` (no labels), argument `class_names` cannot be specified.")
+        return [""]
+    visible = [name for name in sorted(os.listdir(directory)) if not name.startswith(".")]
+    folders = [name for name in visible if os.path.isdir(os.path.join(directory, name))]
+    if class_names is None:
+        return folders
+    if not set(class_names) <= set(folders):
+        raise InputError(
+            "The `class_names` passed did not match the names of the subdirectories of the target directory. "
+            f"Expected: {folders} (or a subset of it), but received: class_names={class_names}"
+        )
+    return list(class_names)
+
+
+def _files_below(folder: str, follow_links: bool, formats: tuple[str, ...]) -> Iterator[str]:
+    for root, _, names in sorted(os.walk(folder, followlinks=follow_links), key=lambda entry: entry[0]):
+        for name in sorted(names):
+            if name.lower().endswith(formats):
+                yield os.path.join(root, name)
