@@ -45,7 +45,12 @@ class KerasBridge(L.Callback):
         return self._epoch_offset + trainer.current_epoch
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._model._initial_epoch = self._epoch_offset
         self._callbacks.on_train_begin()
+        done = self._model._initial_epoch - self._epoch_offset
+        if done > 0:  # BackupAndRestore found an earlier run: go on after its last whole epoch
+            progress = trainer.fit_loop.epoch_progress.current
+            progress.ready = progress.started = progress.processed = progress.completed = done
         self._obey(trainer)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
