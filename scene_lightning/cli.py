@@ -103,9 +103,9 @@ Accelerator = Annotated[
 ]
 Precision = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: the recipe's, or 32-true]"),
+    typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: 32-true]"),
 ]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Images a batch.  [default: the recipe's, or 32]")]
+BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="Images a batch.  [default: 32]")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
 Settings = Annotated[
@@ -127,15 +127,16 @@ def demo(
     out: OutFolder = None,
     accelerator: Accelerator = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the data.  [default: the demo recipe's]")
+        int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the demo recipe's]")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the training run; the scenes are always the same.")
+        int | None, typer.Option(min=0, metavar="N", help="Of the training run; the scenes are always the same.")
     ] = None,
 ) -> None:
-    """Show everything once: draw a small data set of six kinds of scene, train, evaluate, predict, draw the pictures.
+    """Show everything once, on scenes drawn for it.
 
-    Needs no data and no network.
+    Draws a small data set of six kinds of scene, trains on it, evaluates, predicts, and draws the pictures; needs
+    neither data nor a network.
     """
     from scene_lightning.app import pipeline
 
@@ -156,14 +157,23 @@ def train(
         str | None,
         typer.Option(metavar="NAME|FILE", help="A recipe: a name (paper, demo, ...) or a YAML file.  [default: paper]"),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.  [default: the recipe's]")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images a step.  [default: the recipe's]")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the recipe's]")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Images a step.  [default: the recipe's]")
+    ] = None,
     accelerator: Accelerator = None,
     devices: Annotated[
         str | None, typer.Option(metavar="N", help="How many devices, -1 for all, or which: 0,1.  [default: auto]")
     ] = None,
-    precision: Precision = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same run.  [default: the recipe's]")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: the recipe's]"),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Same seed, same run.  [default: the recipe's]")
+    ] = None,
     val_split: Annotated[
         float | None, typer.Option(help="Share of each class that is held out where DATA has no validation folder.")
     ] = None,
@@ -205,7 +215,11 @@ def evaluate(
     precision: Precision = None,
     strict: Strict = False,
 ) -> None:
-    """Loss, accuracy, per-class precision, recall and F1, and the confusion matrix on labelled images."""
+    """Judge a model on labelled images.
+
+    Prints the loss, the accuracy, precision, recall and F1 of each class, and the confusion matrix. Classes are matched
+    by name.
+    """
     from scene_lightning.app import pipeline
 
     options = pipeline.RunOn(accelerator, precision, batch_size)
@@ -222,7 +236,9 @@ def predict(
         str | None,
         typer.Option(metavar="FILE", help="Write to FILE.csv, .json or .jsonl.  [default: a table on the terminal]"),
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="How many classes the terminal's table names an image.")] = 1,
+    top_k: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many classes the terminal's table names an image.")
+    ] = 1,
     grid: Annotated[
         str | None, typer.Option(metavar="FILE.png", help="Also draw some of the images with what was predicted.")
     ] = None,
@@ -243,14 +259,14 @@ def predict(
 
 @app.command()
 def summary(
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A model file or a run folder.")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model file or a run folder.")] = None,
     config: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="A recipe instead: a name or a YAML file.  [default: paper]")
     ] = None,
-    classes: Annotated[int, typer.Option(min=2, help="Classes that a recipe's network tells apart.")] = 6,
+    classes: Annotated[int, typer.Option(min=2, metavar="N", help="Classes that a recipe's network tells apart.")] = 6,
     settings: Settings = None,
 ) -> None:
-    """The table of a network's layers, output shapes and parameters."""
+    """Print a network's layers and parameters."""
     from scene_lightning.app import pipeline
 
     pipeline.summary(model, config, classes=classes, overrides=settings or ())
@@ -258,7 +274,11 @@ def summary(
 
 @app.command()
 def stats(data: DataFolder, as_json: JsonFlag = False) -> None:
-    """Know the images: per class, how many there are and their average, smallest and largest height and width."""
+    """Know the images: how many, and how large.
+
+    Per class: the count, and the average, largest and smallest height and width in pixels. Files that are no images are
+    named.
+    """
     from scene_lightning.app import pipeline
 
     pipeline.stats(data, as_json=as_json)
@@ -266,7 +286,7 @@ def stats(data: DataFolder, as_json: JsonFlag = False) -> None:
 
 @app.command()
 def devices(as_json: JsonFlag = False) -> None:
-    """What this machine can compute on (CPU, CUDA GPUs, Apple GPU), and which would be used."""
+    """List the CPU and GPUs, and which would be used."""
     from scene_lightning.app import pipeline
 
     pipeline.show_devices(as_json=as_json)
@@ -279,7 +299,7 @@ def curves(
     ],
     out: Annotated[str | None, typer.Option(metavar="FILE.png", help="The picture.  [default: RUN/curves.png]")] = None,
 ) -> None:
-    """Draw a run's loss and accuracy, training and validation, against epochs."""
+    """Draw a run's loss and accuracy against epochs."""
     from scene_lightning.app import pipeline
 
     print(pipeline.curves(run_folder, out))

@@ -28,7 +28,7 @@ from scene_lightning.saving._files import replacing
 from scene_lightning.training import devices
 
 
-class InterruptedError(SceneLightningError):
+class TrainingInterrupted(SceneLightningError):
     """Somebody pressed Ctrl-C; the message says how to go on."""
 
     exit_status = 130
@@ -65,7 +65,7 @@ def train(
 
     Raises:
         InputError: anything wrong with the data, the recipe, the hardware, `out` or `resume`, before training starts.
-        InterruptedError: Ctrl-C.
+        TrainingInterrupted: Ctrl-C.
     """
     earlier = Resume.read(resume) if resume is not None else None
     if recipe is None:
@@ -187,7 +187,7 @@ def _naming_last_checkpoint(folder: Path, earlier: Resume | None) -> Iterator[No
         if not last.is_file() and earlier is not None:
             last = earlier.path
         cure = f"go on with --resume {last}" if last.is_file() else "the first epoch was not finished"
-        raise InterruptedError(f"interrupted; {cure}") from None
+        raise TrainingInterrupted(f"interrupted; {cure}") from None
 
 
 def _leave_process_group() -> None:
