@@ -22,6 +22,7 @@ EXTRAS_bench := [dev,bench]
 
 $(VENV)/.installed-%: pyproject.toml setup.py
 	@$(PYTHON) -c '$(NEEDS_PYTHON)' || { echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1). Expected 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "installing into $(VENV) (PyTorch is large: the first time takes some minutes) ..."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS_$*)'
 	touch $@
