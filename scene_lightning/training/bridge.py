@@ -65,7 +65,7 @@ class KerasBridge(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._callbacks.on_train_batch_end(batch_idx, LazyLogs(self._model._train_metrics.result))
+        self._callbacks.on_train_batch_end(batch_idx, LazyLogs(lambda: self._model._train_metrics.result(sync=False)))
         self._obey(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -94,7 +94,7 @@ class KerasBridge(L.Callback):
     def on_validation_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._callbacks.on_test_batch_end(batch_idx, LazyLogs(self._model._val_metrics.result))
+        self._callbacks.on_test_batch_end(batch_idx, LazyLogs(lambda: self._model._val_metrics.result(sync=False)))
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         logs = keras_order(to_floats(self._model._val_metrics.result()))

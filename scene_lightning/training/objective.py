@@ -8,6 +8,7 @@ import torch
 
 from scene_lightning import losses
 from scene_lightning.errors import InputError
+from scene_lightning.layers.symbolic import flatten
 
 
 class Objective:
@@ -25,12 +26,10 @@ class Objective:
     def __init__(self, loss: Any, loss_weights: Any = None, output_names: list[str] | None = None) -> None:
         self.loss_weights, self._names = loss_weights, output_names
         self.parts: dict[str, torch.Tensor] = {}
-        if isinstance(loss, dict):
-            self._losses: Any = {key: _as_loss(value) for key, value in loss.items()}
-        elif isinstance(loss, list | tuple):
-            self._losses = [_as_loss(value) for value in loss]
-        else:
-            self._losses = _as_loss(loss)
+        self._losses = loss
+        self._resolved: dict[Any, Any] = {}
+        for identifier in flatten(loss):
+            _check(identifier)
 
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any = None) -> torch.Tensor:
         """The weighted sum over the outputs: a scalar."""
@@ -42,14 +41,15 @@ class Objective:
                 single = next(iter(single.values())) if isinstance(single, dict) else single[0]
             if single is None:
                 raise InputError("compile() was given no loss: pass loss=... to train or evaluate.")
-            return single(_only(y), y_pred, sample_weight)
+            return self._loss_for("", single, _only(y), y_pred)(_only(y), y_pred, sample_weight)
         total: Any = 0.0
         self.parts = {}
         for position, (name, prediction) in enumerate(self._named(y_pred)):
-            loss = _pick(self._losses, name, position)
-            if loss is None:
+            identifier, target = _pick(self._losses, name, position), _pick(y, name, position)
+            if identifier is None:
                 continue
-            value = loss(_pick(y, name, position), prediction, _pick(sample_weight, name, position))
+            loss = self._loss_for(name, identifier, target, prediction)
+            value = loss(target, prediction, _pick(sample_weight, name, position))
             weight = _pick(self.loss_weights, name, position)
             self.parts[name] = value
             total = total + value * (1.0 if weight is None else weight)
@@ -57,6 +57,11 @@ class Objective:
             raise InputError("compile() was given no loss for any of the model's outputs.")
         return total
 
+    def _loss_for(self, name: str, identifier: Any, y: Any, y_pred: Any) -> Any:
+        """The loss object; 'crossentropy' chooses its kind by the shapes of the first batch."""
+        if name not in self._resolved:
+            self._resolved[name] = losses.get_for(identifier, y, y_pred)
+        return self._resolved[name]
 
     def _named(self, y_pred: Any) -> list[tuple[str, Any]]:
         if isinstance(y_pred, dict):
@@ -65,11 +70,10 @@ class Objective:
         return list(zip(names or [f"output_{i}" for i in range(len(y_pred))], y_pred, strict=True))
 
 
-def _as_loss(identifier: Any) -> Any:
-    loss = losses.get(identifier)
-    if loss is None or isinstance(loss, losses.Loss):
-        return loss
-    return losses.LossFunctionWrapper(loss, name=getattr(loss, "__name__", None))
+def _check(identifier: Any) -> None:
+    """Raise InputError for an unknown name now, not at the first batch."""
+    if not (isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce")):
+        losses.get(identifier)
 
 
 def _pick(structure: Any, name: str, position: int) -> Any:
