@@ -34,7 +34,7 @@ def make_run_folder(name: str, out: str | os.PathLike[str] | None = None) -> Pat
         InputError: `out` holds a run already, or is a file.
     """
     if _CHOSEN in os.environ:
-        return Path(os.environ[_CHOSEN])
+        return _from_here(Path(os.environ[_CHOSEN]))
     folder = _make_named(Path(out)) if out is not None else _make_dated(Path("runs"), name)
     os.environ[_CHOSEN] = str(folder.resolve())
     return folder
@@ -43,12 +43,17 @@ def make_run_folder(name: str, out: str | os.PathLike[str] | None = None) -> Pat
 def continue_run_folder(folder: Path) -> Path:
     """Take up the folder of an earlier run, whose training goes on."""
     os.environ.setdefault(_CHOSEN, str(folder.resolve()))
-    return folder
+    return _from_here(folder)
 
 
 def forget_run_folder() -> None:
     """The run is over: the next one in this process makes its own folder."""
     os.environ.pop(_CHOSEN, None)
+
+
+def _from_here(folder: Path) -> Path:
+    """The path as a person would type it."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def _make_named(folder: Path) -> Path:
