@@ -20,6 +20,7 @@ ORDER = (
     {"training"},
     {"models"},
     {"preprocessing", "utils", "applications"},
+    {"compat"},
     {"app"},
     {"cli"},
     {"__main__"},
