@@ -32,7 +32,11 @@ class KerasBridge(L.Callback):
     """
 
     def __init__(
-        self, model: Any, callbacks: CallbackList, epoch_offset: int = 0, validate_at: Callable[[int], bool] | None = None
+        self,
+        model: Any,
+        callbacks: CallbackList,
+        epoch_offset: int = 0,
+        validate_at: Callable[[int], bool] | None = None,
     ) -> None:
         self._model, self._callbacks = model, callbacks
         self._epoch_offset = epoch_offset
@@ -49,7 +53,7 @@ class KerasBridge(L.Callback):
         self._callbacks.on_train_begin()
         done = self._model._initial_epoch - self._epoch_offset
         if done > 0:  # BackupAndRestore found an earlier run: go on after its last whole epoch
-            progress = trainer.fit_loop.epoch_progress.current
+            progress: Any = trainer.fit_loop.epoch_progress.current
             progress.ready = progress.started = progress.processed = progress.completed = done
         self._obey(trainer)
 
@@ -62,9 +66,7 @@ class KerasBridge(L.Callback):
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         self._callbacks.on_train_batch_begin(batch_idx)
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         self._callbacks.on_train_batch_end(batch_idx, LazyLogs(lambda: self._model._train_metrics.result(sync=False)))
         self._obey(trainer)
 

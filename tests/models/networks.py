@@ -1,4 +1,4 @@
-"""The paper's network, written once and built with either library: `paper_network(keras)`, `paper_network(scene_lightning)`."""
+"""The paper's network, written once and built with either library: `paper_network(keras)`."""
 
 from __future__ import annotations
 

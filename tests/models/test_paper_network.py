@@ -13,7 +13,7 @@ import torch
 import scene_lightning as keras
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import paper_network  # noqa: E402
+from networks import paper_network
 
 ROWS = [896, 0, 128, 0, 18_496, 0, 256, 0, 73_856, 0, 512, 0, 295_168, 0, 1_024, 0, 0, 1_605_760, 0, 16_512, 0, 16_512,
         0, 16_512, 0, 774]  # fmt: skip
@@ -25,7 +25,9 @@ def pair():
     torch.manual_seed(1)
     ours, theirs = paper_network(keras), paper_network(real_keras)
     rng = np.random.default_rng(0)
-    weights = [w if w.ndim > 1 else np.abs(w + rng.normal(0, 0.1, w.shape)).astype("float32") for w in ours.get_weights()]
+    weights = [
+        w if w.ndim > 1 else np.abs(w + rng.normal(0, 0.1, w.shape)).astype("float32") for w in ours.get_weights()
+    ]
     ours.set_weights(weights)
     theirs.set_weights(weights)
     return ours, theirs
@@ -64,7 +66,10 @@ def test_fresh_names_follow_keras():
 
 def test_initial_weights_are_drawn_as_keras_draws_them():
     model = paper_network(keras)
-    for kernel, bias in ((model.layers[4].kernel, model.layers[4].bias), (model.layers[17].kernel, model.layers[17].bias)):
+    for kernel, bias in (
+        (model.layers[4].kernel, model.layers[4].bias),
+        (model.layers[17].kernel, model.layers[17].bias),
+    ):
         fan_in, fan_out = (np.prod(kernel.shape[:-1]), kernel.shape[-1] * np.prod(kernel.shape[:-2]))
         limit = np.sqrt(6 / (fan_in + fan_out))
         assert 0.97 * limit < kernel.detach().abs().max() <= limit

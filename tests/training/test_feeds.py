@@ -13,6 +13,10 @@ X = np.arange(20, dtype=np.float64).reshape(10, 2)
 Y = np.arange(10)
 
 
+def joined(batches):
+    return [sample for batch in batches for sample in batch]
+
+
 def first_column(feed, epoch=0, **kwargs):
     out = []
     for batch in feed.batches(epoch, **kwargs):
@@ -36,7 +40,7 @@ def test_shuffling_is_a_function_of_seed_and_epoch():
     same = as_feed(X, Y, batch_size=4, training=True)
     assert first_column(feed, 0) == first_column(same, 0)
     assert first_column(feed, 0) != first_column(feed, 1)
-    assert sorted(sum(first_column(feed, 1), [])) == list(range(10))
+    assert sorted(joined(first_column(feed, 1))) == list(range(10))
 
 
 def test_batch_shuffling_stays_inside_batches():
@@ -46,9 +50,9 @@ def test_batch_shuffling_stays_inside_batches():
 
 def test_ranks_share_an_epoch_without_gaps():
     feed = as_feed(X, Y, batch_size=2, training=True)
-    parts = [sum(first_column(feed, 0, rank=rank, world_size=3), []) for rank in range(3)]
+    parts = [joined(first_column(feed, 0, rank=rank, world_size=3)) for rank in range(3)]
     assert len({len(part) for part in parts}) == 1
-    assert set(sum(parts, [])) == set(range(10))
+    assert set(joined(parts)) == set(range(10))
 
 
 def test_steps_go_on_where_the_last_epoch_stopped():
@@ -67,7 +71,7 @@ def test_steps_beyond_the_data_loop_when_asked():
 
 def test_generators_go_on_and_can_be_peeked():
     feed = as_feed(((X[i : i + 2], Y[i : i + 2]) for i in range(0, 10, 2)), training=True, steps=2)
-    assert peek(feed)[:, 0].tolist() == [0.0, 4.0][:1] + [2.0]
+    assert peek(feed)[:, 0].tolist() == [0.0, 2.0]
     assert first_column(feed, 0) == [[0, 1], [2, 3]]
     assert first_column(feed, 1) == [[4, 5], [6, 7]]
 
@@ -109,15 +113,15 @@ def test_lists_of_images_are_one_input():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (dict(x=X, y=Y[:5]), "lengths \\[5, 10\\]"),
-        (dict(x=None), "no data"),
-        (dict(x=X[:0], y=Y[:0]), "empty"),
-        (dict(x=X, y=Y, batch_size=0), "batch_size"),
-        (dict(x=iter([1]), y=Y), "must not be given"),
-        (dict(x=5), "Cannot read batches"),
-        (dict(x=X, y=np.array(["a"] * 10)), "strings"),
-        (dict(x=[np.zeros((2, 2)), np.zeros((3, 2))], y=[0, 1]), "ambiguous|one array"),
-        (dict(x=X, y=Y, class_weight={0: 1}, sample_weight=Y), "at the same time"),
+        ({"x": X, "y": Y[:5]}, "lengths \\[5, 10\\]"),
+        ({"x": None}, "no data"),
+        ({"x": X[:0], "y": Y[:0]}, "empty"),
+        ({"x": X, "y": Y, "batch_size": 0}, "batch_size"),
+        ({"x": iter([1]), "y": Y}, "must not be given"),
+        ({"x": 5}, "Cannot read batches"),
+        ({"x": X, "y": np.array(["a"] * 10)}, "strings"),
+        ({"x": [np.zeros((2, 2)), np.zeros((3, 2))], "y": [0, 1]}, "ambiguous|one array"),
+        ({"x": X, "y": Y, "class_weight": {0: 1}, "sample_weight": Y}, "at the same time"),
     ],
 )
 def test_wrong_data_is_named(arguments, words):
