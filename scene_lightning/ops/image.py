@@ -1,0 +1,133 @@
+"""Image tensors in, image tensors out: (H, W, C) or (N, H, W, C). Keras: `keras.ops.image`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from scene_lightning._documented import lookup
+from scene_lightning.backend import image_data_format
+from scene_lightning.errors import InputError
+from scene_lightning.layers.preprocessing import Resizing
+from scene_lightning.ops.operation import as_float, operation
+
+
+@operation("image")
+def resize(
+    images: Any,
+    size: Any,
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images of another height and width. Keras: `ops.image.resize`.
+
+    Args:
+        size: (height, width) of the result.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
+    """
+    height, width = size
+    layer = Resizing(
+        int(height), int(width), interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio, fill_mode, fill_value,
+        antialias, data_format, name="resize",
+    )  # fmt: skip
+    resized = layer.call(as_float(images))
+    return resized if images.is_floating_point() else torch.round(resized).to(images.dtype)
+
+
+@operation("image", name="RGBToGrayscale")
+def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
+    """0.2989·R + 0.587·G + 0.114·B, one channel. Keras: `ops.image.rgb_to_grayscale`."""
+    axis = _channel_axis(images, data_format)
+    if images.shape[axis] not in (1, 3):
+        raise InputError(f"Expected images with 1 or 3 channels; received shape {tuple(images.shape)}.")
+    if images.shape[axis] == 1:
+        return images
+    sides = [1] * images.ndim
+    sides[axis] = 3
+    shares = torch.tensor([0.2989, 0.587, 0.114], device=images.device).reshape(sides)
+    grey = (as_float(images) * shares.to(as_float(images).dtype)).sum(dim=axis, keepdim=True)
+    return grey.to(images.dtype)
+
+
+@operation("image")
+def pad_images(
+    images: Any,
+    top_padding: int | None = None,
+    left_padding: int | None = None,
+    bottom_padding: int | None = None,
+    right_padding: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images with black borders: of each pair of sides and target, two are given. Keras: `ops.image.pad_images`."""
+    axis = _height_axis(images, data_format)
+    height, width = images.shape[axis : axis + 2]
+    top, bottom = _two_of_three(top_padding, bottom_padding, target_height, height)
+    left, right = _two_of_three(left_padding, right_padding, target_width, width)
+    after = 2 * (images.ndim - axis - 2)
+    return torch.nn.functional.pad(images, [0] * after + [left, right, top, bottom])
+
+
+@operation("image")
+def crop_images(
+    images: Any,
+    top_cropping: int | None = None,
+    left_cropping: int | None = None,
+    bottom_cropping: int | None = None,
+    right_cropping: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images without their borders: of each pair of sides and target, two are given. Keras: `ops.image.crop_images`."""
+    axis = _height_axis(images, data_format)
+    height, width = images.shape[axis : axis + 2]
+    top, bottom = _two_of_three(top_cropping, bottom_cropping, target_height, height, crop=True)
+    left, right = _two_of_three(left_cropping, right_cropping, target_width, width, crop=True)
+    return images.narrow(axis, top, height - top - bottom).narrow(axis + 1, left, width - left - right)
+
+
+def _two_of_three(before: int | None, after: int | None, target: int | None, side: int, crop: bool = False) -> Any:
+    if [before, after, target].count(None) != 1:
+        raise InputError(
+            "Expected exactly two of: the border before, the border after, the target size. Received "
+            f"{before}, {after}, {target}."
+        )
+    total = 0 if target is None else side - target if crop else target - side
+    first = total - (after or 0) if before is None else before
+    last = total - (before or 0) if after is None else after
+    if first < 0 or last < 0:
+        raise InputError(f"Borders of {first} and {last} pixels around a side of {side} cannot be.")
+    return first, last
+
+
+def _channel_axis(images: Tensor, data_format: str | None) -> int:
+    if images.ndim not in (3, 4):
+        raise InputError(f"Expected an image (H, W, C) or a batch (N, H, W, C); received shape {tuple(images.shape)}.")
+    return -1 if (data_format or image_data_format()) == "channels_last" else -3
+
+
+def _height_axis(images: Tensor, data_format: str | None) -> int:
+    return images.ndim - (3 if _channel_axis(images, data_format) == -1 else 2)
+
+
+__all__ = ["crop_images", "pad_images", "resize", "rgb_to_grayscale"]
+
+__getattr__ = lookup(
+    __name__,
+    __all__,
+    {
+        "The Random* layers warp, blur and crop images; torchvision.transforms.v2 has the rest": (
+            "affine_transform elastic_transform extract_patches extract_patches_3d gaussian_blur hsv_to_rgb "
+            "map_coordinates perspective_transform rgb_to_hsv scale_and_translate sobel_edges ssim"
+        )
+    },
+)
