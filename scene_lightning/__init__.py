@@ -22,6 +22,9 @@ _NAMES = {
     "Optimizer": "optimizers",
     "Initializer": "initializers",
     "Regularizer": "regularizers",
+    "install": "compat.install",
+    "load_ipython_extension": "compat.install",
+    "unload_ipython_extension": "compat.install",
 }
 
 __all__ = [
@@ -42,7 +45,9 @@ __all__ = [
     "constraints",
     "data",
     "initializers",
+    "install",
     "layers",
+    "load_ipython_extension",
     "losses",
     "metrics",
     "models",
@@ -50,6 +55,7 @@ __all__ = [
     "preprocessing",
     "regularizers",
     "saving",
+    "unload_ipython_extension",
     "utils",
 ]
 
@@ -71,6 +77,7 @@ if TYPE_CHECKING:
         saving,
         utils,
     )
+    from scene_lightning.compat.install import install, load_ipython_extension, unload_ipython_extension
     from scene_lightning.initializers import Initializer
     from scene_lightning.layers import Input, InputSpec, Layer
     from scene_lightning.losses import Loss

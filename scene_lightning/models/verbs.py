@@ -15,6 +15,7 @@ from scene_lightning.training import engine
 from scene_lightning.training.bridge import keras_order, to_floats
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.feeds import as_feed, to_tensor
+from scene_lightning.training.ledger import ledger
 
 
 class Verbs:
@@ -71,6 +72,7 @@ class Verbs:
             InputError: not compiled, or data that do not fit.
         """
         self._require_compiled()
+        _note_loading("fit", max_queue_size, workers, use_multiprocessing)
         epochs = _translated(trainer_options, "nb_epoch", "epochs", epochs)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_arrays(x, y, sample_weight, validation_split)
@@ -118,6 +120,7 @@ class Verbs:
             A float when there is only the loss, else a list `[loss, metric, …]`; a dict with `return_dict`.
         """
         self._require_compiled()
+        _note_loading("evaluate", max_queue_size, workers, use_multiprocessing)
         feed = as_feed(x, y, sample_weight, batch_size=batch_size, shuffle=False, training=False, steps=steps)
         hardware = Hardware(accelerator, devices, num_nodes, strategy, precision, deterministic)
         logs = engine.run_evaluate(self, feed, verbose=verbose, callbacks=callbacks, hardware=hardware)
@@ -151,6 +154,7 @@ class Verbs:
         Args:
             on_batch: called with (outputs, batch) for each batch instead of keeping everything; then returns None.
         """
+        _note_loading("predict", max_queue_size, workers, use_multiprocessing)
         feed = as_feed(x, batch_size=batch_size, shuffle=False, training=False, steps=steps)
         hardware = Hardware(accelerator, devices, num_nodes, strategy, precision, deterministic)
         return engine.run_predict(self, feed, verbose=verbose, callbacks=callbacks, hardware=hardware, on_batch=on_batch)
@@ -161,6 +165,7 @@ class Verbs:
                        return_dict: bool = False, **_: Any) -> Any:
         """One optimizer step on one batch; returns its loss and metrics. Keras: `Model.train_on_batch`."""
         self._require_compiled()
+        ledger.count("train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
         optimizer = self.optimizer.torch_optimizer(list(self.parameters()))
         self._train_metrics.reset()
@@ -285,6 +290,13 @@ def split_arrays(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[t
 def _in_compile_order(model: Any, logs: dict[str, Any]) -> list[tuple[str, Any]]:
     order = {name: position for position, name in enumerate(model.metrics_names)}
     return sorted(logs.items(), key=lambda item: order.get(item[0], len(order)))
+
+
+def _note_loading(verb: str, max_queue_size: Any, workers: Any, use_multiprocessing: Any) -> None:
+    ledger.ignore_unless_default(
+        verb, "batches are read ahead by a thread of this engine's own", max_queue_size=(max_queue_size, 10),
+        workers=(workers, 1), use_multiprocessing=(use_multiprocessing, False),
+    )  # fmt: skip
 
 
 def _looped(generator: Any, steps: Any) -> Feed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,8 +17,15 @@ from scene_lightning.errors import DeviceError
 
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 PRECISIONS = ("auto", "32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true")
-_PRECISION_ALIASES: dict[Any, str] = {32: "32-true", "32": "32-true", 16: "16-mixed", "16": "16-mixed",
-                                      "bf16": "bf16-mixed", 64: "64-true", "64": "64-true"}
+_PRECISION_ALIASES: dict[Any, str] = {
+    32: "32-true",
+    "32": "32-true",
+    16: "16-mixed",
+    "16": "16-mixed",
+    "bf16": "bf16-mixed",
+    64: "64-true",
+    "64": "64-true",
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,35 @@ class Hardware:
     deterministic: Any = None
 
 
+_UNSET = Hardware()
+_defaults = [_UNSET]
+_policy_precision: list[str | None] = [None]  # of `keras.mixed_precision`: what was asked from outside comes before it
+
+
+def set_policy_precision(precision: str | None) -> None:
+    """The precision of verbs that are told none, neither by their arguments nor by `set_default_hardware`."""
+    _policy_precision[0] = precision
+
+
+def set_default_hardware(accelerator: str = "auto", devices: Any = "auto", precision: Any = None) -> None:
+    """What verbs run on when the program does not say; without arguments, the usual choice again.
+
+    Raises:
+        DeviceError: this machine does not have it; nothing has changed then.
+    """
+    wanted = Hardware(accelerator=accelerator, devices=devices, precision=precision)
+    trainer_arguments(wanted)
+    _defaults[0] = wanted
+
+
+def _with_defaults(hardware: Hardware) -> Hardware:
+    unset = [
+        name for name in ("accelerator", "devices", "precision") if getattr(hardware, name) == getattr(_UNSET, name)
+    ]
+    filled = replace(hardware, **{name: getattr(_defaults[0], name) for name in unset})
+    return filled if filled.precision is not None else replace(filled, precision=_policy_precision[0])
+
+
 def take_inventory() -> Inventory:
     """Look at this machine."""
     gpus = []
@@ -65,12 +101,15 @@ def take_inventory() -> Inventory:
 
 
 def choose_accelerator(requested: str, inventory: Inventory) -> str:
-    """"auto", "cpu", "cuda" ("gpu") or "mps" → "cpu", "cuda" or "mps". Raises DeviceError for one that is not there."""
+    """What was asked for ("auto", "cpu", "cuda", "gpu", "mps") → "cpu", "cuda" or "mps".
+
+    Raises:
+        DeviceError: an accelerator that is not there.
+    """
     wanted = str(requested).lower()
     if wanted not in ACCELERATORS:
-        raise DeviceError(
-            f"Unknown accelerator {requested!r}. Expected one of auto, cpu, cuda, mps.{did_you_mean(wanted, ACCELERATORS)}"
-        )
+        hint = did_you_mean(wanted, ACCELERATORS)
+        raise DeviceError(f"Unknown accelerator {requested!r}. Expected one of auto, cpu, cuda, mps.{hint}")
     if wanted == "auto":
         return "cuda" if inventory.gpus else "mps" if inventory.mps else "cpu"
     wanted = "cuda" if wanted == "gpu" else wanted
@@ -87,7 +126,9 @@ def choose_devices(requested: Any, accelerator: str, inventory: Inventory) -> An
         try:
             parts = [int(part) for part in requested.split(",") if part.strip()]
         except ValueError:
-            raise DeviceError(f"Cannot read devices {requested!r}. Expected 'auto', a count, or indices like 0,1.") from None
+            raise DeviceError(
+                f"Cannot read devices {requested!r}. Expected auto, a count, or indices (0,1)."
+            ) from None
         requested = parts if "," in requested else parts[0] if parts else "auto"
     available = len(inventory.gpus) if accelerator == "cuda" else 1
     if requested in ("auto", -1, None):
@@ -107,7 +148,7 @@ def choose_devices(requested: Any, accelerator: str, inventory: Inventory) -> An
 
 
 def choose_precision(requested: Any, accelerator: str, inventory: Inventory) -> str:
-    """"auto" → bf16-mixed where the hardware is fast at it, else 32-true. Raises DeviceError for an unknown one.
+    """ "auto" → bf16-mixed where the hardware is fast at it, else 32-true. Raises DeviceError for an unknown one.
 
     None means 32-true: parity with Keras' default is what the API promises; the command line asks for "auto".
     """
@@ -129,7 +170,7 @@ def choose_precision(requested: Any, accelerator: str, inventory: Inventory) -> 
 
 def trainer_arguments(hardware: Hardware, inventory: Inventory | None = None) -> dict[str, Any]:
     """What was asked for → keyword arguments of Lightning's `Trainer`."""
-    inventory = inventory or take_inventory()
+    inventory, hardware = inventory or take_inventory(), _with_defaults(hardware)
     accelerator = choose_accelerator(hardware.accelerator, inventory)
     return {
         "accelerator": accelerator,
@@ -142,20 +183,41 @@ def trainer_arguments(hardware: Hardware, inventory: Inventory | None = None) ->
 
 
 def describe(inventory: Inventory | None = None) -> list[dict[str, Any]]:
-    """One row a device: `device`, `name`, `memory_bytes`, `capability`, `bf16` (fast or not), `used` (what "auto" takes)."""
+    """One row a device: `device`, `name`, `memory_bytes`, `capability`, `bf16` (fast or not), `used` (by "auto")."""
     inventory = inventory or take_inventory()
     chosen = choose_accelerator("auto", inventory)
     rows: list[dict[str, Any]] = [
-        {"device": "cpu", "name": f"{inventory.cpu_name}, {inventory.cpu_cores} cores", "memory_bytes": _host_memory(),
-         "capability": None, "bf16": inventory.cpu_fast_bf16, "used": chosen == "cpu"}
+        {
+            "device": "cpu",
+            "name": f"{inventory.cpu_name}, {inventory.cpu_cores} cores",
+            "memory_bytes": _host_memory(),
+            "capability": None,
+            "bf16": inventory.cpu_fast_bf16,
+            "used": chosen == "cpu",
+        }
     ]
     for index, gpu in enumerate(inventory.gpus):
-        rows.append({"device": f"cuda:{index}", "name": gpu.name, "memory_bytes": gpu.memory_bytes,
-                     "capability": f"{gpu.capability[0]}.{gpu.capability[1]}", "bf16": gpu.capability >= (8, 0),
-                     "used": chosen == "cuda"})
+        rows.append(
+            {
+                "device": f"cuda:{index}",
+                "name": gpu.name,
+                "memory_bytes": gpu.memory_bytes,
+                "capability": f"{gpu.capability[0]}.{gpu.capability[1]}",
+                "bf16": gpu.capability >= (8, 0),
+                "used": chosen == "cuda",
+            }
+        )
     if inventory.mps:
-        rows.append({"device": "mps", "name": "Apple GPU", "memory_bytes": None, "capability": None, "bf16": False,
-                     "used": chosen == "mps"})
+        rows.append(
+            {
+                "device": "mps",
+                "name": "Apple GPU",
+                "memory_bytes": None,
+                "capability": None,
+                "bf16": False,
+                "used": chosen == "mps",
+            }
+        )
     return rows
 
 

@@ -20,6 +20,8 @@ from scene_lightning.layers.symbolic import flatten, map_structure
 from scene_lightning.training.bridge import KerasBridge, keras_order, to_floats
 from scene_lightning.training.devices import Hardware, trainer_arguments
 from scene_lightning.training.feeds import peek
+from scene_lightning.training.ledger import ledger
+from scene_lightning.training.trial import current_trial
 
 _QUIET = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
 
@@ -125,16 +127,21 @@ def run_fit(
         **trainer_options: further arguments of Lightning's `Trainer`.
     """
     verbose = 1 if verbose == "auto" else int(verbose)
-    epochs = int(epochs)
+    trial, asked = current_trial(), int(epochs)
+    epochs = trial.last_epoch(initial_epoch, asked)
+    plan = validation_plan(validation_freq, validation is not None)
+    ledger.count("fit")
     build_from(model, train)
     model.stop_training = False
     model._epoch_offset = initial_epoch
     keras_callbacks, lightning_callbacks = split_callbacks(callbacks)
     listed = CallbackList(
         keras_callbacks, add_history=True, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs,
-        steps=train.steps, samples=train.samples, batch_size=train.batch_size,
+        steps=trial.steps(train.steps), samples=train.samples, batch_size=train.batch_size,
     )  # fmt: skip
-    bridge = KerasBridge(model, listed, initial_epoch, validation_plan(validation_freq, validation is not None))
+    bridge = KerasBridge(
+        model, listed, initial_epoch, trial.validation_plan(plan, initial_epoch, epochs, asked)
+    )
     data = FeedModule(train, validation, epoch_offset=initial_epoch)
     if initial_epoch >= epochs:
         listed.on_train_begin()
@@ -145,13 +152,16 @@ def run_fit(
             hardware or Hardware(),
             [bridge, *lightning_callbacks],
             **{"max_epochs": epochs - initial_epoch, "limit_val_batches": 0 if validation is None else 1.0,
-               **trainer_options},
+               **trial.trainer_options(validation is not None), **trainer_options},
         )  # fmt: skip
         holder["trainer"] = trainer
         trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, **_trusting(ckpt_path))
     finish = getattr(model.optimizer, "finalize_variable_values", None)
     if finish is not None:
         finish(model.trainable_weights)
+    if not model.stop_training:
+        trial.fill(listed.history, plan, initial_epoch, epochs, asked)
+    trial.note(initial_epoch, epochs, asked, train.steps)
     return listed.history
 
 
@@ -164,6 +174,7 @@ def run_evaluate(
 ) -> dict[str, Any]:
     """Loss and metrics over a feed, as floats in Keras' order."""
     verbose = 1 if verbose == "auto" else int(verbose)
+    ledger.count("evaluate")
     build_from(model, feed)
     keras_callbacks, lightning_callbacks = split_callbacks(callbacks)
     listed = CallbackList(
@@ -209,6 +220,7 @@ def run_predict(
             stays the same however long the feed is.
     """
     verbose = 1 if verbose == "auto" else int(verbose)
+    ledger.count("predict")
     build_from(model, feed)
     keras_callbacks, lightning_callbacks = split_callbacks(callbacks)
     listed = CallbackList(

@@ -1,0 +1,93 @@
+"""`install()`: from here on `import keras` and `import tensorflow` give this engine, in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from types import ModuleType
+from typing import Any
+
+from scene_lightning.compat import tensors
+from scene_lightning.compat.modules import CompatFinder, CompatModule, loaded
+from scene_lightning.compat.report import closing_report
+from scene_lightning.errors import InputError
+from scene_lightning.training.devices import set_default_hardware
+from scene_lightning.training.trial import set_trial
+
+NOTEBOOK_OPTIONS = "SCENE_LIGHTNING_NOTEBOOK"  # JSON: the runner's options, for the kernel that it starts
+_TENSORBOARD_SWITCH = "tensorboard.compat.notf"  # TensorBoard's own way of saying "do not look for TensorFlow"
+
+
+def install(
+    *,
+    accelerator: str = "auto",
+    devices: Any = "auto",
+    precision: Any = None,
+    limit_epochs: int | None = None,
+    limit_batches: int | None = None,
+) -> None:
+    """Let `keras`, `tensorflow` and their old module paths resolve to this package; call it before importing them.
+
+    Torch tensors get the few methods that TensorFlow's have and programs call (`compat.tensors` lists them).
+
+    Args:
+        accelerator, devices, precision: what `fit`, `evaluate` and `predict` run on when the program does not say.
+        limit_epochs, limit_batches: a trial run: cut every `fit` to so many epochs and batches.
+
+    Raises:
+        InputError: the real Keras or TensorFlow was imported before, or a limit is below 1.
+        DeviceError: this machine does not have that hardware.
+    """
+    foreign = sorted(name for name in loaded() if not isinstance(sys.modules[name], CompatModule))
+    if foreign:
+        raise InputError(
+            f"{foreign[0].partition('.')[0]} is already imported. Call scene_lightning.install() before the first "
+            "`import keras` or `import tensorflow`; in a notebook, restart the kernel first."
+        )
+    set_default_hardware(accelerator, devices, precision)
+    set_trial(limit_epochs, limit_batches)
+    if not any(isinstance(finder, CompatFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, CompatFinder())
+    sys.modules.setdefault(_TENSORBOARD_SWITCH, ModuleType(_TENSORBOARD_SWITCH))
+    tensors.patch()
+
+
+def uninstall() -> None:
+    """Undo `install()`: later imports find the real packages again, if there are any."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, CompatFinder)]
+    for name in loaded():
+        if isinstance(sys.modules[name], CompatModule):
+            del sys.modules[name]
+    if not hasattr(sys.modules.get(_TENSORBOARD_SWITCH), "__file__"):
+        sys.modules.pop(_TENSORBOARD_SWITCH, None)
+    set_default_hardware()
+    set_trial()
+    tensors.restore()
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext scene_lightning`: `install()` for a notebook. Colab's `%tensorflow_version` is accepted.
+
+    A notebook that `python -m scene_lightning notebook.ipynb` runs finds its options in the environment; the closing
+    report is then written to a file after each cell, since a kernel's end cannot be seen from outside.
+    """
+    options = json.loads(os.environ.get(NOTEBOOK_OPTIONS, "{}"))
+    report_path = options.pop("report", None)
+    install(**options)
+    shell.register_magic_function(lambda line: None, "line", "tensorflow_version")
+    if report_path is not None:
+        shell.events.register("post_run_cell", lambda *_: _write_report(report_path))
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext scene_lightning`."""
+    uninstall()
+
+
+def _write_report(path: str) -> None:
+    with contextlib.suppress(OSError):
+        with open(f"{path}.part", "w", encoding="utf-8") as file:
+            file.write(closing_report())
+        os.replace(f"{path}.part", path)

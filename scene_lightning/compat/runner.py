@@ -1,0 +1,125 @@
+"""A script in; the script run as Python runs it, with Keras and TensorFlow on this engine, and a report out."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from types import CodeType, ModuleType, TracebackType
+from typing import Any
+
+from scene_lightning.compat.command import RunRequest, parse
+from scene_lightning.compat.install import install
+from scene_lightning.compat.notebook import run_notebook
+from scene_lightning.compat.report import closing_report
+from scene_lightning.errors import SceneLightningError
+from scene_lightning.training.processes import relaunch_with
+
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+
+
+def run(words: list[str]) -> int:
+    """`python -m scene_lightning …` for a script or a notebook; returns the exit status.
+
+    Status: the script's own; 1 when it raised; 2 when it could not be started (one line says why); 130 interrupted.
+    """
+    try:
+        request = parse(words)
+        if request.program.suffix.lower() == ".ipynb":
+            return run_notebook(request)
+        install(**request.install_options)  # type: ignore[arg-type]
+        source = request.program.read_bytes()
+    except (SceneLightningError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    relaunch_with([sys.executable, "-m", "scene_lightning", *words])
+    return run_script(request, source)
+
+
+def run_script(request: RunRequest, source: bytes) -> int:
+    """Run the program as `__main__`; print its traceback if it raises, and the report in any case."""
+    _without_display()
+    path = str(request.program)
+    sys.argv = [path, *request.arguments]
+    sys.path[0] = str(request.program.resolve().parent)
+    code: CodeType | None = None
+    try:
+        code = compile(source, path, "exec", dont_inherit=True)
+        exec(code, _main_module(path).__dict__)
+        status = 0
+    except SystemExit as stop:
+        status = _status_of(stop)
+    except KeyboardInterrupt as error:
+        _show(error)
+        status = 130
+    except BaseException as error:
+        _show(error)
+        status = 1
+    sys.stdout.flush()
+    print(closing_report(request.program.name, code), file=sys.stderr, end="")
+    return status
+
+
+def _main_module(path: str) -> ModuleType:
+    """A fresh `__main__`, as Python itself fills it for a script."""
+    module = ModuleType("__main__")
+    module.__dict__.update(__file__=path, __builtins__=builtins, __spec__=None, __annotations__={})
+    sys.modules["__main__"] = module
+    return module
+
+
+def _without_display() -> None:
+    """`plt.show()` must not wait for, or fail without, a screen that is not there."""
+    windows = sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if not windows:
+        os.environ.setdefault("MPLBACKEND", "Agg")
+        warnings.filterwarnings("ignore", message=".*FigureCanvasAgg is non-interactive.*")
+
+
+def _status_of(stop: SystemExit) -> int:
+    if stop.code is None or isinstance(stop.code, int):
+        return stop.code or 0
+    print(stop.code, file=sys.stderr)
+    return 1
+
+
+def _show(error: BaseException) -> None:
+    """The traceback as Python shows it, without the runner's frames; for the engine's errors it ends in the script."""
+    sys.stdout.flush()
+    seen: set[int] = set()
+    part: BaseException | None = error
+    while part is not None and id(part) not in seen:  # the causes' tracebacks too
+        seen.add(id(part))
+        part.__traceback__ = _of_the_program(part.__traceback__, isinstance(part, SceneLightningError))
+        part = part.__cause__ or part.__context__
+    traceback.print_exception(error)
+
+
+def _of_the_program(trace: TracebackType | None, ends_in_script: bool) -> TracebackType | None:
+    while trace is not None and _is_ours(trace):
+        trace = trace.tb_next
+    if trace is None or not ends_in_script:
+        return trace
+    entries: list[TracebackType] = []
+    step: TracebackType | None = trace
+    while step is not None:
+        entries.append(step)
+        step = step.tb_next
+    while len(entries) > 1 and (_is_ours(entries[-1]) or _is_a_library(entries[-1])):
+        entries.pop()
+    kept: Any = None
+    for entry in reversed(entries):
+        kept = TracebackType(kept, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return kept
+
+
+def _is_ours(trace: TracebackType) -> bool:
+    name = trace.tb_frame.f_code.co_filename
+    return name.startswith(_PACKAGE) or name.startswith("<frozen")
+
+
+def _is_a_library(trace: TracebackType) -> bool:
+    return "site-packages" in trace.tb_frame.f_code.co_filename

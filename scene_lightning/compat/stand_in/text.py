@@ -1,0 +1,100 @@
+"""`tf.strings`: text is Python's here, and knows TensorFlow's `.numpy()` and comparison with a list of names."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import numpy as np
+
+from scene_lightning.compat.stand_in.dtypes import as_dtype
+from scene_lightning.compat.stand_in.operation import as_tensor
+
+
+class Text(str):
+    """A string tensor: equal to each element of a list or array of names, and bytes in NumPy."""
+
+    __slots__ = ()
+
+    def numpy(self) -> bytes:
+        """The text as bytes, as TensorFlow gives it."""
+        return self.encode()
+
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, list | tuple | np.ndarray):
+            return as_tensor(np.asarray(other).astype(str) == str(self))
+        return str.__eq__(self, other.decode() if isinstance(other, bytes) else other)
+
+    def __ne__(self, other: object) -> Any:
+        return ~(self == other) if isinstance(other, list | tuple | np.ndarray) else not self == other
+
+    __hash__ = str.__hash__
+
+
+def as_text(value: Any) -> Text:
+    """A path or text in any form (str, bytes, NumPy scalar, pathlib) → Text."""
+    if isinstance(value, np.ndarray):
+        value = value.item()
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    return Text(value.decode() if isinstance(value, bytes) else str(value))
+
+
+as_str = as_str_any = as_text
+
+
+def split(input: Any, sep: str | None = None, maxsplit: int = -1, name: Any = None) -> list[Text]:
+    """The parts of a text."""
+    return [Text(part) for part in as_text(input).split(sep, maxsplit)]
+
+
+def join(inputs: Any, separator: str = "", name: Any = None) -> Text:
+    """Texts joined."""
+    return Text(separator.join(as_text(item) for item in inputs))
+
+
+def lower(input: Any, encoding: str = "", name: Any = None) -> Text:
+    """In lower case."""
+    return Text(as_text(input).lower())
+
+
+def upper(input: Any, encoding: str = "", name: Any = None) -> Text:
+    """In upper case."""
+    return Text(as_text(input).upper())
+
+
+def strip(input: Any, name: Any = None) -> Text:
+    """Without blanks at its ends."""
+    return Text(as_text(input).strip())
+
+
+def length(input: Any, name: Any = None, unit: str = "BYTE") -> Any:
+    """The number of bytes."""
+    return as_tensor(len(as_text(input).encode()))
+
+
+def regex_replace(input: Any, pattern: str, rewrite: str, replace_global: bool = True, name: Any = None) -> Text:
+    """A pattern replaced."""
+    return Text(re.sub(pattern, rewrite, as_text(input), count=0 if replace_global else 1))
+
+
+def regex_full_match(input: Any, pattern: str, name: Any = None) -> Any:
+    """Whether the whole text matches."""
+    return as_tensor(np.asarray(re.fullmatch(pattern, as_text(input)) is not None))
+
+
+def to_number(input: Any, out_type: Any = "float32", name: Any = None) -> Any:
+    """The number that is written there."""
+    return as_tensor(float(as_text(input)), as_dtype(out_type))
+
+
+def as_string(input: Any, name: Any = None, **_: Any) -> Text:
+    """A number written out."""
+    return Text(input.item() if hasattr(input, "item") else input)
+
+
+__all__ = [
+    "as_str", "as_str_any", "as_string", "as_text", "join", "length", "lower", "regex_full_match", "regex_replace",
+    "split", "strip", "to_number", "upper",
+]  # fmt: skip

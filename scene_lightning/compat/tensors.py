@@ -1,0 +1,120 @@
+"""Torch tensors that answer the calls programs make on TensorFlow's, while `install()` is in force.
+
+A tensor subclass would reach into every layer and lose itself in the first operation; so `torch.Tensor` itself gets
+these, and `restore` takes them off again:
+
+- `numpy()` also for tensors that carry gradients or live on a GPU (`model(x).numpy()`);
+- NumPy functions (`np.max(t)`) see an array, as they do for TensorFlow's tensors; + - * / ** between an array and a
+  tensor give a tensor;
+- `get_shape`, `set_shape` (checks nothing), `assign`, `assign_add`, `assign_sub`, `value`, `read_value`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+
+from scene_lightning.compat.stand_in.dtypes import TensorShape
+
+_torch_numpy = torch.Tensor.numpy
+_ARITHMETIC: dict[Any, Callable[[Any, Any], Any]] = {
+    np.add: torch.add,
+    np.subtract: torch.subtract,
+    np.multiply: torch.multiply,
+    np.true_divide: torch.true_divide,
+    np.power: torch.pow,
+}
+
+
+@functools.wraps(_torch_numpy)
+def _numpy(self: torch.Tensor, *, force: bool = True) -> np.ndarray:
+    tensor = self.float() if self.dtype == torch.bfloat16 else self
+    return _torch_numpy(tensor, force=True)
+
+
+def _as_arrays(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return _numpy(value)
+    if type(value) in (list, tuple):
+        return type(value)(_as_arrays(item) for item in value)
+    if type(value) is dict:
+        return {key: _as_arrays(item) for key, item in value.items()}
+    return value
+
+
+def _array_function(self: Any, func: Any, types: Iterable[type], args: Any, kwargs: Any) -> Any:
+    return func(*_as_arrays(args), **_as_arrays(kwargs))
+
+
+def _array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    torch_function = _ARITHMETIC.get(ufunc)
+    if torch_function is not None and method == "__call__" and not kwargs:
+        anchor = next(value for value in inputs if isinstance(value, torch.Tensor))
+        first, second = (_operand(value, anchor) for value in inputs)
+        return torch_function(first, second)
+    return getattr(ufunc, method)(*_as_arrays(inputs), **_as_arrays(kwargs))
+
+
+def _operand(value: Any, anchor: torch.Tensor) -> torch.Tensor:
+    if isinstance(value, torch.Tensor):
+        return value
+    dtype = anchor.dtype if anchor.is_floating_point() else None
+    return torch.as_tensor(np.asarray(value), dtype=dtype, device=anchor.device)
+
+
+def _get_shape(self: torch.Tensor) -> TensorShape:
+    return TensorShape(self.shape)
+
+
+def _set_shape(self: torch.Tensor, shape: Any) -> None:
+    """Eager tensors know their shape already."""
+
+
+def _assign(self: torch.Tensor, value: Any, **_: Any) -> torch.Tensor:
+    with torch.no_grad():
+        return self.copy_(torch.as_tensor(value))
+
+
+def _assign_add(self: torch.Tensor, value: Any, **_: Any) -> torch.Tensor:
+    with torch.no_grad():
+        return self.add_(torch.as_tensor(value))
+
+
+def _assign_sub(self: torch.Tensor, value: Any, **_: Any) -> torch.Tensor:
+    with torch.no_grad():
+        return self.sub_(torch.as_tensor(value))
+
+
+def _itself(self: torch.Tensor) -> torch.Tensor:
+    return self
+
+
+_METHODS: dict[str, Any] = {
+    "numpy": _numpy,
+    "__array_function__": _array_function,
+    "__array_ufunc__": _array_ufunc,
+    "get_shape": _get_shape,
+    "set_shape": _set_shape,
+    "assign": _assign,
+    "assign_add": _assign_add,
+    "assign_sub": _assign_sub,
+    "value": _itself,
+    "read_value": _itself,
+}
+
+
+def patch() -> None:
+    """Give `torch.Tensor` the methods above."""
+    for name, method in _METHODS.items():
+        setattr(torch.Tensor, name, method)
+
+
+def restore() -> None:
+    """Take them off; what torch had shows again."""
+    for name in _METHODS:
+        if name in vars(torch.Tensor):
+            delattr(torch.Tensor, name)

@@ -1,0 +1,46 @@
+"""What the verbs did, what they took without using it, and what was cut short: for a runner's closing report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+
+class Ledger:
+    """Counts and remarks of one process, in the order in which they came.
+
+    Attributes:
+        verbs: "fit", "evaluate", "predict", … → how often.
+        ignored: what was accepted and has no meaning here, with a reason.
+        limited: what a trial run cut short.
+        symbols: Keras and TensorFlow names that the program asked for.
+        missing: those that are not here: an error only for a program that uses them.
+    """
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.verbs: Counter[str] = Counter()
+        self.ignored: dict[str, str] = {}
+        self.limited: list[str] = []
+        self.symbols: set[str] = set()
+        self.missing: set[str] = set()
+
+    def count(self, verb: str) -> None:
+        """A verb ran."""
+        self.verbs[verb] += 1
+
+    def ignore(self, what: str, why: str) -> None:
+        """`what` was accepted and does nothing."""
+        self.ignored.setdefault(what, why)
+
+    def ignore_unless_default(self, verb: str, why: str, **given: tuple[Any, Any]) -> None:
+        """Note each argument of `verb` whose (value, default) differ."""
+        for name, (value, default) in given.items():
+            if value != default:
+                self.ignore(f"{verb}({name}={value!r})", why)
+
+
+ledger = Ledger()
