@@ -12,6 +12,9 @@ __version__ = "0.1.0"
 
 # name → the module that holds it
 _NAMES = {
+    "DTypePolicy": "mixed_precision",
+    "FloatDTypePolicy": "mixed_precision",
+    "KerasTensor": "layers.symbolic",
     "Model": "models",
     "Sequential": "models",
     "Input": "layers",
@@ -28,9 +31,12 @@ _NAMES = {
 }
 
 __all__ = [
+    "DTypePolicy",
+    "FloatDTypePolicy",
     "Initializer",
     "Input",
     "InputSpec",
+    "KerasTensor",
     "Layer",
     "Loss",
     "Metric",
@@ -40,39 +46,71 @@ __all__ = [
     "Sequential",
     "__version__",
     "activations",
+    "applications",
     "backend",
     "callbacks",
+    "config",
     "constraints",
     "data",
+    "datasets",
     "initializers",
     "install",
     "layers",
     "load_ipython_extension",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
+    "ops",
     "optimizers",
     "preprocessing",
+    "random",
     "regularizers",
     "saving",
     "unload_ipython_extension",
     "utils",
+    "version",
 ]
+
+# What Keras has beside these, and what stands for it here.
+_INSTEAD = {
+    "Use mixed_precision": "dtype_policies",
+    "Weights are made with Layer.add_weight(), variables with keras.backend.variable()": "Variable",
+    "Write a Layer, with build() and call()": "Function Operation",
+    "Choose the hardware with fit(accelerator=, devices=, precision=), or --accelerator and --devices": (
+        "device distribution dtensor estimator"
+    ),
+    "Leave it out: names of layers are enough here": "name_scope",
+    "Leave it out: PyTorch needs no scopes": "RematScope StatelessScope SymbolicScope remat",
+    "Models stay in floating point: quantise the saved model with PyTorch": "Quantizer quantizers",
+    "Train a student with a train_step() of your own": "distillation",
+    "Save with model.save('model.keras') or .h5, or give the model to torch.export": "export",
+    "Look for the name in keras.layers, keras.optimizers or keras.utils": "experimental legacy protobuf src",
+    "Use torch.utils._pytree, or plain Python": "tree",
+    "Draw with matplotlib": "visualization",
+    "Call fit() yourself; scikit-learn's splits and scores work on its arrays": "wrappers",
+}
 
 if TYPE_CHECKING:
     from scene_lightning import (
         activations,
+        applications,
         backend,
         callbacks,
+        config,
         constraints,
         data,
+        datasets,
         initializers,
         layers,
         losses,
         metrics,
+        mixed_precision,
         models,
+        ops,
         optimizers,
         preprocessing,
+        random,
         regularizers,
         saving,
         utils,
@@ -87,6 +125,11 @@ if TYPE_CHECKING:
     from scene_lightning.regularizers import Regularizer
 
 
+def version() -> str:
+    """This package's version. Keras: `keras.version`."""
+    return __version__
+
+
 def __getattr__(name: str) -> Any:
     """PEP 562: import the module behind `name`, remember what it gave."""
     if name in _NAMES:
@@ -95,9 +138,9 @@ def __getattr__(name: str) -> Any:
         return found
     if name in __all__:
         return import_module(f"{__name__}.{name}")
-    from scene_lightning._identifiers import did_you_mean  # only an error needs it
+    from scene_lightning._documented import lookup  # only an error needs it
 
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{did_you_mean(name, __all__)}")
+    return lookup(__name__, __all__, _INSTEAD)(name)
 
 
 def __dir__() -> list[str]:

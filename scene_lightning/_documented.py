@@ -76,4 +76,5 @@ def lookup(
         hint = "" if name.startswith("_") else did_you_mean(name, [*exported, *forwarded])
         raise AttributeError(f"module {module!r} has no attribute {name!r}.{hint}")
 
+    find.instead = advice_for  # type: ignore[attr-defined]  # for the table in the documentation
     return find

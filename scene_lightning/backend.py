@@ -5,11 +5,13 @@ Keras: `keras.config` and `keras.backend`.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 import torch
 
+from scene_lightning._documented import lookup
 from scene_lightning._naming import auto_name, reset_names
 from scene_lightning.errors import InputError, UnsupportedError
 
@@ -182,3 +184,74 @@ def ndim(x: Any) -> int:
 def count_params(x: Any) -> int:
     """The number of elements of a weight."""
     return int(np.prod(tuple(x.shape)))
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """`torch.float32`, `np.float32`, `float`, … → "float32". Keras: `keras.backend.standardize_dtype`."""
+    if dtype is None or dtype is float:
+        return floatx()
+    if dtype in (int, bool):
+        return "int32" if dtype is int else "bool"
+    return str(getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or dtype).removeprefix("torch.")
+
+
+def is_float_dtype(dtype: Any) -> bool:
+    """Whether it is a floating-point type."""
+    return standardize_dtype(dtype).startswith(("float", "bfloat"))
+
+
+def is_int_dtype(dtype: Any) -> bool:
+    """Whether it is a type of whole numbers."""
+    return standardize_dtype(dtype).startswith(("int", "uint"))
+
+
+def result_type(*dtypes: Any) -> str:
+    """What torch promotes these types to."""
+    found = torch_dtype(standardize_dtype(dtypes[0] if dtypes else None))
+    for dtype in dtypes[1:]:
+        found = torch.promote_types(found, torch_dtype(standardize_dtype(dtype)))
+    return standardize_dtype(found)
+
+
+_OWN = [
+    "backend", "batch_get_value", "batch_set_value", "cast_to_floatx", "clear_session", "count_params", "epsilon",
+    "eval", "floatx", "get_uid", "get_value", "image_data_format", "image_dim_ordering", "int_shape",
+    "is_float_dtype", "is_int_dtype", "learning_phase", "ndim", "reset_uids", "result_type", "set_epsilon",
+    "set_floatx", "set_image_data_format", "set_image_dim_ordering", "set_learning_phase", "set_value",
+    "standardize_dtype",
+]  # fmt: skip
+# Functions of tensors, which need layers and models: they are imported from there when one is asked for, since every
+# part of this package imports this module.
+_FUNCTIONS = [
+    "abs", "all", "any", "arange", "argmax", "argmin", "batch_dot", "batch_flatten", "bias_add",
+    "binary_crossentropy", "cast", "categorical_crossentropy", "clip", "concatenate", "constant", "conv2d", "cos",
+    "cumprod", "cumsum", "dot", "dropout", "dtype", "elu", "equal", "exp", "expand_dims", "eye", "flatten",
+    "function", "gather", "get_session", "greater", "greater_equal", "hard_sigmoid", "in_test_phase", "in_top_k",
+    "in_train_phase", "is_keras_tensor", "is_sparse", "l2_normalize", "less", "less_equal", "log", "logsumexp",
+    "manual_variable_initialization", "max", "maximum", "mean", "min", "minimum", "moving_average_update",
+    "not_equal", "one_hot", "ones", "ones_like", "permute_dimensions", "pool2d", "pow", "print_tensor", "prod",
+    "random_bernoulli", "random_binomial", "random_normal", "random_uniform", "relu", "repeat", "repeat_elements",
+    "reshape", "resize_images", "reverse", "round", "set_session", "shape", "sigmoid", "sign", "sin", "softmax",
+    "softplus", "softsign", "sparse_categorical_crossentropy", "spatial_2d_padding", "sqrt", "square", "squeeze",
+    "stack", "std", "stop_gradient", "sum", "switch", "tanh", "tile", "transpose", "truncated_normal", "update",
+    "update_add", "update_sub", "var", "variable", "zeros", "zeros_like",
+]  # fmt: skip
+_INSTEAD = {
+    "Write the step in a Layer's call(), or with torch": (
+        "batch_normalization binary_focal_crossentropy categorical_focal_crossentropy conv1d conv2d_transpose conv3d "
+        "depthwise_conv2d foldl foldr local_conv1d local_conv2d map_fn normalize_batch_in_training pool3d "
+        "random_normal_variable random_uniform_variable resize_volumes rnn separable_conv2d spatial_3d_padding "
+        "temporal_padding to_dense"
+    ),
+    "Take gradients with torch.autograd.grad": "gradients",
+    "There are no graphs to name or to feed: use keras.Input and call layers": (
+        "placeholder name_scope learning_phase_scope experimental"
+    ),
+    "Use keras.losses.CTC": "ctc_batch_cost ctc_decode ctc_label_dense_to_sparse",
+}
+__all__ = [*_OWN, *_FUNCTIONS]
+_find = lookup(__name__, __all__, _INSTEAD, dict.fromkeys(_FUNCTIONS, "scene_lightning.backend_functions"))
+
+
+def __getattr__(name: str) -> Any:
+    return sys.modules[__name__] if name == "tensorflow_backend" else _find(name)  # Keras 1's second name for it

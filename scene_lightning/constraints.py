@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scene_lightning._documented import lookup
 from scene_lightning._identifiers import by_every_spelling, resolve, serialize_object
 from scene_lightning.backend import epsilon
 
@@ -113,3 +114,5 @@ __all__ = [
     "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm", "maxnorm",
     "min_max_norm", "non_neg", "nonneg", "serialize", "unit_norm", "unitnorm",
 ]  # fmt: skip
+
+__getattr__ = lookup(__name__, __all__, {"Write a Constraint with __call__(w)": "RadialConstraint radial_constraint"})

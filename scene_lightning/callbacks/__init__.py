@@ -1,5 +1,6 @@
 """Callbacks: what happens beside the training steps. Keras: `keras.callbacks`."""
 
+from scene_lightning._documented import lookup
 from scene_lightning.callbacks.backup import BackupAndRestore
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.callback_list import CallbackList
@@ -40,3 +41,12 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+
+__getattr__ = lookup(
+    __name__,
+    __all__,
+    {
+        "Give fit() validation_data: it evaluates in the same process": "SidecarEvaluatorModelExport",
+        "Use BackupAndRestore, ModelCheckpoint or a Callback of your own": "experimental",
+    },
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 from scene_lightning._identifiers import did_you_mean
@@ -262,18 +264,19 @@ _TABLE.pop("InputSpec")
 _INSTEAD = {
     "Recurrent, attention and text layers are outside this package, which is for images": (
         "AdditiveAttention Attention Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNGRU CuDNNLSTM GRU GRUCell "
-        "GroupQueryAttention LSTM LSTMCell MultiHeadAttention RNN SimpleRNN SimpleRNNCell StackedRNNCells "
+        "AbstractRNNCell GroupQueryAttention LSTM LSTMCell MultiHeadAttention RNN SimpleRNN SimpleRNNCell StackedRNNCells "
         "TimeDistributed StringLookup IntegerLookup TextVectorization Hashing HashedCrossing CategoryEncoding "
         "Discretization FeatureSpace MelSpectrogram STFTSpectrogram"
     ),
     "Write it as a Layer subclass with build() and call()": (
         "EinsumDense JaxLayer FlaxLayer TFSMLayer TorchModuleWrapper Wrapper ReversibleEmbedding "
-        "LocallyConnected1D LocallyConnected2D AdaptiveAveragePooling2D AdaptiveMaxPooling2D"
+        "LocallyConnected1D LocallyConnected2D AdaptiveAveragePooling1D AdaptiveAveragePooling2D "
+        "AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D DenseFeatures"
     ),
     "Of the augmentations, the Random* layers for flips, rotation, zoom, shift, shear, crop and colour are here": (
         "AugMix AutoContrast CLAHE CutMix Equalization MixUp Pipeline RandAugment RandomColorDegeneration "
         "RandomElasticTransform RandomErasing RandomGaussianBlur RandomInvert RandomPerspective RandomPosterization "
-        "RandomSharpness Solarization"
+        "RandomSharpness Solarization ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes"
     ),
 }
 
@@ -288,6 +291,8 @@ class _Unsupported(Layer):
 
 
 def __getattr__(name: str) -> Any:
+    if name == "experimental":  # Keras 2.3 to 2.5: layers.experimental.preprocessing.Rescaling
+        return SimpleNamespace(preprocessing=sys.modules[__name__], SyncBatchNormalization=BatchNormalization)
     for advice, names in _INSTEAD.items():
         if name in names.split():
             return type(name, (_Unsupported,), {"_advice": advice, "__module__": __name__})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scene_lightning._documented import lookup
 from scene_lightning._objectives import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -177,3 +178,7 @@ __all__ = [
     "squared_hinge",
     "top_k_categorical_accuracy",
 ]
+
+__getattr__ = lookup(
+    __name__, __all__, {"Write a Metric with update_state() and result()": "MeanRelativeError MeanTensor experimental"}
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,10 +18,22 @@ from scene_lightning.optimizers.variable import ScalarVariable
 
 
 class LossScaleOptimizer:
-    """Not here: `fit(precision="16-mixed")` scales the loss."""
+    """The optimizer it is given: `fit` scales the loss itself under "mixed_float16" (Lightning's GradScaler).
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        raise UnsupportedError('LossScaleOptimizer: use fit(..., precision="16-mixed"), which scales the loss itself.')
+    Keras: `keras.optimizers.LossScaleOptimizer`. The scaling options have no use here and are named in a warning.
+    """
+
+    def __new__(cls, inner_optimizer: Any = None, *args: Any, **kwargs: Any) -> Any:
+        inner = kwargs.pop("optimizer", inner_optimizer)
+        if inner is None:
+            raise InputError("LossScaleOptimizer needs the optimizer to wrap, e.g. LossScaleOptimizer(Adam()).")
+        unused = sorted(set(kwargs) - {"name"})
+        warnings.warn(
+            "LossScaleOptimizer gives back the optimizer it wraps: under mixed_float16 fit() scales the loss itself"
+            + (f", and chooses {', '.join(unused)} itself." if unused or args else "."),
+            stacklevel=2,
+        )
+        return inner
 
 
 class MultiOptimizer:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from scene_lightning._documented import lookup
 from scene_lightning._identifiers import (
     custom_object_scope,
     get_custom_objects,
     register_keras_serializable,
     registered_name,
 )
-from scene_lightning.backend import clear_session
+from scene_lightning.backend import clear_session, standardize_dtype
 from scene_lightning.callbacks.messages import (
     disable_interactive_logging,
     enable_interactive_logging,
@@ -25,6 +26,7 @@ from scene_lightning.utils.files import get_file
 from scene_lightning.utils.image_dataset import image_dataset_from_directory
 from scene_lightning.utils.numerical import normalize, pack_x_y_sample_weight, set_random_seed, to_categorical
 from scene_lightning.utils.py_dataset import PyDataset, Sequence
+from scene_lightning.utils.serialization import deserialize_keras_object, serialize_keras_object
 from scene_lightning.utils.split import split_dataset
 from scene_lightning.utils.unsupported import (
     FeatureSpace,
@@ -57,14 +59,6 @@ def is_keras_tensor(x: Any) -> bool:
     return isinstance(x, KerasTensor)
 
 
-def standardize_dtype(dtype: Any) -> str:
-    """`torch.float32`, `np.float32`, `float`, … → "float32"."""
-    names = {float: "float32", int: "int32", bool: "bool", None: "float32"}
-    if dtype in names:
-        return names[dtype]
-    return str(getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or dtype).replace("torch.", "")
-
-
 def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
     """The symbolic inputs that `tensor` is computed from."""
     found: list[KerasTensor] = []
@@ -90,6 +84,7 @@ __all__ = [
     "audio_dataset_from_directory",
     "clear_session",
     "custom_object_scope",
+    "deserialize_keras_object",
     "disable_interactive_logging",
     "enable_interactive_logging",
     "get_custom_objects",
@@ -109,6 +104,7 @@ __all__ = [
     "plot_model",
     "register_keras_serializable",
     "save_img",
+    "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
     "standardize_dtype",
@@ -117,3 +113,21 @@ __all__ = [
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
+
+__getattr__ = lookup(
+    __name__,
+    __all__,
+    {
+        "Batches are prepared by threads on their own: give fit() a PyDataset with workers=": (
+            "GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer TimedThread"
+        ),
+        "Give fit() validation_data: it evaluates in the same process": "SidecarEvaluator",
+        "Leave it out; compile(jit_compile=True) compiles the step": "StepsPerExecutionTuner",
+        "This package classifies images, it does not detect objects": "bounding_boxes",
+        "Use a dict or a dataclass": "Config",
+        "Look for the name in keras.utils or keras.saving": "experimental legacy",
+        "This package has no text layers": "warmstart_embedding_matrix",
+        "Use str(number)": "to_ordinal",
+        "Run with --devices 2, or fit(..., devices=2), which trains on several devices": "multi_gpu_model",
+    },
+)

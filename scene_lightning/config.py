@@ -1,0 +1,88 @@
+"""Process-wide settings in and out. Keras: `keras.config`."""
+
+from __future__ import annotations
+
+from scene_lightning._documented import lookup
+from scene_lightning.backend import (
+    backend,
+    epsilon,
+    floatx,
+    image_data_format,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+)
+from scene_lightning.callbacks.messages import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
+from scene_lightning.errors import UnsupportedError
+from scene_lightning.mixed_precision import dtype_policy, set_dtype_policy
+from scene_lightning.training.ledger import ledger
+from scene_lightning.training.trial import current_trial, set_trial
+
+
+def set_backend(backend: str) -> None:
+    """Taken for "torch", the engine here. Raises UnsupportedError for another."""
+    if backend != "torch":
+        raise UnsupportedError(f"keras.config.set_backend({backend!r}): the engine is PyTorch. Leave the call out.")
+
+
+def max_epochs() -> int | None:
+    """The most epochs that `fit` runs, or None."""
+    return current_trial().epochs
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Cut every later `fit` to so many epochs; its History is filled up with the last values."""
+    set_trial(epochs=max_epochs, batches=current_trial().batches)
+
+
+def max_steps_per_epoch() -> int | None:
+    """The most batches that an epoch of `fit` runs, or None."""
+    return current_trial().batches
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Cut every later epoch, and its validation, to so many batches."""
+    set_trial(epochs=current_trial().epochs, batches=max_steps_per_epoch)
+
+
+def enable_traceback_filtering() -> None:
+    """Taken: tracebacks are not filtered here."""
+    ledger.ignore("keras.config.enable_traceback_filtering", "tracebacks are not filtered")
+
+
+def disable_traceback_filtering() -> None:
+    """What holds here anyway."""
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Never: errors show where they come from."""
+    return False
+
+
+def enable_unsafe_deserialization() -> None:
+    """Taken, without effect: code in a model file is never run here."""
+    ledger.ignore("keras.config.enable_unsafe_deserialization", "code in model files is never run")
+
+
+__all__ = [
+    "backend", "disable_interactive_logging", "disable_traceback_filtering", "dtype_policy",
+    "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization", "epsilon", "floatx",
+    "image_data_format", "is_interactive_logging_enabled", "is_traceback_filtering_enabled", "max_epochs",
+    "max_steps_per_epoch", "set_backend", "set_dtype_policy", "set_epsilon", "set_floatx", "set_image_data_format",
+    "set_max_epochs", "set_max_steps_per_epoch",
+]  # fmt: skip
+
+__getattr__ = lookup(
+    __name__,
+    __all__,
+    {
+        "Attention layers are outside this package, which is for images": (
+            "disable_flash_attention enable_flash_attention is_flash_attention_enabled"
+        ),
+        "The engine is PyTorch: leave it out": "is_nnx_enabled",
+    },
+)
