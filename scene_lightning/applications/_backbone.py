@@ -1,0 +1,259 @@
+"""The description of a network and Keras' arguments in; the functional model, with its weights, out.
+
+A network is either torchvision's, translated (`TorchNetwork`), or written down in Keras' layers (`KerasNetwork`), for
+those that torchvision does not have. Both are built by `build`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torchvision
+
+from scene_lightning import layers
+from scene_lightning.applications import _arguments
+from scene_lightning.applications._files import Published, keras_folder, locate, torch_folder
+from scene_lightning.applications._names import Rename
+from scene_lightning.applications._state_files import ENDINGS, read_state
+from scene_lightning.applications._torch_weights import load_state, with_present_names
+from scene_lightning.applications.from_torch import Translation, structure
+from scene_lightning.applications.imagenet_utils import MEAN, STD
+from scene_lightning.errors import InputError
+from scene_lightning.models import Functional
+
+Tensor = Any  # a KerasTensor
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the caller of a constructor asked for, in Keras' names."""
+
+    include_top: bool = True
+    weights: Any = "imagenet"
+    input_tensor: Any = None
+    input_shape: Any = None
+    pooling: str | None = None
+    classes: int = 1000
+    classifier_activation: Any = "softmax"
+    name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """What both kinds have: Keras' name of it, and the image sizes it takes."""
+
+    title: str
+    model_name: str
+    default_size: int = 224
+    min_size: int = 32
+    names_pooling: bool = False  # pooling="avg" gives a layer avg_pool; in Keras' other networks it has no name
+    normalises: bool = False  # takes 0 to 255 and scales it itself
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
+
+    def body_and_top(self, image: Tensor, request: Request) -> tuple[Tensor, Callable[..., None] | None]:
+        """The network on `image`; and what fills its weights from a state dict, for a torch network."""
+        raise NotImplementedError
+
+    def published(self, request: Request) -> tuple[list[Published], Path]:
+        """The files with the ImageNet weights, best first, and the folder they belong in."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchNetwork(Network):
+    """One of torchvision's classifiers.
+
+    Attributes:
+        torch_name: its function in `torchvision.models`.
+        rename: torch's paths → Keras' layer names.
+        skipped: the paths that get no layer, since Keras' network of this name has none there.
+        options: further arguments of torchvision's function.
+    """
+
+    torch_name: str
+    rename: Rename = lambda path: path
+    skipped: frozenset[str] = frozenset()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def body_and_top(self, image: Tensor, request: Request) -> tuple[Tensor, Callable[..., None] | None]:
+        make = getattr(torchvision.models, self.torch_name)
+        module = structure(make, num_classes=request.classes, **self.options)
+        translation = Translation(
+            module, self.rename, self.skipped.__contains__, head_activation=request.classifier_activation
+        )
+        value = translation.run(image, until=None if request.include_top else translation.pooling_node)
+        names = set(module.state_dict())
+
+        def fill(state: Mapping[str, Any], where: str) -> None:
+            load_state(translation.bindings, with_present_names(state), where, names)
+
+        return value.tensor, fill
+
+    def published(self, request: Request) -> tuple[list[Published], Path]:
+        found: Any = torchvision.models.get_model_weights(self.torch_name)
+        # VGG16 also has weights of its convolutions alone, for images that are scaled in another way.
+        whole = [w for w in [found.DEFAULT, *found] if w.meta.get("categories") and self._fits(w)]
+        files = dict.fromkeys(Published(w.url, w.url.rsplit("-", 1)[-1].removesuffix(".pth")) for w in whole)
+        return list(files), torch_folder()
+
+    def _fits(self, weights: Any) -> bool:
+        preset = weights.transforms()
+        return not self.normalises or (tuple(preset.mean) == self.mean and tuple(preset.std) == self.std)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KerasNetwork(Network):
+    """A network written in Keras' layers.
+
+    Attributes:
+        body: the symbolic image → the last feature maps.
+        files: (with the top, without it), Keras' own published weights.
+        top: the feature maps → the prediction; by default average pooling and one Dense.
+    """
+
+    body: Callable[[Tensor], Tensor]
+    files: Callable[[Request], Published]
+    top: Callable[[Tensor, Request], Tensor] | None = None
+
+    def body_and_top(self, image: Tensor, request: Request) -> tuple[Tensor, Callable[..., None] | None]:
+        features = self.body(image)
+        if not request.include_top:
+            return features, None
+        if self.top is not None:
+            return self.top(features, request), None
+        pooled = layers.GlobalAveragePooling2D(name="avg_pool")(features)
+        head = layers.Dense(request.classes, activation=request.classifier_activation, name="predictions")
+        return head(pooled), None
+
+    def published(self, request: Request) -> tuple[list[Published], Path]:
+        return [self.files(request)], keras_folder()
+
+
+def build(network: Network, request: Request) -> Functional:
+    """The model that a constructor returns.
+
+    Raises:
+        InputError: arguments that Keras refuses too, in Keras' words.
+        DataError: ImageNet's weights are not on this machine and cannot be fetched; says where to put the file.
+        FileFormatError: a weights file that is damaged or belongs to another network.
+    """
+    _arguments.check_weights(request.weights, request.include_top, request.classes, request.classifier_activation)
+    _arguments.check_pooling(request.pooling)
+    given = request.input_shape
+    if given is None and request.input_tensor is not None and request.weights != "imagenet":
+        given = tuple(getattr(request.input_tensor, "shape", ()))[1:] or None
+    shape = _arguments.obtain_input_shape(
+        given, network.default_size, network.min_size, request.include_top, request.weights
+    )
+    image = _arguments.image_input(request.input_tensor, shape)
+    outputs, fill = network.body_and_top(_normalised(network, image), request)
+    if not request.include_top and request.pooling:
+        pool = layers.GlobalAveragePooling2D if request.pooling == "avg" else layers.GlobalMaxPooling2D
+        outputs = pool(name=f"{request.pooling}_pool" if network.names_pooling else None)(outputs)
+    inputs = image if request.input_tensor is None else _arguments.source_inputs(image)
+    model = Functional(inputs=inputs, outputs=outputs, name=request.name or network.model_name)
+    if request.weights is not None:
+        _load(model, network, request, fill)
+    return model
+
+
+def _normalised(network: Network, image: Tensor) -> Tensor:
+    """0 to 255 → what the weights expect, for a network that does this itself."""
+    if not network.normalises:
+        return image
+    scaled = layers.Rescaling(1.0 / 255.0, name="rescaling")(image)
+    if image.shape[-1] != 3:
+        return scaled
+    variance = [deviation**2 for deviation in network.std]
+    return layers.Normalization(mean=list(network.mean), variance=variance, name="normalization")(scaled)
+
+
+def _load(model: Functional, network: Network, request: Request, fill: Callable[..., None] | None) -> None:
+    if request.weights == "imagenet":
+        path = locate(*network.published(request), network.title)
+    else:
+        path = Path(os.fspath(request.weights))
+    if path.suffix not in ENDINGS:
+        model.load_weights(path)
+        return
+    if fill is None:
+        raise InputError(
+            f"torchvision has no {network.title}, so {path.name!r} cannot hold its weights. "
+            "Expected a Keras file: .h5, .weights.h5 or .keras."
+        )
+    fill(read_state(path), repr(str(path)))
+
+
+def constructor(network: Network) -> Callable[..., Functional]:
+    """The function that Keras has for a network, with its arguments and their order."""
+
+    def construct(
+        include_top: bool = True,
+        weights: Any = "imagenet",
+        input_tensor: Any = None,
+        input_shape: Any = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: Any = "softmax",
+        name: str | None = None,
+    ) -> Functional:
+        return build(
+            network,
+            Request(
+                include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
+            ),
+        )  # fmt: skip
+
+    return documented(construct, network)
+
+
+def documented(construct: Callable[..., Functional], network: Network) -> Callable[..., Functional]:
+    """`construct` under the network's name, with a docstring."""
+    scaling = "It takes RGB of 0 to 255 and scales it itself." if network.normalises else (
+        "Its input goes through the `preprocess_input` of its module first."
+    )  # fmt: skip
+    construct.__name__ = construct.__qualname__ = network.title
+    construct.__doc__ = f"""{network.title} for images (N, H, W, 3). Keras: `keras.applications`. {scaling}
+
+    Args:
+        include_top: with the classifier; then the input size is fixed, {network.default_size} by default.
+        weights: "imagenet", None for random ones, or a file: torchvision's (.pth, .safetensors) or this network's own
+            (.keras, .h5, .weights.h5, .ckpt).
+        input_tensor: build on this symbolic tensor instead of a new `Input`.
+        input_shape: (H, W, C) of one image, at least {network.min_size} a side.
+        pooling: without a top, "avg" or "max" over the last feature maps; None leaves these.
+        classes, classifier_activation: the top's size and activation.
+        name: the model's name.
+
+    Raises:
+        InputError: impossible arguments.
+        DataError: the ImageNet weights are not here and cannot be fetched; the message says where to put them.
+    """
+    return construct
+
+
+def scaling_constructor(network: Network) -> Callable[..., Functional]:
+    """`constructor` for a network whose own scaling can be left out (`include_preprocessing=False`)."""
+
+    def construct(
+        include_top: bool = True,
+        weights: Any = "imagenet",
+        input_tensor: Any = None,
+        input_shape: Any = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: Any = "softmax",
+        include_preprocessing: bool = True,
+        name: str | None = None,
+    ) -> Functional:
+        return build(
+            replace(network, normalises=bool(include_preprocessing)),
+            Request(include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name),
+        )
+
+    return documented(construct, network)

@@ -1,0 +1,33 @@
+"""EfficientNetV2 S, M and L. Keras: `keras.applications.efficientnet_v2`. Tan and Le, 2021.
+
+As in Keras, the networks take 0 to 255 and scale it themselves, and `preprocess_input` changes nothing. Of Keras' B0 to
+B3 torchvision has neither networks nor weights.
+"""
+
+from __future__ import annotations
+
+from scene_lightning.applications._backbone import TorchNetwork, scaling_constructor
+from scene_lightning.applications._unsupported import missing
+from scene_lightning.applications.imagenet_utils import MEAN, STD, decode_predictions
+from scene_lightning.applications.imagenet_utils import unchanged as preprocess_input
+
+_HALF = (0.5, 0.5, 0.5)  # L alone was trained on -1 to 1
+
+EfficientNetV2S, EfficientNetV2M, EfficientNetV2L = (
+    scaling_constructor(
+        TorchNetwork(
+            title=f"EfficientNetV2{size}", model_name=f"efficientnetv2-{size.lower()}", default_size=side,
+            torch_name=f"efficientnet_v2_{size.lower()}", normalises=True, names_pooling=True,
+            mean=_HALF if size == "L" else MEAN, std=_HALF if size == "L" else STD,
+        )
+    )
+    for size, side in {"S": 384, "M": 480, "L": 480}.items()
+)  # fmt: skip
+EfficientNetV2B0, EfficientNetV2B1, EfficientNetV2B2, EfficientNetV2B3 = (
+    missing(f"EfficientNetV2B{number}", f"Use EfficientNetB{number} or EfficientNetV2S.") for number in range(4)
+)
+
+__all__ = [
+    "EfficientNetV2B0", "EfficientNetV2B1", "EfficientNetV2B2", "EfficientNetV2B3", "EfficientNetV2L",
+    "EfficientNetV2M", "EfficientNetV2S", "decode_predictions", "preprocess_input",
+]  # fmt: skip

@@ -1,0 +1,20 @@
+"""VGG with 16 layers. Keras: `keras.applications.vgg16`. Simonyan and Zisserman, 2015."""
+
+from __future__ import annotations
+
+from scene_lightning.applications._backbone import TorchNetwork, constructor
+from scene_lightning.applications._names import vgg
+from scene_lightning.applications.imagenet_utils import decode_predictions
+from scene_lightning.applications.imagenet_utils import standardized as preprocess_input
+
+# Keras' VGG has no Dropout, and flattens the feature maps of any size instead of pooling them to 7x7.
+LEFT_OUT = frozenset({"avgpool", "classifier.2", "classifier.5"})
+
+VGG16 = constructor(
+    TorchNetwork(
+        title="VGG16", model_name="vgg16", torch_name="vgg16", rename=vgg((2, 2, 3, 3, 3)), skipped=LEFT_OUT,
+        options={"init_weights": False},
+    )
+)  # fmt: skip
+
+__all__ = ["VGG16", "decode_predictions", "preprocess_input"]
