@@ -35,7 +35,7 @@ from scene_lightning.layers.symbolic import (
     shape_leaves,
     shapes_of,
 )
-from scene_lightning.layers.tracking import Tracking, WeightSpec
+from scene_lightning.layers.tracking import Tracking, WeightSpec, spend_budget
 
 _UNKNOWN_LENGTH = 33  # stands for an unknown height or width while an output shape is found by a dry run
 
@@ -295,6 +295,7 @@ class Layer(Tracking, nn.Module):
             raise InputError(
                 f"Weight {name!r} of layer {self.name!r} has an unknown side: {shape}. Fix the input shape."
             )
+        spend_budget(shape)
         init = initializers.get(
             initializer if initializer is not None else ("glorot_uniform" if trainable else "zeros")
         )
@@ -328,7 +329,7 @@ class Layer(Tracking, nn.Module):
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if type(self).get_config is Layer.get_config:
-            config = {**_bound_arguments(self), **config}
+            config = {**bound_arguments(self), **config}
         return config
 
     @classmethod
@@ -378,7 +379,8 @@ def _signature_names(cls: type) -> list[str]:
     return [name for name in names if name not in ("self", "args")]
 
 
-def _bound_arguments(layer: Layer) -> dict[str, Any]:
+def bound_arguments(layer: Layer) -> dict[str, Any]:
+    """What the layer's constructor was given, by name: the config of a class without a `get_config` of its own."""
     args, kwargs = layer._constructor_arguments
     try:
         bound = inspect.signature(type(layer).__init__).bind(layer, *args, **kwargs).arguments  # type: ignore[misc]

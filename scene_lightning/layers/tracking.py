@@ -6,7 +6,10 @@ trained (buffers here), lists of layers as plain attributes, and freezing by `tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +27,32 @@ class WeightSpec:
     regularizer: Callable[[torch.Tensor], torch.Tensor] | None
     constraint: Callable[[torch.Tensor], torch.Tensor] | None
     trainable: bool
+
+
+class _Budget(threading.local):
+    values_left: int | None = None
+
+
+_budget = _Budget()
+
+
+@contextmanager
+def weight_budget(values: int) -> Iterator[None]:
+    """Within the block, layers may make weights of that many values in all: a file's config asks for no more memory
+    than the file itself has."""
+    before, _budget.values_left = _budget.values_left, values
+    try:
+        yield
+    finally:
+        _budget.values_left = before
+
+
+def spend_budget(shape: tuple[int, ...]) -> None:
+    """Before a weight is made. Raises InputError when it is more than `weight_budget` allows."""
+    if _budget.values_left is not None:
+        _budget.values_left -= math.prod(shape)
+        if _budget.values_left < 0:
+            raise InputError(f"more weights than the file holds, the first beyond it of shape {shape}.")
 
 
 class TrackedList(list[Any]):

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from scene_lightning._identifiers import custom_object_scope
 from scene_lightning.errors import InputError
+from scene_lightning.layers.base import Layer
 from scene_lightning.models.functional import Functional
 from scene_lightning.models.model import Model
 from scene_lightning.models.persistence import load_model
@@ -47,7 +49,9 @@ def model_from_config(config: Any, custom_objects: Any = None) -> Any:
     return layer_from_config(normalize_model_config(config), custom_objects)
 
 
-def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None, **_: Any) -> Any:
+def clone_model(
+    model: Any, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None, **_: Any
+) -> Any:
     """The same architecture with fresh weights. Keras: `keras.models.clone_model`.
 
     Args:
@@ -56,7 +60,8 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[
     if input_tensors is not None:
         return clone_model(model, clone_function=clone_function)(input_tensors)
     if clone_function is None:
-        return layer_from_config(layer_config(model))
+        with custom_object_scope(_own_classes(model)):
+            return layer_from_config(layer_config(model))
     if isinstance(model, Sequential):
         clone = Sequential(name=model.name)
         if model._input_layer is not None:
@@ -66,8 +71,14 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[
         return clone
     if not isinstance(model, Functional):
         raise InputError("clone_function needs a Sequential or functional model.")
-    originals = {layer.name: layer for layer in model.layers}
+    originals = {layer.name: layer for layer in model._operations}
     return _clone_graph(model, lambda entry: _clone_one(originals[entry["name"]], entry, clone_function))
+
+
+def _own_classes(model: Any) -> dict[str, Any]:
+    """The caller's own layer classes in `model`, by name: a copy made in this process needs no registration."""
+    classes = {type(module) for module in model.modules() if isinstance(module, Layer)}
+    return {cls.__name__: cls for cls in classes if not cls.__module__.startswith("scene_lightning.")}
 
 
 def _clone_one(layer: Any, entry: Any, clone_function: Callable[[Any], Any]) -> Any:

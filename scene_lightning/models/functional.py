@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,7 +10,8 @@ from torch import nn
 
 from scene_lightning.errors import InputError
 from scene_lightning.layers import InputLayer
-from scene_lightning.layers.base import torch_dtype
+from scene_lightning.layers.base import bound_arguments, torch_dtype
+from scene_lightning.layers.operators import Operator
 from scene_lightning.layers.symbolic import KerasTensor, Node, flatten, is_symbolic, map_structure
 from scene_lightning.models.graph import Graph, trace
 from scene_lightning.models.model import Model, register_functional
@@ -59,6 +61,10 @@ class Functional(Model):
 
     @property
     def layers(self) -> list[Any]:
+        return [layer for layer in self._graph_layers if not isinstance(layer, Operator)]
+
+    @property
+    def _operations(self) -> list[Any]:
         return list(self._graph_layers)
 
     def _sublayers(self) -> list[Any]:
@@ -141,14 +147,14 @@ class Functional(Model):
         return map_structure(lambda t: t.shape, self._output_structure) if known else self._dry_run(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        if type(self) is not Functional:
-            return super().get_config()
+        if type(self).__init__ not in (Functional.__init__, Model.__init__):  # it makes its graph itself
+            return {**bound_arguments(self), **super().get_config()}
         return graph_config(self)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
         if "layers" not in config or "input_layers" not in config:
-            return cls(**config)
+            return super().from_config(config)
         inputs, outputs = restore_graph(config, lambda layer: layer_from_config(layer, custom_objects))
         return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=config.get("trainable", True))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from scene_lightning.layers.symbolic import is_symbolic
 from scene_lightning.models import persistence, summary
 from scene_lightning.models.serialization import layer_config, register_model_class
 from scene_lightning.models.verbs import Verbs
+from scene_lightning.saving.normalize import portable_config
 from scene_lightning.training.module import TrainableModule
 
 _functional: list[type] = []  # set by `functional`, which imports this file
@@ -36,10 +38,14 @@ class Model(Verbs, Layer, TrainableModule):
         return Layer.__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if args or "inputs" in kwargs or "outputs" in kwargs:
+        if _looks_functional(args, kwargs) and not isinstance(self, _functional[0]):
+            _make_functional(type(self))  # `class Mine(keras.Model)`, made as Mine(inputs, outputs)
+            _functional[0].__init__(self, *args, **kwargs)  # type: ignore[misc]
+            return
+        if args:
             raise InputError(
-                f"{type(self).__name__} was given inputs and outputs. Use keras.Model(inputs, outputs) for a functional "
-                "model; a subclass calls super().__init__() and defines call()."
+                f"{type(self).__name__} was given {len(args)} positional argument(s). Use keras.Model(inputs, outputs) "
+                "for a functional model; a subclass calls super().__init__() and defines call()."
             )
         super().__init__(**kwargs)
         self._init_training()
@@ -54,6 +60,11 @@ class Model(Verbs, Layer, TrainableModule):
         """The layers directly inside, in order."""
         return [layer for layer in self._sublayers() if isinstance(layer, Layer)]
 
+    @property
+    def _operations(self) -> list[Any]:
+        """`layers`, and in a graph the arithmetic between them, which Keras does not count as layers."""
+        return self.layers
+
     def has_symbolic_graph(self) -> bool:
         """Whether `input` and `output` are symbolic tensors that other models can be built on."""
         return hasattr(self, "_graph")
@@ -65,7 +76,9 @@ class Model(Verbs, Layer, TrainableModule):
         layers = self.layers
         if index is not None:
             if not -len(layers) <= index < len(layers):
-                raise InputError(f"Was asked to retrieve layer at index {index}, but the model has {len(layers)} layers.")
+                raise InputError(
+                    f"Was asked to retrieve layer at index {index}, but the model has {len(layers)} layers."
+                )
             return layers[index]
         for layer in layers:
             if layer.name == name:
@@ -135,30 +148,51 @@ class Model(Verbs, Layer, TrainableModule):
 
     # -- description and files -------------------------------------------------------------------------------------
 
-    def summary(self, line_length: int | None = None, positions: Any = None, print_fn: Any = None,
-                expand_nested: bool = False, show_trainable: bool = False, layer_range: Any = None,
-                style: str = "keras3") -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+        style: str = "keras3",
+    ) -> None:
         """Print Keras' table of layers, shapes and parameters; `style="keras2"` gives the older text table."""
-        summary.print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn,
-                              expand_nested=expand_nested, show_trainable=show_trainable, layer_range=layer_range,
-                              style=style)
+        summary.print_summary(
+            self,
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+            style=style,
+        )
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON text, without weights."""
-        return json.dumps(layer_config(self), **kwargs)
+        return json.dumps(portable_config(layer_config(self)), **kwargs)
 
-    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, save_format: Any = None,
-             **kwargs: Any) -> None:
-        """Write the model: `.keras` (Keras 3), `.h5` (Keras' older file) or `.ckpt` (Lightning). Keras: `Model.save`."""
-        persistence.save_model(self, filepath, overwrite=overwrite, include_optimizer=include_optimizer,
-                               save_format=save_format)
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        save_format: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the model: `.keras` (Keras 3), `.h5` (Keras' older file), `.ckpt` (Lightning). Keras: `Model.save`."""
+        persistence.save_model(
+            self, filepath, overwrite=overwrite, include_optimizer=include_optimizer, save_format=save_format
+        )
 
     def save_weights(self, filepath: Any, overwrite: bool = True, save_format: Any = None, **kwargs: Any) -> None:
         """Write the weights only: `.weights.h5`, or `.h5` in Keras 2's layout."""
         persistence.save_weights(self, filepath, overwrite=overwrite)
 
     def load_weights(self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Read weights from any model or weights file. Raises FileFormatError when they do not fit; nothing changes then."""
+        """Weights from any model or weights file. Raises FileFormatError when they do not fit; nothing changes then."""
         persistence.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
 
     def _describe_for_checkpoint(self) -> dict[str, Any]:
@@ -175,7 +209,15 @@ class Model(Verbs, Layer, TrainableModule):
         """A model of this class from its `get_config()`."""
         if cls is Model:
             return _functional[0].from_config(config, custom_objects=custom_objects)  # type: ignore[attr-defined]
-        return super().from_config(dict(config))
+        if "input_layers" in config and cls.__init__ is Model.__init__:
+            _make_functional(cls)
+            return cls.from_config(config, custom_objects)
+        kept, common = _split_common(cls, config)
+        model = super().from_config(kept)
+        model._name = common.get("name", model._name)
+        if common.get("trainable") is False:
+            model.trainable = False
+        return model
 
 
 def _looks_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -183,10 +225,30 @@ def _looks_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return len(args) >= 2 or bool(named) or (len(args) == 1 and is_symbolic(args))
 
 
+def _split_common(cls: Any, config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A config → what the constructor takes, and a layer's own keys that a user's `__init__(self)` leaves out."""
+    parameters = inspect.signature(cls.__init__).parameters
+    takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    common = set() if takes_all else {"name", "trainable", "dtype"} - set(parameters)
+    return (
+        {key: value for key, value in config.items() if key not in common},
+        {key: value for key, value in config.items() if key in common},
+    )
+
+
+def _make_functional(cls: Any) -> Any:
+    """Put `Functional` in `Model`'s place among the bases of `cls`, as Keras does."""
+    if cls is Model:
+        return _functional[0]
+    if cls is not object and issubclass(cls, Model):
+        cls.__bases__ = tuple(_make_functional(base) for base in cls.__bases__)
+    return cls
+
+
 def _check_steps(cls: type) -> None:
     """Keras lets `train_step(data)` be overridden; here Lightning's `training_step(batch, batch_idx)` is the place."""
     if "train_step" in vars(cls) or any("train_step" in vars(base) for base in cls.__mro__ if base is not object):
         raise UnsupportedError(
-            f"{cls.__name__} overrides train_step(data). Override training_step(self, batch, batch_idx) instead: return "
-            "the loss, and Lightning does the gradient and the optimizer step."
+            f"{cls.__name__} overrides train_step(data). Override training_step(self, batch, batch_idx) instead: "
+            "return the loss, and Lightning does the gradient and the optimizer step."
         )

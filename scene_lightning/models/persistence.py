@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from torch import nn
 
 from scene_lightning import losses, metrics, optimizers, saving
 from scene_lightning._identifiers import custom_object_scope
-from scene_lightning.errors import FileFormatError, InputError
+from scene_lightning.errors import FileFormatError, InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
-from scene_lightning.layers.tracking import TrackedList
+from scene_lightning.layers.tracking import TrackedList, weight_budget
 from scene_lightning.models.serialization import layer_config, layer_from_config
 from scene_lightning.saving import LayerWeights, ModelArchive, OptimizerState, checkpoint, structural_keys
 
@@ -33,7 +34,8 @@ def weight_tree(layer: Any, path: str = "", seen: set[int] | None = None) -> tup
     own = [(name, getattr(layer, name), spec) for name, spec in layer._weight_specs.items()]
     own.sort(key=lambda item: not item[2].trainable)  # Keras: trainable ones first; sort() keeps the rest in order
     node = LayerWeights(
-        name=layer.name, path=path, arrays=[_array(tensor) for _, tensor, _ in own], weight_names=[n for n, _, _ in own],
+        name=layer.name, path=path,
+        arrays=[_array(tensor) for _, tensor, _ in own], weight_names=[name for name, _, _ in own],
         trainable=[spec.trainable and layer.trainable for _, _, spec in own],
     )  # fmt: skip
     tensors = [tensor for _, tensor, _ in own]
@@ -171,7 +173,7 @@ def _check_target(path: Path, overwrite: bool) -> None:
 def _require_built(model: Any, verb: str) -> None:
     if not model.built:
         raise InputError(
-            f"{verb}() needs a model with weights; {model.name!r} has not been built. Call build(input_shape), or fit it."
+            f"{verb}() needs a model with weights; {model.name!r} is not built. Call build(input_shape), or fit it."
         )
 
 
@@ -262,12 +264,11 @@ def load_model(
             raise FileFormatError(
                 f"{path!r} holds weights but no architecture. Build the network in code, then model.load_weights(path)."
             )
-        saving.refuse_unsafe(archive.config)
-        model = _model_from(archive.config, path)
+        model = _model_from(archive.config, path, _values_in(archive.weights))
         _fill(model, archive, path)
         model.image_info = archive.image_info
         if compile and archive.compile_config:
-            _compile_from(model, archive.compile_config)
+            _compile_from(model, archive.compile_config, path)
             if archive.optimizer is not None:
                 model.optimizer.torch_optimizer(list(model.parameters()))
                 model.optimizer.load_slot_arrays(archive.optimizer.variables())
@@ -277,33 +278,50 @@ def load_model(
 def _load_from_checkpoint(path: str, compile: bool) -> Any:
     data = checkpoint.read_checkpoint(path)
     section = checkpoint.read_model_section(data, path)
-    model = _model_from(section["model_config"], path)
+    values = sum(value.numel() for value in data["state_dict"].values() if isinstance(value, torch.Tensor))
+    model = _model_from(section["model_config"], path, values)
     if compile and section["compile_config"]:
-        _compile_from(model, section["compile_config"])
+        _compile_from(model, section["compile_config"], path)
     _load_checkpoint_into(model, data, path, with_optimizer=compile)
     model.image_info, model._recipe = section["image_info"], section["recipe"]
     return model
 
 
-def _model_from(config: Mapping[str, Any], path: str) -> Any:
+def _values_in(tree: LayerWeights) -> int:
+    return sum(array.size for array in tree.arrays) + sum(_values_in(child) for child in tree.children)
+
+
+@contextmanager
+def _building(path: str, what: str) -> Iterator[None]:
+    """A config is data from outside: whatever it makes go wrong is the file's fault, and is said so."""
     try:
+        yield
+    except (FileFormatError, UnsupportedError):
+        raise
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{path!r} describes {what} that cannot be made: {error}") from error
+
+
+def _model_from(config: Mapping[str, Any], path: str, values: int) -> Any:
+    saving.refuse_unsafe(config)
+    with _building(path, "a network"), weight_budget(values):
         model = layer_from_config(config)
-    except (TypeError, KeyError, AttributeError, RuntimeError, IndexError) as error:
-        raise FileFormatError(f"{path!r} describes a network that cannot be built: {error}.") from error
-    shape = (config.get("build_config") or {}).get("input_shape")
-    if not model.built and shape:
-        model.build(tuple(shape))
+        shape = (config.get("build_config") or {}).get("input_shape")
+        if not model.built and shape:
+            model.build(tuple(shape))
     return model
 
 
-def _compile_from(model: Any, config: Mapping[str, Any]) -> None:
-    model.compile(
-        optimizer=optimizers.deserialize(config["optimizer"]) if config.get("optimizer") else "rmsprop",
-        loss=_restored(config.get("loss"), losses.deserialize),
-        loss_weights=config.get("loss_weights"),
-        metrics=_restored(config.get("metrics"), metrics.deserialize),
-        weighted_metrics=_restored(config.get("weighted_metrics"), metrics.deserialize),
-    )
+def _compile_from(model: Any, config: Mapping[str, Any], path: str) -> None:
+    saving.refuse_unsafe(config)
+    with _building(path, "an optimizer, loss or metric"):
+        model.compile(
+            optimizer=optimizers.deserialize(config["optimizer"]) if config.get("optimizer") else "rmsprop",
+            loss=_restored(config.get("loss"), losses.deserialize),
+            loss_weights=config.get("loss_weights"),
+            metrics=_restored(config.get("metrics"), metrics.deserialize),
+            weighted_metrics=_restored(config.get("weighted_metrics"), metrics.deserialize),
+        )
 
 
 def _restored(structure: Any, deserialize: Any) -> Any:

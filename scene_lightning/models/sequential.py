@@ -10,7 +10,7 @@ from torch import nn
 
 from scene_lightning.errors import InputError
 from scene_lightning.layers import InputLayer
-from scene_lightning.layers.base import Layer, torch_dtype
+from scene_lightning.layers.base import Layer, bound_arguments, torch_dtype
 from scene_lightning.layers.symbolic import KerasTensor, is_shape
 from scene_lightning.models.functional import check_shape
 from scene_lightning.models.model import Model
@@ -30,7 +30,7 @@ class Sequential(Model):
 
     def __init__(self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name)
-        self._stack = nn.ModuleList()
+        self._stack: Any = nn.ModuleList()  # Any: torch types its items as bare modules
         self._input_layer: InputLayer | None = None
         self._symbolic_output: KerasTensor | None = None
         for layer in layers or []:
@@ -82,7 +82,7 @@ class Sequential(Model):
         if shape is not None:
             self._input_layer = InputLayer(batch_shape=shape)
         elif isinstance(layer, Model) and layer.built and layer.has_symbolic_graph():
-            symbol = layer.inputs[0]
+            symbol = layer.input
             self._input_layer = InputLayer(batch_shape=symbol.shape, dtype=symbol.dtype)
 
     def _extend_graph(self, layer: Any) -> None:
@@ -180,6 +180,8 @@ class Sequential(Model):
     # -- config ----------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
+        if type(self).__init__ is not Sequential.__init__:  # it makes its layers itself
+            return {**bound_arguments(self), **super().get_config()}
         stack = [self._input_layer, *self._stack] if self._input_layer is not None else list(self._stack)
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
         config["layers"] = [layer_config(layer) for layer in stack]
@@ -191,6 +193,8 @@ class Sequential(Model):
     def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
         if isinstance(config, list):  # Keras 2.2 wrote the bare list of layers
             config = {"layers": config}
+        if cls.__init__ is not Sequential.__init__ and "layers" not in config:
+            return super().from_config(config)
         model = cls(name=config.get("name"))
         for layer in config.get("layers", []):
             model.add(layer_from_config(layer, custom_objects))
@@ -199,4 +203,3 @@ class Sequential(Model):
         if config.get("trainable") is False:
             model.trainable = False
         return model
-

@@ -13,8 +13,8 @@ from scene_lightning import layers as layer_namespace
 from scene_lightning._identifiers import custom_object_scope, did_you_mean, get_custom_objects, registered_name
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
-from scene_lightning.layers.operators import operator_layers
 from scene_lightning.layers.symbolic import KerasTensor, Node, map_structure
+from scene_lightning.ops import operator_layers
 
 _model_classes: dict[str, Any] = {}
 
@@ -59,9 +59,9 @@ def layer_from_config(data: Mapping[str, Any], custom_objects: Mapping[str, Any]
             config["name"] = data["name"]
         layer = cls.from_config(config)
         shape = (data.get("build_config") or {}).get("input_shape")
-        if shape and not layer.built and not isinstance(layer, tuple(_model_classes.values())):
-            if all(n is None or isinstance(n, int) for n in shape):
-                layer._build_once(tuple(shape))
+        is_plain = isinstance(shape, list | tuple) and all(n is None or isinstance(n, int) for n in shape)
+        if shape and is_plain and not layer.built and not isinstance(layer, tuple(_model_classes.values())):
+            layer._build_once(tuple(shape))
     return layer
 
 
@@ -92,7 +92,7 @@ def find_layer_class(class_name: str, registered: Any = None, module: Any = None
 def graph_config(model: Any) -> dict[str, Any]:
     """A functional model → its config: layers, the calls between them, inputs and outputs."""
     in_graph = {id(node) for node in model._graph.nodes}
-    index = {id(node): position for layer in model.layers for position, node in _kept_nodes(layer, in_graph)}
+    index = {id(node): position for layer in model._operations for position, node in _kept_nodes(layer, in_graph)}
 
     def tensor_config(tensor: Any, shift: int = 0) -> Any:
         layer, node_index, tensor_index = tensor._keras_history
@@ -121,10 +121,12 @@ def graph_config(model: Any) -> dict[str, Any]:
             return {"class_name": "__slice__", "config": parts}
         if value is None or isinstance(value, bool | int | float | str):
             return value
-        raise UnsupportedError(f"Cannot write {type(value).__name__} {value!r}, an argument of a layer call, to a file.")
+        raise UnsupportedError(
+            f"Cannot write {type(value).__name__} {value!r}, an argument of a layer call, to a file."
+        )
 
     layer_configs = []
-    for layer in model.layers:
+    for layer in model._operations:
         entry = layer_config(layer)
         entry["name"] = layer.name
         entry["inbound_nodes"] = [
@@ -220,4 +222,3 @@ def restore_graph(config: Mapping[str, Any], make_layer: Callable[[Any], Any]) -
 
 def _single(structure: Any) -> Any:
     return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure
-

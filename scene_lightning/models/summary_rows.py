@@ -60,7 +60,7 @@ class SummaryRows:
 
     def rows(self, expand_nested: bool, layer_range: Sequence[str] | None) -> list[Row]:
         """The rows, top to bottom."""
-        layers = self.model.layers
+        layers = self.model._operations
         first, last = layer_slice(layers, layer_range)
         return [row for layer in layers[first:last] for row in self._rows_of(layer, 0, False, expand_nested)]
 
@@ -91,7 +91,7 @@ def is_sequential_like(model: Any) -> bool:
     if any(len(nodes) > 1 or len(nodes[0].input_tensors) > 1 for nodes in by_depth.values()):
         return False
     own = {id(node) for nodes in by_depth.values() for node in nodes}
-    return all(sum(id(node) in own for node in layer._inbound_nodes) <= 1 for layer in model.layers)
+    return all(sum(id(node) in own for node in layer._inbound_nodes) <= 1 for layer in model._operations)
 
 
 def layer_slice(layers: Sequence[Any], layer_range: Sequence[str] | None) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from scene_lightning.layers.symbolic import flatten, map_structure
 from scene_lightning.training import engine
 from scene_lightning.training.bridge import keras_order, to_floats
 from scene_lightning.training.devices import Hardware
-from scene_lightning.training.feeds import as_feed, to_tensor
+from scene_lightning.training.feeds import as_feed
 from scene_lightning.training.ledger import ledger
 
 
@@ -76,8 +76,17 @@ class Verbs:
         epochs = _translated(trainer_options, "nb_epoch", "epochs", epochs)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_arrays(x, y, sample_weight, validation_split)
-        train = as_feed(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, training=True,
-                        class_weight=class_weight, steps=steps_per_epoch, loop=loop_data)
+        train = as_feed(
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            training=True,
+            class_weight=class_weight,
+            steps=steps_per_epoch,
+            loop=loop_data,
+        )
         validation = None
         if validation_data is not None:
             validation = validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
@@ -157,12 +166,21 @@ class Verbs:
         _note_loading("predict", max_queue_size, workers, use_multiprocessing)
         feed = as_feed(x, batch_size=batch_size, shuffle=False, training=False, steps=steps)
         hardware = Hardware(accelerator, devices, num_nodes, strategy, precision, deterministic)
-        return engine.run_predict(self, feed, verbose=verbose, callbacks=callbacks, hardware=hardware, on_batch=on_batch)
+        return engine.run_predict(
+            self, feed, verbose=verbose, callbacks=callbacks, hardware=hardware, on_batch=on_batch
+        )
 
     # -- one batch -------------------------------------------------------------------------------------------------
 
-    def train_on_batch(self: Any, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None,
-                       return_dict: bool = False, **_: Any) -> Any:
+    def train_on_batch(
+        self: Any,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+        **_: Any,
+    ) -> Any:
         """One optimizer step on one batch; returns its loss and metrics. Keras: `Model.train_on_batch`."""
         self._require_compiled()
         ledger.count("train_on_batch")
@@ -172,13 +190,15 @@ class Verbs:
         with torch.enable_grad():
             loss = self._step(batch, self._train_metrics, training=True)
             optimizer.zero_grad()
-            loss.backward()
+            if loss.requires_grad:
+                loss.backward()
         optimizer.step()
         logs = keras_order(to_floats(self._train_metrics.result()))
         return logs if return_dict else self._as_list(logs)
 
-    def test_on_batch(self: Any, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False,
-                      **_: Any) -> Any:
+    def test_on_batch(
+        self: Any, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False, **_: Any
+    ) -> Any:
         """Loss and metrics of one batch. Keras: `Model.test_on_batch`."""
         self._require_compiled()
         self._val_metrics.reset()
@@ -208,17 +228,36 @@ class Verbs:
 
     # -- old spellings ---------------------------------------------------------------------------------------------
 
-    def fit_generator(self: Any, generator: Any, steps_per_epoch: Any = None, epochs: int = 1, *args: Any, **kwargs: Any) -> Any:
+    def fit_generator(
+        self: Any, generator: Any, steps_per_epoch: Any = None, epochs: int = 1, *args: Any, **kwargs: Any
+    ) -> Any:
         """Keras 2's name of `fit` on a generator; data that end early are read again, as it did."""
         _deprecated("fit_generator", "fit")
-        names = ("verbose", "callbacks", "validation_data", "validation_steps", "validation_freq", "class_weight",
-                 "max_queue_size", "workers", "use_multiprocessing", "shuffle", "initial_epoch")
+        names = (
+            "verbose",
+            "callbacks",
+            "validation_data",
+            "validation_steps",
+            "validation_freq",
+            "class_weight",
+            "max_queue_size",
+            "workers",
+            "use_multiprocessing",
+            "shuffle",
+            "initial_epoch",
+        )
         kwargs.update(zip(names, args, strict=False))
-        steps = _translated(kwargs, "samples_per_epoch", "steps_per_epoch", steps_per_epoch, per=_batch_size_of(generator))
+        steps = _translated(
+            kwargs, "samples_per_epoch", "steps_per_epoch", steps_per_epoch, per=_batch_size_of(generator)
+        )
         epochs = _translated(kwargs, "nb_epoch", "epochs", epochs)
         kwargs["validation_steps"] = _translated(
-            kwargs, "nb_val_samples", "validation_steps", kwargs.get("validation_steps"),
-            per=_batch_size_of(kwargs.get("validation_data")))
+            kwargs,
+            "nb_val_samples",
+            "validation_steps",
+            kwargs.get("validation_steps"),
+            per=_batch_size_of(kwargs.get("validation_data")),
+        )
         return self.fit(generator, steps_per_epoch=steps, epochs=epochs, loop_data=True, **kwargs)
 
     def evaluate_generator(self: Any, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -251,11 +290,15 @@ def validation_feed(data: Any, batch_size: int | None, steps: Any) -> Feed:
     """`validation_data` as Keras takes it: (x, y), (x, y, weights), or anything that gives batches."""
     if isinstance(data, tuple | list) and 2 <= len(data) <= 3 and not isinstance(data[0], tuple):
         x, y, *rest = data
-        return as_feed(x, y, rest[0] if rest else None, batch_size=batch_size, shuffle=False, training=False, steps=steps)
+        return as_feed(
+            x, y, rest[0] if rest else None, batch_size=batch_size, shuffle=False, training=False, steps=steps
+        )
     return as_feed(data, batch_size=batch_size, shuffle=False, training=False, steps=steps, loop=True)
 
 
-def split_arrays(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+def split_arrays(
+    x: Any, y: Any, sample_weight: Any, fraction: float
+) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
     """The last `fraction` of the arrays for validation, taken before any shuffling."""
     leaves = [leaf for leaf in flatten([x, y, sample_weight]) if leaf is not None]
     if not leaves or any(not hasattr(leaf, "__getitem__") or not hasattr(leaf, "shape") for leaf in leaves):

@@ -21,6 +21,7 @@ __all__ = ["normalize_compile_config", "normalize_model_config", "portable_confi
 
 _MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional", "Model": "keras.src.models.functional"}
 _MAX_LAYERS = 50_000
+_OPERATORS = {"Add", "Subtract", "Multiply", "TrueDivide", "Divide", "Power", "Negative", "GetItem"}
 # Keys of Keras 2 layers that say nothing Keras 3 does not know (all layers, then by class).
 _DROPPED = {"batch_input_shape", "input_dtype", "input_shape", "fused", "virtual_batch_size", "adjustment"}
 _DROPPED_BY_CLASS = {
@@ -130,7 +131,11 @@ def _layer(layer: Any, where: str, *, first: bool = False) -> dict[str, Any]:
         out["module"] = _MODELS.get(class_name, layer.get("module"))
         out["config"] = _sequential(config) if class_name == "Sequential" else _functional(config)
     else:
-        out.setdefault("module", None if ">" in class_name else "keras.layers")
+        # A layer's config has more than a name; arithmetic on tensors (`x * 2`) has not, and .h5 leaves its module out.
+        is_operator = class_name in _OPERATORS and set(config) <= {"name"}
+        out.setdefault(
+            "module", None if ">" in class_name else "keras.src.ops.numpy" if is_operator else "keras.layers"
+        )
         out["config"] = _layer_config(class_name, config)
     out["class_name"] = class_name
     out.setdefault("registered_name", class_name if ">" in class_name else None)

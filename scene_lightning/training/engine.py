@@ -139,9 +139,7 @@ def run_fit(
         keras_callbacks, add_history=True, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs,
         steps=trial.steps(train.steps), samples=train.samples, batch_size=train.batch_size,
     )  # fmt: skip
-    bridge = KerasBridge(
-        model, listed, initial_epoch, trial.validation_plan(plan, initial_epoch, epochs, asked)
-    )
+    bridge = KerasBridge(model, listed, initial_epoch, trial.validation_plan(plan, initial_epoch, epochs, asked))
     data = FeedModule(train, validation, epoch_offset=initial_epoch)
     if initial_epoch >= epochs:
         listed.on_train_begin()
@@ -182,7 +180,9 @@ def run_evaluate(
         steps=feed.steps, samples=feed.samples, batch_size=feed.batch_size,
     )  # fmt: skip
     with quiet_lightning(), _keeping_interrupts() as holder:
-        holder["trainer"] = trainer = make_trainer(hardware or Hardware(), [KerasBridge(model, listed), *lightning_callbacks])
+        holder["trainer"] = trainer = make_trainer(
+            hardware or Hardware(), [KerasBridge(model, listed), *lightning_callbacks]
+        )
         trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
     return keras_order(to_floats(model._val_metrics.result()))
 

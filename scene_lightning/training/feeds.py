@@ -8,6 +8,7 @@ import math
 import random
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,11 +49,13 @@ def as_feed(
     if steps is not None:
         if steps <= 0:
             raise InputError(f"The number of steps must be positive; received {steps!r}.")
-        feed = SteppedFeed(feed, int(math.ceil(steps)), going_on=training, loop=loop)
+        feed = SteppedFeed(feed, math.ceil(steps), going_on=training, loop=loop)
     return feed
 
 
-def _plain_feed(x: Any, y: Any, w: Any, batch_size: int | None, shuffle: Any, training: bool, class_weight: Any) -> Feed:
+def _plain_feed(
+    x: Any, y: Any, w: Any, batch_size: int | None, shuffle: Any, training: bool, class_weight: Any
+) -> Feed:
     if isinstance(x, Feed):
         return x
     if x is None:
@@ -147,18 +150,24 @@ class ArrayFeed(Feed):
         if self.shuffle == "batch":
             starts = range(0, self.samples, self.batch_size)
             sizes = [min(self.batch_size, self.samples - start) for start in starts]
-            parts = [start + torch.randperm(size, generator=generator) for start, size in zip(starts, sizes, strict=True)]
+            parts = [
+                start + torch.randperm(size, generator=generator) for start, size in zip(starts, sizes, strict=True)
+            ]
             return torch.cat(parts)
         return torch.randperm(self.samples, generator=generator)
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
-        assert self.batch_size is not None and self.samples is not None
+        assert self.batch_size is not None
         order = self.order(epoch)
         if world_size > 1:
             order = shard(order, rank, world_size)
         for start in range(0, len(order), self.batch_size):
             index = order[start : start + self.batch_size]
-            yield tuple(map_structure(lambda leaf, i=index: _take(leaf, i), part) for part in self._parts)
+            yield tuple(map_structure(partial(_take, index=index), part) for part in self._parts)
+
+    def steps_on(self, world_size: int) -> int:
+        assert self.batch_size is not None and self.samples is not None
+        return math.ceil(math.ceil(self.samples / world_size) / self.batch_size)
 
 
 def shard(order: torch.Tensor, rank: int, world_size: int) -> torch.Tensor:
@@ -169,7 +178,9 @@ def shard(order: torch.Tensor, rank: int, world_size: int) -> torch.Tensor:
 
 def _plain_list(value: Any) -> Any:
     """A list of numbers, or of lists of numbers, → an array; a list of arrays stays a list."""
-    if isinstance(value, list | tuple) and not any(isinstance(item, np.ndarray | torch.Tensor | dict) for item in value):
+    if isinstance(value, list | tuple) and not any(
+        isinstance(item, np.ndarray | torch.Tensor | dict) for item in value
+    ):
         try:
             return np.asarray(value)
         except ValueError:  # ragged
@@ -228,8 +239,12 @@ class IterableFeed(Feed):
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         iterator = self._iterator if self._iterator is not None else iter(self._source)
-        for batch in itertools.islice(iterator, rank, None, world_size):
-            yield map_structure(to_tensor, unpack_batch(batch))
+        while group := list(itertools.islice(iterator, world_size)):
+            # Every rank must take as many steps: in the last round the batches that are there fill the gaps.
+            yield map_structure(to_tensor, unpack_batch(group[rank % len(group)]))
+
+    def steps_on(self, world_size: int) -> int | None:
+        return None if self.steps is None else math.ceil(self.steps / world_size)
 
     def push_back(self, batch: Any) -> None:
         """Give a batch back that was only looked at: a generator cannot be started again."""
@@ -249,14 +264,22 @@ class SequenceFeed(Feed):
 
     def __init__(self, sequence: Any, shuffle: bool) -> None:
         self._sequence, self._shuffle = sequence, shuffle
+        self._seed = int(torch.randint(2**62, ()).item()) if shuffle else 0
         self.steps = len(sequence)
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
-        order = list(range(len(self._sequence)))
-        if self._shuffle:
-            random.shuffle(order)  # Python's generator, as in Keras
-        for index in order[rank::world_size]:
+        order = torch.arange(len(self._sequence))
+        if self._shuffle and world_size > 1:  # one order for all processes
+            order = order[torch.randperm(len(order), generator=torch.Generator().manual_seed(self._seed + epoch))]
+        elif self._shuffle:
+            shuffled = order.tolist()
+            random.shuffle(shuffled)  # Python's generator, as in Keras
+            order = torch.tensor(shuffled, dtype=torch.int64)
+        for index in shard(order, rank, world_size).tolist():
             yield map_structure(to_tensor, unpack_batch(self._sequence[index]))
+
+    def steps_on(self, world_size: int) -> int:
+        return math.ceil(len(self._sequence) / world_size)
 
     def on_epoch_end(self) -> None:
         hook = getattr(self._sequence, "on_epoch_end", None)
@@ -285,11 +308,14 @@ class SteppedFeed(Feed):
         # Each batch carries its pass: augmentation depends on how often an image was seen, not on the epoch.
         return ((number, batch) for batch in self._feed.batches(number, rank, world_size))
 
-    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+    def steps_on(self, world_size: int) -> int:
         assert self.steps is not None
+        return math.ceil(self.steps / world_size)  # an epoch is as many samples, however many devices share it
+
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         iterator = self._iterator if self._going_on else None
         given, fresh = 0, iterator is None
-        while given < self.steps:
+        while given < self.steps_on(world_size):
             iterator = iterator or self._next_pass(rank, world_size)
             batch = next(iterator, None)
             if batch is not None:
@@ -302,7 +328,7 @@ class SteppedFeed(Feed):
             if not self._loop and (given or fresh):
                 warnings.warn(
                     "Your input ran out of data; interrupting training. Make sure that your dataset or generator can "
-                    f"generate at least `steps_per_epoch * epochs` batches ({self.steps} were asked for, {given} came).",
+                    f"generate at least `steps_per_epoch * epochs` batches ({self.steps} were asked for, {given} came)",
                     stacklevel=2,
                 )
                 return
@@ -332,6 +358,9 @@ class ClassWeightedFeed(Feed):
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         return self._feed.batches(epoch, rank, world_size)
+
+    def steps_on(self, world_size: int) -> int | None:
+        return self._feed.steps_on(world_size)
 
     def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
         x, y, sample_weight = self._feed.to_device_batch(batch, epoch, training)

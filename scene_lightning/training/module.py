@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import lightning as L
@@ -22,6 +23,8 @@ class TrainableModule(L.LightningModule):
         loss: what `compile` was given.
         compiled: whether `compile` was called.
         stop_training: set it in a callback to end `fit` after the current batch or epoch.
+        training_seed: a number makes the chance of each epoch (dropout, noise) a function of (seed, epoch, device), so
+            that a run that is resumed from a checkpoint goes on as it would have.
         image_info: class names, input size, rescale: what prediction needs; kept in every file of the model.
     """
 
@@ -29,17 +32,20 @@ class TrainableModule(L.LightningModule):
     loss: Any
     compiled: bool
     stop_training: bool
+    training_seed: int | None
     image_info: dict[str, Any] | None
 
     def _init_training(self) -> None:
         self.optimizer, self.loss, self.compiled, self.stop_training = None, None, False, False
-        self.image_info = None
+        self.image_info, self.training_seed = None, None
         self._objective: Objective | None = None
         self._compile_arguments: dict[str, Any] = {}
         self._epoch_offset = 0
         self._recipe: Any = None
 
-    def _compile(self, optimizer: Any, loss: Any, loss_weights: Any, metric_list: Any, weighted: Any, **rest: Any) -> None:
+    def _compile(
+        self, optimizer: Any, loss: Any, loss_weights: Any, metric_list: Any, weighted: Any, **rest: Any
+    ) -> None:
         # Resolve everything before anything is set: a misspelt name leaves the model as it was.
         resolved = optimizers.get(optimizer)
         objective = Objective(loss, loss_weights, self._output_names())
@@ -48,8 +54,13 @@ class TrainableModule(L.LightningModule):
         validation = metrics.MetricContainer(_copies(metric_list), _copies(weighted), names)
         self.optimizer, self.loss, self._objective = resolved, loss, objective
         self._train_metrics, self._val_metrics = container, validation
-        self._compile_arguments = {"loss": loss, "loss_weights": loss_weights, "metrics": metric_list,
-                                   "weighted_metrics": weighted, **rest}
+        self._compile_arguments = {
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metric_list,
+            "weighted_metrics": weighted,
+            **rest,
+        }
         self.compiled = True
 
     def _require_compiled(self) -> None:
@@ -58,8 +69,9 @@ class TrainableModule(L.LightningModule):
 
     # -- one step --------------------------------------------------------------------------------------------------
 
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None,
-                     training: bool = True) -> torch.Tensor:
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> torch.Tensor:
         """The compiled loss plus regularisation penalties: a scalar. Keras: `Model.compute_loss`."""
         assert self._objective is not None
         return sum(self.losses, self._objective(y, y_pred, sample_weight))
@@ -87,13 +99,23 @@ class TrainableModule(L.LightningModule):
         assert self._objective is not None
         logged: Any = loss.detach()
         if self._objective.parts:
-            logged = {"loss": logged, **{f"{name}_loss": value.detach() for name, value in self._objective.parts.items()}}
+            logged = {
+                "loss": logged,
+                **{f"{name}_loss": value.detach() for name, value in self._objective.parts.items()},
+            }
         container.update(y, y_pred, sample_weight, logged, flatten(x)[0].shape[0])
         return loss
 
-    def training_step(self, batch: Any, batch_idx: int = 0) -> torch.Tensor:
-        """Lightning: one batch of training. `batch`: (x, y) or (x, y, sample_weight), images NHWC."""
-        return self._step(batch, self._train_metrics, training=True)
+    def training_step(self, batch: Any, batch_idx: int = 0) -> torch.Tensor | None:
+        """Lightning: one batch of training. `batch`: (x, y) or (x, y, sample_weight), images NHWC.
+
+        Returns None when nothing can be trained (all is frozen): as in Keras the loss is reported, with a warning.
+        """
+        loss = self._step(batch, self._train_metrics, training=True)
+        if loss.requires_grad:
+            return loss
+        warnings.warn("The model does not have any trainable weights.", stacklevel=1)
+        return None
 
     def validation_step(self, batch: Any, batch_idx: int = 0, dataloader_idx: int = 0) -> None:
         """Lightning: one batch of validation."""
@@ -122,6 +144,9 @@ class TrainableModule(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._train_metrics.reset()
+        if self.training_seed is not None:
+            epoch = self._epoch_offset + self.current_epoch
+            torch.manual_seed((self.training_seed * 1_000_003 + epoch) * 1_009 + self.global_rank)
 
     def on_validation_epoch_start(self) -> None:
         self._val_metrics.reset()

@@ -114,7 +114,7 @@ def plot_model(
 def _boxes(
     model: Any, show_shapes: bool, show_dtype: bool, show_names: bool, show_activations: bool, show_trainable: bool
 ) -> list[_Box]:
-    boxes = [_Box(layer, [], row) for row, layer in enumerate(model.layers)]
+    boxes = [_Box(layer, [], row) for row, layer in enumerate(model._operations)]
     if not boxes:
         raise InputError("The model has no layers to draw yet. Add layers first.")
     by_depth = getattr(model, "_nodes_by_depth", None)
