@@ -236,6 +236,13 @@ def test_config_is_the_backends_settings() -> None:
         config.set_max_epochs(None)
         config.set_max_steps_per_epoch(None)
     assert (config.backend(), config.floatx()) == ("torch", "float32")
+    before = config.is_interactive_logging_enabled()
+    config.disable_interactive_logging()
+    assert not config.is_interactive_logging_enabled()
+    config.enable_interactive_logging()
+    assert config.is_interactive_logging_enabled()
+    if not before:
+        config.disable_interactive_logging()
     with pytest.raises(UnsupportedError, match="PyTorch"):
         config.set_backend("jax")
 
@@ -292,3 +299,49 @@ def test_datasets_read_files_that_are_there(tmp_path: Path, monkeypatch: pytest.
     assert x.shape == (1, 32, 32, 3) and y.tolist() == [[7]] and x[0, 0, :2, 0].tolist() == [0, 1]
     with pytest.raises(UnsupportedError, match="images"):
         ours.datasets.imdb.load_data()
+
+
+def test_names_of_dtypes() -> None:
+    for dtype in ("float32", "int64", "bool", "bfloat16", int, float, bool, np.float16, np.dtype("uint8"), torch.int32):
+        assert K.standardize_dtype(dtype) == keras.backend.standardize_dtype(dtype)
+        assert K.is_float_dtype(dtype) == keras.backend.is_float_dtype(dtype)
+        assert K.is_int_dtype(dtype) == keras.backend.is_int_dtype(dtype)
+    for pair in (("int32", "float32"), ("float16", "float32"), ("uint8", "int32"), ("bool", "int32")):
+        assert K.result_type(*pair) == keras.backend.result_type(*pair)
+    try:
+        ours.config.set_floatx("float16")
+        assert K.zeros((1,)).dtype == torch.float16
+    finally:
+        ours.config.set_floatx("float32")
+    K.reset_uids()
+    assert K.get_uid("dense") == "dense"
+
+
+def test_registered_names() -> None:
+    @ours.saving.register_keras_serializable("mine")
+    class Own:
+        pass
+
+    try:
+        assert ours.saving.get_registered_name(Own) == "mine>Own"
+        assert ours.saving.get_registered_object("mine>Own") is Own
+    finally:
+        for name in ("mine>Own", "Own"):
+            ours.saving.get_custom_objects().pop(name)
+
+
+def test_functions_that_have_a_class_as_well() -> None:
+    p = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], "float32")
+    arguments = (torch.tensor([0, 2]), torch.tensor(p), 0.7)
+    found, expected = (k.losses.categorical_generalized_cross_entropy(*arguments) for k in (ours, keras))
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-5)
+    images = np.random.default_rng(0).uniform(0, 255, (5, 6, 3)).astype("float32")
+    theirs = keras.src.legacy.preprocessing.image
+    mine = ours.preprocessing.image
+    np.testing.assert_allclose(
+        mine.apply_channel_shift(images, 20.0, channel_axis=2), theirs.apply_channel_shift(images, 20.0, channel_axis=2)
+    )
+    np.testing.assert_array_equal(mine.flip_axis(images, 1), theirs.flip_axis(images, 1))
+    model = ours.Sequential([ours.Input((2,)), ours.layers.Dense(1)])
+    config = {"class_name": "Sequential", "config": model.get_config()}
+    assert ours.models.model_from_config(config).get_config() == model.get_config()
