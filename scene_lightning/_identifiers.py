@@ -41,7 +41,7 @@ def by_every_spelling(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resolve(identifier: Any, *, table: Mapping[str, Any], kind: str) -> Any:
-    """`identifier` → an instance or function: a string or class is instantiated, a dict deserialised, the rest returned.
+    """`identifier` → an instance or function: strings and classes are instantiated, dicts deserialised.
 
     Raises:
         InputError: no such name (the nearest one is suggested), or something that is not an identifier.
