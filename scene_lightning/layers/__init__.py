@@ -265,8 +265,8 @@ _INSTEAD = {
     "Recurrent, attention and text layers are outside this package, which is for images": (
         "AdditiveAttention Attention Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNGRU CuDNNLSTM GRU GRUCell "
         "AbstractRNNCell GroupQueryAttention LSTM LSTMCell MultiHeadAttention RNN SimpleRNN SimpleRNNCell "
-        "StackedRNNCells TimeDistributed StringLookup IntegerLookup TextVectorization Hashing HashedCrossing CategoryEncoding "
-        "Discretization FeatureSpace MelSpectrogram STFTSpectrogram"
+        "StackedRNNCells TimeDistributed StringLookup IntegerLookup TextVectorization Hashing HashedCrossing "
+        "CategoryEncoding Discretization FeatureSpace MelSpectrogram STFTSpectrogram"
     ),
     "Write it as a Layer subclass with build() and call()": (
         "EinsumDense JaxLayer FlaxLayer TFSMLayer TorchModuleWrapper Wrapper ReversibleEmbedding "
