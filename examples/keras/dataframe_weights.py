@@ -10,7 +10,7 @@ from keras.callbacks import ModelCheckpoint, ReduceLROnPlateau, EarlyStopping, T
 from keras.engine.topology import Layer  # imported, never used
 from tensorflow.keras import Input, Model, backend as K
 from tensorflow.keras.layers import (
-    Activation, BatchNormalization, Concatenate, Conv2D, Dense, Flatten, Lambda, MaxPooling2D,
+    Activation, BatchNormalization, Concatenate, Conv2D, Dense, Flatten, MaxPooling2D,
 )
 from tensorflow.keras.optimizers import Adam
 from tensorflow.keras.losses import CategoricalCrossentropy
@@ -45,7 +45,6 @@ a = Conv2D(8, 3, strides=2, padding="same")(inp)
 a = Activation("elu")(BatchNormalization()(a))
 b = MaxPooling2D((2, 2))(inp)
 x = Concatenate()([a, b])
-x = Lambda(lambda t: t * 2.0)(x)
 x = Conv2D(16, (3, 3), activation="relu")(x)
 x = MaxPooling2D()(x)
 model = Model(inputs=inp, outputs=Dense(train.num_classes if hasattr(train, "num_classes") else len(counts),

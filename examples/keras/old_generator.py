@@ -83,5 +83,5 @@ path = os.path.join(data, 'seg_test', validation_generator.filenames[0])
 image = img_to_array(load_img(path, target_size=(img_width, img_height)))
 image = np.expand_dims(image, axis=0) / 255.
 print('classes:', again.predict_classes(image), 'one-hot:', np_utils.to_categorical([2], 6).tolist())
-K.set_value(again.optimizer.lr, 1e-4)
-print('learning rate:', K.get_value(again.optimizer.lr))
+K.set_value(model.optimizer.lr, 1e-4)
+print('learning rate:', K.get_value(model.optimizer.lr))

@@ -40,14 +40,14 @@ def install(
         InputError: the real Keras or TensorFlow was imported before, or a limit is below 1.
         DeviceError: this machine does not have that hardware.
     """
+    set_default_hardware(accelerator, devices, precision)
+    set_trial(limit_epochs, limit_batches)
     foreign = sorted(name for name in loaded() if not isinstance(sys.modules[name], CompatModule))
     if foreign:
         raise InputError(
             f"{foreign[0].partition('.')[0]} is already imported. Call scene_lightning.install() before the first "
             "`import keras` or `import tensorflow`; in a notebook, restart the kernel first."
         )
-    set_default_hardware(accelerator, devices, precision)
-    set_trial(limit_epochs, limit_batches)
     if not any(isinstance(finder, CompatFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, CompatFinder())
     sys.modules.setdefault(_TENSORBOARD_SWITCH, ModuleType(_TENSORBOARD_SWITCH))
@@ -78,7 +78,7 @@ def load_ipython_extension(shell: Any) -> None:
     install(**options)
     shell.register_magic_function(lambda line: None, "line", "tensorflow_version")
     if report_path is not None:
-        shell.events.register("post_run_cell", lambda *_: _write_report(report_path))
+        shell.events.register("post_run_cell", lambda *_: _write_report(report_path, "\n".join(shell.user_ns["In"])))
 
 
 def unload_ipython_extension(shell: Any) -> None:
@@ -86,8 +86,8 @@ def unload_ipython_extension(shell: Any) -> None:
     uninstall()
 
 
-def _write_report(path: str) -> None:
+def _write_report(path: str, cells: str) -> None:
     with contextlib.suppress(OSError):
         with open(f"{path}.part", "w", encoding="utf-8") as file:
-            file.write(closing_report())
+            file.write(closing_report("notebook", cells))
         os.replace(f"{path}.part", path)

@@ -131,10 +131,9 @@ class CompatFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     ) -> importlib.machinery.ModuleSpec | None:
         if not belongs(fullname):
             return None
-        place = place_of(fullname)
         parent = fullname.rpartition(".")[0]
         known = not parent or fullname.rpartition(".")[2] in place_of(parent).children
-        if not known and not place.providers and _is_tried():
+        if not known and _is_tried():
             return None
         return importlib.machinery.ModuleSpec(fullname, self, origin="scene_lightning", is_package=True)
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
-from types import CodeType
 
 from scene_lightning.training.ledger import ledger
 
 
-def closing_report(title: str = "notebook", code: CodeType | None = None) -> str:
+def closing_report(title: str, source: str) -> str:
     """What ran on this engine, which symbols were used, what was ignored, what was cut.
 
     Args:
-        code: the program; a star import asks for every name, but only those that the program names are reported.
+        title: the program's name.
+        source: its text: a star import asks for every name, and libraries ask for some, but only those that the program
+            names are reported.
     """
     lines = [f"scene_lightning ran {title}: {_verbs()}."]
-    named = None if code is None else names_in(code)
-    symbols = {symbol for symbol in ledger.symbols if named is None or symbol.rpartition(".")[2] in named}
+    named = names_in(source)
+    symbols = {symbol for symbol in ledger.symbols if symbol.rpartition(".")[2] in named}
     lines.append(f"Keras and TensorFlow symbols used ({len(symbols)}): {', '.join(sorted(symbols)) or 'none'}.")
     if ledger.missing:
         lines.append(f"Imported, and not supported when used: {', '.join(sorted(ledger.missing))}.")
@@ -36,12 +38,6 @@ def _verbs() -> str:
     return ", ".join(counts) or "no fit, evaluate or predict"
 
 
-def names_in(code: CodeType) -> set[str]:
-    """Every name that a program's code mentions."""
-    found = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            found |= names_in(constant)
-        elif isinstance(constant, tuple):
-            found.update(item for item in constant if isinstance(item, str))  # from x import a, b
-    return found
+def names_in(source: str) -> set[str]:
+    """Every word of a program's text that may be a name."""
+    return set(re.findall(r"[^\W\d]\w*", source))

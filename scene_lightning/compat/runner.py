@@ -8,7 +8,7 @@ import sys
 import traceback
 import warnings
 from pathlib import Path
-from types import CodeType, ModuleType, TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from scene_lightning.compat.command import RunRequest, parse
@@ -45,10 +45,8 @@ def run_script(request: RunRequest, source: bytes) -> int:
     path = str(request.program)
     sys.argv = [path, *request.arguments]
     sys.path[0] = str(request.program.resolve().parent)
-    code: CodeType | None = None
     try:
-        code = compile(source, path, "exec", dont_inherit=True)
-        exec(code, _main_module(path).__dict__)
+        exec(compile(source, path, "exec", dont_inherit=True), _main_module(path).__dict__)
         status = 0
     except SystemExit as stop:
         status = _status_of(stop)
@@ -59,7 +57,7 @@ def run_script(request: RunRequest, source: bytes) -> int:
         _show(error)
         status = 1
     sys.stdout.flush()
-    print(closing_report(request.program.name, code), file=sys.stderr, end="")
+    print(closing_report(request.program.name, source.decode(errors="replace")), file=sys.stderr, end="")
     return status
 
 

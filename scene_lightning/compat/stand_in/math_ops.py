@@ -123,16 +123,22 @@ reduce_std = _reduction(
 )
 
 
+def _ordered(value: Any) -> torch.Tensor:
+    """A tensor that torch can order: it cannot order booleans."""
+    x = as_tensor(value)
+    return x.to(torch.uint8) if x.dtype == torch.bool else x
+
+
 @operation
 def argmax(input: Any, axis: Any = 0, output_type: Any = torch.int64, name: Any = None, **_: Any) -> Any:
     """The index of the largest along `axis` (0 by default, as in TensorFlow)."""
-    return torch.argmax(as_tensor(input), dim=0 if axis is None else axis).to(as_dtype(output_type))
+    return torch.argmax(_ordered(input), dim=0 if axis is None else axis).to(as_dtype(output_type))
 
 
 @operation
 def argmin(input: Any, axis: Any = 0, output_type: Any = torch.int64, name: Any = None, **_: Any) -> Any:
     """The index of the smallest along `axis`."""
-    return torch.argmin(as_tensor(input), dim=0 if axis is None else axis).to(as_dtype(output_type))
+    return torch.argmin(_ordered(input), dim=0 if axis is None else axis).to(as_dtype(output_type))
 
 
 @operation

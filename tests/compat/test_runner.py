@@ -1,0 +1,145 @@
+"""`python -m scene_lightning script.py`: what the script sees is what Python would show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scene_lightning.compat import runner
+from scene_lightning.compat.command import names_a_program, parse
+from scene_lightning.errors import InputError
+
+IDENTITIES = """
+import sys, os
+import keras, tensorflow as tf, tf_keras
+import keras.layers.core, keras.engine.topology
+from keras.layers.core import Dense
+from keras.layers import *
+from tensorflow.keras.layers import Dense as second, LSTM
+from tensorflow.python.keras.layers.convolutional import Conv2D as old
+from keras.layers.advanced_activations import LeakyReLU
+from keras.preprocessing.image import ImageDataGenerator as one
+from keras_preprocessing.image import ImageDataGenerator as two
+from keras.utils.np_utils import to_categorical
+from keras.wrappers.scikit_learn import KerasClassifier
+from keras.datasets import cifar10
+from tensorflow.python.framework import ops
+from tensorflow.python.client import device_lib
+try:
+    from keras.layers import Nonsense
+except ImportError:
+    Nonsense = None
+assert Dense is second is keras.layers.Dense is keras.layers.core.Dense is tf.keras.layers.Dense
+assert Dense is tf.compat.v1.keras.layers.Dense is tf_keras.layers.Dense is keras.src.layers.core.Dense
+assert old is Conv2D is Convolution2D and one is two and Nonsense is None
+assert tf.keras.callbacks.Callback is keras.callbacks.Callback
+assert isinstance(keras.Sequential(), keras.models.Model) and keras.engine.topology.Layer is keras.layers.Layer
+assert __name__ == "__main__" and os.path.basename(__file__) == "script.py"
+assert sys.argv[1:] == ["a", "--epochs", "3"] and sys.path[0] == os.path.dirname(os.path.abspath(__file__))
+assert int(tf.__version__.split(".")[0]) == 2 and keras.__version__.startswith("3.")
+print("all the same")
+sys.exit(7)
+"""
+
+TENSORS = """
+import numpy as np, tensorflow as tf
+from tensorflow import keras
+from tensorflow.keras import backend as K
+tf.random.set_seed(1)
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+y = model(np.ones((2, 4), "float32"))
+assert y.numpy().shape == (2, 3) and isinstance(np.max(y), np.floating)
+assert abs(100 * np.max(tf.nn.softmax(y[0])) - np.max(tf.nn.softmax(y[0]).numpy()) * 100) < 1e-3
+assert (np.ones((2, 3), "float32") * y).shape == (2, 3) and y.get_shape().as_list() == [2, 3]
+x = tf.Variable([3.0])
+with tf.GradientTape() as tape:
+    z = x * x
+assert tape.gradient(z, x).numpy() == 6
+with tf.GradientTape() as outer:
+    with tf.GradientTape() as inner:
+        z = x ** 3
+    first = inner.gradient(z, x)
+assert outer.gradient(first, x).numpy() == 18
+image = tf.constant(np.arange(48).reshape(4, 4, 3).astype("uint8"))
+assert tf.image.resize(image, (2, 2)).shape == (2, 2, 3)
+assert tf.image.decode_png(tf.io.encode_png(image)).numpy().tolist() == image.numpy().tolist()
+assert tf.image.convert_image_dtype(image, tf.float32).numpy().max() == np.float32(47 / 255)
+names = np.array(["sea", "street"])
+path = tf.strings.split("a/street/1.jpg", "/")
+assert tf.argmax(path[-2] == names) == 1
+assert tf.reduce_sum(tf.one_hot([0, 2], 3), axis=0).numpy().tolist() == [1, 0, 1]
+assert K.mean(tf.cast(tf.range(4), tf.float32)).numpy() == 1.5
+assert tf.where(tf.constant([True, False]), 1, 2).numpy().tolist() == [1, 2]
+inputs = keras.Input((8, 8, 3))
+pooled = tf.concat([tf.reduce_mean(inputs, axis=[1, 2]), tf.reduce_max(inputs, axis=[1, 2])], axis=-1)
+assert keras.Model(inputs, pooled)(np.ones((1, 8, 8, 3), "float32")).numpy().tolist() == [[1.0] * 6]
+with tf.distribute.MirroredStrategy().scope(), tf.device("/GPU:0"):
+    pass
+config = tf.compat.v1.ConfigProto(); config.gpu_options.allow_growth = True
+K.set_session(tf.compat.v1.Session(config=config))
+try:
+    tf.distribute.cluster_resolver.TPUClusterResolver()
+except ValueError as error:
+    print("no TPU")
+"""
+
+
+def test_every_old_path_gives_the_same_class_and_the_script_is_main(run, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(IDENTITIES)
+    done = run(script, "a", "--epochs", "3")
+    assert done.returncode == 7, done.stderr
+    assert done.stdout == "all the same\n"
+    assert "keras.layers.Dense" in done.stderr and "KerasClassifier" in done.stderr
+
+
+def test_the_stand_in_computes_what_tensorflow_would(run, tmp_path: Path) -> None:
+    script = tmp_path / "tensors.py"
+    script.write_text(TENSORS)
+    done = run(script)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "no TPU\n"
+    assert "tf.distribute.MirroredStrategy" in " ".join(done.stderr.split())
+
+
+def test_an_error_is_shown_as_python_would_with_symbol_line_and_way(run, tmp_path: Path) -> None:
+    script = tmp_path / "lite.py"
+    lines = ["import tensorflow as tf", "", "def convert():", "    tf.lite.TFLiteConverter()", "", "convert()"]
+    script.write_text("\n".join(lines))
+    done = run(script)
+    trace, _, report = done.stderr.partition("scene_lightning ran")
+    assert done.returncode == 1 and report
+    assert trace.count("File ") == 2 and f'File "{script}", line 6, in <module>' in trace
+    assert "scene_lightning/" not in trace
+    assert "tensorflow.lite" in trace and "lite.py, line 4" in trace and "model.save" in trace
+
+
+@pytest.mark.parametrize(("words", "cure"), [
+    (["missing.py"], "no file 'missing.py'"),
+    (["--limit-epochs", "0", "empty.py"], "at least 1"),
+    (["--limit-epochs", "x", "empty.py"], "invalid int value"),
+    (["--accelerator", "tpu", "empty.py"], "Unknown accelerator"),
+])  # fmt: skip
+def test_what_cannot_start_gets_one_line_and_status_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], cure: str
+) -> None:
+    (tmp_path / "empty.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert runner.run(words) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and cure in said
+
+
+def test_words_that_name_no_program_go_to_the_command_line() -> None:
+    assert names_a_program(["x.py"]) and names_a_program(["--limit-epochs", "2", "--devices=2", "x.ipynb", "--output"])
+    assert not names_a_program([]) and not names_a_program(["train", "x.py"]) and not names_a_program(["--help"])
+
+
+def test_options_after_a_script_are_the_scripts(tmp_path: Path) -> None:
+    script = tmp_path / "x.py"
+    script.write_text("")
+    request = parse(["--limit-epochs", "2", str(script), "--limit-epochs", "9"])
+    assert request.limit_epochs == 2 and request.arguments == ["--limit-epochs", "9"]
+    with pytest.raises(InputError, match="for notebooks"):
+        parse(["--output", "y.ipynb", str(script)])
