@@ -35,8 +35,14 @@ def start(*words: object, cwd: Path, program: list[str] | None = None) -> subpro
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "SCENE_LIGHTNING_CACHE": str(cwd / "cache")}
     command = [*(program or [sys.executable, "-m", "scene_lightning"]), *map(str, words)]
     return subprocess.Popen(
-        command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-    )
+        command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+        preexec_fn=_hear_interrupts,
+    )  # fmt: skip
+
+
+def _hear_interrupts() -> None:
+    """A test run in the background has SIGINT ignored, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def command(*words: object, cwd: Path, status: int = 0, program: list[str] | None = None) -> tuple[str, str]:

@@ -56,8 +56,8 @@ def normalize_compile_config(config: Any) -> dict[str, Any] | None:
 def normalize_optimizer(optimizer: dict[str, Any]) -> dict[str, Any]:
     """An optimiser's dict → {module "keras.optimizers", class_name, config, registered_name None}.
 
-    Keras 2's `lr` and `decay` become a learning rate and, where decay is not 0, the schedule it meant:
-    lr / (1 + decay·step). Keras 3 on torch names its own classes (keras.src.backend.torch…), which others cannot load.
+    Keras 2's `lr` becomes `learning_rate`; its `decay` stays, for the optimizers here honour it and a program may still
+    set the rate. Keras 3 on torch names its own classes (keras.src.backend.torch…), which others cannot load.
     """
     class_name = optimizer.get("class_name")
     if not isinstance(class_name, str):
@@ -69,9 +69,8 @@ def normalize_optimizer(optimizer: dict[str, Any]) -> dict[str, Any]:
     decay = given.get("decay")
     if isinstance(rate, dict):
         rate = _component(rate, "keras.optimizers.schedules")
-    elif isinstance(rate, int | float) and isinstance(decay, int | float) and decay > 0:
-        schedule = {"initial_learning_rate": float(rate), "decay_steps": 1, "decay_rate": float(decay)}
-        rate = _component({"class_name": "InverseTimeDecay", "config": schedule}, "keras.optimizers.schedules")
+    elif isinstance(decay, int | float) and decay > 0:
+        config["decay"] = float(decay)
     if rate is not None:
         config["learning_rate"] = rate
     name = class_name.split(">")[-1]
