@@ -121,7 +121,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
         full = f"{package}>{name or obj.__name__}"
         obj._keras_registered_name = full
         _custom_objects[full] = obj
-        _custom_objects.setdefault(obj.__name__, obj)
+        _custom_objects[obj.__name__] = obj  # the newest: a notebook's cell is run again
         return obj
 
     return decorate

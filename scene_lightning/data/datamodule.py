@@ -56,8 +56,14 @@ class FeedLoader:
         # A generator: the epoch is read when the first batch is asked for, not when Lightning calls iter(),
         # which it does for epoch 0 while it is still setting up (and before a checkpoint is restored).
         rank, world_size = self.module.rank_and_world_size()
-        yield from self.feed.batches(self.module.epoch, rank, world_size)
-        self.feed.on_epoch_end()
+        steps = self.feed.steps_on(world_size)
+        given = 0
+        for given, batch in enumerate(self.feed.batches(self.module.epoch, rank, world_size), start=1):
+            if given == steps:  # Lightning asks for no more than that, so nothing runs after the last yield
+                self.feed.on_epoch_end()
+            yield batch
+        if given != steps:
+            self.feed.on_epoch_end()
 
     def __len__(self) -> int:
         steps = self.feed.steps_on(self.module.rank_and_world_size()[1])

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import torch
 from torch import nn
 
 from scene_lightning import losses, metrics, optimizers, saving
-from scene_lightning._identifiers import custom_object_scope
+from scene_lightning._identifiers import custom_object_scope, get_custom_objects
 from scene_lightning.errors import FileFormatError, InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.tracking import TrackedList, weight_budget
@@ -270,9 +272,24 @@ def load_model(
         if compile and archive.compile_config:
             _compile_from(model, archive.compile_config, path)
             if archive.optimizer is not None:
-                model.optimizer.torch_optimizer(list(model.parameters()))
-                model.optimizer.load_slot_arrays(archive.optimizer.variables())
+                _restore_optimizer(model, archive.optimizer, path)
     return model
+
+
+def _restore_optimizer(model: Any, state: OptimizerState, path: str) -> None:
+    optimizer = model.optimizer
+    if not state.slots:  # compiled but not trained, or an optimizer that keeps nothing per weight
+        optimizer.variables[0].assign(state.iterations)
+        if state.learning_rate is not None and not optimizer.has_schedule:
+            optimizer.learning_rate = state.learning_rate
+        return
+    optimizer.torch_optimizer(list(model.parameters()))
+    if state.learning_rate is None and not optimizer.has_schedule:  # tf.keras' .keras has it in the config alone
+        state = replace(state, learning_rate=float(optimizer.learning_rate))
+    try:
+        optimizer.load_slot_arrays(state.variables())
+    except InputError as error:  # the weights are sound: as in Keras, training can start with a fresh optimizer
+        warnings.warn(f"{path!r}: the optimizer's state was left out, it starts afresh. {error}", stacklevel=2)
 
 
 def _load_from_checkpoint(path: str, compile: bool) -> Any:
@@ -331,7 +348,8 @@ def _restored(structure: Any, deserialize: Any) -> Any:
         return {key: _restored(value, deserialize) for key, value in structure.items()}
     if isinstance(structure, list | tuple):
         return [_restored(value, deserialize) for value in structure]
-    return structure
+    # A function by its name: now, because custom objects are known only while the file is read.
+    return get_custom_objects().get(structure, structure) if isinstance(structure, str) else structure
 
 
 def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch: bool = False) -> None:
@@ -347,6 +365,9 @@ def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch
 def _fill(model: Any, archive: ModelArchive, path: str, by_name: bool = False, skip_mismatch: bool = False) -> None:
     tree, tensors = weight_tree(model)
     arrays = saving.align(tree, archive, by_name=by_name, skip_mismatch=skip_mismatch)
+    if skip_mismatch and any(array is None for array in arrays):
+        skipped = [tuple(t.shape) for t, array in zip(tensors, arrays, strict=True) if array is None]
+        warnings.warn(f"{path!r}: weights that do not fit were left as they are, of shapes {skipped}.", stacklevel=4)
     with torch.no_grad():
         for tensor, array in zip(tensors, arrays, strict=True):
             if array is not None:

@@ -74,6 +74,8 @@ class Verbs:
         self._require_compiled()
         _note_loading("fit", max_queue_size, workers, use_multiprocessing)
         epochs = _translated(trainer_options, "nb_epoch", "epochs", epochs)
+        if isinstance(epochs, bool) or not isinstance(epochs, int | float | np.integer):
+            raise InputError(f"epochs must be a whole number; received {epochs!r}.")
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_arrays(x, y, sample_weight, validation_split)
         train = as_feed(

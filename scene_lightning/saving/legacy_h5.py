@@ -102,7 +102,10 @@ def _write_configs(file: h5py.File, archive: ModelArchive) -> None:
     config = portable_config(archive.config or {})
     file.attrs["keras_version"] = KERAS_VERSION
     file.attrs["backend"] = "torch"
-    file.attrs["model_config"] = to_json(_legacy_form({"class_name": config["class_name"], "config": config["config"]}))
+    model_config = _legacy_form({"class_name": config["class_name"], "config": config["config"]})
+    if "build_config" in config and "layers" not in config["config"]:  # a user's own class has no input layer to say it
+        model_config["build_config"] = config["build_config"]
+    file.attrs["model_config"] = to_json(model_config)
     if archive.compile_config:
         training = portable_config(archive.compile_config)
         optimizer = training.pop("optimizer", None)

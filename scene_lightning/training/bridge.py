@@ -50,6 +50,8 @@ class KerasBridge(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._model._initial_epoch = self._epoch_offset
+        if trainer.world_size > 1 and isinstance(trainer.num_training_batches, int):  # this device's share
+            self._callbacks.set_params({**(self._callbacks.params or {}), "steps": trainer.num_training_batches})
         self._callbacks.on_train_begin()
         done = self._model._initial_epoch - self._epoch_offset
         if done > 0:  # BackupAndRestore found an earlier run: go on after its last whole epoch

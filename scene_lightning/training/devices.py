@@ -126,9 +126,7 @@ def choose_devices(requested: Any, accelerator: str, inventory: Inventory) -> An
         try:
             parts = [int(part) for part in requested.split(",") if part.strip()]
         except ValueError:
-            raise DeviceError(
-                f"Cannot read devices {requested!r}. Expected auto, a count, or indices (0,1)."
-            ) from None
+            raise DeviceError(f"Cannot read devices {requested!r}. Expected auto, a count, or indices (0,1).") from None
         requested = parts if "," in requested else parts[0] if parts else "auto"
     available = len(inventory.gpus) if accelerator == "cuda" else 1
     if requested in ("auto", -1, None):

@@ -19,8 +19,9 @@ from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten, map_structure
 from scene_lightning.training.bridge import KerasBridge, keras_order, to_floats
 from scene_lightning.training.devices import Hardware, trainer_arguments
-from scene_lightning.training.feeds import peek
+from scene_lightning.training.feed_wrappers import peek
 from scene_lightning.training.ledger import ledger
+from scene_lightning.training.outcome import outcome_of
 from scene_lightning.training.trial import current_trial
 
 _QUIET = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
@@ -145,15 +146,16 @@ def run_fit(
         listed.on_train_begin()
         listed.on_train_end()
         return listed.history
-    with quiet_lightning(), _keeping_interrupts() as holder:
+    with quiet_lightning(), _keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
         trainer = make_trainer(
             hardware or Hardware(),
-            [bridge, *lightning_callbacks],
+            [bridge, outcome.callback, *lightning_callbacks],
             **{"max_epochs": epochs - initial_epoch, "limit_val_batches": 0 if validation is None else 1.0,
                **trial.trainer_options(validation is not None), **trainer_options},
         )  # fmt: skip
         holder["trainer"] = trainer
         trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, **_trusting(ckpt_path))
+        outcome.collect()
     finish = getattr(model.optimizer, "finalize_variable_values", None)
     if finish is not None:
         finish(model.trainable_weights)
@@ -179,12 +181,13 @@ def run_evaluate(
         keras_callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1,
         steps=feed.steps, samples=feed.samples, batch_size=feed.batch_size,
     )  # fmt: skip
-    with quiet_lightning(), _keeping_interrupts() as holder:
+    with quiet_lightning(), _keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
         holder["trainer"] = trainer = make_trainer(
-            hardware or Hardware(), [KerasBridge(model, listed), *lightning_callbacks]
+            hardware or Hardware(), [KerasBridge(model, listed), outcome.callback, *lightning_callbacks]
         )
         trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
-    return keras_order(to_floats(model._val_metrics.result()))
+        outcome.collect()
+        return keras_order(to_floats(outcome.logs))
 
 
 class _Collector(L.Callback):

@@ -6,7 +6,6 @@ import inspect
 import itertools
 import math
 import random
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 from scene_lightning.data.datamodule import Feed
 from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten, map_structure
+from scene_lightning.training.feed_wrappers import ClassWeightedFeed, SteppedFeed
 from scene_lightning.training.module import unpack_batch
 
 
@@ -78,7 +78,7 @@ def _plain_feed(
                 "generator, a Sequence, a dataset or a directory iterator."
             )
         return IterableFeed(x)
-    return ArrayFeed(x, y, w, 32 if batch_size is None else batch_size, shuffle=shuffle if training else False)
+    return ArrayFeed(x, y, w, 32 if batch_size is None else batch_size, shuffle if training else False, training)
 
 
 def _is_array_like(x: Any) -> bool:
@@ -117,10 +117,11 @@ def to_tensor(value: Any) -> Any:
 class ArrayFeed(Feed):
     """Arrays or tensors held in memory, cut into batches; the last one may be smaller.
 
-    `shuffle=True` draws a new order each epoch; `"batch"` shuffles only inside each batch.
+    `shuffle=True` draws a new order each epoch; `"batch"` shuffles only inside each batch. In training all devices take
+    as many steps, so samples may be repeated; otherwise each sample comes once.
     """
 
-    def __init__(self, x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: Any) -> None:
+    def __init__(self, x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: Any, even: bool = True) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise InputError(f"batch_size must be a positive integer; received {batch_size!r}.")
         y, sample_weight = _plain_list(y), _plain_list(sample_weight)
@@ -135,7 +136,7 @@ class ArrayFeed(Feed):
         self.samples = lengths.pop()
         if self.samples == 0:
             raise InputError("The data are empty: 0 samples.")
-        self.batch_size, self.shuffle = int(batch_size), shuffle
+        self.batch_size, self.shuffle, self._even = int(batch_size), shuffle, even
         self.steps = math.ceil(self.samples / self.batch_size)
         self.has_labels = y is not None
         # From torch's global stream, so that set_random_seed decides the order.
@@ -160,7 +161,7 @@ class ArrayFeed(Feed):
         assert self.batch_size is not None
         order = self.order(epoch)
         if world_size > 1:
-            order = shard(order, rank, world_size)
+            order = shard(order, rank, world_size) if self._even else order[rank::world_size]
         for start in range(0, len(order), self.batch_size):
             index = order[start : start + self.batch_size]
             yield tuple(map_structure(partial(_take, index=index), part) for part in self._parts)
@@ -268,6 +269,7 @@ class SequenceFeed(Feed):
         self.steps = len(sequence)
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        self._tell("on_epoch_begin")
         order = torch.arange(len(self._sequence))
         if self._shuffle and world_size > 1:  # one order for all processes
             order = order[torch.randperm(len(order), generator=torch.Generator().manual_seed(self._seed + epoch))]
@@ -282,111 +284,9 @@ class SequenceFeed(Feed):
         return math.ceil(len(self._sequence) / world_size)
 
     def on_epoch_end(self) -> None:
-        hook = getattr(self._sequence, "on_epoch_end", None)
+        self._tell("on_epoch_end")
+
+    def _tell(self, event: str) -> None:
+        hook = getattr(self._sequence, event, None)
         if hook is not None:
             hook()
-
-
-class SteppedFeed(Feed):
-    """Another feed, cut into epochs of `steps` batches.
-
-    `going_on`: the next epoch starts where the last one stopped (training); otherwise each one starts afresh
-    (validation), unless the data come from a generator, which cannot. When the data end early the epoch does too,
-    with Keras' warning, and the next epoch starts again; with `loop` the data are simply read again.
-    """
-
-    def __init__(self, feed: Feed, steps: int, going_on: bool, loop: bool = False) -> None:
-        self._feed, self._going_on, self._loop = feed, going_on, loop
-        self.steps, self.batch_size, self.has_labels = steps, feed.batch_size, feed.has_labels
-        self.samples = None if feed.batch_size is None else steps * feed.batch_size
-        self._iterator: Iterator[Any] | None = None
-        self._passes = 0
-
-    def _next_pass(self, rank: int, world_size: int) -> Iterator[Any]:
-        number = self._passes
-        self._passes += 1
-        # Each batch carries its pass: augmentation depends on how often an image was seen, not on the epoch.
-        return ((number, batch) for batch in self._feed.batches(number, rank, world_size))
-
-    def steps_on(self, world_size: int) -> int:
-        assert self.steps is not None
-        return math.ceil(self.steps / world_size)  # an epoch is as many samples, however many devices share it
-
-    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
-        iterator = self._iterator if self._going_on else None
-        given, fresh = 0, iterator is None
-        while given < self.steps_on(world_size):
-            iterator = iterator or self._next_pass(rank, world_size)
-            batch = next(iterator, None)
-            if batch is not None:
-                given, fresh = given + 1, False
-                self._iterator = iterator
-                yield batch
-                continue
-            self._iterator = iterator = None
-            self._feed.on_epoch_end()
-            if not self._loop and (given or fresh):
-                warnings.warn(
-                    "Your input ran out of data; interrupting training. Make sure that your dataset or generator can "
-                    f"generate at least `steps_per_epoch * epochs` batches ({self.steps} were asked for, {given} came)",
-                    stacklevel=2,
-                )
-                return
-            if fresh:
-                return
-            fresh = True
-
-    def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
-        number, inner = batch
-        return self._feed.to_device_batch(inner, int(number), training)
-
-
-class ClassWeightedFeed(Feed):
-    """Another feed with a weight per sample, looked up by its class (1 for a class that is not named)."""
-
-    def __init__(self, feed: Feed, class_weight: Mapping[int, float]) -> None:
-        self._feed = feed
-        self.steps, self.samples = feed.steps, feed.samples
-        self.batch_size, self.has_labels = feed.batch_size, feed.has_labels
-        try:
-            table = {int(key): float(value) for key, value in class_weight.items()}
-        except (TypeError, ValueError, AttributeError):
-            raise InputError(f"class_weight must map class indices to numbers; received {class_weight!r}.") from None
-        self._table = torch.ones(max(table, default=0) + 1)
-        for key, value in table.items():
-            self._table[key] = value
-
-    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
-        return self._feed.batches(epoch, rank, world_size)
-
-    def steps_on(self, world_size: int) -> int | None:
-        return self._feed.steps_on(world_size)
-
-    def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
-        x, y, sample_weight = self._feed.to_device_batch(batch, epoch, training)
-        if sample_weight is not None:
-            raise InputError("You cannot pass `class_weight` and `sample_weight` at the same time.")
-        labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(y.shape[0]).round().long()
-        table = self._table.to(labels.device)
-        known = labels.clamp(0, len(table) - 1)
-        weight = torch.where(labels < len(table), table[known], torch.ones((), device=labels.device))
-        return x, y, weight
-
-    def on_epoch_end(self) -> None:
-        self._feed.on_epoch_end()
-
-
-def peek(feed: Feed) -> Any:
-    """The inputs of the first batch, without using it up: to build a model whose input shape is not known yet."""
-    batch = next(iter(feed.batches(0)), None)
-    if batch is None:
-        raise InputError("The data are empty: not even one batch came.")
-    innermost = feed
-    while isinstance(innermost, SteppedFeed | ClassWeightedFeed):
-        innermost = innermost._feed
-    if isinstance(feed, SteppedFeed):
-        feed._passes, feed._iterator = 0, None
-    if isinstance(innermost, IterableFeed):
-        raw = batch[1] if isinstance(feed, SteppedFeed) else batch
-        innermost.push_back(raw)
-    return feed.to_device_batch(batch, 0, False)[0]

@@ -14,6 +14,8 @@ from scene_lightning.layers.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
 from scene_lightning.training.objective import Objective
 
+_CHOSEN_BY_SHAPES = ("accuracy", "acc", "crossentropy", "ce")
+
 
 class TrainableModule(L.LightningModule):
     """What `compile` sets and Lightning's hooks use. Mixed into `Model`, which is also a layer.
@@ -49,6 +51,9 @@ class TrainableModule(L.LightningModule):
         # Resolve everything before anything is set: a misspelt name leaves the model as it was.
         resolved = optimizers.get(optimizer)
         objective = Objective(loss, loss_weights, self._output_names())
+        for identifier in (*flatten(metric_list), *flatten(weighted)):
+            if isinstance(identifier, str) and identifier.lower() not in _CHOSEN_BY_SHAPES:
+                metrics.get(identifier)  # raises for an unknown name now, not at the first batch
         names = self._output_names()
         container = metrics.MetricContainer(metric_list, weighted, names)
         validation = metrics.MetricContainer(_copies(metric_list), _copies(weighted), names)

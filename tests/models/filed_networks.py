@@ -67,7 +67,7 @@ NETWORKS = [sequential, branched, nested]
 
 def trained(k, network, optimizer=None):
     model = network(k)
-    model.compile(optimizer or k.optimizers.Adam(0.01), "categorical_crossentropy", metrics=["accuracy"])
+    model.compile(optimizer or k.optimizers.Adam(0.01, epsilon=1e-3), "categorical_crossentropy", metrics=["accuracy"])
     model.fit(X, Y, batch_size=4, epochs=2, shuffle=False, verbose=0)
     return model
 

@@ -89,15 +89,16 @@ def test_weights_files_go_both_ways(tmp_path, network):
         same_outputs(model, other)
 
 
+# A large epsilon: with Keras' own, rounding noise in a gradient near zero becomes a whole step in either library.
 OPTIMIZERS = {
     "sgd": lambda k: k.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
     "rmsprop": lambda k: k.optimizers.RMSprop(0.01, momentum=0.5, centered=True),
     "adamw schedule": lambda k: k.optimizers.AdamW(
-        k.optimizers.schedules.CosineDecay(0.01, 20), weight_decay=0.01, clipnorm=1.0
+        k.optimizers.schedules.CosineDecay(0.01, 20), weight_decay=0.01, clipnorm=1.0, epsilon=1e-3
     ),
-    "nadam": lambda k: k.optimizers.Nadam(0.01),
+    "nadam": lambda k: k.optimizers.Nadam(0.01, epsilon=1e-3),
     "adagrad": lambda k: k.optimizers.Adagrad(0.01),
-    "amsgrad": lambda k: k.optimizers.Adam(0.01, amsgrad=True),
+    "amsgrad": lambda k: k.optimizers.Adam(0.01, amsgrad=True, epsilon=1e-3),
 }
 
 
@@ -144,8 +145,9 @@ def test_compile_arguments_are_kept(tmp_path, name, ending):
     assert loaded.metrics_names == model.metrics_names
     assert float(loaded.optimizer.learning_rate) == float(model.optimizer.learning_rate)
     if ending != ".ckpt" and name != "dict":
-        theirs = real_keras.models.load_model(path)
-        np.testing.assert_allclose(np.asarray(theirs.evaluate(X, Y, verbose=0)), expected, rtol=1e-4)
+        theirs = real_keras.models.load_model(path).evaluate(X, Y, verbose=0, return_dict=True)
+        ours = loaded.evaluate(X, Y, verbose=0, return_dict=True)  # from .h5 Keras calls "mae" mean_absolute_error
+        np.testing.assert_allclose(sorted(map(float, theirs.values())), sorted(ours.values()), rtol=1e-4)
 
 
 @pytest.mark.parametrize("as_dict", [False, True])

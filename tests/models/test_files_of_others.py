@@ -283,7 +283,7 @@ def test_a_saved_model_folder_without_its_variables(tmp_path):
 def test_skip_mismatch_leaves_what_does_not_fit(tmp_path):
     model = sequential(keras)
     model.save_weights(tmp_path / "m.weights.h5")
-    other = keras.Sequential([*model.layers[:-1], keras.layers.Dense(5, name="dense")])
+    other = keras.Sequential([keras.Input((8, 8, 3)), *model.layers[:-1], keras.layers.Dense(5, name="dense")])
     fresh = keras.models.clone_model(other)
     kept = fresh.layers[-1].get_weights()
     with pytest.warns(UserWarning):

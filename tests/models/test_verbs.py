@@ -172,12 +172,9 @@ MULTI = {
 }
 
 
-@pytest.mark.parametrize("as_dict", [False, True])
-@pytest.mark.parametrize("name", MULTI)
+@pytest.mark.parametrize(("name", "as_dict"), [*((name, False) for name in MULTI), ("dicts by output name", True)])
 def test_several_outputs_log_each_one(name, as_dict):
     compile, y = MULTI[name]
-    if as_dict and isinstance(y, list):
-        pytest.skip("targets of outputs in a dict are a dict")
     results = compare(
         lambda k: {"x": [X, EXTRA], "y": y, "validation_split": 0.3}, compile, two_headed, as_dict=as_dict
     )
@@ -215,7 +212,7 @@ def test_on_batch_verbs_are_keras():
     assert_histories(here, there)
     here, there = (model.test_on_batch(X[:4], Y[:4], return_dict=True) for model in (ours, theirs))
     assert_histories(here, there)
-    np.testing.assert_allclose(ours.predict_on_batch(X), theirs.predict_on_batch(X), atol=1e-5)
+    np.testing.assert_allclose(ours.predict_on_batch(X), theirs.predict_on_batch(X), atol=1e-4)
     assert_weights(ours, theirs)
     assert ours.metrics_names == ["loss", "accuracy", "mse"]
 

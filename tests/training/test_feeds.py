@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from scene_lightning.errors import InputError
-from scene_lightning.training.feeds import ArrayFeed, SteppedFeed, as_feed, peek
+from scene_lightning.training.feed_wrappers import SteppedFeed, peek
+from scene_lightning.training.feeds import ArrayFeed, as_feed
 
 X = np.arange(20, dtype=np.float64).reshape(10, 2)
 Y = np.arange(10)

@@ -172,26 +172,27 @@ def test_gradient_accumulation_and_other_trainer_options_pass_through():
 @pytest.mark.parametrize("data", ["arrays", "steps", "class_weight"])
 def test_two_processes_train_one_model(data):
     """Two processes on the CPU take the steps that one takes with batches twice as long."""
-    extra = {"steps": {"steps_per_epoch": 2}, "class_weight": {"class_weight": {0: 2.0, 1: 0.5, 2: 1.0}}}.get(data, {})
+    class_weight = {0: 2.0, 1: 0.5, 2: 1.0} if data == "class_weight" else None
     single, double = compiled(dropout=0.0), compiled(dropout=0.0)
     for model in (single, double):  # batch statistics differ between processes: without BatchNormalization
         model.layers[2].trainable = False
         model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", metrics=["accuracy"])
-    one = single.fit(X, Y, batch_size=4, epochs=2, shuffle=False, verbose=0, **extra).history
-    two = double.fit(
-        X,
-        Y,
-        batch_size=2,
-        epochs=2,
-        shuffle=False,
-        verbose=0,
-        accelerator="cpu",
-        devices=2,
-        strategy="ddp_fork",
-        **extra,
-    ).history
+    common = dict(epochs=2, shuffle=False, verbose=0, class_weight=class_weight)
+    steps = {} if data != "steps" else {"steps_per_epoch": 1}
+    one = single.fit(X, Y, batch_size=4, **common, **steps).history
+    steps = {key: 2 * value for key, value in steps.items()}  # of half the size, shared by two
+    children = dict(accelerator="cpu", devices=2, strategy="ddp_fork")
+    two = double.fit(X, Y, batch_size=2, **common, **steps, **children).history
     assert list(one) == list(two)
+    assert int(double.optimizer.iterations) == int(single.optimizer.iterations)
     for name in one:
         np.testing.assert_allclose(one[name], two[name], rtol=1e-4)
     for a, b in zip(single.get_weights(), double.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_evaluate_on_two_processes_counts_every_sample_once():
+    model = compiled()
+    expected = model.evaluate(X[:11], Y[:11], batch_size=2, verbose=0)
+    found = model.evaluate(X[:11], Y[:11], batch_size=2, verbose=0, accelerator="cpu", devices=2, strategy="ddp_fork")
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -1,0 +1,122 @@
+"""A feed in; the same feed, cut into epochs of so many steps or with a weight per class, out."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from scene_lightning.data.datamodule import Feed
+from scene_lightning.errors import InputError
+
+
+class SteppedFeed(Feed):
+    """Another feed, cut into epochs of `steps` batches.
+
+    `going_on`: the next epoch starts where the last one stopped (training); otherwise each one starts afresh
+    (validation), unless the data come from a generator, which cannot. When the data end early the epoch does too,
+    with Keras' warning, and the next epoch starts again; with `loop` the data are simply read again.
+    """
+
+    def __init__(self, feed: Feed, steps: int, going_on: bool, loop: bool = False) -> None:
+        self._feed, self._going_on, self._loop = feed, going_on, loop
+        self.steps, self.batch_size, self.has_labels = steps, feed.batch_size, feed.has_labels
+        self.samples = None if feed.batch_size is None else steps * feed.batch_size
+        self._iterator: Iterator[Any] | None = None
+        self._passes = 0
+
+    def _next_pass(self, rank: int, world_size: int) -> Iterator[Any]:
+        number = self._passes
+        self._passes += 1
+        # Each batch carries its pass: augmentation depends on how often an image was seen, not on the epoch.
+        return ((number, batch) for batch in self._feed.batches(number, rank, world_size))
+
+    def steps_on(self, world_size: int) -> int:
+        assert self.steps is not None
+        return math.ceil(self.steps / world_size)  # an epoch is as many samples, however many devices share it
+
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        iterator = self._iterator if self._going_on else None
+        given, fresh = 0, iterator is None
+        while given < self.steps_on(world_size):
+            iterator = iterator or self._next_pass(rank, world_size)
+            batch = next(iterator, None)
+            if batch is not None:
+                given, fresh = given + 1, False
+                self._iterator = iterator
+                yield batch
+                continue
+            self._iterator = iterator = None
+            if given and self._loop:
+                self._feed.on_epoch_end()
+            if not self._loop and (given or fresh):
+                warnings.warn(
+                    "Your input ran out of data; interrupting training. Make sure that your dataset or generator can "
+                    f"generate at least `steps_per_epoch * epochs` batches ({self.steps} were asked for, {given} came)",
+                    stacklevel=2,
+                )
+                return
+            if fresh:
+                return
+            fresh = True
+
+    def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
+        number, inner = batch
+        return self._feed.to_device_batch(inner, int(number), training)
+
+    def on_epoch_end(self) -> None:
+        self._feed.on_epoch_end()
+
+
+class ClassWeightedFeed(Feed):
+    """Another feed with a weight per sample, looked up by its class (1 for a class that is not named)."""
+
+    def __init__(self, feed: Feed, class_weight: Mapping[int, float]) -> None:
+        self._feed = feed
+        self.steps, self.samples = feed.steps, feed.samples
+        self.batch_size, self.has_labels = feed.batch_size, feed.has_labels
+        try:
+            table = {int(key): float(value) for key, value in class_weight.items()}
+        except (TypeError, ValueError, AttributeError):
+            raise InputError(f"class_weight must map class indices to numbers; received {class_weight!r}.") from None
+        self._table = torch.ones(max(table, default=0) + 1)
+        for key, value in table.items():
+            self._table[key] = value
+
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        return self._feed.batches(epoch, rank, world_size)
+
+    def steps_on(self, world_size: int) -> int | None:
+        return self._feed.steps_on(world_size)
+
+    def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
+        x, y, sample_weight = self._feed.to_device_batch(batch, epoch, training)
+        if sample_weight is not None:
+            raise InputError("You cannot pass `class_weight` and `sample_weight` at the same time.")
+        labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(y.shape[0]).round().long()
+        table = self._table.to(labels.device)
+        known = labels.clamp(0, len(table) - 1)
+        weight = torch.where(labels < len(table), table[known], torch.ones((), device=labels.device))
+        return x, y, weight
+
+    def on_epoch_end(self) -> None:
+        self._feed.on_epoch_end()
+
+
+def peek(feed: Feed) -> Any:
+    """The inputs of the first batch, without using it up: to build a model whose input shape is not known yet."""
+    batch = next(iter(feed.batches(0)), None)
+    if batch is None:
+        raise InputError("The data are empty: not even one batch came.")
+    innermost = feed
+    while isinstance(innermost, SteppedFeed | ClassWeightedFeed):
+        innermost = innermost._feed
+    if isinstance(feed, SteppedFeed):
+        feed._passes, feed._iterator = 0, None
+    give_back = getattr(innermost, "push_back", None)
+    if give_back is not None:
+        give_back(batch[1] if isinstance(feed, SteppedFeed) else batch)
+    return feed.to_device_batch(batch, 0, False)[0]

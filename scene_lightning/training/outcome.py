@@ -1,0 +1,82 @@
+"""What a run in child processes found out, brought back to the process that asked for it.
+
+With the strategies "ddp_spawn" and "ddp_fork" (Lightning's choice in notebooks) the training happens in children;
+Lightning brings the weights back, this file the rest: History, the optimizer's state, the logs of an evaluation.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from scene_lightning.callbacks import CallbackList
+
+
+class _Messenger(L.Callback):
+    """In the child that is rank 0: writes the outcome when the work ends. Elsewhere it does nothing."""
+
+    def __init__(self, model: Any, callbacks: CallbackList, path: str) -> None:
+        self._model, self._callbacks, self._path, self._parent = model, callbacks, path, os.getpid()
+
+    def _write(self, trainer: L.Trainer, outcome: dict[str, Any]) -> None:
+        if os.getpid() != self._parent and trainer.is_global_zero:
+            torch.save(outcome, self._path)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        history = self._callbacks.history
+        self._write(
+            trainer,
+            {
+                "history": dict(history.history), "epoch": history.epoch, "stop_training": self._model.stop_training,
+                "optimizer": trainer.optimizers[0].state_dict() if trainer.optimizers else None,
+            },
+        )  # fmt: skip
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.training and trainer.state.fn == "validate":
+            self._write(trainer, {"logs": {name: value.cpu() for name, value in _results(self._model).items()}})
+
+
+def _results(model: Any) -> dict[str, torch.Tensor]:
+    return model._val_metrics.result()
+
+
+class Outcome:
+    """One run's outcome. `callback` goes into the trainer; after the run `logs` are those of the evaluation."""
+
+    def __init__(self, model: Any, callbacks: CallbackList, path: str) -> None:
+        self._model, self._callbacks, self._path = model, callbacks, Path(path)
+        self.callback = _Messenger(model, callbacks, path)
+        self._found: dict[str, Any] | None = None
+
+    def collect(self) -> None:
+        """After `trainer.fit` or `trainer.validate`: take over what a child wrote, if the work was done in children."""
+        if not self._path.is_file():
+            return
+        found = self._found = torch.load(self._path, weights_only=True)
+        if "history" in found:
+            history = self._callbacks.history
+            history.history.update(found["history"])
+            history.epoch = found["epoch"]
+            self._model.history, self._model.stop_training = history, found["stop_training"]
+        if found.get("optimizer") is not None:
+            self._model.optimizer.torch_optimizer(list(self._model.parameters())).load_state_dict(found["optimizer"])
+
+    @property
+    def logs(self) -> dict[str, torch.Tensor]:
+        """The values of the evaluation that was run."""
+        return _results(self._model) if self._found is None else self._found["logs"]
+
+
+@contextmanager
+def outcome_of(model: Any, callbacks: CallbackList) -> Iterator[Outcome]:
+    """An `Outcome` with a place of its own for the children to write to."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Outcome(model, callbacks, os.path.join(folder, "outcome.pt"))
