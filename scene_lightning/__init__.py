@@ -118,8 +118,10 @@ if TYPE_CHECKING:
     from scene_lightning.compat.install import install, load_ipython_extension, unload_ipython_extension
     from scene_lightning.initializers import Initializer
     from scene_lightning.layers import Input, InputSpec, Layer
+    from scene_lightning.layers.symbolic import KerasTensor
     from scene_lightning.losses import Loss
     from scene_lightning.metrics import Metric
+    from scene_lightning.mixed_precision import DTypePolicy, FloatDTypePolicy
     from scene_lightning.models import Model, Sequential
     from scene_lightning.optimizers import Optimizer
     from scene_lightning.regularizers import Regularizer

@@ -25,8 +25,10 @@ TORCH_NAMES = {
     "MobileNetV3Small": "mobilenet_v3_small", "MobileNetV3Large": "mobilenet_v3_large", "DenseNet121": "densenet121",
     "DenseNet169": "densenet169", "DenseNet201": "densenet201", "ConvNeXtTiny": "convnext_tiny",
     "ConvNeXtSmall": "convnext_small", "ConvNeXtBase": "convnext_base", "ConvNeXtLarge": "convnext_large",
-    **{f"EfficientNetB{n}": f"efficientnet_b{n}" for n in range(8)},
-    **{f"EfficientNetV2{size}": f"efficientnet_v2_{size.lower()}" for size in "SML"},
+    "EfficientNetB0": "efficientnet_b0", "EfficientNetB1": "efficientnet_b1", "EfficientNetB2": "efficientnet_b2",
+    "EfficientNetB3": "efficientnet_b3", "EfficientNetB4": "efficientnet_b4", "EfficientNetB5": "efficientnet_b5",
+    "EfficientNetB6": "efficientnet_b6", "EfficientNetB7": "efficientnet_b7", "EfficientNetV2S": "efficientnet_v2_s",
+    "EfficientNetV2M": "efficientnet_v2_m", "EfficientNetV2L": "efficientnet_v2_l",
 }  # fmt: skip
 # … and as Keras' documentation does, moving statistics included.
 KERAS_COUNTS = {
@@ -178,6 +180,16 @@ def test_wrong_arguments_are_refused_in_keras_words(arguments: dict[str, Any], m
     with pytest.raises(InputError) as ours:
         applications.VGG16(**arguments)
     assert str(ours.value)[:40] == str(theirs.value)[:40]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ConvNeXtXLarge", "EfficientNetV2B0", "EfficientNetV2B1", "EfficientNetV2B2", "EfficientNetV2B3", "NASNetLarge"],
+)
+def test_what_is_not_here_names_the_nearest(name: str) -> None:
+    with pytest.raises(UnsupportedError, match=name):
+        getattr(applications, name)(weights=None)
+
 
 
 def test_what_is_not_here_names_what_is() -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import scene_lightning as keras
+from scene_lightning.app.scenes import SCENE_NAMES, draw_scene
 
 sys.path.insert(0, str(Path(__file__).parent))
 from networks import paper_network
@@ -109,19 +110,25 @@ def test_loss_and_gradients_are_equal(pair, batch):
 
 @pytest.fixture
 def float64():
-    before = real_keras.config.floatx()
+    before = real_keras.config.floatx(), real_keras.config.dtype_policy()
     real_keras.config.set_floatx("float64")
+    real_keras.config.set_dtype_policy("float64")
     yield "float64"
-    real_keras.config.set_floatx(before)
+    real_keras.config.set_floatx(before[0])
+    real_keras.config.set_dtype_policy(before[1])
 
 
 def test_adam_steps_and_moving_statistics_are_equal(float64):
-    # In float64: Adam turns float32's rounding noise in a gradient near zero into a whole step, in either library.
-    ours, theirs = (_compile(paper_network(k, dropout=0.0, size=94, dtype=float64)) for k in (keras, real_keras))
+    # In float64, for Adam turns rounding noise in a gradient near zero into a step. Keras on torch still rounds some
+    # products to float32; on these images that tips no ReLU and no maximum the other way, so the gradients agree too.
+    # Epsilon 1e-5, not 1e-7: torch.rsqrt, of which Keras makes its BatchNormalization, is only good to 1e-6 in float64.
+    ours, theirs = (paper_network(k, dropout=0.0, size=94, dtype=float64) for k in (keras, real_keras))
+    for k, model in ((keras, ours), (real_keras, theirs)):
+        model.compile(k.optimizers.Adam(epsilon=1e-5), "categorical_crossentropy", metrics=["accuracy"])
     ours.double()
     theirs.set_weights(ours.get_weights())
-    coarse = torch.rand(16, 3, 10, 10, dtype=torch.float64)
-    x = torch.nn.functional.interpolate(coarse, size=94, mode="bicubic").permute(0, 2, 3, 1).contiguous()
+    scenes = [draw_scene(SCENE_NAMES[number % 6], number, size=94) for number in range(16)]
+    x = torch.stack([torch.from_numpy(np.asarray(scene) / 255.0) for scene in scenes])
     y = torch.eye(6, dtype=torch.float64)[torch.arange(16) % 6]
     for _ in range(3):
         here = ours.train_on_batch(x, y, return_dict=True)
@@ -129,7 +136,7 @@ def test_adam_steps_and_moving_statistics_are_equal(float64):
         assert here["loss"] == pytest.approx(float(there["loss"]), rel=1e-4)
         assert here["accuracy"] == pytest.approx(float(there["accuracy"]))
     for own, other in zip(ours.weights, theirs.weights, strict=True):
-        np.testing.assert_allclose(own.detach().numpy(), other.value.detach().numpy(), atol=1e-4, rtol=0)
+        np.testing.assert_allclose(own.detach().numpy(), other.value.detach().numpy(), atol=2e-5, rtol=0)
 
 
 def test_evaluate_equals_keras(pair, batch):
