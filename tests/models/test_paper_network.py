@@ -121,10 +121,7 @@ def float64():
 def test_adam_steps_and_moving_statistics_are_equal(float64):
     # In float64, for Adam turns rounding noise in a gradient near zero into a step. Keras on torch still rounds some
     # products to float32; on these images that tips no ReLU and no maximum the other way, so the gradients agree too.
-    # Epsilon 1e-5, not 1e-7: torch.rsqrt, of which Keras makes its BatchNormalization, is only good to 1e-6 in float64.
-    ours, theirs = (paper_network(k, dropout=0.0, size=94, dtype=float64) for k in (keras, real_keras))
-    for k, model in ((keras, ours), (real_keras, theirs)):
-        model.compile(k.optimizers.Adam(epsilon=1e-5), "categorical_crossentropy", metrics=["accuracy"])
+    ours, theirs = (_compile(paper_network(k, dropout=0.0, size=94, dtype=float64)) for k in (keras, real_keras))
     ours.double()
     theirs.set_weights(ours.get_weights())
     scenes = [draw_scene(SCENE_NAMES[number % 6], number, size=94) for number in range(16)]
