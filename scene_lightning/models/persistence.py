@@ -84,12 +84,17 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 def to_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
     """Everything a model file holds."""
     _require_built(model, "save")
-    compiled = model.compiled and include_optimizer
+    archive = weights_archive(model, include_optimizer)
+    archive.config = layer_config(model)
+    archive.compile_config = compile_config(model) if model.compiled and include_optimizer else None
+    return archive
+
+
+def weights_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
+    """What a weights file holds: no config, so that models with code of their own (a Lambda) can be saved so too."""
     return ModelArchive(
-        config=layer_config(model),
-        compile_config=compile_config(model) if compiled else None,
         weights=weight_tree(model)[0],
-        optimizer=_optimizer_state(model) if compiled else None,
+        optimizer=_optimizer_state(model) if model.compiled and include_optimizer else None,
         image_info=model.image_info,
     )
 
@@ -158,7 +163,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool) -> None:
     path = Path(os.fspath(filepath))
     _require_built(model, "save_weights")
     _check_target(path, overwrite)
-    archive = to_archive(model)
+    archive = weights_archive(model)
     if path.name.endswith(".weights.h5"):
         saving.write_weights_h5(path, archive)
     else:
@@ -192,19 +197,23 @@ def checkpoint_section(model: Any) -> dict[str, Any]:
 
 def checkpoint_dict(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
     """A checkpoint like Lightning's, of a model that no trainer is running."""
+    return {**training_state(model, include_optimizer), checkpoint.SECTION: checkpoint_section(model)}
+
+
+def training_state(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
+    """Weights and optimizer in Lightning's layout, without the architecture."""
     states = []
     if include_optimizer and model.compiled:
         states = [model.optimizer.torch_optimizer(list(model.parameters())).state_dict()]
     return {
         "epoch": 0, "global_step": 0, "pytorch-lightning_version": lightning.__version__,
         "state_dict": model.state_dict(), "optimizer_states": states, "lr_schedulers": [], "loops": {}, "callbacks": {},
-        checkpoint.SECTION: checkpoint_section(model),
     }  # fmt: skip
 
 
 def write_backup(model: Any, path: Any) -> None:
     """The training state for `BackupAndRestore`."""
-    checkpoint.write_checkpoint(path, checkpoint_dict(model))
+    checkpoint.write_checkpoint(path, training_state(model))
 
 
 def read_backup(model: Any, path: Any) -> None:

@@ -284,3 +284,22 @@ def test_registered_classes_need_no_custom_objects(tmp_path, ending):
     loaded = keras.models.load_model(path)
     assert type(loaded) is Registered and loaded.units == 5
     same_outputs(model, loaded, atol=0)
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "w.h5"])
+def test_weights_of_a_model_with_code_of_its_own_can_be_saved(tmp_path, name):
+    def network():
+        layers = keras.layers
+        model = keras.Sequential([layers.Input((4,)), layers.Lambda(lambda x: x / 255.0), layers.Dense(2)])
+        model.compile("adam", "mse")
+        return model
+
+    first, second = network(), network()
+    first.save_weights(tmp_path / name)
+    second.load_weights(tmp_path / name)
+    np.testing.assert_array_equal(first.layers[-1].kernel.detach(), second.layers[-1].kernel.detach())
+    first._backup(tmp_path / "backup.ckpt")
+    second._restore_backup(tmp_path / "backup.ckpt")
+    with pytest.raises(UnsupportedError, match="not code"):
+        first.save(tmp_path / "whole.keras")
+    assert not (tmp_path / "whole.keras").exists()
