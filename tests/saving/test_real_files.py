@@ -144,7 +144,8 @@ def test_keras_on_torch_names_its_optimizer_so_that_others_load_it(tmp_path: Pat
     write_keras(tmp_path / "n.keras", archive)
     with zipfile.ZipFile(tmp_path / "n.keras") as members:
         assert b"keras.src" not in members.read("config.json")
-    assert keras.models.load_model(tmp_path / "n.keras").optimizer.name == "adam_w"
+    loaded = keras.models.load_model(tmp_path / "n.keras")
+    assert type(loaded.optimizer) is type(model.optimizer) and loaded.optimizer.name == model.optimizer.name
 
 
 def test_a_functional_model_that_ends_in_a_functional_model_counts_calls_from_zero(tmp_path: Path) -> None:
