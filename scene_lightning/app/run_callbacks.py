@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from scene_lightning import callbacks
@@ -46,18 +45,6 @@ def checkpoints(folder: Path, monitor: str) -> list[CompleteCheckpoint]:
         CompleteCheckpoint(filename=Path(BEST).stem, monitor=monitor, mode=mode, **shared),
         CompleteCheckpoint(filename=Path(LAST).stem, **shared),
     ]
-
-
-class SeedEachEpoch(callbacks.Callback):
-    """Dropout's chance as a function of (seed, epoch, device): a run that was interrupted goes on as it would have."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self._seed = seed
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-        torch.manual_seed((self._seed * 1_000_003 + epoch) * 1_009 + rank)
 
 
 class RunRecorder(callbacks.Callback):

@@ -20,7 +20,7 @@ from scene_lightning.app.images import ImageInfo, decode_all, report_unreadable,
 from scene_lightning.app.network import build_model, compile_model
 from scene_lightning.app.recipe import Recipe, dump_recipe, load_recipe
 from scene_lightning.app.resume import Resume
-from scene_lightning.app.run_callbacks import RunRecorder, SeedEachEpoch, checkpoints
+from scene_lightning.app.run_callbacks import RunRecorder, checkpoints
 from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.scan import ImageTable, Splits, find_splits
 from scene_lightning.errors import SceneLightningError
@@ -112,6 +112,7 @@ def _prepare_model(recipe: Recipe, class_names: Sequence[str]) -> Any:
     model = build_model(recipe, len(class_names))
     compile_model(model, recipe)
     model.image_info = ImageInfo.of_recipe(recipe, class_names).as_dict()
+    model.training_seed = recipe.training.seed
     model._recipe = recipe.model_dump(mode="json")
     return model
 
@@ -159,7 +160,6 @@ def _fit(
 ) -> None:
     monitor = "val_accuracy" if "accuracy" in recipe.training.metrics else "val_loss"
     listening: list[Any] = [
-        SeedEachEpoch(recipe.training.seed),
         RunRecorder(folder, earlier.earlier_metrics() if earlier else None),
         *checkpoints(folder, monitor),
     ]

@@ -229,7 +229,7 @@ def _write(
 
 def _make_room(folder: Path, size_bytes: int) -> None:
     """Make the folder, sweep out what killed runs left, and refuse early when the disk is too small."""
-    cure = "Use --cache ram or off, or set SCENE_LIGHTNING_CACHE to another folder."
+    cure = "Use --set cache=ram or --set cache=off, or set SCENE_LIGHTNING_CACHE to another folder."
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob("*.partial"):

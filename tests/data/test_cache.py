@@ -118,7 +118,7 @@ def test_auto_takes_memory_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_full_disk_is_refused_early(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
-    with pytest.raises(DataError, match=r"has 0 MiB left\. Use --cache ram or off"):
+    with pytest.raises(DataError, match=r"has 0 MiB left\. Use --set cache=ram or --set cache=off"):
         cache_images(scan_folder(str(scenes)), SPEC, "disk")
 
 
