@@ -39,7 +39,7 @@ class RunRequest:
     def install_options(self) -> dict[str, object]:
         """The arguments of `scene_lightning.install`."""
         names = ("accelerator", "devices", "precision", "limit_epochs", "limit_batches")
-        return {name: getattr(self, name) for name in names}
+        return {**{name: getattr(self, name) for name in names}, "program": str(self.program.resolve())}
 
 
 class _Parser(argparse.ArgumentParser):

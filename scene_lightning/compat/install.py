@@ -6,13 +6,16 @@ import contextlib
 import json
 import os
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from scene_lightning.compat import tensors
+from scene_lightning.compat.era import old_spellings, old_spellings_in
 from scene_lightning.compat.modules import CompatFinder, CompatModule, loaded
 from scene_lightning.compat.report import closing_report
 from scene_lightning.errors import InputError
+from scene_lightning.layers.legacy_spelling import old_keras
 from scene_lightning.training.devices import set_default_hardware
 from scene_lightning.training.trial import set_trial
 
@@ -27,6 +30,7 @@ def install(
     precision: Any = None,
     limit_epochs: int | None = None,
     limit_batches: int | None = None,
+    program: str | None = None,
 ) -> None:
     """Let `keras`, `tensorflow` and their old module paths resolve to this package; call it before importing them.
 
@@ -35,6 +39,8 @@ def install(
     Args:
         accelerator, devices, precision: what `fit`, `evaluate` and `predict` run on when the program does not say.
         limit_epochs, limit_batches: a trial run: cut every `fit` to so many epochs and batches.
+        program: the script or notebook that this is for, by default the one that runs. If it spells Keras as only
+            versions before 2.4 did, `Conv2D(32, 3, 3)` has a 3x3 kernel, as it had there.
 
     Raises:
         InputError: the real Keras or TensorFlow was imported before, or a limit is below 1.
@@ -42,6 +48,8 @@ def install(
     """
     set_default_hardware(accelerator, devices, precision)
     set_trial(limit_epochs, limit_batches)
+    program = program or getattr(sys.modules.get("__main__"), "__file__", None)
+    old_keras.believe(old_spellings(Path(program)) if program else ())
     foreign = sorted(name for name in loaded() if not isinstance(sys.modules[name], CompatModule))
     if foreign:
         raise InputError(
@@ -64,6 +72,7 @@ def uninstall() -> None:
         sys.modules.pop(_TENSORBOARD_SWITCH, None)
     set_default_hardware()
     set_trial()
+    old_keras.believe(())
     tensors.restore()
 
 
@@ -76,6 +85,8 @@ def load_ipython_extension(shell: Any) -> None:
     options = json.loads(os.environ.get(NOTEBOOK_OPTIONS, "{}"))
     report_path = options.pop("report", None)
     install(**options)
+    if "program" not in options:
+        shell.events.register("pre_run_cell", lambda info: _learn_era([*shell.user_ns["In"], info.raw_cell or ""]))
     shell.register_magic_function(lambda line: None, "line", "tensorflow_version")
     if report_path is not None:
         shell.events.register("post_run_cell", lambda *_: _write_report(report_path, "\n".join(shell.user_ns["In"])))
@@ -84,6 +95,11 @@ def load_ipython_extension(shell: Any) -> None:
 def unload_ipython_extension(shell: Any) -> None:
     """`%unload_ext scene_lightning`."""
     uninstall()
+
+
+def _learn_era(cells: list[str]) -> None:
+    if not old_keras.evidence:
+        old_keras.believe(old_spellings_in(cells))
 
 
 def _write_report(path: str, cells: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import textwrap
+from collections import Counter
 
+from scene_lightning.layers.legacy_spelling import old_keras
 from scene_lightning.training.ledger import ledger
 
 
@@ -25,12 +27,21 @@ def closing_report(title: str, source: str) -> str:
         lines.append(f"Imported, and not supported when used: {', '.join(sorted(ledger.missing))}.")
     ignored = "; ".join(f"{what} ({why})" for what, why in ledger.ignored.items())
     lines.append(f"Accepted and ignored: {ignored or 'nothing'}.")
+    if old_keras.kernels:
+        lines.append(
+            f"Read as Keras before 2.4 did: {_counted(old_keras.kernels)} with a kernel of rows x columns, since the "
+            f"program writes {', '.join(old_keras.evidence)}."
+        )
     if ledger.limited:
         lines.append("Trial run, not the whole one:")
         lines.extend(f"- {cut}." for cut in ledger.limited)
     width = max(60, min(120, shutil.get_terminal_size((100, 20)).columns))
     wrapped = (textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False) for line in lines)
     return "\n".join(wrapped) + "\n"
+
+
+def _counted(calls: list[str]) -> str:
+    return ", ".join(f"{call} {count}×" for call, count in Counter(calls).items())
 
 
 def _verbs() -> str:

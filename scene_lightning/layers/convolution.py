@@ -149,7 +149,7 @@ class Convolution(WindowedLayer):
         InputError: impossible values; channels or filters that `groups` does not divide; too small an image.
     """
 
-    _takes_rows_and_columns = False
+    _takes_rows_and_columns = True
 
     def __init__(
         self,
@@ -222,7 +222,6 @@ class Conv2D(Convolution):
     """(N, H, W, C) → (N, H', W', filters). Keras: `keras.layers.Conv2D`; arguments as for `Convolution`."""
 
     rank = 2
-    _takes_rows_and_columns = True
 
 
 class Conv3D(Convolution):

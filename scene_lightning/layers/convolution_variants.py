@@ -93,6 +93,8 @@ class DepthwiseConv2D(DepthwiseConvolution):
 class SeparableConvolution(WindowedLayer):
     """A depthwise convolution, then a 1x1 convolution: (N, ..., C) → (N, ..., filters)."""
 
+    _takes_rows_and_columns = True
+
     def __init__(
         self,
         filters: int,
@@ -176,6 +178,8 @@ class TransposedConvolution(WindowedLayer):
     Output sides: "same" n·stride; "valid" n·stride + max(kernel - stride, 0); with `output_padding`
     (n - 1)·stride + kernel - 2·pad + output_padding, where pad is kernel // 2 for "same" and 0 for "valid".
     """
+
+    _takes_rows_and_columns = True
 
     def __init__(
         self,

@@ -85,19 +85,48 @@ def modern_arguments(layer: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     return kwargs
 
 
-def rows_and_columns(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """Keras 1's Conv2D(nb_filter, nb_row, nb_col, ...): taken so only beside another Keras 1 keyword.
+class OldKeras:
+    """How positional whole numbers after a convolution's filters are read in this process.
 
-    Two whole numbers after the filters are kernel_size and strides in every Keras since 2.4, so that reading stands.
+    Attributes:
+        evidence: spellings of Keras before 2.4 that the program uses; without any, every later Keras' reading holds.
+        kernels: the calls that were read as kernels for that reason, e.g. "Conv2D(32, 3, 3)".
     """
-    if len(args) != 3 or not all(isinstance(n, int) for n in args):
+
+    def __init__(self) -> None:
+        self.evidence: tuple[str, ...] = ()
+        self.kernels: list[str] = []
+
+    def believe(self, evidence: tuple[str, ...]) -> None:
+        """From here on the program counts as one for Keras before 2.4, or with () as one for a later Keras."""
+        self.evidence = evidence
+        self.kernels = []
+
+
+old_keras = OldKeras()
+
+
+def rows_and_columns(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Conv2D(filters, rows, columns, ...) of Keras before 2.4: taken so where the call or its program is that old.
+
+    Two whole numbers after the filters are kernel_size and strides in every Keras since 2.4, so that reading stands
+    otherwise. Where it makes no sense (three numbers for Conv3D), there is only the old one.
+    """
+    rank = layer.rank
+    numbers = args[1 : rank + 1]
+    if len(args) != rank + 1 or rank < 2 or not all(isinstance(n, int) for n in numbers):
         return args
-    if any(key in kwargs for key in _CONVOLUTION):
-        _warn(layer, "nb_row, nb_col", "kernel_size=(rows, columns)")
-        return args[0], (args[1], args[2])
+    call = f"{type(layer).__name__}({', '.join(map(str, args))})"
+    if rank > 2 or any(key in kwargs for key in _CONVOLUTION):
+        _warn(layer, "a positional kernel size", "kernel_size=(rows, columns)")
+        return args[0], tuple(numbers)
+    if old_keras.evidence:
+        old_keras.kernels.append(call)
+        return args[0], tuple(numbers)
+    rows, columns = numbers
     warnings.warn(
-        f"{type(layer).__name__}({args[0]}, {args[1]}, {args[2]}) is read as kernel_size={args[1]}, strides={args[2]}, "
-        f"as Keras does. For Keras 1's {args[1]}x{args[2]} kernel write kernel_size=({args[1]}, {args[2]}).",
+        f"{call} is read as kernel_size={rows}, strides={columns}, as Keras does. For Keras 1's {rows}x{columns} "
+        f"kernel write kernel_size=({rows}, {columns}).",
         UserWarning,
         stacklevel=4,
     )
