@@ -28,6 +28,7 @@ from scene_lightning.layers.convolution_variants import (
     SeparableConvolution2D,
 )
 from scene_lightning.layers.core import Activation, Dense, Embedding, Identity, Input, InputLayer, Lambda
+from scene_lightning.layers.keras_1 import AtrousConvolution1D, AtrousConvolution2D, Merge, merge
 from scene_lightning.layers.merging import (
     Add,
     Average,
@@ -137,6 +138,8 @@ __all__ = [
     "ActivityRegularization",
     "Add",
     "AlphaDropout",
+    "AtrousConvolution1D",
+    "AtrousConvolution2D",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -202,6 +205,7 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "Merge",
     "Minimum",
     "Multiply",
     "Normalization",
@@ -251,6 +255,7 @@ __all__ = [
     "deserialize",
     "dot",
     "maximum",
+    "merge",
     "minimum",
     "multiply",
     "serialize",

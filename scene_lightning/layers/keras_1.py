@@ -1,0 +1,81 @@
+"""Layers that Keras 1 had and that are others today: `merge`, `Merge`, `AtrousConvolution2D`. Keras 2.0's `legacy`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning.layers.convolution import Conv1D, Conv2D
+from scene_lightning.layers.core import Lambda
+from scene_lightning.layers.merging import Add, Average, Concatenate, Dot, Maximum, Multiply
+
+AtrousConvolution1D, AtrousConvolution2D = Conv1D, Conv2D  # atrous_rate= is dilation_rate=
+
+_ELEMENTWISE: dict[str, Any] = {"sum": Add, "mul": Multiply, "ave": Average, "max": Maximum}
+
+
+def merge(
+    inputs: Any,
+    mode: Any = "sum",
+    concat_axis: int = -1,
+    dot_axes: Any = -1,
+    output_shape: Any = None,
+    output_mask: Any = None,
+    arguments: dict[str, Any] | None = None,
+    name: str | None = None,
+) -> Any:
+    """Several tensors as one. Keras 1: `keras.layers.merge`.
+
+    Args:
+        inputs: a list of at least two tensors.
+        mode: "sum", "mul", "ave", "max", "concat" (along `concat_axis`), "dot" or "cos" (over `dot_axes`), or a
+            function of the list.
+
+    Raises:
+        InputError: another mode.
+    """
+    return _layer_of(mode, concat_axis, dot_axes, output_shape, output_mask, arguments, name)(inputs)
+
+
+def Merge(layers: Any = None, mode: Any = "sum", **kwargs: Any) -> Any:
+    """`Merge(mode="concat")(tensors)`: Keras 1's layer of the function `merge`, with its arguments.
+
+    Raises:
+        UnsupportedError: `Merge([model, model])`, the start of a Sequential model with several inputs.
+    """
+    if layers:
+        raise UnsupportedError(
+            "Merge([first, second]) begins a Sequential model with several inputs, which is not supported. Write "
+            "merge([first.output, second.output], mode=...) and Model([first.input, second.input], output)."
+        )
+    return _layer_of(mode, **kwargs)
+
+
+def _layer_of(
+    mode: Any,
+    concat_axis: int = -1,
+    dot_axes: Any = -1,
+    output_shape: Any = None,
+    output_mask: Any = None,
+    arguments: dict[str, Any] | None = None,
+    name: str | None = None,
+) -> Any:
+    if callable(mode):
+        return Lambda(mode, output_shape=output_shape, mask=output_mask, arguments=arguments, name=name)
+    if mode in _ELEMENTWISE:
+        return _ELEMENTWISE[mode](name=name)
+    if mode == "concat":
+        return Concatenate(axis=concat_axis, name=name)
+    if mode in ("dot", "cos"):
+        return Dot(axes=_pair(dot_axes), normalize=mode == "cos", name=name)
+    raise InputError(
+        f"Invalid merge mode {mode!r}. Expected one of {[*_ELEMENTWISE, 'concat', 'dot', 'cos']} or a function."
+    )
+
+
+def _pair(axes: Any) -> Any:
+    """Keras 1 also wrote ([1], [1])."""
+    return [axis[0] if isinstance(axis, list | tuple) else axis for axis in axes] if not isinstance(axes, int) else axes
+
+
+__all__ = ["AtrousConvolution1D", "AtrousConvolution2D", "Merge", "merge"]
