@@ -144,14 +144,7 @@ class MetricContainer(nn.Module):
         pred = self._flat(y_pred)
         if not self.built:
             self.build(y_true, y_pred)
-        count = len(pred[0]) if batch_len is None else batch_len
-        if isinstance(loss, Mapping):
-            for name, value in loss.items():
-                if name != "loss":
-                    self._output_loss(name, value).update_state(value, sample_weight=count)
-            loss = loss.get("loss")
-        if loss is not None:
-            self.loss.update_state(loss, sample_weight=count)
+        self.update_loss(loss, len(pred[0]) if batch_len is None else batch_len)
         if not self.metrics:
             return
         true = self._ordered(y_true, y_pred)
@@ -159,6 +152,18 @@ class MetricContainer(nn.Module):
         for metric, (_, output, weighted) in zip(self.metrics, self._slots, strict=True):
             weight = weights[min(output, len(weights) - 1)] if weighted else None
             metric.update_state(true[min(output, len(true) - 1)], pred[output], sample_weight=weight)  # type: ignore[operator]
+
+    def update_loss(self, loss: Any, count: int) -> None:
+        """Take in the loss of a batch of `count` samples: a scalar, or a dict as `update` takes it."""
+        if isinstance(loss, Mapping):
+            for name, value in loss.items():
+                if name != "loss":
+                    self._output_loss(name, value).update_state(value, sample_weight=count)
+            loss = loss.get("loss")
+        if loss is not None:
+            if isinstance(loss, Tensor) and loss.device != self.loss.device:
+                self.loss.to(loss.device)
+            self.loss.update_state(loss, sample_weight=count)
 
     def _ordered(self, value: Any, y_pred: Any) -> list[Any]:
         if isinstance(value, Mapping) and isinstance(y_pred, Mapping):
@@ -188,6 +193,11 @@ class MetricContainer(nn.Module):
         found = zip(self.names, [self.loss, *self.output_losses.values(), *self.metrics], strict=True)
         values = {name: metric.compute() if sync else metric.local_result() for name, metric in found}  # type: ignore[operator]
         return {name: torch.as_tensor(values[name]) for name in sorted(values)}
+
+    def metric_results(self) -> dict[str, Tensor]:
+        """Name → value so far of the metrics, without the losses; this process's alone."""
+        found = zip(self._slots, self.metrics, strict=True)
+        return {slot[0]: torch.as_tensor(metric.local_result()) for slot, metric in found}  # type: ignore[operator]
 
     def reset(self) -> None:
         """Forget all batches: at the start of an epoch or an evaluation."""

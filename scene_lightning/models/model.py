@@ -99,6 +99,10 @@ class Model(Verbs, Layer, TrainableModule):
         """To be defined by a subclass."""
         raise NotImplementedError(f"Model {type(self).__name__} does not define call(self, inputs).")
 
+    @property
+    def steps_without_call(self) -> bool:
+        return type(self).call is Model.call and (self.overrides("train_step") or self.overrides("test_step"))
+
     # -- compile ---------------------------------------------------------------------------------------------------
 
     def compile(  # type: ignore[override]  # nn.Module.compile is torch.compile; jit_compile=True is the way to it
@@ -127,24 +131,20 @@ class Model(Verbs, Layer, TrainableModule):
             raise UnsupportedError(f"compile({', '.join(sorted(old))}) is not supported: pass sample_weight to fit().")
         if isinstance(metrics, str) or (metrics is not None and not isinstance(metrics, list | tuple | dict)):
             raise InputError(f"metrics must be a list, tuple or dict, such as ['accuracy']; received {metrics!r}.")
-        _check_steps(type(self))
         self._compile(optimizer, loss, loss_weights, metrics, weighted_metrics, jit_compile=jit_compile)
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The metric objects of the compiled model, the loss's first."""
-        return list(self._train_metrics.metrics) if self.compiled else []
 
     @property
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` returns, in its order."""
-        return list(self._train_metrics.names) if self.compiled else []
+        return self._metric_names()
 
     def reset_metrics(self) -> None:
         """Forget what the metrics have seen."""
         if self.compiled:
             self._train_metrics.reset()
             self._val_metrics.reset()
+        for metric in self.metrics:
+            metric.reset_state()
 
     # -- description and files -------------------------------------------------------------------------------------
 
@@ -243,12 +243,3 @@ def _make_functional(cls: Any) -> Any:
     if cls is not object and issubclass(cls, Model):
         cls.__bases__ = tuple(_make_functional(base) for base in cls.__bases__)
     return cls
-
-
-def _check_steps(cls: type) -> None:
-    """Keras lets `train_step(data)` be overridden; here Lightning's `training_step(batch, batch_idx)` is the place."""
-    if "train_step" in vars(cls) or any("train_step" in vars(base) for base in cls.__mro__ if base is not object):
-        raise UnsupportedError(
-            f"{cls.__name__} overrides train_step(data). Override training_step(self, batch, batch_idx) instead: "
-            "return the loss, and Lightning does the gradient and the optimizer step."
-        )

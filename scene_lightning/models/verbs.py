@@ -138,7 +138,7 @@ class Verbs:
         return logs if return_dict else self._as_list(logs)
 
     def _as_list(self: Any, logs: dict[str, Any]) -> Any:
-        values = [logs["loss"], *(value for name, value in _in_compile_order(self, logs) if name != "loss")]
+        values = [value for _, value in _in_compile_order(self, logs)]
         return values[0] if len(values) == 1 else values
 
     def predict(
@@ -187,15 +187,18 @@ class Verbs:
         self._require_compiled()
         ledger.count("train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
-        optimizer = self.optimizer.torch_optimizer(list(self.parameters()))
-        self._train_metrics.reset()
-        with torch.enable_grad():
-            loss = self._step(batch, self._train_metrics, training=True)
-            optimizer.zero_grad()
-            if loss.requires_grad:
-                loss.backward()
-        optimizer.step()
-        logs = keras_order(to_floats(self._train_metrics.result()))
+        self._reset_for_epoch()
+        if self.automatic_optimization:
+            optimizer = self.optimizer.torch_optimizer(list(self.parameters()))
+            with torch.enable_grad():
+                loss = self._step(batch, self._train_metrics, training=True)
+                optimizer.zero_grad()
+                if loss.requires_grad:
+                    loss.backward()
+            optimizer.step()
+        else:
+            self._own_train_step(batch)
+        logs = keras_order(to_floats(self.train_logs()))
         return logs if return_dict else self._as_list(logs)
 
     def test_on_batch(
@@ -203,10 +206,11 @@ class Verbs:
     ) -> Any:
         """Loss and metrics of one batch. Keras: `Model.test_on_batch`."""
         self._require_compiled()
-        self._val_metrics.reset()
+        batch = self._one_batch(x, y, sample_weight, None)
         with torch.no_grad():
-            self._step(self._one_batch(x, y, sample_weight, None), self._val_metrics, training=False)
-        logs = keras_order(to_floats(self._val_metrics.result()))
+            self.on_test_epoch_start()
+            self.validation_step(batch)
+        logs = keras_order(to_floats(self.test_logs()))
         return logs if return_dict else self._as_list(logs)
 
     def predict_on_batch(self: Any, x: Any) -> Any:

@@ -68,7 +68,7 @@ def make_trainer(hardware: Hardware, callbacks: list[L.Callback], **options: Any
 
 def build_from(model: Any, feed: Feed) -> None:
     """Give an unbuilt model its weights, from the shape of the first batch."""
-    if model.built:
+    if model.built or model.steps_without_call:
         return
     with torch.no_grad():
         inputs = map_structure(lambda leaf: leaf[:1] if isinstance(leaf, torch.Tensor) else leaf, peek(feed))

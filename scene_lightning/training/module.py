@@ -13,11 +13,12 @@ from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
 from scene_lightning.training.objective import Objective
+from scene_lightning.training.steps import KerasSteps, flat_logs
 
 _CHOSEN_BY_SHAPES = ("accuracy", "acc", "crossentropy", "ce")
 
 
-class TrainableModule(L.LightningModule):
+class TrainableModule(KerasSteps, L.LightningModule):
     """What `compile` sets and Lightning's hooks use. Mixed into `Model`, which is also a layer.
 
     Attributes:
@@ -42,6 +43,7 @@ class TrainableModule(L.LightningModule):
         self.image_info, self.training_seed = None, None
         self._objective: Objective | None = None
         self._compile_arguments: dict[str, Any] = {}
+        self._step_logs, self._epoch_logs, self._evaluating = None, None, False
         self._epoch_offset = 0
         self._recipe: Any = None
 
@@ -100,7 +102,7 @@ class TrainableModule(L.LightningModule):
         x, y, sample_weight = unpack_batch(batch)
         self._clear_added_losses()
         y_pred = self(x, training=training)
-        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        loss = self._compute_loss(x, y, y_pred, sample_weight, training)
         assert self._objective is not None
         logged: Any = loss.detach()
         if self._objective.parts:
@@ -108,14 +110,22 @@ class TrainableModule(L.LightningModule):
                 "loss": logged,
                 **{f"{name}_loss": value.detach() for name, value in self._objective.parts.items()},
             }
-        container.update(y, y_pred, sample_weight, logged, flatten(x)[0].shape[0])
+        if self.overrides("compute_metrics"):
+            container.update_loss(logged, flatten(x)[0].shape[0])
+            self._step_logs = flat_logs(self.compute_metrics(x, y, y_pred, sample_weight))
+        else:
+            container.update(y, y_pred, sample_weight, logged, flatten(x)[0].shape[0])
         return loss
 
     def training_step(self, batch: Any, batch_idx: int = 0) -> torch.Tensor | None:
         """Lightning: one batch of training. `batch`: (x, y) or (x, y, sample_weight), images NHWC.
 
         Returns None when nothing can be trained (all is frozen): as in Keras the loss is reported, with a warning.
+        A `train_step(data)` of the user's own is called instead, and moves the weights by itself.
         """
+        if not self.automatic_optimization:
+            self._own_train_step(batch)
+            return None
         loss = self._step(batch, self._train_metrics, training=True)
         if loss.requires_grad:
             return loss
@@ -124,11 +134,18 @@ class TrainableModule(L.LightningModule):
 
     def validation_step(self, batch: Any, batch_idx: int = 0, dataloader_idx: int = 0) -> None:
         """Lightning: one batch of validation."""
-        self._step(batch, self._val_metrics, training=False)
+        with self._evaluation():
+            if self.overrides("test_step"):
+                self._own_test_step(batch)
+            else:
+                self._step(batch, self._val_metrics, training=False)
 
-    def test_step(self, batch: Any, batch_idx: int = 0, dataloader_idx: int = 0) -> None:
-        """Lightning: one batch of testing, the same as validation."""
-        self._step(batch, self._val_metrics, training=False)
+    def test_step(self, batch: Any, batch_idx: int = 0, dataloader_idx: int = 0) -> dict[str, Any] | None:
+        """Lightning: one batch of testing, the same as validation. Keras: `Model.test_step`, which gives the logs."""
+        called_by_the_users_own = self._evaluating
+        with self._evaluation():
+            self._step(batch, self._val_metrics, training=False)
+            return self.get_metrics_result() if called_by_the_users_own else None
 
     def predict_step(self, batch: Any, batch_idx: int = 0, dataloader_idx: int = 0) -> Any:
         """Lightning: the outputs for one batch; targets are dropped."""
@@ -140,6 +157,9 @@ class TrainableModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Lightning: the torch side of the compiled optimizer, over all parameters (frozen ones are skipped)."""
         self._require_compiled()
+        if not self.automatic_optimization:  # a train_step of the user's own, perhaps with optimizers of its own
+            parameters = list(self.parameters())
+            return self.optimizer.torch_optimizer(parameters) if parameters else None
         if not getattr(self, "built", True):
             raise InputError(
                 "The model has no weights yet, so there is nothing to optimise. Give its first layer an Input(shape), "
@@ -147,26 +167,39 @@ class TrainableModule(L.LightningModule):
             )
         return self.optimizer.torch_optimizer(list(self.parameters()))
 
+    @property
+    def automatic_optimization(self) -> bool:
+        """Lightning: whether it computes gradients and steps the optimizer, as it does unless `train_step` does."""
+        return not self.overrides("train_step")
+
+    @automatic_optimization.setter
+    def automatic_optimization(self, value: bool) -> None:
+        if value != self.automatic_optimization:
+            raise InputError("Override train_step(data) to take the optimizer's steps in code of your own.")
+
     def on_train_epoch_start(self) -> None:
-        self._train_metrics.reset()
+        self._reset_for_epoch()
         if self.training_seed is not None:
             epoch = self._epoch_offset + self.current_epoch
             torch.manual_seed((self.training_seed * 1_000_003 + epoch) * 1_009 + self.global_rank)
 
     def on_validation_epoch_start(self) -> None:
-        self._val_metrics.reset()
+        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            self._epoch_logs = self.train_logs()  # a metric of the user's own serves both phases, as in Keras
+        self.on_test_epoch_start()
 
     def on_test_epoch_start(self) -> None:
-        self._val_metrics.reset()
+        with self._evaluation():
+            self._reset_for_epoch()
 
     def on_validation_epoch_end(self) -> None:
-        self._log_epoch({f"val_{name}": value for name, value in self._val_metrics.result().items()})
+        self._log_epoch({f"val_{name}": value for name, value in self.test_logs().items()})
 
     def on_test_epoch_end(self) -> None:
-        self._log_epoch({f"test_{name}": value for name, value in self._val_metrics.result().items()})
+        self._log_epoch({f"test_{name}": value for name, value in self.test_logs().items()})
 
     def on_train_epoch_end(self) -> None:
-        self._log_epoch(self._train_metrics.result())
+        self._log_epoch(self.train_logs())
 
     def _log_epoch(self, logs: dict[str, Any]) -> None:
         # "step" tells Lightning's loggers to draw against epochs, as Keras does, not against batches.

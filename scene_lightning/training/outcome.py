@@ -45,7 +45,7 @@ class _Messenger(L.Callback):
 
 
 def _results(model: Any) -> dict[str, torch.Tensor]:
-    return model._val_metrics.result()
+    return model.test_logs()
 
 
 class Outcome:

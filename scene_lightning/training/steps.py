@@ -1,0 +1,245 @@
+"""A batch in; what Keras' `train_step` and `test_step` report of it out, also where a user's model overrides them.
+
+Keras lets a model replace the step (`train_step(data)`, `test_step(data)`) or a part of it (`compute_loss`,
+`compute_metrics`, `metrics`). A model that replaces `train_step` computes its gradients and moves its weights by
+itself: Lightning then runs in manual optimisation. Source: https://keras.io/guides/custom_train_step_in_torch
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning.layers.symbolic import flatten
+from scene_lightning.metrics import Metric, MetricContainer
+
+
+class CompileMetrics:
+    """The metrics that `compile` was given, as the one object that Keras 3 shows in `model.metrics`."""
+
+    name = "compile_metrics"
+
+    def __init__(self, container: MetricContainer) -> None:
+        self._container = container
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metric objects; none before the first batch, whose shapes choose them."""
+        return list(self._container.metrics)
+
+    @property
+    def variables(self) -> list[Any]:
+        """The running values of all of them."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in one batch."""
+        self._container.update(y_true, y_pred, sample_weight)
+
+    def result(self) -> dict[str, torch.Tensor]:
+        """Name → value, the loss left out."""
+        return self._container.metric_results()
+
+    def reset_state(self) -> None:
+        """Forget all batches."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    reset_states = reset_state  # Keras 2
+
+
+class KerasSteps:
+    """Mixed into `TrainableModule`: the steps as Keras names them, and what they report."""
+
+    compiled: bool
+    optimizer: Any
+    _objective: Any
+    _train_metrics: MetricContainer
+    _val_metrics: MetricContainer
+    _evaluating = False
+    _step_logs: dict[str, Any] | None = None
+    _epoch_logs: dict[str, Any] | None = None
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Keras' list: the loss's, what was compiled as one object, then those that the model or its layers keep."""
+        found: list[Any] = []
+        if self.compiled:
+            found = [self._container.loss, CompileMetrics(self._container), *self._container.output_losses.values()]
+        return [*found, *_attached(self)]
+
+    # -- what a user's class may override --------------------------------------------------------------------------
+
+    def train_step(self: Any, data: Any) -> dict[str, Any]:
+        """One batch of training: forward, gradients, optimizer, metrics. Keras: `Model.train_step`.
+
+        Args:
+            data: x, (x, y) or (x, y, sample_weight).
+
+        Returns:
+            Name → value, as `fit` reports them.
+        """
+        loss = self._step(data, self._train_metrics, training=True)
+        if loss.requires_grad:
+            weights = self.trainable_weights
+            self.optimizer.apply(torch.autograd.grad(loss, weights, allow_unused=True), weights)
+        return self._step_logs if self.overrides("compute_metrics") else self.get_metrics_result()
+
+    def compute_metrics(self: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Take a batch into the compiled metrics; all results so far. Keras: `Model.compute_metrics`."""
+        self._container.update(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Name → value of each of `metrics`. Keras: `Model.get_metrics_result`."""
+        return flat_logs({metric.name: metric.result() for metric in self.metrics})
+
+    @property
+    def compiled_metrics(self) -> CompileMetrics:
+        """Keras 2: the compiled metrics, for `update_state(y, y_pred)` in a step of one's own."""
+        return CompileMetrics(self._container)
+
+    def compiled_loss(
+        self: Any, y_true: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None
+    ) -> torch.Tensor:
+        """Keras 2: the compiled loss plus the penalties given; also taken into the running "loss"."""
+        value = sum(flatten(regularization_losses or []), self._objective(y_true, y_pred, sample_weight))
+        self._container.update_loss(value.detach(), len(flatten(y_pred)[0]))
+        return value
+
+    @property
+    def _container(self) -> MetricContainer:
+        return self._val_metrics if self._evaluating else self._train_metrics
+
+    def _metric_names(self) -> list[str]:
+        """The names of what `evaluate` returns, in its order."""
+        if self.compiled and not self.overrides("metrics"):
+            return [*self._container.names, *(metric.name for metric in _attached(self))]
+        compiled = self._container.names[1:] if self.compiled else []
+        names = ([m.name] if not isinstance(m, CompileMetrics) else compiled for m in self.metrics)
+        return [name for group in names for name in group]
+
+    @property
+    def steps_without_call(self) -> bool:
+        """Whether the steps are the user's own and use models inside, so that this one has no `call`."""
+        return False
+
+    # -- how Lightning's hooks use them ----------------------------------------------------------------------------
+
+    def overrides(self, name: str) -> bool:
+        """Whether the user's class has its own `name`: a step, or a part of one.
+
+        A step that takes `batch_idx` is Lightning's, and stays so.
+        """
+        own = getattr(type(self), name)
+        if own is getattr(_base_of(type(self)), name):
+            return False
+        return not (callable(own) and "batch_idx" in inspect.signature(own).parameters)
+
+    @contextmanager
+    def _evaluation(self) -> Iterator[None]:
+        """Within the block `metrics` and the compiled losses are those of the evaluation."""
+        before, self._evaluating = self._evaluating, True
+        try:
+            yield
+        finally:
+            self._evaluating = before
+
+    def _own_train_step(self: Any, batch: Any) -> None:
+        """The user's `train_step` on a batch; its logs are kept."""
+        trainer = getattr(self, "_trainer", None)
+        if trainer is not None and trainer.world_size > 1:
+            raise UnsupportedError(
+                f"{type(self).__name__}.train_step moves the weights by itself, so it trains on one device: pass "
+                "devices=1, or override training_step(self, batch, batch_idx), which returns the loss."
+            )
+        self._clear_added_losses()
+        with torch.enable_grad():
+            self._step_logs = flat_logs(self.train_step(_as_data(batch)))
+
+    def _own_test_step(self: Any, batch: Any) -> None:
+        self._clear_added_losses()
+        self._step_logs = flat_logs(self.test_step(_as_data(batch)))
+
+    def _compute_loss(self: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> torch.Tensor:
+        """`compute_loss`, also of a user who wrote it before Keras 3.3 gave it `training`."""
+        parameters = inspect.signature(self.compute_loss).parameters
+        takes_it = "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        keywords = {"training": training} if takes_it else {}
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **keywords)
+
+    def _reset_for_epoch(self) -> None:
+        """Keras' `reset_metrics` at the start of an epoch or an evaluation; the user's own metrics too."""
+        self._step_logs = None
+        if not self._evaluating:
+            self._epoch_logs = None
+        self._container.reset()
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def _logs(self, sync: bool = True) -> dict[str, Any]:
+        """The logs so far: those of the metrics, unless the user's step reports something else.
+
+        `sync=False` leaves out the other processes: for the logs of a batch.
+        """
+        if self._step_logs is None and not (self.overrides("metrics") or _attached(self)):
+            return self._container.result(sync=sync)
+        results = flat_logs(self.get_metrics_result())
+        if self._step_logs is None or set(results) == set(self._step_logs):
+            return results
+        return self._step_logs
+
+    def train_logs(self, sync: bool = True) -> dict[str, Any]:
+        """The logs of training so far; once a validation has begun, those from before it."""
+        return self._logs(sync) if self._epoch_logs is None else self._epoch_logs
+
+    def test_logs(self, sync: bool = True) -> dict[str, Any]:
+        """The logs of the evaluation so far."""
+        with self._evaluation():
+            return self._logs(sync)
+
+
+def flat_logs(logs: Any) -> dict[str, Any]:
+    """A step's logs → name and value, those within dicts (of several metrics in one) on the same level."""
+    if not isinstance(logs, Mapping):
+        raise InputError(f"train_step and test_step return a dict of names and values; received {type(logs).__name__}.")
+    found: dict[str, Any] = {}
+    for name, value in logs.items():
+        if isinstance(value, Mapping):
+            found.update(flat_logs(value))
+        else:
+            found[name] = value.detach() if isinstance(value, torch.Tensor) else torch.as_tensor(value)
+    return found
+
+
+def _as_data(batch: Any) -> Any:
+    """A batch as Keras hands it to a step: without targets and weights that there are none of."""
+    if not isinstance(batch, list | tuple):
+        return batch
+    parts = list(batch)
+    while len(parts) > 1 and parts[-1] is None:
+        parts.pop()
+    return parts[0] if len(parts) == 1 and not isinstance(parts[0], list | tuple) else tuple(parts)
+
+
+def _base_of(cls: type) -> type:
+    """The class of this package that a user's class comes from."""
+    package = __name__.partition(".")[0]
+    return next(base for base in cls.__mro__ if base.__module__.partition(".")[0] == package)
+
+
+def _attached(module: Any, outermost: bool = True) -> list[Any]:
+    """Metrics that are attributes of a model or of layers inside it; a model inside keeps its own to itself."""
+    found: list[Any] = []
+    for child in module.children():
+        if isinstance(child, Metric):
+            if outermost or not isinstance(module, KerasSteps):
+                found.append(child)
+        elif not isinstance(child, MetricContainer):
+            found.extend(_attached(child, outermost=False))
+    return found
