@@ -117,7 +117,8 @@ class GetItem(Operator):
         self.built = True
         inputs, key = args[0], kwargs.get("key", args[1] if len(args) > 1 else None)
         shape = _sliced(inputs.shape, _as_key(key))
-        return record_node(self, (inputs, key), {}, shape, inputs.dtype)
+        written = list(key) if isinstance(key, tuple) else key  # as Keras has it in its files
+        return record_node(self, (inputs, written), {}, shape, inputs.dtype)
 
 
 def _as_key(key: Any) -> Any:

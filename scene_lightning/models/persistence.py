@@ -380,4 +380,5 @@ def _fill(model: Any, archive: ModelArchive, path: str, by_name: bool = False, s
     with torch.no_grad():
         for tensor, array in zip(tensors, arrays, strict=True):
             if array is not None:
-                tensor.copy_(torch.as_tensor(np.ascontiguousarray(array)))
+                native = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
+                tensor.copy_(torch.as_tensor(native))

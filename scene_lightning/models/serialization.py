@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+import torch
+
 from scene_lightning import layers as layer_namespace
 from scene_lightning._identifiers import custom_object_scope, did_you_mean, get_custom_objects, registered_name
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
+from scene_lightning.layers.dtypes import torch_dtype
 from scene_lightning.layers.symbolic import KerasTensor, Node, map_structure
 from scene_lightning.ops import operator_layers
 
@@ -119,6 +123,9 @@ def graph_config(model: Any) -> dict[str, Any]:
         if isinstance(value, slice):
             parts = {"start": value.start, "stop": value.stop, "step": value.step}
             return {"class_name": "__slice__", "config": parts}
+        if isinstance(value, np.ndarray | np.generic | torch.Tensor):
+            array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+            return {"class_name": "__numpy__", "config": {"value": array.tolist(), "dtype": str(array.dtype)}}
         if value is None or isinstance(value, bool | int | float | str):
             return value
         raise UnsupportedError(
@@ -182,6 +189,8 @@ def restore_graph(config: Mapping[str, Any], make_layer: Callable[[Any], Any]) -
             if kind == "__slice__":
                 parts = value["config"]
                 return slice(parts.get("start"), parts.get("stop"), parts.get("step"))
+            if kind in ("__numpy__", "__tensor__"):
+                return _constant(value["config"])
             return {key: revive(inner) for key, inner in value.items()}
         return [revive(inner) for inner in value] if isinstance(value, list) else value
 
@@ -218,6 +227,12 @@ def restore_graph(config: Mapping[str, Any], make_layer: Callable[[Any], Any]) -
     except (IndexError, TypeError, ValueError) as error:
         raise InputError(f"The model config names inputs or outputs that its layers do not have: {error}") from error
     return _single(inputs), _single(outputs)
+
+
+def _constant(config: Mapping[str, Any]) -> torch.Tensor:
+    """Numbers that stand in a graph: an operand such as a mean per channel."""
+    dtype = torch_dtype(config.get("dtype") or "float32")
+    return torch.as_tensor(np.asarray(config["value"])).to(dtype)
 
 
 def _single(structure: Any) -> Any:

@@ -20,6 +20,7 @@ from scene_lightning.saving._hdf5 import SafeFile, write_names
 from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState, check_image_info
 from scene_lightning.saving.keras_zip import IMAGE_INFO_KEY, KERAS_VERSION
 from scene_lightning.saving.normalize import normalize_compile_config, normalize_model_config, portable_config
+from scene_lightning.saving.normalize_graph import output_names
 from scene_lightning.saving.optimizer_state import from_named_variables
 
 _WHAT = "a Keras .h5 file (legacy HDF5)"
@@ -57,7 +58,8 @@ def read_legacy_h5(path: str | os.PathLike[str]) -> ModelArchive:
         archive.weights = _read_layers(file, group)
         training = file.attribute(root, "training_config")
         if isinstance(training, str):
-            archive.compile_config = normalize_compile_config(parse_json_object(training, "training_config"))
+            given = parse_json_object(training, "training_config")
+            archive.compile_config = normalize_compile_config(given, output_names(archive.config))
         if "optimizer_weights" in root:
             slots = file.group(root, "optimizer_weights")
             names = file.names(slots, "weight_names")

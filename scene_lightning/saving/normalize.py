@@ -14,8 +14,10 @@ from scene_lightning.saving.normalize_graph import (
     count_calls_from_zero,
     endpoints,
     inbound_nodes,
+    rename_references,
     written_by_keras2,
 )
+from scene_lightning.saving.normalize_tensorflow import CALLS, operation_of
 
 __all__ = ["normalize_compile_config", "normalize_model_config", "portable_config", "refuse_unsafe"]
 
@@ -23,7 +25,10 @@ _MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional", "
 _MAX_LAYERS = 50_000
 _OPERATORS = {"Add", "Subtract", "Multiply", "TrueDivide", "Divide", "Power", "Negative", "GetItem"}
 # Keys of Keras 2 layers that say nothing Keras 3 does not know (all layers, then by class).
-_DROPPED = {"batch_input_shape", "input_dtype", "input_shape", "fused", "virtual_batch_size", "adjustment"}
+_DROPPED = {
+    "batch_input_shape", "input_dtype", "input_shape", "fused", "virtual_batch_size", "adjustment", "rng_type",
+    "force_generator",
+}  # fmt: skip
 _DROPPED_BY_CLASS = {
     "DepthwiseConv2D": {"groups", "filters", "kernel_initializer", "kernel_regularizer", "kernel_constraint"},
     "SeparableConv2D": {"groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"},
@@ -159,15 +164,21 @@ def _sequential(config: dict[str, Any]) -> dict[str, Any]:
 def _functional(config: dict[str, Any]) -> dict[str, Any]:
     out = dict(config)
     out["layers"] = []
+    renamed: dict[str, str] = {}
     for index, layer in enumerate(_checked_layers(config)):
-        normal = _layer(layer, f"layer {index}")
-        normal["inbound_nodes"] = inbound_nodes(layer.get("inbound_nodes", []), normal["class_name"])
-        normal.setdefault("name", normal["config"].get("name"))
+        if isinstance(layer, dict) and layer.get("class_name") in CALLS:
+            normal = operation_of(layer)
+            renamed[str(layer.get("name"))] = normal["name"]
+        else:
+            normal = _layer(layer, f"layer {index}")
+            normal["inbound_nodes"] = inbound_nodes(layer.get("inbound_nodes", []), normal["class_name"])
+            normal.setdefault("name", normal["config"].get("name"))
         out["layers"].append(normal)
     keras2 = written_by_keras2(config["layers"])
     for key in ("input_layers", "output_layers"):
         if key in config:
             out[key] = endpoints(config[key], keras2=keras2)
+    rename_references(out, renamed)
     count_calls_from_zero(out, keras2=keras2)
     if "dtype" in out:
         out["dtype"] = _dtype(out["dtype"])

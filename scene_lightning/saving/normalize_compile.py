@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from scene_lightning.errors import FileFormatError
@@ -29,8 +30,11 @@ _METRIC_CLASSES = {
 }
 
 
-def normalize_compile_config(config: Any) -> dict[str, Any] | None:
+def normalize_compile_config(config: Any, outputs: Sequence[str] = ()) -> dict[str, Any] | None:
     """`compile_config` (Keras 3, tf.keras 2.13+) or `training_config` (legacy `.h5`) → one form; None if not compiled.
+
+    Args:
+        outputs: the model's output names. tf.keras writes metrics under the names of its logs, "<output>_accuracy".
 
     Raises:
         FileFormatError: not an object, or an optimiser without a class.
@@ -43,11 +47,11 @@ def normalize_compile_config(config: Any) -> dict[str, Any] | None:
     out: dict[str, Any] = {
         "optimizer": normalize_optimizer(optimizer) if isinstance(optimizer, dict) else optimizer,
         "loss": _nested(config.get("loss"), "keras.losses"),
-        "metrics": _metrics(config.get("metrics")),
+        "metrics": _metrics(config.get("metrics"), outputs),
     }
     out |= {key: config[key] for key in _KEPT if config.get(key) is not None}
     if "weighted_metrics" in out:
-        out["weighted_metrics"] = _metrics(out["weighted_metrics"])
+        out["weighted_metrics"] = _metrics(out["weighted_metrics"], outputs)
     if out["optimizer"] is None and out["loss"] is None:
         return None
     return out
@@ -100,26 +104,27 @@ def _nested(value: Any, module: str, depth: int = 0) -> Any:
     return value
 
 
-def _metrics(value: Any) -> Any:
+def _metrics(value: Any, outputs: Sequence[str] = ()) -> Any:
     """Keras 2 wrote one list per output, `[[…]]` for a lone output; Keras 3 writes that one flat."""
     if isinstance(value, dict) and "class_name" not in value:
-        return {key: _metrics(item) for key, item in value.items()}
+        return {key: _metrics(item, outputs) for key, item in value.items()}
     if not isinstance(value, list):
         return value
     if len(value) == 1 and isinstance(value[0], list):
         value = value[0]
-    return [_metrics_of_one(item) for item in value]
+    return [_metrics_of_one(item, outputs) for item in value]
 
 
-def _metrics_of_one(item: Any) -> Any:
+def _metrics_of_one(item: Any, outputs: Sequence[str]) -> Any:
     if isinstance(item, list):
-        return [_metrics_of_one(inner) for inner in item]
+        return [_metrics_of_one(inner, outputs) for inner in item]
     if not isinstance(item, dict) or "class_name" not in item:
         return item
-    config = item.get("config")
-    config = config if isinstance(config, dict) else {}
+    config = dict(item["config"]) if isinstance(item.get("config"), dict) else {}
+    if len(outputs) > 1 and isinstance(config.get("name"), str):
+        config["name"] = _without_output(config["name"], outputs)
     if not str(item["class_name"]).endswith("MeanMetricWrapper"):
-        return _component(item, "keras.metrics")
+        return _component({**item, "config": config}, "keras.metrics")
     function, name = config.get("fn"), config.get("name")
     if isinstance(function, dict):
         function = function.get("config")
@@ -131,6 +136,11 @@ def _metrics_of_one(item: Any) -> Any:
         kept = {"name": name} if isinstance(name, str) else {}
         return _component({"class_name": _METRIC_CLASSES[function], "config": kept}, "keras.metrics")
     return function
+
+
+def _without_output(name: str, outputs: Sequence[str]) -> str:
+    prefixes = [f"{output}_" for output in outputs if name.startswith(f"{output}_")]
+    return name.removeprefix(max(prefixes, key=len, default=""))
 
 
 def _component(value: dict[str, Any], module: str) -> dict[str, Any]:

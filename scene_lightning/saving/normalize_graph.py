@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from scene_lightning.errors import FileFormatError
@@ -33,15 +34,31 @@ def endpoints(value: Any, *, keras2: bool = False) -> Any:
         value = value[0]
     if not isinstance(value, list):
         raise FileFormatError(f"input_layers and output_layers should be lists; received {value!r:.120}.")
-    if _is_reference(value):
+    if is_reference(value):
         return list(value[:3])
     return [endpoints(item) for item in value]
+
+
+def output_names(config: dict[str, Any] | None) -> list[str]:
+    """A functional model's outputs as tf.keras names them in its logs; [] for other models."""
+    inner = (config or {}).get("config")
+    ends = inner.get("output_layers") if isinstance(inner, dict) else None
+    keys = list(ends) if isinstance(ends, dict) else []
+    return keys + [end[0] for end in _leaves(ends)]
 
 
 def written_by_keras2(layers: list[Any]) -> bool:
     """Whether any layer's calls are in Keras 2's form."""
     nodes = [layer.get("inbound_nodes") for layer in layers if isinstance(layer, dict)]
     return any(isinstance(node, list) for calls in nodes if isinstance(calls, list) for node in calls)
+
+
+def rename_references(config: dict[str, Any], names: Mapping[str, str]) -> None:
+    """Let every reference to a layer of the graph follow its new name. In place."""
+    references = [_leaves(config.get(key)) for key in ("input_layers", "output_layers")]
+    references += [_histories(layer["inbound_nodes"]) for layer in config["layers"]]
+    for reference in (reference for group in references for reference in group):
+        reference[0] = names.get(reference[0], reference[0])
 
 
 def count_calls_from_zero(config: dict[str, Any], *, keras2: bool) -> None:
@@ -86,7 +103,7 @@ def _has_own_call(class_name: str, config: dict[str, Any], keras2: bool) -> bool
 
 def _leaves(value: Any) -> list[list[Any]]:
     """The [name, node, tensor] references in an endpoint structure."""
-    if _is_reference(value):
+    if is_reference(value):
         return [value]
     parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
     return [leaf for part in parts for leaf in _leaves(part)]
@@ -109,11 +126,11 @@ def _node(node: Any, class_name: str) -> dict[str, Any]:
         if not isinstance(args, list) or not isinstance(keywords, dict):
             raise FileFormatError(f"an inbound node should have args and kwargs; received {node!r:.120}.")
         return {"args": args, "kwargs": _kept(keywords)}
-    if _is_reference(node):  # tf.keras: a call on one tensor, not wrapped in a list
+    if is_reference(node):  # tf.keras: a call on one tensor, not wrapped in a list
         node = [node]
     if not isinstance(node, list) or not node:
         raise FileFormatError(f"an inbound node should be a list of tensors; received {node!r:.120}.")
-    tensors = [_tensor(reference) for reference in node]
+    tensors = [tensor(reference) for reference in node]
     given = node[0][3] if len(node[0]) > 3 else {}
     if not isinstance(given, dict):
         raise FileFormatError(f"a call's keywords should be an object; received {given!r:.120}.")
@@ -127,10 +144,11 @@ def _kept(keywords: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keyword(value: Any) -> Any:
-    return _tensor(value) if _is_reference(value) else value
+    return tensor(value) if is_reference(value) else value
 
 
-def _is_reference(value: Any) -> TypeGuard[list[Any]]:
+def is_reference(value: Any) -> TypeGuard[list[Any]]:
+    """Whether this is [layer, node, tensor] or [layer, node, tensor, keywords]."""
     return (
         isinstance(value, list)
         and len(value) in (3, 4)
@@ -139,12 +157,10 @@ def _is_reference(value: Any) -> TypeGuard[list[Any]]:
     )
 
 
-def _tensor(reference: Any) -> dict[str, Any]:
-    if not _is_reference(reference) or reference[1] < 0 or reference[2] < 0:
-        raise FileFormatError(
-            f"an inbound tensor should be [layer, node, tensor]; received {reference!r:.120}. Models that call "
-            "TensorFlow functions between layers cannot be rebuilt; replace those calls by layers and save again."
-        )
+def tensor(reference: Any) -> dict[str, Any]:
+    """[layer, node, tensor, …] → Keras 3's `__keras_tensor__` dict."""
+    if not is_reference(reference) or reference[1] < 0 or reference[2] < 0:
+        raise FileFormatError(f"an inbound tensor should be [layer, node, tensor]; received {reference!r:.120}.")
     # Keras 3 wants a shape to be there, and goes by the history alone; Keras 2 did not write one.
     config = {"shape": [None], "dtype": "float32", "keras_history": list(reference[:3])}
     return {"class_name": "__keras_tensor__", "config": config}

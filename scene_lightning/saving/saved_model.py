@@ -19,6 +19,7 @@ from scene_lightning.saving import _protobuf
 from scene_lightning.saving._files import MAX_JSON_BYTES, parse_json_object, reading
 from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState
 from scene_lightning.saving.normalize import normalize_compile_config, normalize_model_config
+from scene_lightning.saving.normalize_graph import output_names
 from scene_lightning.saving.optimizer_state import from_keras3_variables, from_named_variables
 from scene_lightning.saving.tensor_bundle import TensorBundle
 
@@ -60,7 +61,8 @@ def read_saved_model_dir(path: str | os.PathLike[str]) -> ModelArchive:
                 described = {key: metadata[key] for key in ("class_name", "config")}
                 if isinstance(described["config"].get("layers"), list):  # a subclassed model keeps no layers there
                     archive.config = normalize_model_config(_without_tuples(described))
-            archive.compile_config = normalize_compile_config(_without_tuples(metadata.get("training_config")))
+            training = _without_tuples(metadata.get("training_config"))
+            archive.compile_config = normalize_compile_config(training, output_names(archive.config))
         graph = _Graph(nodes, bundle)
         archive.weights = graph.layer(0, "", 0)
         if not archive.weights.has_weights():
