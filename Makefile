@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NEEDS_PYTHON = import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help demo test lint bench clean install
+.PHONY: help demo test parity lint bench clean install
 
 help:
 	@echo "make demo    draw a small set of scenes, train on it, evaluate, predict (runs/demo-...)"
 	@echo "make test    all tests (TESTS=path and PYTEST_ARGS=... narrow them)"
+	@echo "make parity  every layer, optimizer, ... beside Keras on many drawn configurations (EXAMPLES=300)"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   this project beside Keras (installs TensorFlow and JAX too)"
 	@echo "make clean   remove the virtual environment and what tools left behind (never runs/)"
@@ -34,6 +35,13 @@ demo: $(VENV)/.installed-app
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
+
+# The tests that draw their configurations, with so many of them, and other ones in each run.
+EXAMPLES ?= 300
+PARITY := tests/layers tests/optimizers tests/callbacks tests/metrics tests/losses tests/ops tests/test_activations.py \
+	tests/test_initializers.py tests/test_regularizers_constraints.py
+parity: $(VENV)/.installed-dev
+	SCENE_LIGHTNING_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --timeout 0 $(PYTEST_ARGS) $(PARITY)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .

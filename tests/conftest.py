@@ -11,10 +11,24 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once, at CUD
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
 torch.set_num_threads(max(1, min(2, os.cpu_count() or 1)))  # tiny arrays: more threads only wait for one another
+
+# Few examples, the same in every run; SCENE_LIGHTNING_EXAMPLES=300 (`make parity`) draws so many, new ones each time.
+_examples = int(os.environ.get("SCENE_LIGHTNING_EXAMPLES", "0"))
+hypothesis.settings.register_profile(
+    "scene_lightning",
+    max_examples=_examples or 8,
+    derandomize=not _examples,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("scene_lightning")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

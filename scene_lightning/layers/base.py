@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from scene_lightning import constraints, initializers, regularizers
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
 from scene_lightning.layers.dtypes import dtype_name, torch_dtype
+from scene_lightning.layers.phase import nested_call, state, training_phase
 from scene_lightning.layers.symbolic import (
     InputSpec,
     KerasTensor,
@@ -38,25 +37,6 @@ from scene_lightning.layers.symbolic import (
 from scene_lightning.layers.tracking import Tracking, WeightSpec, spend_budget
 
 _UNKNOWN_LENGTH = 33  # stands for an unknown height or width while an output shape is found by a dry run
-
-
-class _CallState(threading.local):
-    training: bool | None = None
-
-
-_state = _CallState()
-
-
-@contextmanager
-def training_phase(training: bool | None) -> Iterator[None]:
-    """Within the block, layers called without `training=` take this value; None leaves it as it is."""
-    before = _state.training
-    if training is not None:
-        _state.training = training
-    try:
-        yield
-    finally:
-        _state.training = before
 
 
 class Layer(Tracking, nn.Module):
@@ -147,18 +127,21 @@ class Layer(Tracking, nn.Module):
         if self.input_spec is not None and isinstance(args[0], torch.Tensor):
             self.input_spec.check(tuple(args[0].shape), self.name)
         explicit = kwargs.pop("training", None)
-        training = explicit if explicit is not None else _state.training
+        training = explicit if explicit is not None else state.training
         if training is None:
             training = self._random_when_called_bare
         if self._call_takes_training():
             kwargs["training"] = training
         if self._explicit_dtype is not None:
             args = map_structure(self._to_own_dtype, args)
-        if explicit is not None and explicit != _state.training:
-            with training_phase(explicit):
+        with nested_call() as outermost:
+            if outermost:
+                self._clear_added_losses()  # those of the call before, as in Keras
+            if explicit is not None and explicit != state.training:
+                with training_phase(explicit):
+                    outputs = self.call(*args, **kwargs)
+            else:
                 outputs = self.call(*args, **kwargs)
-        else:
-            outputs = self.call(*args, **kwargs)
         if self.activity_regularizer is not None:
             for output in flatten(outputs):
                 self.add_loss(self.activity_regularizer(output) / max(1, output.shape[0]))
@@ -306,6 +289,12 @@ class Layer(Tracking, nn.Module):
     def add_loss(self, loss: Any) -> None:
         """Add a scalar to the training loss of the current step. Keras: `Layer.add_loss`."""
         self._added_losses.extend(flatten(loss))
+
+    def _clear_added_losses(self) -> None:
+        for module in self.modules():
+            added = getattr(module, "_added_losses", None)
+            if added:
+                added.clear()
 
     @property
     def losses(self) -> list[torch.Tensor]:

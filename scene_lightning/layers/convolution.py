@@ -125,7 +125,9 @@ class ChannelSpec(InputSpec):
 
 def torch_kernel(kernel: torch.Tensor) -> torch.Tensor:
     """Keras' (..., I, O) → torch's (O, I, ...), as a view."""
-    return kernel.permute(kernel.ndim - 1, kernel.ndim - 2, *range(kernel.ndim - 2))
+    view = kernel.permute(kernel.ndim - 1, kernel.ndim - 2, *range(kernel.ndim - 2))
+    # One filter: with a batch of one, torch takes a CPU kernel whose backward pass refuses views. The copy is small.
+    return view.contiguous() if kernel.shape[-1] == 1 else view
 
 
 def depthwise_kernel(kernel: torch.Tensor) -> torch.Tensor:
@@ -204,9 +206,13 @@ class Convolution(WindowedLayer):
         self._add_bias_weight(self.filters)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.activation(self.convolve(inputs))
+
+    def convolve(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The outputs before the activation."""
         images = to_channels_first(as_float(inputs), self.data_format)
         outputs = self._convolve(images, torch_kernel(self.kernel), self.bias, self.groups)
-        return self.activation(from_channels_first(outputs, self.data_format))
+        return from_channels_first(outputs, self.data_format)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         return self._output_shape(input_shape, self.filters)

@@ -221,6 +221,7 @@ class TransposedConvolution(WindowedLayer):
 
     def build(self, input_shape: Any) -> None:
         depth = self._fix_channels(input_shape)
+        self.compute_output_shape(input_shape)
         self.kernel = self.add_weight(
             name="kernel",
             shape=(*self.kernel_size, self.filters, depth),
@@ -237,7 +238,7 @@ class TransposedConvolution(WindowedLayer):
         common = tuple(max(0, min(crop)) for crop in crops)
         outputs = _TRANSPOSED[self.rank](
             images,
-            torch_kernel(self.kernel),
+            torch_kernel(self.kernel).contiguous(),  # some of torch's kernels take no view in the backward pass
             None if any(min(crop) < 0 for crop in crops) else self.bias,
             self.strides,
             common,
@@ -272,6 +273,11 @@ class TransposedConvolution(WindowedLayer):
                 strict=True,
             )
         ]
+        if any(n is not None and n <= 0 for n in sides):
+            raise InputError(
+                f"Layer {self.name!r} would give images of sides {sides}. Received: input_shape={tuple(input_shape)}, "
+                f"kernel_size={self.kernel_size}, padding={self.padding!r}, output_padding={self.output_padding}"
+            )
         return image_shape(input_shape[0], sides, self.filters, self.data_format)
 
 

@@ -164,7 +164,8 @@ class GroupNormalization(ScaledAndCentred):
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         values = as_float(inputs).movedim(self.axis, 1)
-        return F.group_norm(values, self.groups, self.gamma, self.beta, self.epsilon).movedim(1, self.axis)
+        # not F.group_norm, which refuses groups of one value; Keras gives beta for them
+        return torch.group_norm(values, self.groups, self.gamma, self.beta, self.epsilon).movedim(1, self.axis)
 
 
 class UnitNormalization(SameShape):

@@ -70,8 +70,12 @@ class Pooling(StandardLayer):
         return image_shape(input_shape[0], sides, channels(input_shape, self.data_format), self.data_format)
 
 
-def _torch_can_pad(pads: list[tuple[int, int]], windows: tuple[int, ...]) -> bool:
-    return all(before == after and before <= window // 2 for (before, after), window in zip(pads, windows, strict=True))
+def _torch_can_pad(images: torch.Tensor, pads: list[tuple[int, int]], windows: tuple[int, ...]) -> bool:
+    """Both ends alike, at most half a window, and (avg_pool3d's backward pass asks it) no side below the window."""
+    return all(
+        before == after and before <= window // 2 and side >= window
+        for (before, after), window, side in zip(pads, windows, images.shape[2:], strict=True)
+    )
 
 
 class MaxPooling(Pooling):
@@ -79,7 +83,7 @@ class MaxPooling(Pooling):
 
     def _pool(self, images: torch.Tensor, pads: list[tuple[int, int]]) -> torch.Tensor:
         before = tuple(pad for pad, _ in pads)
-        if not _torch_can_pad(pads, self.pool_size):
+        if not _torch_can_pad(images, pads, self.pool_size):
             images, before = F.pad(images, torch_pad_list(pads), value=float("-inf")), (0,) * self.rank
         return _MAX_POOL[self.rank](images, self.pool_size, self.strides, before)
 
@@ -89,7 +93,7 @@ class AveragePooling(Pooling):
 
     def _pool(self, images: torch.Tensor, pads: list[tuple[int, int]]) -> torch.Tensor:
         pool = _AVG_POOL[self.rank]
-        if _torch_can_pad(pads, self.pool_size):
+        if _torch_can_pad(images, pads, self.pool_size):
             before = tuple(pad for pad, _ in pads)
             return pool(images, self.pool_size, self.strides, before, count_include_pad=False)
         flat = torch_pad_list(pads)

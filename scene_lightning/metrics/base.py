@@ -63,6 +63,8 @@ class Metric(torchmetrics.Metric):
         for name, entry in (("update_state", "update"), ("result", "compute")):
             if name in cls.__dict__:
                 setattr(cls, name, _through_torchmetrics(cls.__dict__[name], entry))
+        if "reset_states" in cls.__dict__ and "reset_state" not in cls.__dict__:  # written for Keras before 2.5
+            cls.reset_state = cls.__dict__["reset_states"]  # type: ignore[method-assign]
 
     # -- what subclasses override -------------------------------------------------------------------------------------
 
@@ -77,6 +79,10 @@ class Metric(torchmetrics.Metric):
     def reset_state(self) -> None:
         """Forget everything."""
         torchmetrics.Metric.reset(self)
+
+    def reset_states(self) -> None:
+        """Keras 2's name of `reset_state`; a subclass may override either."""
+        self.reset_state()
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this metric again."""

@@ -38,6 +38,12 @@ class Trial:
             return steps
         return self.batches if steps is None else min(steps, self.batches)
 
+    def samples(self, samples: int | None, steps: int | None, batch_size: int | None) -> int | None:
+        """Samples an epoch, cut where `steps` is; None when their number is unknown."""
+        if samples is None or self.batches is None or (steps is not None and steps <= self.batches):
+            return samples
+        return None if batch_size is None else min(samples, self.batches * batch_size)
+
     def trainer_options(self, validates: bool) -> dict[str, Any]:
         """What Lightning's Trainer must be told."""
         if self.batches is None:
@@ -63,14 +69,15 @@ class Trial:
             values.extend(values[-1:] * missing)
         history.epoch.extend(range(end, asked))
 
-    def note(self, initial: int, end: int, asked: int, steps: int | None) -> None:
+    def note(self, initial: int, end: int, asked: int, steps: int | None, validates: bool) -> None:
         """Write into the ledger what was cut."""
         parts = []
         if end != asked:
             parts.append(f"{end - initial} of {asked - initial} epochs, the History filled up with the last values")
         if self.batches is not None and (steps is None or steps > self.batches):
             whole = "?" if steps is None else steps
-            parts.append(f"{self.batches} of {whole} batches an epoch, and as many to validate")
+            also = ", and as many to validate" if validates else ""
+            parts.append(f"{self.batches} of {whole} batches an epoch{also}")
         if parts:
             ledger.limited.append("fit: " + "; ".join(parts))
 

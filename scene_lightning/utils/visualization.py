@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,22 +24,42 @@ class _Box:
 
 
 class DotText:
-    """A graph as DOT text, with the part of pydot's face that programs use."""
+    """The part of `pydot.Dot` that programs use: the graph as DOT text, or drawn by matplotlib.
 
-    def __init__(self, text: str) -> None:
+    `create_png()`, `write_svg(path)` and so on are there for each format that `create` takes.
+    """
+
+    def __init__(self, text: str, picture: Callable[[str], bytes]) -> None:
         self._text = text
+        self._picture = picture
 
     def to_string(self) -> str:
         """The DOT text."""
         return self._text
 
-    def write(self, path: Any, **_: Any) -> bool:
-        """Write the DOT text to a file."""
-        partial = f"{os.fspath(path)}.partial"
-        with open(partial, "w", encoding="utf-8") as file:
-            file.write(self._text)
-        os.replace(partial, path)
+    def create(self, prog: Any = None, format: str = "ps", encoding: str | None = None) -> bytes:
+        """The picture as bytes: `format` is "png", "svg", "pdf", "ps", "jpg", …, or "dot" for the text.
+
+        Args:
+            prog: the program of Graphviz that pydot would call; matplotlib draws instead.
+
+        Raises:
+            InputError: a format that matplotlib does not write.
+        """
+        if format in ("raw", "dot", "canon", "xdot"):
+            return self._text.encode(encoding or "utf-8")
+        return self._picture(format)
+
+    def write(self, path: Any, prog: Any = None, format: str = "raw", encoding: str | None = None) -> bool:
+        """Write what `create` gives to a file."""
+        _write(path, self.create(prog, format, encoding))
         return True
+
+    def __getattr__(self, name: str) -> Any:
+        verb, _, format = name.partition("_")
+        if verb in ("create", "write") and format:
+            return functools.partial(getattr(self, verb), format=format)
+        raise AttributeError(f"There is no {name!r} on a drawing: use to_string(), create or write")
 
     def __str__(self) -> str:
         return self._text
@@ -66,7 +89,7 @@ def model_to_dot(
         label = "\\n".join(line.replace('"', '\\"') for line in box.lines)
         lines.append(f'n{index} [label="{label}"];')
     lines += [f"n{parent} -> n{index};" for index, box in enumerate(boxes) for parent in box.parents]
-    return DotText("\n".join([*lines, "}"]) + "\n")
+    return DotText("\n".join([*lines, "}"]) + "\n", lambda format: _drawn(boxes, format, rankdir, dpi))
 
 
 def plot_model(
@@ -102,7 +125,7 @@ def plot_model(
     if path.endswith(".dot"):
         model_to_dot(model, show_shapes, show_dtype, show_layer_names, rankdir).write(path)
         return None
-    _draw(_boxes(model, *shown), path, rankdir, dpi)
+    _write(path, _drawn(_boxes(model, *shown), os.path.splitext(path)[1][1:] or "png", rankdir, dpi))
     print_message(f"Wrote {path}")
     if "ipykernel" in sys.modules and path.endswith((".png", ".jpg", ".jpeg")):
         from IPython.display import Image  # only a notebook has it
@@ -151,7 +174,7 @@ def _place_by_depth(boxes: list[_Box], by_depth: dict[int, list[Any]]) -> None:
                     box.parents.append(parent)
 
 
-def _draw(boxes: list[_Box], path: str, rankdir: str, dpi: int) -> None:
+def _drawn(boxes: list[_Box], format: str, rankdir: str, dpi: int) -> bytes:
     import matplotlib.pyplot as plt  # slow to import, and drawing is rare
 
     rows: dict[int, list[int]] = {}
@@ -182,12 +205,18 @@ def _draw(boxes: list[_Box], path: str, rankdir: str, dpi: int) -> None:
     axes.set_xlim(min(xs) - width, max(xs) + width)
     axes.set_ylim(min(ys) - height, max(ys) + height)
     axes.axis("off")
-    stem, extension = os.path.splitext(path)
-    partial = f"{stem}.partial{extension or '.png'}"
+    picture = io.BytesIO()
     try:
-        figure.savefig(partial, dpi=dots)
+        figure.savefig(picture, format=format, dpi=dots)
     except ValueError as error:
-        raise InputError(f"Cannot draw the model to {path!r}: {error}") from error
+        raise InputError(f"Cannot draw the model as {format!r}: {error}") from error
     finally:
         plt.close(figure)
+    return picture.getvalue()
+
+
+def _write(path: Any, content: bytes) -> None:
+    partial = f"{os.fspath(path)}.partial"
+    with open(partial, "wb") as file:
+        file.write(content)
     os.replace(partial, path)

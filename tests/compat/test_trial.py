@@ -60,6 +60,16 @@ def test_fit_is_cut_and_its_history_filled_but_evaluate_and_predict_are_whole() 
     assert ledger.verbs == {"fit": 1, "evaluate": 1, "predict": 1}
 
 
+def test_params_and_the_note_tell_what_ran() -> None:
+    set_trial(batches=2)
+    history = _model().fit(X, Y, batch_size=4, steps_per_epoch=5000, verbose=0)
+    assert (history.params["steps"], history.params["samples"]) == (2, 8)
+    history = _model().fit(X[:7], Y[:7], batch_size=4, verbose=0)
+    assert (history.params["steps"], history.params["samples"]) == (2, 7)
+    _model().fit(X, Y, batch_size=4, validation_data=(X, Y), verbose=0)
+    assert ["validate" in cut for cut in ledger.limited] == [False, True]
+
+
 def test_a_validation_that_would_come_later_comes_in_the_last_epoch() -> None:
     set_trial(epochs=1)
     history = _model().fit(X, Y, epochs=6, validation_data=(X, Y), validation_freq=3, verbose=0)

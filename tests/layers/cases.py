@@ -205,13 +205,14 @@ _RANDOM = (
 
 # Held by other tests: what Keras 3 does not have, what draws numbers, and what is no layer of its own.
 ELSEWHERE: dict[str, str] = {
+    **dict.fromkeys(("AdditiveAttention", "Attention", "EinsumDense", "MultiHeadAttention"), "test_attention"),
     "Input": "test_core",
     "InputLayer": "test_core",
     "InputSpec": "test_core",
     "Lambda": "test_core",
     "Layer": "test_core",
     "Masking": "test_core",
-    "SpectralNormalization": "test_normalization",
+    **dict.fromkeys(("Merge", "merge"), "test_keras_1"),
     "ThresholdedReLU": "test_core",
     **dict.fromkeys(
         ("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"), "test_merging"

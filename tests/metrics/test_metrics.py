@@ -309,3 +309,29 @@ def test_states_follow_the_data_to_the_gpu() -> None:
     metric = metrics.AUC(num_thresholds=10)
     metric.update_state(torch.ones(3, 1).cuda(), torch.rand(3, 1).cuda())
     assert metric.true_positives.is_cuda
+
+
+def test_the_old_name_of_reset_state() -> None:
+    accuracy = metrics.SparseCategoricalAccuracy()
+    accuracy.update_state([0, 1], [[0.9, 0.1], [0.8, 0.2]])
+    accuracy.reset_states()
+    assert float(accuracy.result()) == 0.0
+
+    class Counter(metrics.Metric):
+        def __init__(self, name: str = "counter") -> None:
+            super().__init__(name=name)
+            self.seen = self.add_weight(name="seen", initializer="zeros")
+
+        def update_state(self, y_true: object, y_pred: object, sample_weight: object = None) -> None:
+            self.seen.assign_add(1.0)
+
+        def result(self) -> object:
+            return self.seen
+
+        def reset_states(self) -> None:  # overridden by the name that Keras had until 2.5
+            self.seen.assign(100.0)
+
+    counter = Counter()
+    counter.update_state([0], [0])
+    counter.reset_state()
+    assert float(counter.result()) == 100.0

@@ -164,6 +164,20 @@ def test_old_verbs_warn_once_and_work():
     assert history.params["steps"] == 3
 
 
+def test_an_old_verb_in_a_loop_warns_once_and_names_the_line_of_the_program():
+    model = compiled()
+
+    def loop():
+        for _ in range(3):
+            warnings.filterwarnings("ignore", message="anything")  # as libraries do; it makes Python forget
+            model.predict_classes(X)
+
+    _one_warning(loop, "predict_classes")
+    with pytest.warns(DeprecationWarning, match="nb_epoch") as caught:
+        model.fit(X, Y, nb_epoch=1, verbose=0)
+    assert caught[0].filename == __file__
+
+
 def test_keras_1_counts_samples():
     model = compiled()
     loader = _loader(keras)

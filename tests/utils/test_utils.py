@@ -209,6 +209,18 @@ class TestDrawing:
         utils.plot_model(self.branching(), tmp_path / "m.dot", show_layer_names=True)
         assert (tmp_path / "m.dot").read_text().startswith("digraph G {")
 
+    def test_the_part_of_pydot_that_notebooks_use(self, tmp_path: Path) -> None:
+        dot = utils.model_to_dot(self.branching(), show_shapes=True)
+        assert b"<svg" in dot.create(prog="dot", format="svg") and b"<svg" in dot.create_svg()
+        assert dot.create_png(prog="dot").startswith(b"\x89PNG") and dot.create().startswith(b"%!PS")
+        assert dot.create(format="dot").decode() == dot.to_string()
+        assert dot.write_png(tmp_path / "m.png") and (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+        assert dot.write(tmp_path / "m.dot") and (tmp_path / "m.dot").read_text() == dot.to_string()
+        with pytest.raises(ValueError, match="Cannot draw"):
+            dot.create_xyz()
+        with pytest.raises(AttributeError, match="to_string"):
+            dot.get_nodes()
+
     def test_what_cannot_be_drawn(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="no layers"):
             utils.plot_model(ours.Sequential(), tmp_path / "m.png")
