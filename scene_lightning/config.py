@@ -18,6 +18,7 @@ from scene_lightning.callbacks.messages import (
     is_interactive_logging_enabled,
 )
 from scene_lightning.errors import UnsupportedError
+from scene_lightning.fast import fast_paths_enabled, set_fast_paths
 from scene_lightning.mixed_precision import dtype_policy, set_dtype_policy
 from scene_lightning.training.ledger import ledger
 from scene_lightning.training.trial import current_trial, set_trial
@@ -70,9 +71,9 @@ def enable_unsafe_deserialization() -> None:
 
 __all__ = [
     "backend", "disable_interactive_logging", "disable_traceback_filtering", "dtype_policy",
-    "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization", "epsilon", "floatx",
+    "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization", "epsilon", "fast_paths_enabled", "floatx",
     "image_data_format", "is_interactive_logging_enabled", "is_traceback_filtering_enabled", "max_epochs",
-    "max_steps_per_epoch", "set_backend", "set_dtype_policy", "set_epsilon", "set_floatx", "set_image_data_format",
+    "max_steps_per_epoch", "set_backend", "set_dtype_policy", "set_epsilon", "set_fast_paths", "set_floatx", "set_image_data_format",
     "set_max_epochs", "set_max_steps_per_epoch",
 ]  # fmt: skip
 

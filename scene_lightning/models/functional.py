@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from scene_lightning.errors import InputError
+from scene_lightning.fast import graph_calls, relu_pool_pairs
 from scene_lightning.layers import InputLayer
 from scene_lightning.layers.base import bound_arguments, torch_dtype
 from scene_lightning.layers.operators import Operator
@@ -50,6 +51,7 @@ class Functional(Model):
         self._graph: Graph = trace(flatten(inputs), flatten(outputs))
         self._graph_layers = nn.ModuleList(self._graph.layers)
         self._nodes = [node for node in self._graph.nodes if not self._is_start(node)]
+        self._relu_pools = relu_pool_pairs(self._nodes, self.outputs)
         self.built = True
 
     def _is_start(self, node: Node) -> bool:
@@ -106,10 +108,10 @@ class Functional(Model):
         def value_of(leaf: Any) -> Any:
             return values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
 
-        for node in self._nodes:
+        for node, call in zip(self._nodes, graph_calls(self._nodes, self._relu_pools), strict=True):
             args = map_structure(value_of, node.args)
             kwargs = map_structure(value_of, node.kwargs)
-            for symbol, result in zip(node.outputs, flatten(node.layer(*args, **kwargs)), strict=True):
+            for symbol, result in zip(node.outputs, flatten(call(*args, **kwargs)), strict=True):
                 values[id(symbol)] = result
         return map_structure(value_of, self._output_structure)
 

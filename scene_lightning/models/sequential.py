@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from scene_lightning.errors import InputError
+from scene_lightning.fast import stack_calls
 from scene_lightning.layers import InputLayer
 from scene_lightning.layers.base import Layer, bound_arguments, torch_dtype
 from scene_lightning.layers.symbolic import KerasTensor, is_shape
@@ -152,8 +153,8 @@ class Sequential(Model):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Each layer on the output of the one before."""
         outputs = self._fit_input(inputs)
-        for layer in self._stack:
-            outputs = layer(outputs)
+        for call in stack_calls(self._stack):
+            outputs = call(outputs)
         return outputs
 
     def _fit_input(self, inputs: Any) -> Any:

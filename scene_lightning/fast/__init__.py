@@ -1,0 +1,25 @@
+"""Layers in; the same numbers sooner out. Every fast path lives here, each with the plain one a switch away.
+
+| path | what it changes | equal to the plain one |
+|---|---|---|
+| `order` | max-pooling before ReLU: a quarter of the work | exactly, in values and gradients |
+| `dropout` | masks from whole random integers, on the CPU | in distribution: the rate to 2⁻¹⁷ |
+| `folding` | prediction: BatchNormalization inside the next (or last) layer's weights, no Dropout | to rounding |
+| `memory` | freed memory is kept for the next step, on Linux | exactly |
+
+`scene_lightning.config.set_fast_paths(False)`, or SCENE_LIGHTNING_FAST=0 in the environment, turns them all off.
+"""
+
+from scene_lightning.fast.memory import keep_freed_memory
+from scene_lightning.fast.order import graph_calls, relu_pool_pairs, stack_calls
+from scene_lightning.fast.switch import fast_paths_enabled, plain_paths, set_fast_paths
+
+__all__ = [
+    "fast_paths_enabled",
+    "graph_calls",
+    "keep_freed_memory",
+    "plain_paths",
+    "relu_pool_pairs",
+    "set_fast_paths",
+    "stack_calls",
+]

@@ -1,0 +1,54 @@
+"""Activations on the CPU in; activations with gaps out, the masks drawn as whole random integers.
+
+Four 16-bit integers come from each 64-bit one, so that a mask costs a twentieth of torch's one Mersenne number a
+value. The share dropped is the asked one to within 2⁻¹⁷; values are scaled by the exact share that is kept, so the
+expectation is unchanged. torch's generator seeds each mask: a seed means the same masks in every run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+_LEVELS = 2**16
+_LEAST_SIZE = 2**14  # smaller tensors cost more to seed than to draw
+WORST_RATE_ERROR = 0.5 / _LEVELS
+
+
+def worth_it(values: torch.Tensor, rate: float) -> bool:
+    """Whether these activations are dropped this way: on the CPU, large, and at a rate that 16 bits can hold."""
+    return (
+        values.device.type == "cpu"
+        and values.numel() >= _LEAST_SIZE
+        and 0 < round(rate * _LEVELS) < _LEVELS
+        and not torch.compiler.is_compiling()
+    )
+
+
+def kept(shape: tuple[int, ...], rate: float) -> tuple[torch.Tensor, float]:
+    """(mask, scale): a bool tensor of `shape`, False with probability `rate`, and what the kept values are times."""
+    count = int(np.prod(shape))
+    threshold = round(rate * _LEVELS)
+    seed = int(torch.empty((), dtype=torch.int64).random_())
+    generator = np.random.Generator(np.random.SFC64(seed))
+    draws = generator.integers(0, 2**64, -(-count // 4), dtype=np.uint64).view(np.uint16)[:count]
+    mask = torch.from_numpy(draws >= np.uint16(threshold)).view(shape)
+    return mask, _LEVELS / (_LEVELS - threshold)
+
+
+class IntegerDropout(torch.autograd.Function):
+    """y = x·mask·scale; the gradient likewise."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor, rate: float) -> torch.Tensor:
+        mask, scale = kept(tuple(values.shape), rate)
+        factors = mask.to(values.dtype).mul_(scale)
+        ctx.save_for_backward(factors)
+        return values * factors
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[torch.Tensor, None]:
+        (factors,) = ctx.saved_tensors
+        return gradients[0] * factors, None
