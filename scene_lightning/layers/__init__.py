@@ -9,6 +9,7 @@ from typing import Any
 from scene_lightning._identifiers import did_you_mean
 from scene_lightning.errors import UnsupportedError
 from scene_lightning.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
+from scene_lightning.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
 from scene_lightning.layers.convolution_variants import (
@@ -28,6 +29,7 @@ from scene_lightning.layers.convolution_variants import (
     SeparableConvolution2D,
 )
 from scene_lightning.layers.core import Activation, Dense, Embedding, Identity, Input, InputLayer, Lambda
+from scene_lightning.layers.einsum import EinsumDense
 from scene_lightning.layers.keras_1 import AtrousConvolution1D, AtrousConvolution2D, Merge, merge
 from scene_lightning.layers.merging import (
     Add,
@@ -137,9 +139,11 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
     "AtrousConvolution1D",
     "AtrousConvolution2D",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -172,6 +176,7 @@ __all__ = [
     "DepthwiseConvolution2D",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GaussianDropout",
@@ -207,6 +212,7 @@ __all__ = [
     "Maximum",
     "Merge",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",
@@ -267,14 +273,14 @@ _TABLE.update({name: globals()[name] for name in __all__ if isinstance(globals()
 _TABLE.pop("InputSpec")
 
 _INSTEAD = {
-    "Recurrent, attention and text layers are outside this package, which is for images": (
-        "AdditiveAttention Attention Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNGRU CuDNNLSTM GRU GRUCell "
-        "AbstractRNNCell GroupQueryAttention LSTM LSTMCell MultiHeadAttention RNN SimpleRNN SimpleRNNCell "
+    "Recurrent and text layers are outside this package, which is for images": (
+        "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNGRU CuDNNLSTM GRU GRUCell "
+        "AbstractRNNCell GroupQueryAttention LSTM LSTMCell RNN SimpleRNN SimpleRNNCell "
         "StackedRNNCells TimeDistributed StringLookup IntegerLookup TextVectorization Hashing HashedCrossing "
         "CategoryEncoding Discretization FeatureSpace MelSpectrogram STFTSpectrogram"
     ),
     "Write it as a Layer subclass with build() and call()": (
-        "EinsumDense JaxLayer FlaxLayer TFSMLayer TorchModuleWrapper Wrapper ReversibleEmbedding "
+        "JaxLayer FlaxLayer TFSMLayer TorchModuleWrapper Wrapper ReversibleEmbedding "
         "LocallyConnected1D LocallyConnected2D AdaptiveAveragePooling1D AdaptiveAveragePooling2D "
         "AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D DenseFeatures"
     ),

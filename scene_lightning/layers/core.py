@@ -126,7 +126,7 @@ class Dense(StandardLayer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        _refuse(kwargs, "quantization_config", "lora_rank")
+        refuse(kwargs, "quantization_config", "lora_rank")
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_int(units, "units")
         self.activation = activations.get(activation)
@@ -167,7 +167,8 @@ class Dense(StandardLayer):
         return (*input_shape[:-1], self.units)
 
 
-def _refuse(kwargs: dict[str, Any], *names: str) -> None:
+def refuse(kwargs: dict[str, Any], *names: str) -> None:
+    """Take Keras' arguments `names` out of `kwargs`. Raises UnsupportedError when one of them asks for something."""
     for name in names:
         if kwargs.pop(name, None):
             raise UnsupportedError(f"{name} is not supported: train in float32 or mixed precision, without it.")
@@ -265,7 +266,7 @@ class Embedding(StandardLayer):
         mask_zero: bool = False,
         **kwargs: Any,
     ) -> None:
-        _refuse(kwargs, "quantization_config", "lora_rank")
+        refuse(kwargs, "quantization_config", "lora_rank")
         kwargs.pop("input_length", None)  # Keras 2: a declaration that the input shape now makes
         super().__init__(**kwargs)
         if mask_zero:

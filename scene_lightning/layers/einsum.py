@@ -1,0 +1,136 @@
+"""Tensors of any rank in; a learned sum of products over their axes out. Keras: `keras.layers.EinsumDense`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning.errors import InputError
+from scene_lightning.layers.arguments import as_float
+from scene_lightning.layers.core import refuse
+from scene_lightning.layers.standard import StandardLayer
+
+Shape = tuple[int | None, ...]
+
+
+class EinsumDense(StandardLayer):
+    """activation(einsum(equation, inputs, kernel) + bias). Keras: `keras.layers.EinsumDense`.
+
+    Args:
+        equation: such as "abc,cd->abd"; "..." stands for any axes before the others.
+        output_shape: the sides of the output without the batch axis; None where they are the input's.
+        bias_axes: the letters of the output's axes along which the bias differs; None for no bias.
+
+    Raises:
+        InputError: an equation that is none, or that does not fit the input.
+    """
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: Any,
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        refuse(kwargs, "quantization_config", "lora_rank")
+        super().__init__(**kwargs)
+        self.equation = equation.replace(" ", "")
+        self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.activation = activations.get(activation)
+        self.bias_axes = bias_axes
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+
+    def _sides(self, input_shape: Any) -> tuple[str, dict[str, int | None], Shape]:
+        """(the kernel's letters, the side of each letter, the output's shape) for an input's shape."""
+        left, arrow, output = self.equation.partition("->")
+        source, comma, kernel = left.partition(",")
+        if not arrow or not comma:
+            raise InputError(f"Invalid einsum equation {self.equation!r}. Expected a form such as 'ab,bc->ac'.")
+        named = source.replace("...", "")
+        if len(named) > len(input_shape) or ("..." not in source and len(named) != len(input_shape)):
+            raise InputError(f"The equation {self.equation!r} does not fit an input of shape {tuple(input_shape)}.")
+        if source.endswith("..."):
+            axes, free = input_shape[: len(named)], tuple(input_shape[len(named) :])
+        else:
+            axes = input_shape[len(input_shape) - len(named) :]
+            free = tuple(input_shape[: len(input_shape) - len(named)])
+        sides: dict[str, int | None] = dict(zip(named, axes, strict=True))
+        letters = output.replace("...", "")
+        given = self.partial_output_shape[-len(letters) :] if letters else ()
+        told = letters[len(letters) - len(given) :] if not output.endswith("...") else letters
+        if output.endswith("..."):  # the batch axis is the first letter, which no output_shape names
+            given = (None, *self.partial_output_shape)[: len(letters)]
+        for letter, side in zip(told, given, strict=True):
+            known = sides.get(letter)
+            if side is not None and known is not None and known != side:
+                raise InputError(
+                    f"Input shape and output shape do not match at shared dimension '{letter}'. Input shape is "
+                    f"{known}, and output shape is {side}."
+                )
+            sides[letter] = known if side is None else side
+        unknown = [letter for letter in (*letters, *kernel) if letter not in sides]
+        if unknown:
+            raise InputError(f"The sides of {unknown} in {self.equation!r} follow neither from input nor from output.")
+        result = tuple(sides[letter] for letter in letters)
+        return kernel, sides, (*result, *free) if output.endswith("...") else (*free, *result)
+
+    def build(self, input_shape: Any) -> None:
+        letters, sides, output_shape = self._sides(tuple(input_shape))
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=tuple(sides[letter] for letter in letters),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if self.bias_axes is not None:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=self._bias_shape(output_shape),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def _bias_shape(self, output_shape: Shape) -> Shape:
+        output = self.equation.partition("->")[2]
+        letters, bias_axes = output.replace("...", ""), str(self.bias_axes)
+        wrong = [letter for letter in bias_axes if letter not in letters]
+        if wrong:
+            raise InputError(f"Bias dimension {wrong} was requested, but is not part of the output {output!r}.")
+        sides = output_shape[: len(letters)] if output.endswith("...") else output_shape[-len(letters) :]
+        free = len(output_shape) - len(letters)
+        shape = [side if letter in bias_axes else 1 for letter, side in zip(letters, sides, strict=True)]
+        shape += [1] * free if output.endswith("...") else []
+        first = min(letters.index(letter) for letter in bias_axes)
+        return tuple(shape[first:])
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        outputs = torch.einsum(self.equation, as_float(inputs), self.kernel)
+        return self.activation(outputs if self.bias is None else outputs + self.bias)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        return self._sides(tuple(input_shape))[2]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "output_shape": list(self.partial_output_shape)}
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of `output`; before the first call on a symbolic tensor, what the constructor was given."""
+        return super().output_shape if self._inbound_nodes else self.partial_output_shape
