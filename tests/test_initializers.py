@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from scene_lightning import initializers
@@ -55,6 +57,46 @@ def test_distributions_equal_keras(name: str, options: dict[str, Any]) -> None:
         assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=0.01)
 
 
+SCALES = st.floats(0.125, 3, width=32)
+DRAWN: dict[str, Any] = {
+    "RandomNormal": st.fixed_dictionaries({"mean": st.floats(-2, 2, width=32), "stddev": SCALES}),
+    "TruncatedNormal": st.fixed_dictionaries({"mean": st.floats(-2, 2, width=32), "stddev": SCALES}),
+    "RandomUniform": st.fixed_dictionaries({"minval": st.floats(-2, 0, width=32), "maxval": SCALES}),
+    "VarianceScaling": st.fixed_dictionaries(
+        {
+            "scale": SCALES,
+            "mode": st.sampled_from(["fan_in", "fan_out", "fan_avg"]),
+            "distribution": st.sampled_from(["truncated_normal", "untruncated_normal", "uniform"]),
+        }
+    ),
+    "Orthogonal": st.fixed_dictionaries({"gain": SCALES}),
+    **dict.fromkeys(
+        ("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform"), st.just({})
+    ),
+}
+SHAPES = st.sampled_from([(800,), (30, 40), (40, 30), (3, 3, 8, 16), (1, 7, 4, 40), (2, 3, 3, 8, 9)])
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_any_distribution_equals_keras(name: str) -> None:
+    """Mean, spread, bounds and the whole distribution, for any options and shape."""
+
+    @given(options=DRAWN[name], shape=SHAPES, seed=st.integers(0, 10_000))
+    def draw(options: dict[str, Any], shape: tuple[int, ...], seed: int) -> None:
+        if name == "Orthogonal" and len(shape) < 2:
+            shape = (30, 40)
+        make = lambda library, seed: getattr(library, name)(seed=seed, **options)(shape)  # noqa: E731
+        ours, theirs = make(initializers, seed).numpy(), make(keras.initializers, seed + 1).cpu().numpy()
+        assert ours.shape == theirs.shape
+        assert stats.ks_2samp(ours.ravel(), theirs.ravel()).pvalue > 1e-7
+        assert ours.std() == pytest.approx(theirs.std(), rel=0.25)
+        mine = getattr(initializers, name)(**options)
+        there = keras.initializers.deserialize(initializers.serialize(mine))
+        assert initializers.deserialize(keras.initializers.serialize(there)).get_config() == mine.get_config()
+
+    draw()
+
+
 @pytest.mark.parametrize(("name", "options"), [*RANDOM, *((n, o) for n, o, _ in FIXED)])
 def test_configs_go_both_ways(name: str, options: dict[str, Any]) -> None:
     if name == "Identity":
@@ -72,7 +114,7 @@ def test_every_exported_initializer_is_compared() -> None:
         for name in initializers.__all__
         if isinstance(getattr(initializers, name), type)
     }
-    assert classes - {"Initializer"} == {name for name, *_ in [*FIXED, *RANDOM]}
+    assert classes - {"Initializer"} == {name for name, *_ in FIXED} | set(DRAWN)
     assert not {n for n in dir(keras.initializers) if not n.startswith("_")} - set(dir(initializers))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import random
 import re
 import warnings
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scene_lightning import callbacks as ours
 
@@ -152,21 +153,44 @@ def test_same_decisions_words_and_files(case: str) -> None:
     assert repr(found) == repr(expected)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_random_scripts_give_the_same_decisions(seed: int) -> None:
-    rng = random.Random(seed)
-    script = losses(*[round(rng.uniform(0.5, 3), 1) for _ in range(12)])
-    stop = {
-        "patience": rng.randint(0, 4),
-        "min_delta": rng.choice([0, 0.1]),
-        "restore_best_weights": rng.random() < 0.5,
-    }
-    plateau = {"patience": rng.randint(0, 3), "cooldown": rng.randint(0, 2), "factor": 0.5, "verbose": 1}
-    best = {"filepath": "{epoch}-{loss:.3f}.keras", "save_best_only": True, "verbose": 1}
+VALUES = st.floats(0.1, 4).map(lambda value: round(value, 1)) | st.sampled_from([1.0, float("nan")])
+MODES = st.sampled_from([("val_loss", "auto"), ("loss", "min"), ("val_accuracy", "auto"), ("accuracy", "max")])
+STOP = st.fixed_dictionaries(
+    {"patience": st.integers(0, 4), "min_delta": st.sampled_from([0, 0.1, 0.5]), "restore_best_weights": st.booleans()},
+    optional={"baseline": st.floats(0.5, 3), "start_from_epoch": st.integers(0, 4), "verbose": st.integers(0, 1)},
+)
+PLATEAU = st.fixed_dictionaries(
+    {
+        "patience": st.integers(0, 3),
+        "cooldown": st.integers(0, 2),
+        "factor": st.floats(0.1, 0.9),
+        "verbose": st.just(1),
+    },
+    optional={"min_lr": st.sampled_from([0.0, 0.02]), "min_delta": st.sampled_from([0.0, 0.3])},
+)
+KEEP = st.fixed_dictionaries(
+    {"filepath": st.sampled_from(["{epoch}-{loss:.3f}.keras", "m.keras"]), "save_best_only": st.booleans()},
+    optional={
+        "verbose": st.just(1),
+        "save_freq": st.sampled_from(["epoch", 1, 3, 5]),
+        "initial_value_threshold": st.floats(0.5, 2),
+    },
+)
+
+
+@given(values=st.lists(VALUES, min_size=1, max_size=12), which=MODES, stop=STOP, plateau=PLATEAU, keep=KEEP)
+def test_any_settings_give_the_same_decisions(
+    values: list[float], which: tuple[str, str], stop: Any, plateau: Any, keep: Any
+) -> None:
+    watched = {"monitor": which[0], "mode": which[1]}
 
     def run(module: Any) -> dict[str, Any]:
-        made = [module.ReduceLROnPlateau(**plateau), module.ModelCheckpoint(**best), module.EarlyStopping(**stop)]
-        return drive(module, made, script)
+        made = [
+            module.ReduceLROnPlateau(**plateau, **watched),
+            module.ModelCheckpoint(**keep, **watched),
+            module.EarlyStopping(**stop, **watched),
+        ]
+        return drive(module, made, losses(*values))
 
     assert repr(run(ours)) == repr(run(keras.callbacks))
 
