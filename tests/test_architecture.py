@@ -21,7 +21,7 @@ ORDER = (
     {"training"},
     {"models"},
     {"preprocessing", "utils", "applications", "random", "mixed_precision"},
-    {"backend_functions", "config", "datasets"},
+    {"backend_functions", "backend_graph", "config", "datasets"},
     {"compat"},
     {"app"},
     {"cli"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from scene_lightning import constraints, initializers, regularizers
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
 from scene_lightning.layers.dtypes import dtype_name, torch_dtype
+from scene_lightning.layers.graph_access import GraphAccess
 from scene_lightning.layers.phase import nested_call, state, training_phase
 from scene_lightning.layers.symbolic import (
     InputSpec,
@@ -39,7 +41,7 @@ from scene_lightning.layers.tracking import Tracking, WeightSpec, spend_budget
 _UNKNOWN_LENGTH = 33  # stands for an unknown height or width while an output shape is found by a dry run
 
 
-class Layer(Tracking, nn.Module):
+class Layer(GraphAccess, Tracking, nn.Module):
     """The base class of all layers. Keras: `keras.layers.Layer`.
 
     Args:
@@ -107,8 +109,13 @@ class Layer(Tracking, nn.Module):
         """Make the weights for inputs of this shape (batch axis first)."""
 
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Compute the outputs."""
-        raise NotImplementedError(f"{type(self).__name__} must define call(self, inputs).")
+        """Compute the outputs. Without a `call` of its own a layer gives back its inputs, as until Keras 2."""
+        warnings.warn(
+            f"{type(self).__name__} defines no call(self, inputs), so it changes nothing: its inputs are its outputs.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return inputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output shape for an input shape. By default found by running `call` once on zeros."""
@@ -220,37 +227,6 @@ class Layer(Tracking, nn.Module):
         unknown = any(n is None for shape in input_shapes for leaf in shape_leaves(shape) for n in leaf[1:])
         second = run(_UNKNOWN_LENGTH + 14) if unknown else first
         return merge_shapes(first, second)
-
-    # -- graph -----------------------------------------------------------------------------------------------------
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input of the first call."""
-        tensors = self._first_node().input_tensors
-        return tensors[0] if len(tensors) == 1 else tensors
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output of the first call."""
-        return self._first_node().output_structure
-
-    def _first_node(self) -> Node:
-        if not self._inbound_nodes:
-            raise InputError(
-                f"Layer {self.name!r} has never been called on a symbolic tensor, so it has no input or output. "
-                "Give the model an Input, or build it with model.build((None, height, width, channels))."
-            )
-        return self._inbound_nodes[0]
-
-    @property
-    def input_shape(self) -> Any:
-        """The shape of `input`, batch axis included."""
-        return shapes_of(self.input)
-
-    @property
-    def output_shape(self) -> Any:
-        """The shape of `output`, batch axis included."""
-        return shapes_of(self.output)
 
     # -- weights and losses ----------------------------------------------------------------------------------------
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -366,4 +368,15 @@ def _translated(kwargs: dict[str, Any], old: str, new: str, value: Any, per: int
 
 
 def _deprecated(old: str, new: str) -> None:
-    warnings.warn(f"`{old}` is an old spelling; use `{new}`.", DeprecationWarning, stacklevel=3)
+    """Warn once for each line of a program: Python's own record of that is lost whenever a library sets a filter."""
+    level, caller = 2, sys._getframe(1)
+    while caller.f_back is not None and caller.f_code.co_filename.startswith(_PACKAGE):
+        level, caller = level + 1, caller.f_back
+    place = (old, caller.f_code.co_filename, caller.f_lineno)
+    if place not in _told:
+        _told.add(place)
+        warnings.warn(f"`{old}` is an old spelling; use `{new}`.", DeprecationWarning, stacklevel=level)
+
+
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+_told: set[tuple[str, str, int]] = set()

@@ -138,7 +138,8 @@ def run_fit(
     keras_callbacks, lightning_callbacks = split_callbacks(callbacks)
     listed = CallbackList(
         keras_callbacks, add_history=True, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs,
-        steps=trial.steps(train.steps), samples=train.samples, batch_size=train.batch_size,
+        steps=trial.steps(train.steps), samples=trial.samples(train.samples, train.steps, train.batch_size),
+        batch_size=train.batch_size,
     )  # fmt: skip
     bridge = KerasBridge(model, listed, initial_epoch, trial.validation_plan(plan, initial_epoch, epochs, asked))
     data = FeedModule(train, validation, epoch_offset=initial_epoch)
@@ -161,7 +162,7 @@ def run_fit(
         finish(model.trainable_weights)
     if not model.stop_training:
         trial.fill(listed.history, plan, initial_epoch, epochs, asked)
-    trial.note(initial_epoch, epochs, asked, train.steps)
+    trial.note(initial_epoch, epochs, asked, train.steps, validation is not None)
     return listed.history
 
 
