@@ -226,7 +226,7 @@ _FUNCTIONS = [
     "abs", "all", "any", "arange", "argmax", "argmin", "batch_dot", "batch_flatten", "bias_add",
     "binary_crossentropy", "cast", "categorical_crossentropy", "clip", "concatenate", "constant", "conv2d", "cos",
     "cumprod", "cumsum", "dot", "dropout", "dtype", "elu", "equal", "exp", "expand_dims", "eye", "flatten",
-    "function", "gather", "get_session", "greater", "greater_equal", "hard_sigmoid", "in_test_phase", "in_top_k",
+    "gather", "get_session", "greater", "greater_equal", "hard_sigmoid", "in_test_phase", "in_top_k",
     "in_train_phase", "is_keras_tensor", "is_sparse", "l2_normalize", "less", "less_equal", "log", "logsumexp",
     "manual_variable_initialization", "max", "maximum", "mean", "min", "minimum", "moving_average_update",
     "not_equal", "one_hot", "ones", "ones_like", "permute_dimensions", "pool2d", "pow", "print_tensor", "prod",
@@ -236,6 +236,7 @@ _FUNCTIONS = [
     "stack", "std", "stop_gradient", "sum", "switch", "tanh", "tile", "transpose", "truncated_normal", "update",
     "update_add", "update_sub", "var", "variable", "zeros", "zeros_like",
 ]  # fmt: skip
+_GRAPH = ["function", "gradients"]
 _INSTEAD = {
     "Write the step in a Layer's call(), or with torch": (
         "batch_normalization binary_focal_crossentropy categorical_focal_crossentropy conv1d conv2d_transpose conv3d "
@@ -243,14 +244,17 @@ _INSTEAD = {
         "random_normal_variable random_uniform_variable resize_volumes rnn separable_conv2d spatial_3d_padding "
         "temporal_padding to_dense"
     ),
-    "Take gradients with torch.autograd.grad": "gradients",
     "There are no graphs to name or to feed: use keras.Input and call layers": (
         "placeholder name_scope learning_phase_scope experimental"
     ),
     "Use keras.losses.CTC": "ctc_batch_cost ctc_decode ctc_label_dense_to_sparse",
 }
-__all__ = [*_OWN, *_FUNCTIONS]
-_find = lookup(__name__, __all__, _INSTEAD, dict.fromkeys(_FUNCTIONS, "scene_lightning.backend_functions"))
+__all__ = [*_OWN, *_FUNCTIONS, *_GRAPH]
+_ELSEWHERE = {
+    **dict.fromkeys(_FUNCTIONS, "scene_lightning.backend_functions"),
+    **dict.fromkeys(_GRAPH, "scene_lightning.backend_graph"),
+}
+_find = lookup(__name__, __all__, _INSTEAD, _ELSEWHERE)
 
 
 def __getattr__(name: str) -> Any:

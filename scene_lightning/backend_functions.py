@@ -7,7 +7,6 @@ imports: these need layers and models.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from scene_lightning import ops, random
 from scene_lightning.backend import floatx, forced_learning_phase, torch_dtype
 from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import KerasTensor
-from scene_lightning.models import Model
 from scene_lightning.ops import (
     abs,
     arange,
@@ -347,28 +345,6 @@ def dropout(x: Any, level: float, noise_shape: Any = None, seed: Any = None) -> 
 # -- models and sessions -----------------------------------------------------------------------------------------------
 
 
-def function(inputs: Any, outputs: Any, updates: Any = None, **_: Any) -> Callable[..., Any]:
-    """Arrays → arrays through a part of a functional model: `K.function([model.input], [layer.output])`.
-
-    A learning phase among the inputs is taken and has no effect: this is inference.
-    """
-    if updates:
-        raise InputError("K.function(updates=) has no meaning without a graph: write a train_step, or call fit().")
-    nodes = [tensor for tensor in (inputs if isinstance(inputs, list | tuple) else [inputs]) if is_keras_tensor(tensor)]
-    single = not isinstance(outputs, list | tuple)
-    wanted = [outputs] if single else list(outputs)
-    model = Model(nodes if len(nodes) > 1 else nodes[0], wanted if len(wanted) > 1 else wanted[0])
-
-    def call(values: Any) -> Any:
-        given = list(values)[: len(nodes)] if isinstance(values, list | tuple) else [values]
-        with torch.no_grad():
-            results = model(given if len(given) > 1 else given[0], training=False)
-        arrays = [ops.convert_to_numpy(x) for x in (results if isinstance(results, list | tuple) else [results])]
-        return arrays[0] if single else arrays
-
-    return call
-
-
 def is_keras_tensor(x: Any) -> bool:
     """Whether x is a symbolic tensor."""
     return isinstance(x, KerasTensor)
@@ -403,7 +379,7 @@ __all__ = [
     "abs", "all", "any", "arange", "argmax", "argmin", "batch_dot", "batch_flatten", "bias_add",
     "binary_crossentropy", "cast", "categorical_crossentropy", "clip", "concatenate", "constant", "conv2d", "cos",
     "cumprod", "cumsum", "dot", "dropout", "dtype", "elu", "equal", "exp", "expand_dims", "eye", "flatten",
-    "function", "gather", "get_session", "greater", "greater_equal", "hard_sigmoid", "in_test_phase", "in_top_k",
+    "gather", "get_session", "greater", "greater_equal", "hard_sigmoid", "in_test_phase", "in_top_k",
     "in_train_phase", "is_keras_tensor", "is_sparse", "l2_normalize", "less", "less_equal", "log", "logsumexp",
     "manual_variable_initialization", "max", "maximum", "mean", "min", "minimum", "moving_average_update",
     "not_equal", "one_hot", "ones", "ones_like", "permute_dimensions", "pool2d", "pow", "print_tensor", "prod",

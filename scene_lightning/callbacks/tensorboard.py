@@ -32,7 +32,7 @@ class TensorBoard(Callback):
         write_steps_per_second: write the speed too.
         update_freq: "epoch", "batch", or every so many batches.
         profile_batch: taken, and left out: use Lightning's `Trainer(profiler=...)`.
-        embeddings_freq, embeddings_metadata: taken, and left out: image models have no embeddings to show.
+        embeddings_*: taken, and left out: image models have no embeddings to show.
 
     Raises:
         InputError: an impossible `update_freq` or `profile_batch`.
@@ -51,6 +51,8 @@ class TensorBoard(Callback):
         profile_batch: Any = 0,
         embeddings_freq: int = 0,
         embeddings_metadata: Any = None,
+        embeddings_layer_names: Any = None,
+        embeddings_data: Any = None,
         write_grads: bool = False,
         batch_size: int | None = None,
     ) -> None:

@@ -67,13 +67,19 @@ RENAMED: dict[str, dict[str, str]] = {
     "Dot": {"dot_axes": "axes"},
 }
 
+# Arguments without a successor: Keras 2 dropped them with a warning, and so does this.
+DROPPED: dict[str, tuple[str, ...]] = {"BatchNormalization": ("mode",)}
+
 
 def modern_arguments(layer: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """`kwargs` of a layer's constructor with today's names and values."""
     table: dict[str, str] = {}
+    kwargs = dict(kwargs)
     for cls in type(layer).__mro__:
         table = {**RENAMED.get(cls.__name__, {}), **table}
-    kwargs = dict(kwargs)
+        for old in DROPPED.get(cls.__name__, ()):
+            if kwargs.pop(old, None) is not None:
+                _warn(layer, f"{old}=", "nothing")
     if "nb_row" in kwargs and "nb_col" in kwargs and "kernel_size" not in kwargs:
         kwargs["kernel_size"] = (kwargs.pop("nb_row"), kwargs.pop("nb_col"))
         _warn(layer, "nb_row=, nb_col=", "kernel_size=(rows, columns)")

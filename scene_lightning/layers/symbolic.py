@@ -18,6 +18,24 @@ from scene_lightning.errors import InputError
 Shape = tuple[int | None, ...]
 
 
+class TensorShape(tuple[int | None, ...]):
+    """A shape: a tuple with TensorFlow's methods."""
+
+    def as_list(self) -> list[int | None]:
+        """The sides in a list."""
+        return list(self)
+
+    @property
+    def rank(self) -> int:
+        """The number of sides."""
+        return len(self)
+
+    @property
+    def ndims(self) -> int:
+        """The number of sides."""
+        return len(self)
+
+
 class History(NamedTuple):
     """Where a symbolic tensor came from. Keras: `tensor._keras_history`."""
 
@@ -30,7 +48,7 @@ class KerasTensor:
     """A placeholder with a shape (batch axis first, None where unknown) and a dtype; what `Input()` returns."""
 
     def __init__(self, shape: Any, dtype: str = "float32", name: str | None = None) -> None:
-        self.shape: Shape = tuple(None if n is None else int(n) for n in shape)
+        self.shape = TensorShape(None if n is None else int(n) for n in shape)
         self.dtype = dtype
         self.name = name or auto_name("keras_tensor")
         self._keras_history: History | None = None
@@ -39,9 +57,14 @@ class KerasTensor:
     def ndim(self) -> int:
         return len(self.shape)
 
-    def get_shape(self) -> Shape:
-        """The shape, as old programs ask for it."""
+    def get_shape(self) -> TensorShape:
+        """The shape, as programs for TensorFlow 1 ask for it."""
         return self.shape
+
+    @property
+    def _keras_shape(self) -> Shape:
+        """The shape, as hand-written blocks for Keras 1 and 2 ask for it."""
+        return tuple(self.shape)
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
@@ -171,7 +194,7 @@ def node_of(tensor: KerasTensor) -> Node:
 
 def record_node(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output_shapes: Any, dtype: str) -> Any:
     """Remember one symbolic call of `layer` and return its output tensor(s), shaped like `output_shapes`."""
-    node = Node(layer, args, kwargs)
+    node = Node(layer, _own(args), _own(kwargs))  # the caller may go on appending to a list that it gave
     node_index = len(layer._inbound_nodes)
 
     def make(shape: Any) -> KerasTensor:
@@ -183,6 +206,10 @@ def record_node(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outpu
     node.output_structure = map_shapes(make, output_shapes)
     layer._inbound_nodes.append(node)
     return node.output_structure
+
+
+def _own(structure: Any) -> Any:
+    return map_structure(lambda leaf: leaf, structure)
 
 
 def is_shape(value: Any) -> bool:

@@ -53,6 +53,8 @@ class ScalarVariable:
         """Subtract from it."""
         return self.assign(self._value - _number(value))
 
+    set_value = assign
+
     def on_assign(self, listener: Callable[[Any], None]) -> None:
         """Call the method `listener(value)` after each assignment, for as long as its object lives."""
         self._listeners.append(weakref.WeakMethod(listener))
@@ -63,6 +65,7 @@ class ScalarVariable:
 
     read_value = numpy
     item = numpy
+    get_value = numpy  # of Theano, as programs for Keras 1 call it
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return np.asarray(self._value, dtype=dtype or self.dtype)

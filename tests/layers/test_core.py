@@ -78,6 +78,7 @@ OLD = [
     ),
     (lambda: layers.LeakyReLU(alpha=0.1), lambda: layers.LeakyReLU(0.1)),
     (lambda: layers.MaxPooling2D(border_mode="same"), lambda: layers.MaxPooling2D(padding="same")),
+    (lambda: layers.BatchNormalization(mode=0, axis=1), lambda: layers.BatchNormalization(axis=1)),
 ]
 
 

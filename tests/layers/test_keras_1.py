@@ -55,3 +55,36 @@ def test_atrous_convolution_is_a_dilated_one() -> None:
     layer = layers.AtrousConvolution2D(4, 3, 5, atrous_rate=(2, 2), border_mode="same")
     assert layer.kernel_size == (3, 5) and layer.dilation_rate == (2, 2) and layer.padding == "same"
     assert layers.AtrousConvolution1D(4, 3, atrous_rate=2).dilation_rate == (2,)
+
+
+def test_a_list_given_to_a_layer_may_grow_afterwards() -> None:
+    """As hand-written DenseNets do: the graph keeps what the call was given."""
+    x = inputs = keras.Input((2,))
+    features = [x]
+    for _ in range(3):
+        features.append(layers.Dense(2)(x))
+        x = layers.concatenate(features)
+    model = keras.Model(inputs, x)
+    assert model.output_shape == (None, 8) and len(model.layers) == 7
+
+
+def test_what_old_programs_ask_of_layers_and_symbolic_tensors() -> None:
+    shared, first, second = layers.Dense(3), keras.Input((2,)), keras.Input((2,))
+    outputs = [shared(first), shared(second)]
+    assert shared.get_input_at(1) is second and shared.get_output_at(0) is outputs[0]
+    assert shared.get_output_shape_at(1) == (None, 3) and shared.get_input_shape_at(-1) == (None, 2)
+    with pytest.raises(InputError, match=r"called 2 time\(s\); there is no call 2"):
+        shared.get_output_at(2)
+    assert outputs[0].get_shape().as_list() == outputs[0].shape.as_list() == [None, 3]
+    assert outputs[0]._keras_shape == keras.backend.int_shape(outputs[0]) == (None, 3)
+    assert outputs[0].shape == (None, 3) and outputs[0].shape.ndims == outputs[0].shape.rank == 2
+
+
+def test_a_layer_without_call_passes_its_inputs_on() -> None:
+    class Normalise(layers.Layer):
+        def get_output(self, train: bool = False) -> Any:  # Keras 0's name of call; nothing asks for it since
+            raise AssertionError
+
+    with pytest.warns(UserWarning, match="defines no call"):
+        outputs = Normalise()(keras.Input((4,)))
+    assert outputs.shape == (None, 4)

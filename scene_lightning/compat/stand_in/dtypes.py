@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from scene_lightning.errors import InputError
+from scene_lightning.layers.symbolic import TensorShape
 from scene_lightning.utils.elements import TensorSpec
 
 float16, float32, float64, bfloat16 = torch.float16, torch.float32, torch.float64, torch.bfloat16
@@ -45,24 +46,6 @@ def as_dtype(type_value: Any) -> Any:
     if found is None:
         raise InputError(f"Unknown dtype {type_value!r}. Expected a name such as 'float32' or a tf dtype.")
     return found
-
-
-class TensorShape(tuple):
-    """A shape, as a tuple with TensorFlow's methods."""
-
-    def as_list(self) -> list[Any]:
-        """The sides in a list."""
-        return list(self)
-
-    @property
-    def rank(self) -> int:
-        """The number of sides."""
-        return len(self)
-
-    @property
-    def ndims(self) -> int:
-        """The number of sides."""
-        return len(self)
 
 
 __all__ = [
