@@ -19,7 +19,7 @@ from torch import nn
 from scene_lightning import constraints, initializers, regularizers
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
-from scene_lightning.layers.dtypes import dtype_name, torch_dtype
+from scene_lightning.layers.dtypes import computed_in, dtype_name, policy_name, torch_dtype
 from scene_lightning.layers.graph_access import GraphAccess
 from scene_lightning.layers.phase import nested_call, state, training_phase
 from scene_lightning.layers.symbolic import (
@@ -87,7 +87,7 @@ class Layer(GraphAccess, Tracking, nn.Module):
         if not isinstance(self._name, str):
             raise InputError(f"A layer's name must be a string; received {name!r}.")
         self._trainable = bool(trainable)
-        self._explicit_dtype = None if dtype is None else dtype_name(dtype)
+        self._explicit_dtype = None if dtype is None else policy_name(dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.input_spec: InputSpec | None = None
         self.built = False
@@ -173,7 +173,7 @@ class Layer(GraphAccess, Tracking, nn.Module):
 
     def _to_own_dtype(self, leaf: Any) -> Any:
         if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
-            return leaf.to(torch_dtype(self._explicit_dtype))
+            return leaf.to(torch_dtype(computed_in(self._explicit_dtype)))
         return leaf
 
     def _build_once(self, input_shape: Any) -> None:
@@ -201,7 +201,7 @@ class Layer(GraphAccess, Tracking, nn.Module):
         # Keras writes the Random* layers' default, training=True, into every file; a model's own phase overrides it.
         implied = (None, True) if self._random_when_called_bare else (None,)
         kept = {key: value for key, value in kwargs.items() if key != "training" or value not in implied}
-        return record_node(self, args, kept, output_shapes, self._explicit_dtype or "float32")
+        return record_node(self, args, kept, output_shapes, computed_in(self._explicit_dtype))
 
     def _dry_run(self, *input_shapes: Any, **kwargs: Any) -> Any:
         """Output shapes, by running the layer on zeros of batch size 1 (unknown sides stand at 33, then at 47)."""
@@ -258,7 +258,7 @@ class Layer(GraphAccess, Tracking, nn.Module):
         init = initializers.get(
             initializer if initializer is not None else ("glorot_uniform" if trainable else "zeros")
         )
-        values = init(shape, dtype=torch_dtype(dtype_name(dtype or "float32")))
+        values = init(shape, dtype=torch_dtype(dtype_name(dtype or computed_in(self._explicit_dtype))))
         spec = WeightSpec(regularizers.get(regularizer), constraints.get(constraint), trainable)
         return self._register_weight(name or f"weight_{len(self._weight_specs)}", values, spec)
 

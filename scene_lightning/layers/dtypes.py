@@ -8,6 +8,8 @@ import torch
 
 from scene_lightning.errors import InputError
 
+MIXED = ("mixed_float16", "mixed_bfloat16")
+
 
 def dtype_name(dtype: Any) -> str:
     """`torch.float32`, `np.float32`, a policy object or "float32" → "float32"."""
@@ -15,6 +17,20 @@ def dtype_name(dtype: Any) -> str:
         dtype = dtype.get("config", {}).get("name", "float32")
     name = str(getattr(dtype, "name", dtype)).replace("torch.", "")
     return {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}.get(name, name)
+
+
+def policy_name(dtype: Any) -> str:
+    """The same for a layer, whose `dtype` may be a policy such as "mixed_bfloat16": its own name then."""
+    if isinstance(dtype, dict):
+        dtype = dtype.get("config", {}).get("name", "float32")
+    name = str(getattr(dtype, "name", dtype))
+    return name if name in MIXED else dtype_name(name)
+
+
+def computed_in(policy: str | None) -> str:
+    """The dtype of a layer's weights and inputs. A mixed policy leaves both in float32: its speed is that of the run,
+    which `precision` of the verbs or the global policy decides."""
+    return "float32" if policy is None or policy in MIXED else policy
 
 
 def torch_dtype(name: Any) -> torch.dtype:

@@ -149,3 +149,21 @@ def test_arrays_that_stand_in_a_graph_go_both_ways(tmp_path: Path) -> None:
     ours.save(tmp_path / "ours.keras")
     again = real_keras.models.load_model(tmp_path / "ours.keras")
     np.testing.assert_allclose(again.predict(X, verbose=0), ours.predict(X, verbose=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_layers_of_a_mixed_policy_keep_it_and_compute_with_the_runs_precision(tmp_path: Path, policy: str) -> None:
+    first = real_keras.layers.Conv2D(4, 3, dtype=policy)
+    last = real_keras.layers.Dense(2, dtype="float32")
+    theirs = real_keras.Sequential([real_keras.Input((4, 6, 3)), first, real_keras.layers.Flatten(), last])
+    theirs.save(tmp_path / "theirs.keras")
+    ours = keras.models.load_model(tmp_path / "theirs.keras")
+    assert {weight.dtype for weight in ours.get_weights()} == {np.dtype("float32")}
+    np.testing.assert_allclose(ours.predict(X / 255, verbose=0), theirs.predict(X / 255, verbose=0), atol=0.02)
+    ours.save(tmp_path / "ours.keras")
+    assert real_keras.models.load_model(tmp_path / "ours.keras").layers[0].dtype_policy.name == policy
+
+
+def test_a_layer_of_another_dtype_has_its_weights_in_it() -> None:
+    layer = keras.layers.Dense(2, dtype="float64")
+    assert layer(np.ones((1, 3), "float32")).dtype == layer.weights[0].dtype == keras.backend.torch_dtype("float64")
