@@ -19,6 +19,8 @@ from scene_lightning.training.devices import Hardware
 from scene_lightning.training.feeds import as_feed
 from scene_lightning.training.ledger import ledger
 
+_LOADING = {"max_q_size": "max_queue_size", "nb_worker": "workers", "pickle_safe": "use_multiprocessing"}
+
 
 class Verbs:
     """`fit`, `evaluate`, `predict`, their `_on_batch` forms and the old `_generator` spellings."""
@@ -254,7 +256,7 @@ class Verbs:
             "shuffle",
             "initial_epoch",
         )
-        kwargs.update(zip(names, args, strict=False))
+        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
         steps = _translated(
             kwargs, "samples_per_epoch", "steps_per_epoch", steps_per_epoch, per=_batch_size_of(generator)
         )
@@ -272,14 +274,16 @@ class Verbs:
         """Keras 2's name of `evaluate` on a generator."""
         _deprecated("evaluate_generator", "evaluate")
         names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
-        kwargs.update(zip(names, args, strict=False))
+        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
+        steps = _translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
         return self.evaluate(_looped(generator, steps), **{"verbose": 0, **kwargs})
 
     def predict_generator(self: Any, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras 2's name of `predict` on a generator."""
         _deprecated("predict_generator", "predict")
         names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
-        kwargs.update(zip(names, args, strict=False))
+        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
+        steps = _translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
         return self.predict(_looped(generator, steps), **{"verbose": 0, **kwargs})
 
     def predict_classes(self: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
@@ -308,6 +312,7 @@ def split_arrays(
     x: Any, y: Any, sample_weight: Any, fraction: float
 ) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
     """The last `fraction` of the arrays for validation, taken before any shuffling."""
+    x, y, sample_weight = (_array_of_numbers(part) for part in (x, y, sample_weight))
     leaves = [leaf for leaf in flatten([x, y, sample_weight]) if leaf is not None]
     if not leaves or any(not hasattr(leaf, "__getitem__") or not hasattr(leaf, "shape") for leaf in leaves):
         if not (isinstance(x, list) and x):
@@ -338,6 +343,12 @@ def split_arrays(
     )
 
 
+def _array_of_numbers(values: Any) -> Any:
+    """A list of labels as the array that Keras makes of it; other structures, such as several inputs, as they are."""
+    plain = isinstance(values, list) and bool(values) and all(not hasattr(leaf, "shape") for leaf in flatten(values))
+    return np.asarray(values) if plain else values
+
+
 def _in_compile_order(model: Any, logs: dict[str, Any]) -> list[tuple[str, Any]]:
     order = {name: position for position, name in enumerate(model.metrics_names)}
     return sorted(logs.items(), key=lambda item: order.get(item[0], len(order)))
@@ -356,6 +367,11 @@ def _looped(generator: Any, steps: Any) -> Feed:
 
 def _batch_size_of(source: Any) -> int | None:
     return getattr(source, "batch_size", None)
+
+
+def _of_keras_2(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Keras 1's names for how batches are loaded, in Keras 2's."""
+    return {_LOADING.get(name, name): value for name, value in kwargs.items()}
 
 
 def _translated(kwargs: dict[str, Any], old: str, new: str, value: Any, per: int | None = None) -> Any:
