@@ -17,6 +17,7 @@ ORDER = (
         "saving", "data",
     },
     {"layers"},
+    {"fast"},
     {"ops"},
     {"training"},
     {"models"},

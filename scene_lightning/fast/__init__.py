@@ -10,12 +10,16 @@
 `scene_lightning.config.set_fast_paths(False)`, or SCENE_LIGHTNING_FAST=0 in the environment, turns them all off.
 """
 
+from scene_lightning.fast.folding import folded
 from scene_lightning.fast.memory import keep_freed_memory
-from scene_lightning.fast.order import graph_calls, relu_pool_pairs, stack_calls
+from scene_lightning.fast.order import Folds, followers, graph_calls, relu_pool_pairs, stack_calls
 from scene_lightning.fast.switch import fast_paths_enabled, plain_paths, set_fast_paths
 
 __all__ = [
+    "Folds",
     "fast_paths_enabled",
+    "folded",
+    "followers",
     "graph_calls",
     "keep_freed_memory",
     "plain_paths",

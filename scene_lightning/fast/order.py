@@ -7,7 +7,8 @@ largest value of a window is not positive, both ways give none). Pooling first l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from scene_lightning.layers import (
     Conv1D,
     Conv2D,
     Conv3D,
+    Dense,
     Dropout,
     MaxPooling1D,
     MaxPooling2D,
@@ -29,85 +31,105 @@ from scene_lightning.layers import (
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.symbolic import KerasTensor, Node
 
-_CONVOLUTIONS = (Conv1D, Conv2D, Conv3D)
+CONVOLUTIONS = (Conv1D, Conv2D, Conv3D)
 _POOLS = (MaxPooling1D, MaxPooling2D, MaxPooling3D)
 Call = Callable[..., Any]
 
 
-def stack_calls(layers: Iterable[Layer]) -> Iterator[Call]:
+@dataclass(frozen=True)
+class Folds:
+    """What prediction computes with instead of the layers as they stand, by their numbers; from `fast.folding`.
+
+    Attributes:
+        gone: layers that now stand inside others' weights.
+        weights: (kernel, bias) of those others.
+    """
+
+    gone: set[int]
+    weights: dict[int, tuple[torch.Tensor, torch.Tensor]]
+
+
+def stack_calls(layers: Sequence[Layer], folds: Folds | None = None) -> list[Call]:
     """What to call, one after another, for a stack of layers."""
     if not fast_paths_enabled():
-        yield from layers
-        return
-    pending: Layer | None = None  # a layer whose ReLU may have to wait for the pool after it
-    for layer in layers:
-        if pending is not None:
-            if _may_pool_first(pending, layer):
-                yield _without_relu(pending)
-                yield _then_relu(layer)
-                pending = None
-                continue
-            yield pending
-            pending = None
-        if _ends_in_relu(layer):
-            pending = layer
-        else:
-            yield _alone(layer)
-    if pending is not None:
-        yield pending
+        return list(layers)
+    numbers = range(len(layers) - 1)
+    return _calls(layers, [(n, n + 1) for n in numbers if type(layers[n + 1]) in _POOLS], folds)
+
+
+def followers(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[int | None]:
+    """For each node of a graph the number of the only one that uses its output, and nothing but it; else None."""
+    uses = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
+    uses.update(id(tensor) for tensor in outputs)
+    users = {id(node.input_tensors[0]): n for n, node in enumerate(nodes) if len(node.input_tensors) == 1}
+    single = [len(node.outputs) == 1 and uses[id(node.outputs[0])] == 1 and not node.kwargs for node in nodes]
+    found = [users.get(id(node.outputs[0])) if alone else None for node, alone in zip(nodes, single, strict=True)]
+    return [None if after is None or nodes[after].kwargs else after for after in found]
 
 
 def relu_pool_pairs(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[tuple[int, int]]:
-    """Where in `nodes` a ReLU is followed by max-pooling and by nothing else: (number of one, number of the other)."""
-    uses = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
-    uses.update(id(tensor) for tensor in outputs)
-    makers = {id(tensor): number for number, node in enumerate(nodes) for tensor in node.outputs}
-    pairs = []
-    for number, node in enumerate(nodes):
-        if type(node.layer) not in _POOLS or len(node.input_tensors) != 1 or node.kwargs:
-            continue
-        symbol = node.input_tensors[0]
-        maker = makers.get(id(symbol))
-        if maker is None or uses[id(symbol)] != 1 or nodes[maker].kwargs or not _ends_in_relu(nodes[maker].layer):
-            continue
-        pairs.append((maker, number))
-    return pairs
+    """Where in `nodes` max-pooling is all that sees a layer: (number of that layer, number of the pool)."""
+    after = enumerate(followers(nodes, outputs))
+    return [(n, pool) for n, pool in after if pool is not None and type(nodes[pool].layer) in _POOLS]
 
 
-def graph_calls(nodes: Sequence[Node], pairs: Iterable[tuple[int, int]]) -> list[Call]:
+def graph_calls(nodes: Sequence[Node], pairs: Iterable[tuple[int, int]], folds: Folds | None = None) -> list[Call]:
     """What to call for each node of a graph, in the order of `nodes`; `pairs` come from `relu_pool_pairs`."""
-    if not fast_paths_enabled():
-        return [node.layer for node in nodes]
-    calls: list[Call] = [_alone(node.layer) for node in nodes]
-    for maker, pool in pairs:
-        before, after = nodes[maker].layer, nodes[pool].layer
+    layers = [node.layer for node in nodes]
+    return _calls(layers, pairs, folds) if fast_paths_enabled() else layers
+
+
+def _calls(layers: Sequence[Layer], pairs: Iterable[tuple[int, int]], folds: Folds | None) -> list[Call]:
+    weights = folds.weights if folds else {}
+    calls: list[Call] = [_with_weights(layer, weights.get(n), True) or _alone(layer) for n, layer in enumerate(layers)]
+    for number in folds.gone if folds else ():
+        calls[number] = _as_it_is
+    for first, pool in pairs:
+        before, after = layers[first], layers[pool]
         if _ends_in_relu(before) and _may_pool_first(before, after):
-            calls[maker], calls[pool] = _without_relu(before), _then_relu(after)
+            calls[first] = _with_weights(before, weights.get(first), False) or _without_relu(before)
+            calls[pool] = _then_relu(after)
     return calls
 
 
-def _watched(layer: Layer) -> bool:
+def _with_weights(layer: Any, weights: Any, activated: bool) -> Call | None:
+    """The layer with other weights, with or without its activation; None when there are no others."""
+    if weights is None:
+        return None
+    product = layer.project if type(layer) is Dense else layer.convolve
+
+    def compute(inputs: torch.Tensor) -> torch.Tensor:
+        outputs = product(inputs, *weights)
+        return layer.activation(outputs) if activated else outputs
+
+    return lambda inputs: layer.run(compute, inputs)
+
+
+def watched(layer: Layer) -> bool:
     """Whether somebody looks at what this layer gives: a hook, a penalty on its output."""
     return bool(layer._forward_hooks or layer._forward_pre_hooks or layer.activity_regularizer is not None)
 
 
 def _ends_in_relu(layer: Layer) -> bool:
-    if type(layer) in _CONVOLUTIONS or type(layer) is Activation:
+    if type(layer) in CONVOLUTIONS or type(layer) is Activation:
         return layer.activation is activations.relu
     return type(layer) is ReLU and layer.max_value is None and not layer.negative_slope and not layer.threshold
 
 
 def _may_pool_first(layer: Layer, pool: Layer) -> bool:
-    if type(pool) not in _POOLS or _watched(layer) or _watched(pool):
+    if type(pool) not in _POOLS or watched(layer) or watched(pool):
         return False
-    return type(layer) in _CONVOLUTIONS or layer._explicit_dtype is None
+    return type(layer) in CONVOLUTIONS or layer._explicit_dtype is None
 
 
-def _without_relu(layer: Layer) -> Call:
-    if not isinstance(layer, _CONVOLUTIONS):
+def _without_relu(layer: Any) -> Call:
+    if not isinstance(layer, CONVOLUTIONS):
         return _as_it_is
-    convolution = layer
-    return lambda inputs: convolution.run(convolution.convolve, inputs)
+
+    def convolve(inputs: torch.Tensor) -> torch.Tensor:
+        return layer.convolve(inputs, layer.kernel, layer.bias)  # read here: `run` may only now have built them
+
+    return lambda inputs: layer.run(convolve, inputs)
 
 
 def _as_it_is(inputs: torch.Tensor) -> torch.Tensor:
@@ -120,7 +142,7 @@ def _then_relu(pool: Layer) -> Call:
 
 def _alone(layer: Layer) -> Call:
     """The layer, or for Dropout its cheaper masks."""
-    if type(layer) is not Dropout or layer.seed is not None or layer.noise_shape is not None or _watched(layer):
+    if type(layer) is not Dropout or layer.seed is not None or layer.noise_shape is not None or watched(layer):
         return layer
     dropout = layer
 

@@ -127,6 +127,14 @@ class Layer(GraphAccess, Tracking, nn.Module):
         """Build if need be, then `call`; on a `KerasTensor`, record the call instead."""
         if is_symbolic(args) or is_symbolic(kwargs):
             return self._symbolic_call(args, kwargs)
+        return self.run(self.call, *args, **kwargs)
+
+    def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """What a call of the layer does around `call` (build, checks, dtype, phase, penalties), around `function`.
+
+        Args:
+            function: `call`, or something of the layer's that stands for it and takes the same arguments.
+        """
         if any(isinstance(arg, np.ndarray) for arg in args) or not isinstance(args[0], torch.Tensor):
             args = map_structure(self._as_tensor, args)
         if not self.built:
@@ -146,9 +154,9 @@ class Layer(GraphAccess, Tracking, nn.Module):
                 self._clear_added_losses()  # those of the call before, as in Keras
             if explicit is not None and explicit != state.training:
                 with training_phase(explicit):
-                    outputs = self.call(*args, **kwargs)
+                    outputs = function(*args, **kwargs)
             else:
-                outputs = self.call(*args, **kwargs)
+                outputs = function(*args, **kwargs)
         if self.activity_regularizer is not None:
             for output in flatten(outputs):
                 self.add_loss(self.activity_regularizer(output) / max(1, output.shape[0]))

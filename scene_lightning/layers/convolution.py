@@ -206,12 +206,12 @@ class Convolution(WindowedLayer):
         self._add_bias_weight(self.filters)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.activation(self.convolve(inputs))
+        return self.activation(self.convolve(inputs, self.kernel, self.bias))
 
-    def convolve(self, inputs: torch.Tensor) -> torch.Tensor:
+    def convolve(self, inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """The outputs before the activation."""
         images = to_channels_first(as_float(inputs), self.data_format)
-        outputs = self._convolve(images, torch_kernel(self.kernel), self.bias, self.groups)
+        outputs = self._convolve(images, torch_kernel(kernel), bias, self.groups)
         return from_channels_first(outputs, self.data_format)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:

@@ -160,8 +160,13 @@ class Dense(StandardLayer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.activation(self.project(inputs, self.kernel, self.bias))
+
+    @staticmethod
+    def project(inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        """The outputs before the activation."""
         # The kernel's transpose is a view, and F.linear multiplies by it without a copy.
-        return self.activation(F.linear(as_float(inputs), self.kernel.t(), self.bias))
+        return F.linear(as_float(inputs), kernel.t(), bias)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         return (*input_shape[:-1], self.units)

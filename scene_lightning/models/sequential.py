@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from scene_lightning.errors import InputError
-from scene_lightning.fast import stack_calls
+from scene_lightning.fast import Folds, stack_calls
 from scene_lightning.layers import InputLayer
 from scene_lightning.layers.base import Layer, bound_arguments, torch_dtype
 from scene_lightning.layers.symbolic import KerasTensor, is_shape
@@ -34,6 +34,7 @@ class Sequential(Model):
         self._stack: Any = nn.ModuleList()  # Any: torch types its items as bare modules
         self._input_layer: InputLayer | None = None
         self._symbolic_output: KerasTensor | None = None
+        self._folds: Folds | None = None
         for layer in layers or []:
             self.add(layer)
         if not trainable:
@@ -153,7 +154,7 @@ class Sequential(Model):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Each layer on the output of the one before."""
         outputs = self._fit_input(inputs)
-        for call in stack_calls(self._stack):
+        for call in stack_calls(self._stack, self._folds):
             outputs = call(outputs)
         return outputs
 
@@ -170,6 +171,9 @@ class Sequential(Model):
         if wanted.is_floating_point and (not inputs.is_floating_point() or inputs.dtype == torch.float64):
             return inputs.to(wanted)
         return inputs
+
+    def _chain(self) -> tuple[list[Any], list[int | None]]:
+        return self.layers, [*range(1, len(self._stack)), None] if self._stack else []
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output shape for an input shape, batch axis first."""

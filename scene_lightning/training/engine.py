@@ -16,6 +16,7 @@ import torch
 from scene_lightning.callbacks import CallbackList, History
 from scene_lightning.data.datamodule import Feed, FeedModule
 from scene_lightning.errors import InputError
+from scene_lightning.fast import folded, keep_freed_memory
 from scene_lightning.layers.symbolic import flatten, map_structure
 from scene_lightning.training.bridge import KerasBridge, keras_order, to_floats
 from scene_lightning.training.devices import Hardware, trainer_arguments
@@ -63,6 +64,7 @@ def make_trainer(hardware: Hardware, callbacks: list[L.Callback], **options: Any
         "callbacks": callbacks,
         "use_distributed_sampler": False,  # feeds share themselves out
     }
+    keep_freed_memory()
     return L.Trainer(**{**settings, **trainer_arguments(hardware), **options})
 
 
@@ -235,7 +237,7 @@ def run_predict(
     hardware = hardware or Hardware()
     if hardware.devices == "auto":  # the order of the answers is the order of the images: one device keeps it
         hardware = Hardware(hardware.accelerator, 1, 1, hardware.strategy, hardware.precision, hardware.deterministic)
-    with quiet_lightning(), _keeping_interrupts() as holder:
+    with quiet_lightning(), _keeping_interrupts() as holder, folded(model):
         holder["trainer"] = trainer = make_trainer(
             hardware, [collector, KerasBridge(model, listed), *lightning_callbacks]
         )

@@ -1,0 +1,145 @@
+"""A model in; within a block, its BatchNormalization layers inside the weights of their neighbours.
+
+In inference BatchNormalization is a·x + b for each channel. After a convolution or Dense layer without activation it
+scales that layer's filters; before one that does not pad (through Dropout, Flatten or a global average) it scales
+that layer's inputs. Both are exact but for rounding: the products are made in float64 and rounded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from scene_lightning import activations
+from scene_lightning.fast.order import CONVOLUTIONS, Folds, watched
+from scene_lightning.fast.switch import fast_paths_enabled
+from scene_lightning.layers import (
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from scene_lightning.layers.base import Layer
+
+_TRANSPARENT = (
+    Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D,
+    GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, Flatten,
+)  # fmt: skip
+
+
+@contextmanager
+def folded(model: Any) -> Iterator[None]:
+    """Within the block the model, and the models in it, predict with folded weights. Training them is not affected."""
+    holders = [module for module in model.modules() if hasattr(module, "_chain")] if fast_paths_enabled() else []
+    try:
+        for holder in holders:
+            holder._folds = fold(*holder._chain())
+        yield
+    finally:
+        for holder in holders:
+            holder._folds = None
+
+
+def fold(layers: Sequence[Layer], followers: Sequence[int | None]) -> Folds:
+    """Which layers vanish, and the weights of those that take them in.
+
+    Args:
+        layers: the layers as they are called.
+        followers: for each, the number of the only one that uses its output; None where there are several or none.
+    """
+    work = _Folding(layers, followers)
+    for number, layer in enumerate(layers):
+        if type(layer) is BatchNormalization and _plain(layer) and layer.built:
+            work.take(number, layer)
+    return Folds(work.gone, {number: work.rounded(number) for number in work.weights})
+
+
+@dataclass
+class _Folding:
+    layers: Sequence[Layer]
+    followers: Sequence[int | None]
+    gone: set[int] = field(default_factory=set)
+    weights: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+
+    def take(self, number: int, layer: Any) -> None:
+        """Fold one BatchNormalization, if a neighbour can take it."""
+        scale = torch.rsqrt(layer.moving_variance.detach().double() + layer.epsilon)
+        scale = scale if layer.gamma is None else scale * layer.gamma.detach().double()
+        shift = -layer.moving_mean.detach().double() * scale
+        shift = shift if layer.beta is None else shift + layer.beta.detach().double()
+        before = [other for other, follower in enumerate(self.followers) if follower == number]
+        if len(before) == 1 and self._can_scale_outputs(before[0], layer):
+            kernel, bias = self._weights(before[0])
+            self.weights[before[0]] = kernel * scale, bias * scale + shift
+        elif (after := self._taker_of_inputs(number, layer, scale.numel())) is not None:
+            kernel, bias = self._weights(after)
+            inputs = kernel.shape[-2]
+            wide_scale, wide_shift = (part.repeat(inputs // part.numel()) for part in (scale, shift))
+            axes = tuple(range(kernel.ndim - 1))
+            bias = bias + (kernel * wide_shift.view(-1, 1)).sum(axes)
+            self.weights[after] = kernel * wide_scale.view(-1, 1), bias
+        else:
+            return
+        self.gone.add(number)
+
+    def _weights(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if number not in self.weights:
+            layer: Any = self.layers[number]
+            kernel = layer.kernel.detach().double()
+            bias = kernel.new_zeros(kernel.shape[-1]) if layer.bias is None else layer.bias.detach().double()
+            self.weights[number] = kernel, bias
+        return self.weights[number]
+
+    def rounded(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        layer: Any = self.layers[number]
+        kernel, bias = self.weights[number]
+        return kernel.to(layer.kernel.dtype), bias.to(layer.kernel.dtype)
+
+    def _can_scale_outputs(self, number: int, normalization: Any) -> bool:
+        layer: Any = self.layers[number]
+        return _takes(layer) and layer.activation is activations.linear and _on_last_axis(normalization)
+
+    def _taker_of_inputs(self, number: int, normalization: Any, channels: int) -> int | None:
+        if not _on_last_axis(normalization):
+            return None
+        flat = False
+        after = self.followers[number]
+        while after is not None and type(self.layers[after]) in _TRANSPARENT:
+            between: Any = self.layers[after]
+            if not _plain(between) or getattr(between, "data_format", "channels_last") != "channels_last":
+                return None
+            flat = flat or type(between) is Flatten
+            after = self.followers[after]
+        if after is None or not _takes(self.layers[after]):
+            return None
+        layer: Any = self.layers[after]
+        if type(layer) is Dense:
+            fits = layer.kernel.shape[0] == channels or (flat and layer.kernel.shape[0] % channels == 0)
+        else:
+            fits = layer.padding == "valid" and layer.groups == 1 and layer.kernel.shape[-2] == channels
+        return after if fits else None
+
+
+def _plain(layer: Layer) -> bool:
+    return not watched(layer) and layer._explicit_dtype is None
+
+
+def _takes(layer: Any) -> bool:
+    if type(layer) is not Dense and type(layer) not in CONVOLUTIONS:
+        return False
+    return _plain(layer) and layer.built and getattr(layer, "data_format", "channels_last") == "channels_last"
+
+
+def _on_last_axis(layer: Any) -> bool:
+    rank = layer.input_spec.ndim
+    return layer.axis in (-1, rank - 1)

@@ -1,0 +1,115 @@
+"""Prediction with BatchNormalization folded into its neighbours, against the layers as they stand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import scene_lightning as keras
+from scene_lightning import fast
+from scene_lightning.fast.folding import fold
+from scene_lightning.layers import (
+    Activation,
+    Add,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Input,
+    MaxPooling2D,
+)  # fmt: skip
+from scene_lightning.models import Model, Sequential
+
+SHAPE = (21, 19, 3)
+IMAGES = np.random.default_rng(0).normal(size=(5, *SHAPE)).astype("float32")
+
+
+def paper() -> Model:
+    model = Sequential([Input(SHAPE)])
+    for filters in (8, 6):
+        for layer in (Conv2D(filters, 3, activation="relu"), MaxPooling2D(), BatchNormalization(), Dropout(0.2)):
+            model.add(layer)
+    for layer in (Flatten(), Dense(7, activation="relu"), Dense(3, activation="softmax")):
+        model.add(layer)
+    return model
+
+
+def residual() -> Model:
+    inputs = Input(SHAPE)
+    first = Activation("relu")(BatchNormalization()(Conv2D(6, 3, padding="same", use_bias=False)(inputs)))
+    second = BatchNormalization(scale=False)(Conv2D(6, 3, padding="same")(first))
+    joined = Add()([first, second])
+    last = BatchNormalization(center=False)(joined)
+    return Model(inputs, Dense(3)(GlobalAveragePooling2D()(last)))
+
+
+def padded() -> Model:
+    return Sequential(
+        [Input(SHAPE), Conv2D(4, 3, activation="relu"), BatchNormalization(), Conv2D(4, 3, padding="same"), Flatten()]
+    )
+
+
+def nested() -> Model:
+    return Sequential([Input(SHAPE), residual(), BatchNormalization(), Dense(2)])
+
+
+CASES = {"paper": (paper, 2), "residual": (residual, 3), "padded": (padded, 0), "nested": (nested, 1)}
+
+
+def with_moved_statistics(model: Model) -> Model:
+    generator = torch.Generator().manual_seed(1)
+    for layer in model.modules():
+        if isinstance(layer, BatchNormalization):
+            with torch.no_grad():
+                layer.moving_mean.normal_(generator=generator)
+                layer.moving_variance.uniform_(0.3, 3.0, generator=generator)
+                for weight in (layer.gamma, layer.beta):
+                    if weight is not None:
+                        weight.normal_(generator=generator)
+    return model
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_predictions_are_those_of_the_plain_layers_to_rounding(name: str) -> None:
+    build, count = CASES[name]
+    model = with_moved_statistics(build())
+    assert len(fold(*model._chain()).gone) == count
+    with fast.plain_paths():
+        plain = model.predict(IMAGES, verbose=0)
+    before = model.get_weights()
+    quick = model.predict(IMAGES, verbose=0)
+    np.testing.assert_allclose(quick, plain, rtol=1e-5, atol=1e-5 * np.abs(plain).max())
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_new_weights_are_seen_by_the_next_prediction() -> None:
+    model = with_moved_statistics(paper())
+    model.predict(IMAGES, verbose=0)
+    with_moved_statistics(model).layers[2].moving_mean.fill_(3.0)
+    with fast.plain_paths():
+        plain = model.predict(IMAGES, verbose=0)
+    np.testing.assert_allclose(model.predict(IMAGES, verbose=0), plain, rtol=1e-5, atol=1e-6)
+
+
+def test_layers_that_are_watched_or_of_another_layout_stay() -> None:
+    model = paper()
+    model.layers[2].register_forward_hook(lambda layer, given, found: None)
+    assert 2 not in fold(*model._chain()).gone
+    first = Sequential(
+        [Input((3, 9, 9)), Conv2D(4, 3, data_format="channels_first"), BatchNormalization(axis=1), Flatten(), Dense(2)]
+    )
+    assert not fold(*first._chain()).gone
+    with fast.plain_paths():
+        model.predict(IMAGES, verbose=0)
+        assert model._folds is None
+
+
+def test_a_prediction_that_fails_leaves_the_model_whole() -> None:
+    model = paper()
+    with pytest.raises(keras.errors.InputError if hasattr(keras, "errors") else ValueError):
+        model.predict(IMAGES[:, :5], verbose=0)
+    assert model._folds is None
