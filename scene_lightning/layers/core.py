@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.arguments import as_float, known_axis, positive_int
 from scene_lightning.layers.base import Layer, dtype_name
+from scene_lightning.layers.functions import FunctionConfig, function_config, function_from_config, plain
 from scene_lightning.layers.standard import StandardLayer
 from scene_lightning.layers.symbolic import InputSpec, KerasTensor, record_node
 
@@ -206,7 +207,7 @@ class Identity(Layer):
 class Lambda(Layer):
     """A function as a layer. Keras: `keras.layers.Lambda`.
 
-    Works in code; a model file cannot hold one (a file is data), so saving names the cure.
+    A file holds it as Keras writes it, and nothing in a file is run: loading takes the function from `custom_objects`.
 
     Args:
         function: takes the inputs (and `mask`, `training` if it has such arguments).
@@ -224,7 +225,7 @@ class Lambda(Layer):
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
-            raise InputError(f"Lambda needs a function; received {function!r}. Code is not loaded from files.")
+            raise InputError(f"Lambda needs a function; received {function!r}.")
         if mask is not None:
             raise UnsupportedError("Lambda(mask=) is not supported: masks belong to sequence models.")
         self.function = function
@@ -245,17 +246,26 @@ class Lambda(Layer):
         return (batch, *self._output_shape)
 
     def get_config(self) -> dict[str, Any]:
-        raise UnsupportedError(
-            f"Lambda layer {self.name!r} cannot be written: a model file holds data, not code. Write a Layer subclass "
-            "with get_config() and register it with keras.saving.register_keras_serializable()."
-        )
+        config = {**super().get_config(), "function": function_config(self.function, self.name)}
+        if callable(self._output_shape):
+            config["output_shape"] = function_config(self._output_shape, self.name)
+        elif self._output_shape is not None:
+            config["output_shape"] = list(self._output_shape)
+        return {**config, "arguments": plain(self.arguments, self.name)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        raise UnsupportedError(
-            "This model holds a Lambda layer, whose code is not run from a file. Rebuild the model in code and load "
-            "its weights."
-        )
+        """A layer from its config. Raises UnsupportedError for a function that has to be handed in."""
+        given = {key: config[key] for key in ("name", "trainable", "dtype", "arguments") if config.get(key) is not None}
+        shape = config.get("output_shape")
+        if isinstance(shape, FunctionConfig):
+            shape = shape.function
+        elif isinstance(shape, Mapping) or config.get("output_shape_type") in ("lambda", "function"):
+            shape = None  # a function in a file: what it said is found by a dry run
+        elif isinstance(shape, list):
+            shape = tuple(shape)
+        function = function_from_config(config.get("function"), str(config.get("name", "lambda")))
+        return cls(function, output_shape=shape, **given)
 
 
 class Embedding(StandardLayer):

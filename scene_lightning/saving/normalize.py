@@ -63,7 +63,9 @@ def normalize_model_config(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def refuse_unsafe(config: Any) -> None:
-    """Raise if a config (of a model, or for `compile`) carries Python code: a Lambda layer or a `__lambda__` function.
+    """Raise if a config (of a model, or for `compile`) carries Python code: a `__lambda__` function.
+
+    Those of Lambda layers pass: the layer takes its function from the program, never from the file.
 
     Raises:
         FileFormatError: with the layer's name and what to do.
@@ -79,7 +81,9 @@ def refuse_unsafe(config: Any) -> None:
         class_name = value.get("class_name")
         inner = value.get("config")
         name = inner.get("name") if isinstance(inner, dict) else None
-        if isinstance(class_name, str) and class_name.split(">")[-1] in ("Lambda", "__lambda__"):
+        if class_name == "Lambda":
+            continue
+        if class_name == "__lambda__":
             raise FileFormatError(
                 f"The file holds Python code in a {class_name} ({name or 'without a name'!r}), which is not run. "
                 "Save the model with a registered Layer instead, or rebuild the network in code and load its weights."

@@ -116,17 +116,69 @@ def test_no_file_and_no_model_file(tmp_path):
         keras.models.load_model(tmp_path)
 
 
-def test_python_code_in_a_file_is_refused(tmp_path):
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x * 2), keras.layers.Dense(1)])
-    assert model.predict(np.ones((2, 4), "float32"), verbose=0).shape == (2, 1)
-    theirs = real_keras.Sequential(
-        [real_keras.Input((4,)), real_keras.layers.Lambda(lambda x: x * 2), real_keras.layers.Dense(1)]
+ENDINGS = pytest.mark.parametrize("ending", [".keras", ".h5"])
+
+
+def halved(x):
+    return x * 0.5
+
+
+def with_lambdas(library, shift=0.25):
+    """A lambda that closes over a number and has a default and an argument, and a function with a name."""
+    layers = library.layers
+    inputs = library.Input((4,))
+    x = layers.Lambda(lambda x, k=2.0, by=1.0: x * k * by + shift, arguments={"by": 3.0}, name="code")(inputs)
+    x = layers.Lambda(halved, output_shape=(4,), name="named")(x)
+    return library.Model(inputs, layers.Dense(2)(x))
+
+
+@ENDINGS
+def test_a_lambda_is_written_as_keras_writes_it(tmp_path, ending):
+    model = with_lambdas(keras)
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    model.save(tmp_path / f"m{ending}")
+    theirs = real_keras.models.load_model(
+        tmp_path / f"m{ending}", safe_mode=False, custom_objects={"halved": halved}, compile=False
     )
-    for ending in (".keras", ".h5"):
-        theirs.save(tmp_path / f"m{ending}")
-        for safe_mode in (True, False):
-            with pytest.raises(FileFormatError, match="Python code"):
-                keras.models.load_model(tmp_path / f"m{ending}", safe_mode=safe_mode)
+    np.testing.assert_allclose(theirs.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+    keys = ("class_name", "config", "module", "registered_name")
+    mine, named = (m.get_layer("named").get_config()["function"] for m in (model, with_lambdas(real_keras)))
+    assert {key: mine[key] for key in keys} == {key: named[key] for key in keys}
+    plain = lambda x: x + 1  # noqa: E731
+    assert (
+        dict(keras.layers.Lambda(plain).get_config()["function"])
+        == real_keras.layers.Lambda(plain).get_config()["function"]
+    )
+
+
+@ENDINGS
+@pytest.mark.parametrize("library", [keras, real_keras], ids=["ours", "keras"])
+def test_code_is_never_run_and_the_lambdas_function_is_handed_in(tmp_path, ending, library):
+    model = with_lambdas(library)
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    model.save(tmp_path / f"m{ending}")
+    for safe_mode in (True, False):
+        with pytest.raises(UnsupportedError, match=r"never run .*custom_objects=\{'code': function\}.*load_weights"):
+            keras.models.load_model(tmp_path / f"m{ending}", safe_mode=safe_mode)
+    function = lambda x, by: x * 2.0 * by + 0.25  # noqa: E731
+    with pytest.raises(UnsupportedError, match="'halved', unknown here"):
+        keras.models.load_model(tmp_path / f"m{ending}", custom_objects={"code": function})
+    loaded = keras.models.load_model(tmp_path / f"m{ending}", custom_objects={"code": function, "halved": halved})
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+    fresh = with_lambdas(keras)
+    fresh.load_weights(tmp_path / f"m{ending}")
+    np.testing.assert_allclose(fresh.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+def test_models_with_lambdas_are_cloned_and_wild_closures_warn(tmp_path):
+    model = with_lambdas(keras)
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    x = np.ones((2, 4), "float32")
+    np.testing.assert_array_equal(clone.predict(x, verbose=0), model.predict(x, verbose=0))
+    with pytest.warns(UserWarning, match="a file cannot hold"):
+        with_lambdas(keras, shift=np.ones(4, "float32")).save(tmp_path / "m.keras")
 
 
 def _rewritten(path, change):

