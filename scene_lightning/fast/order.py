@@ -137,7 +137,7 @@ def _as_it_is(inputs: torch.Tensor) -> torch.Tensor:
 
 
 def _then_relu(pool: Layer) -> Call:
-    return lambda inputs: torch.relu_(pool(inputs))
+    return lambda inputs: torch.relu(pool(inputs))
 
 
 def _alone(layer: Layer) -> Call:
