@@ -28,6 +28,7 @@ _HOMES = {
 }
 _HIDDEN = ("_tf_keras.keras", "api._v1.keras", "api._v2.keras", "src", "api", "python.keras", "_legacy", "legacy")
 
+_FORMER = "scene_lightning.compat.former"  # what older Keras had besides
 # Keras' paths → modules of this package whose names they show. A path not listed shows what its parent shows.
 _PROVIDERS = {
     "": ("scene_lightning.compat.keras_root",),
@@ -39,13 +40,14 @@ _PROVIDERS = {
     "constraints": ("scene_lightning.constraints",),
     "datasets": (),
     "dtype_policies": ("scene_lightning.mixed_precision",),
-    "engine": ("scene_lightning.models", "scene_lightning.layers"),
+    "engine": (f"{_FORMER}.engine", "scene_lightning.models", "scene_lightning.layers"),
+    "initializations": ("scene_lightning.initializers",),
     "initializers": ("scene_lightning.initializers",),
     "layers": ("scene_lightning.layers",),
     "losses": ("scene_lightning.losses",),
     "metrics": ("scene_lightning.metrics",),
     "mixed_precision": ("scene_lightning.mixed_precision",),
-    "models": ("scene_lightning.models", "scene_lightning.layers"),
+    "models": ("scene_lightning.models", "scene_lightning.layers", f"{_FORMER}.models"),
     "objectives": ("scene_lightning.losses",),
     "ops": ("scene_lightning.ops",),
     "ops.image": ("scene_lightning.ops.image",),
@@ -60,9 +62,9 @@ _PROVIDERS = {
     "preprocessing.sequence": (),
     "preprocessing.text": (),
     "random": ("scene_lightning.random",),
-    "regularizers": ("scene_lightning.regularizers",),
+    "regularizers": ("scene_lightning.regularizers", f"{_FORMER}.regularizers"),
     "saving": ("scene_lightning.compat.keras_saving",),
-    "utils": ("scene_lightning.utils",),
+    "utils": (f"{_FORMER}.utils", "scene_lightning.utils"),
     "wrappers": (),
 }
 _NAMED_APPLICATIONS = (
@@ -73,8 +75,8 @@ _NAMED_APPLICATIONS = (
 _CHILDREN = {
     "": (
         "activations applications backend callbacks config constraints datasets dtype_policies engine estimator "
-        "experimental initializers layers legacy losses metrics mixed_precision models objectives ops optimizers "
-        "preprocessing random regularizers saving src utils wrappers"
+        "experimental initializations initializers layers legacy losses metrics mixed_precision models objectives ops "
+        "optimizers preprocessing random regularizers saving src utils wrappers"
     ),
     "applications": _NAMED_APPLICATIONS,
     "datasets": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters",
@@ -88,11 +90,13 @@ _CHILDREN = {
     "ops": "image nn numpy",
     "optimizers": "experimental legacy schedules",
     "preprocessing": "image sequence text",
-    "utils": "data_utils generic_utils image_utils io_utils layer_utils np_utils vis_utils",
+    "utils": (
+        "data_utils generic_utils image_utils io_utils layer_utils np_utils training_utils vis_utils visualize_util"
+    ),
     "wrappers": "scikit_learn",
 }
 _STAND_IN = "scene_lightning.compat.stand_in"
-_ALL_OPS = tuple(f"{_STAND_IN}.{name}" for name in ("runtime", "dtypes", "array_ops", "math_ops", "gradients"))
+_ALL_OPS = tuple(f"{_STAND_IN}.{name}" for name in ("runtime", "dtypes", "array_ops", "math_ops", "tensor_ops", "gradients"))
 _TENSORFLOW = {
     "": _ALL_OPS,
     "autograph": (f"{_STAND_IN}.autograph",),
@@ -112,13 +116,13 @@ _TENSORFLOW = {
     "distribute.cluster_resolver": (f"{_STAND_IN}.distribute",),
     "dtypes": (f"{_STAND_IN}.dtypes", f"{_STAND_IN}.array_ops"),
     "errors": (f"{_STAND_IN}.errors",),
-    "image": (f"{_STAND_IN}.image",),
+    "image": (f"{_STAND_IN}.image", f"{_STAND_IN}.image_measures"),
     "io": (f"{_STAND_IN}.io",),
     "io.gfile": (f"{_STAND_IN}.gfile",),
     "gfile": (f"{_STAND_IN}.gfile",),
-    "linalg": (f"{_STAND_IN}.math_ops",),
+    "linalg": (f"{_STAND_IN}.math_ops", f"{_STAND_IN}.tensor_ops"),
     "logging": (f"{_STAND_IN}.logging",),
-    "math": (f"{_STAND_IN}.math_ops",),
+    "math": (f"{_STAND_IN}.math_ops", f"{_STAND_IN}.tensor_ops", f"{_STAND_IN}.nn"),
     "nn": (f"{_STAND_IN}.nn",),
     "python": (),
     "python.client": (),
@@ -214,6 +218,7 @@ def _keras_path(fullname: str, home: str) -> str:
 def _keras_providers(rest: str) -> tuple[str, ...]:
     first, _, second = rest.partition(".")
     if first == "applications" and second in _NAMED_APPLICATIONS.split():
-        return (f"scene_lightning.applications.{second}", "scene_lightning.applications")
+        former = (f"{_FORMER}.applications",) if second == "imagenet_utils" else ()
+        return (f"scene_lightning.applications.{second}", "scene_lightning.applications", *former)
     known = _longest(rest, _PROVIDERS)
     return _PROVIDERS[known] if known is not None else _PROVIDERS[""] if not rest else ()

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.symbolic import is_symbolic
@@ -173,6 +175,10 @@ class Model(Verbs, Layer, TrainableModule):
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON text, without weights."""
         return json.dumps(portable_config(layer_config(self)), **kwargs)
+
+    def to_yaml(self, **kwargs: Any) -> str:
+        """The architecture as YAML text, without weights. Keras: until 2.5."""
+        return yaml.safe_dump(json.loads(self.to_json()), **kwargs)
 
     def save(
         self,

@@ -1,0 +1,33 @@
+"""What networks written after Keras' own applications import from there. Keras 2: `_obtain_input_shape`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scene_lightning.applications._arguments import obtain_input_shape
+
+
+def _obtain_input_shape(
+    input_shape: Any,
+    default_size: int,
+    min_size: int,
+    data_format: Any = None,
+    require_flatten: bool = True,
+    weights: Any = None,
+    dim_ordering: Any = None,
+    include_top: Any = None,
+) -> Any:
+    """The shape to build for; Keras 1 said `dim_ordering` and `include_top`.
+
+    Raises:
+        InputError: a shape that is impossible, too small, or not the one that pretrained weights take.
+    """
+    flatten = require_flatten if include_top is None else include_top
+    if "channels_first" in (data_format, dim_ordering) or dim_ordering == "th":
+        last = None if input_shape is None else (*input_shape[1:], input_shape[0])
+        height, width, channels = obtain_input_shape(last, default_size, min_size, flatten, weights)
+        return channels, height, width
+    return obtain_input_shape(input_shape, default_size, min_size, flatten, weights)
+
+
+__all__ = ["_obtain_input_shape"]
