@@ -268,6 +268,8 @@ class Verbs:
             kwargs.get("validation_steps"),
             per=_batch_size_of(kwargs.get("validation_data")),
         )
+        if isinstance(kwargs.get("validation_data"), tuple | list):
+            kwargs["validation_steps"] = None  # Keras 2 asked for it only beside a generator
         return self.fit(generator, steps_per_epoch=steps, epochs=epochs, loop_data=True, **kwargs)
 
     def evaluate_generator(self: Any, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:

@@ -49,3 +49,10 @@ def test_generator_verbs_count_samples_and_take_old_names() -> None:
     assert model.predict_generator(batches, val_samples=12, nb_worker=2).shape == (12, 1)
     loss, accuracy = model.evaluate_generator(batches, val_samples=24, max_q_size=10)
     assert [loss, accuracy] == pytest.approx(model.evaluate(X, np.asarray(LABELS), verbose=0), abs=1e-5)
+
+
+def test_validation_steps_are_for_generators() -> None:
+    history = compiled().fit_generator(
+        Batches(), steps_per_epoch=1, validation_data=(X, np.asarray(LABELS)), validation_steps=0, verbose=0
+    )
+    assert len(history.history["val_loss"]) == 1
