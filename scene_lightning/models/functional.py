@@ -84,6 +84,16 @@ class Functional(Model):
         return flatten(self._output_structure)
 
     @property
+    def input_shape(self) -> Any:
+        """The shape of the input, batch axis included; a list of shapes for several."""
+        return _unpacked([tuple(symbol.shape) for symbol in self.inputs])
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, batch axis included; a list of shapes for several."""
+        return _unpacked([tuple(symbol.shape) for symbol in self.outputs])
+
+    @property
     def input(self) -> Any:
         """The symbolic input(s), in the structure they were given in."""
         return self._input_structure
@@ -114,7 +124,7 @@ class Functional(Model):
             kwargs = map_structure(value_of, node.kwargs)
             for symbol, result in zip(node.outputs, flatten(call(*args, **kwargs)), strict=True):
                 values[id(symbol)] = result
-        return map_structure(value_of, self._output_structure)
+        return _unpacked(map_structure(value_of, self._output_structure))
 
     def _chain(self) -> tuple[list[Any], list[int | None]]:
         return [node.layer for node in self._nodes], followers(self._nodes, self.outputs)
@@ -150,7 +160,9 @@ class Functional(Model):
         if not is_symbolic(self._output_structure):
             return super().compute_output_shape(input_shape)
         known = all(None not in symbol.shape[1:] for symbol in self.outputs)
-        return map_structure(lambda t: t.shape, self._output_structure) if known else self._dry_run(input_shape)
+        if not known:
+            return self._dry_run(input_shape)
+        return _unpacked(map_structure(lambda t: t.shape, self._output_structure))
 
     def get_config(self) -> dict[str, Any]:
         if type(self).__init__ not in (Functional.__init__, Model.__init__):  # it makes its graph itself
@@ -163,6 +175,12 @@ class Functional(Model):
             return super().from_config(config)
         inputs, outputs = restore_graph(config, lambda layer: layer_from_config(layer, custom_objects))
         return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=config.get("trainable", True))
+
+
+def _unpacked(structure: Any) -> Any:
+    """`Model(inputs, [output])` gives `output`, not a list of one, as in every Keras."""
+    is_one = isinstance(structure, list | tuple) and len(structure) == 1 and not isinstance(structure, torch.Size)
+    return structure[0] if is_one else structure
 
 
 def _input_name(symbol: KerasTensor) -> str:

@@ -280,3 +280,19 @@ def test_gradients_are_equal_through_a_graph():
     for a, b in zip(ours.trainable_weights, theirs.trainable_variables, strict=True):
         scale = float(b.value.grad.abs().max()) + 1e-3
         np.testing.assert_allclose(a.grad.numpy(), b.value.grad.numpy(), atol=2e-5 * scale)
+
+
+@pytest.mark.parametrize("wrap", [lambda x: [x], lambda x: (x,)])
+def test_a_list_of_one_output_is_that_output_as_in_keras(wrap) -> None:
+    x = np.ones((3, 4), "float32")
+    found = []
+    for library in (real_keras, keras):
+        inputs = library.Input((4,))
+        model = library.Model(inputs=wrap(inputs), outputs=wrap(library.layers.Dense(2)(inputs)))
+        model.compile("sgd", "mse", metrics=["mae"])
+        history = model.fit(x, np.zeros((3, 2)), verbose=0).history
+        shapes = model.predict(x, verbose=0).shape, tuple(model(x).shape), model.predict_on_batch(x).shape
+        found.append((shapes, sorted(history), model.input_shape, model.output_shape))
+    assert found[0] == found[1]
+    again = keras.Input((4,))
+    assert keras.Model(again, keras.layers.Dense(1)(model(again))).predict(x, verbose=0).shape == (3, 1)
