@@ -83,6 +83,7 @@ def find_layer_class(class_name: str, registered: Any = None, module: Any = None
     if isinstance(found, type) and issubclass(found, Layer):
         return found
     known = [n for n in dir(layer_namespace) if n[:1].isupper()]
+    name, class_name = name[:80], class_name[:80]
     raise UnsupportedError(
         f"Unknown layer {class_name!r}.{did_you_mean(name, known)} A class of your own has to be handed in: "
         f"load_model(path, custom_objects={{{name!r}: {name}}}), or decorated with "
@@ -146,13 +147,9 @@ def graph_config(model: Any) -> dict[str, Any]:
         "name": model.name,
         "trainable": model.trainable,
         "layers": layer_configs,
-        "input_layers": map_structure(endpoint, _as_list(model._input_structure)),
-        "output_layers": map_structure(endpoint, _as_list(model._output_structure)),
+        "input_layers": map_structure(endpoint, model._input_structure),
+        "output_layers": map_structure(endpoint, model._output_structure),
     }
-
-
-def _as_list(structure: Any) -> Any:
-    return [structure] if isinstance(structure, KerasTensor) else structure
 
 
 def _kept_nodes(layer: Any, in_graph: set[int]) -> list[tuple[int, Node]]:

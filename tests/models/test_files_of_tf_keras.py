@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import scene_lightning as keras
-from scene_lightning.errors import FileFormatError
+from scene_lightning.errors import FileFormatError, UnsupportedError
 from scene_lightning.saving import normalize_compile_config
 
 X = np.random.default_rng(0).random((2, 4, 6, 3)).astype("float32") * 255
@@ -167,3 +167,21 @@ def test_layers_of_a_mixed_policy_keep_it_and_compute_with_the_runs_precision(tm
 def test_a_layer_of_another_dtype_has_its_weights_in_it() -> None:
     layer = keras.layers.Dense(2, dtype="float64")
     assert layer(np.ones((1, 3), "float32")).dtype == layer.weights[0].dtype == keras.backend.torch_dtype("float64")
+
+
+def test_a_functional_model_inside_another_has_one_tensor_as_output_in_the_real_keras(tmp_path: Path) -> None:
+    inputs = keras.Input((4, 6, 3))
+    twice = keras.Sequential([keras.Input((4, 6, 3)), keras.layers.Conv2D(3, 3, padding="same")])
+    middle = keras.Model(inputs, twice(twice(inputs)))
+    ours = keras.Sequential([keras.Input((4, 6, 3)), middle, keras.layers.GlobalMaxPooling2D(), keras.layers.Dense(2)])
+    ours.save(tmp_path / "m.keras")
+    theirs = real_keras.models.load_model(tmp_path / "m.keras")
+    assert isinstance(theirs.layers[0].output, real_keras.KerasTensor)
+    np.testing.assert_allclose(theirs.predict(X, verbose=0), ours.predict(X, verbose=0), rtol=1e-5)
+
+
+def test_an_unknown_layer_is_told_in_few_words(tmp_path: Path) -> None:
+    path = _h5(tmp_path / "m.h5", "Sequential", {"name": "s", "layers": [_layer("a", "Z" * 5000)]})
+    with pytest.raises(UnsupportedError, match="custom_objects") as caught:
+        keras.models.load_model(path)
+    assert len(str(caught.value)) < 600
