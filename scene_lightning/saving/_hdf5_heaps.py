@@ -2,6 +2,8 @@
 
 HDF5 keeps texts of variable length in "global heaps", chains of sized objects. The library follows such a chain
 without end when an object's size is 0, and there is no way to interrupt it; so the chains are walked here first.
+Whoever uses a text names its length again (length, heap, number: 4, 8 and 4 bytes), and the library reserves so much,
+up to 4 GB, before it looks at the object; so these are compared with the objects, too.
 Source: HDF5 File Format Specification 3.0, III.E (Disk Format: Level 1E - Global Heap).
 """
 
@@ -9,12 +11,14 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 
 from scene_lightning.errors import FileFormatError
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HEAP = b"GCOL\x01"
 _HEADER_BYTES = 16
+_MAX_SEARCHED = 2**34  # bytes looked through for uses of texts, all heaps together: some seconds
 
 
 def largest_heap_object(source: str | bytes) -> int:
@@ -39,19 +43,37 @@ def _largest(content: bytes | mmap.mmap) -> int:
     sizes = content[13:15] if content[8] < 2 else content[9:11]
     if sizes != b"\x08\x08":
         raise FileFormatError("its offsets are not 8 bytes long, as all of Keras' are.")
-    largest = 0
-    start = content.find(_HEAP)
-    while start >= 0:
-        largest = max(largest, _largest_of_heap(content, start))
-        start = content.find(_HEAP, start + len(_HEAP))
-    return largest
+    heaps = {start: _objects_of(content, start) for start in _positions(content, _HEAP)}
+    if len(heaps) * len(content) > _MAX_SEARCHED:
+        raise FileFormatError(f"it keeps its texts in {len(heaps)} heaps; expected a few.")
+    for start, sizes in heaps.items():
+        _check_uses(content, start, sizes)
+    return max((size for sizes in heaps.values() for size in sizes.values()), default=0)
 
 
-def _largest_of_heap(content: bytes | mmap.mmap, start: int) -> int:
+def _positions(content: bytes | mmap.mmap, pattern: bytes) -> list[int]:
+    # numbers, not matches: those would hold the mapped file open through an error
+    return [found.start() for found in re.finditer(re.escape(pattern), content)]
+
+
+def _check_uses(content: bytes | mmap.mmap, start: int, sizes: dict[int, int]) -> None:
+    """Raise if a reference to an object of this heap declares a longer text than the object is."""
+    for at in _positions(content, start.to_bytes(8, "little")):
+        if at < 4:
+            continue
+        length = int.from_bytes(content[at - 4 : at], "little")
+        number = int.from_bytes(content[at + 8 : at + 12], "little")
+        if length > sizes.get(number, length):
+            raise FileFormatError(f"a text declares {length} bytes, more than are stored; the file is damaged.")
+
+
+def _objects_of(content: bytes | mmap.mmap, start: int) -> dict[int, int]:
+    """Number → size in bytes of each object in the heap at `start`."""
     end = start + int.from_bytes(content[start + 8 : start + 16], "little")
     if end > len(content):
         raise FileFormatError("a text heap runs over the end of the file; it is incomplete.")
-    largest, at = 0, start + _HEADER_BYTES
+    sizes: dict[int, int] = {}
+    at = start + _HEADER_BYTES
     while at + _HEADER_BYTES <= end:
         index = int.from_bytes(content[at : at + 2], "little")
         size = int.from_bytes(content[at + 8 : at + 16], "little")
@@ -59,6 +81,6 @@ def _largest_of_heap(content: bytes | mmap.mmap, start: int) -> int:
         if step < _HEADER_BYTES or at + step > end:
             raise FileFormatError("a text heap does not add up; the file is damaged.")
         if index:
-            largest = max(largest, size)
+            sizes[index] = size
         at += step
-    return largest
+    return sizes

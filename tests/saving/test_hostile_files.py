@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import resource
 import shutil
 import struct
@@ -17,6 +18,8 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scene_lightning.errors import FileFormatError
 from scene_lightning.saving import (
@@ -27,6 +30,7 @@ from scene_lightning.saving import (
     refuse_unsafe,
     sniff,
 )
+from scene_lightning.saving._hdf5 import SafeFile
 from scene_lightning.saving.checkpoint import model_section, read_checkpoint, read_model_section, write_checkpoint
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "keras_files"
@@ -281,6 +285,22 @@ def test_a_text_heap_that_never_ends_is_refused_before_the_library_follows_it(tm
     (tmp_path / "m.h5").write_bytes(data)
     with pytest.raises(FileFormatError, match="heap"):
         read_legacy_h5(tmp_path / "m.h5")
+
+
+@given(length=st.integers(301, 2**32 - 1), which=st.sampled_from(["model_config", "keras_version"]))
+def test_a_text_that_declares_more_than_is_stored_is_refused_before_it_is_read(length: int, which: str) -> None:
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs["model_config"] = "x" * 300
+        file.attrs["keras_version"] = "3.15.0"
+    data = bytearray(buffer.getvalue())
+    heap = data.index(b"GCOL\x01").to_bytes(8, "little")
+    uses = [found.start() for found in re.finditer(re.escape(heap), data)]
+    at = {int.from_bytes(data[use - 4 : use], "little"): use for use in uses}[300 if which == "model_config" else 6]
+    SafeFile(bytes(data)).file.close()
+    data[at - 4 : at] = length.to_bytes(4, "little")
+    with pytest.raises(FileFormatError, match="more than are stored"):
+        SafeFile(bytes(data))
 
 
 def test_a_chunk_that_inflates_beyond_its_size_is_refused(tmp_path: Path) -> None:
