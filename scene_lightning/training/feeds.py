@@ -15,8 +15,10 @@ import torch
 
 from scene_lightning.data.datamodule import Feed
 from scene_lightning.errors import InputError
+from scene_lightning.layers.legacy_spelling import old_keras
 from scene_lightning.layers.symbolic import flatten, map_structure
 from scene_lightning.training.feed_wrappers import ClassWeightedFeed, SteppedFeed
+from scene_lightning.training.ledger import ledger
 from scene_lightning.training.module import unpack_batch
 
 
@@ -41,6 +43,10 @@ def as_feed(
     Raises:
         InputError: lengths that differ, targets beside a generator, an unknown kind of data.
     """
+    if class_weight is not None and not isinstance(class_weight, Mapping) and (loop or old_keras.evidence):
+        shown = repr(class_weight) if isinstance(class_weight, str) else type(class_weight).__name__
+        ledger.ignore(f"class_weight={shown}", "Keras 2 ignored all but a dict {class: weight}")
+        class_weight = None
     if class_weight is not None and sample_weight is not None:
         raise InputError("You cannot pass `class_weight` and `sample_weight` at the same time.")
     feed = _plain_feed(x, y, sample_weight, batch_size, shuffle, training, class_weight)

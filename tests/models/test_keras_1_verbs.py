@@ -9,6 +9,9 @@ import pytest
 
 import scene_lightning as keras
 from scene_lightning import layers
+from scene_lightning.errors import InputError
+from scene_lightning.layers.legacy_spelling import old_keras
+from scene_lightning.training.ledger import ledger
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 X = np.random.default_rng(0).normal(size=(24, 5)).astype("float32")
@@ -49,6 +52,21 @@ def test_generator_verbs_count_samples_and_take_old_names() -> None:
     assert model.predict_generator(batches, val_samples=12, nb_worker=2).shape == (12, 1)
     loss, accuracy = model.evaluate_generator(batches, val_samples=24, max_q_size=10)
     assert [loss, accuracy] == pytest.approx(model.evaluate(X, np.asarray(LABELS), verbose=0), abs=1e-5)
+
+
+def test_a_class_weight_that_is_no_dict_does_nothing_in_fit_generator() -> None:
+    ledger.clear()
+    compiled().fit_generator(Batches(), steps_per_epoch=1, class_weight=np.array([1.0, 2.0]), verbose=0)
+    assert ledger.ignored == {"class_weight=ndarray": "Keras 2 ignored all but a dict {class: weight}"}
+    with pytest.raises(InputError, match="class_weight must map"):
+        compiled().fit(X, np.asarray(LABELS), class_weight="auto", verbose=0)
+    old_keras.believe(("nb_epoch=",))
+    try:
+        compiled().fit(X, np.asarray(LABELS), class_weight="auto", verbose=0)
+    finally:
+        old_keras.believe(())
+    assert "class_weight='auto'" in ledger.ignored
+    ledger.clear()
 
 
 def test_validation_steps_are_for_generators() -> None:
