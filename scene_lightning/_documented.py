@@ -6,12 +6,15 @@ whoever calls it, subclasses it or reads something from it gets an `UnsupportedE
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any, NoReturn
 
 from scene_lightning._identifiers import did_you_mean
 from scene_lightning.errors import UnsupportedError
+
+_MARK = "_keras_absent"
 
 
 class _Absent(type):
@@ -48,8 +51,16 @@ def absent(path: str, advice: str) -> Any:
 
 
 def is_absent(value: Any) -> bool:
-    """Whether `value` is a stand-in."""
-    return isinstance(value, _Absent)
+    """Whether `value` is a stand-in, or a class or function that `mark_absent` has marked."""
+    return isinstance(value, _Absent) or (
+        (inspect.isclass(value) or inspect.isroutine(value)) and getattr(value, _MARK, False)
+    )
+
+
+def mark_absent(value: Any) -> Any:
+    """Say of a class or function that does nothing but refuse that it is one: reports do not count it as here."""
+    setattr(value, _MARK, True)
+    return value
 
 
 def lookup(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from scene_lightning._documented import mark_absent
 from scene_lightning.errors import UnsupportedError
 
 
@@ -16,4 +17,4 @@ def missing(title: str, instead: str) -> Callable[..., NoReturn]:
 
     construct.__name__ = construct.__qualname__ = title
     construct.__doc__ = f"Not here: {instead}"
-    return construct
+    return mark_absent(construct)

@@ -36,7 +36,7 @@ _PROVIDERS = {
     "applications": ("scene_lightning.applications",),
     "backend": ("scene_lightning.backend_functions", "scene_lightning.backend"),
     "callbacks": ("scene_lightning.callbacks",),
-    "config": ("scene_lightning.compat.keras_config", "scene_lightning.mixed_precision"),
+    "config": ("scene_lightning.config",),
     "constraints": ("scene_lightning.constraints",),
     "datasets": (),
     "dtype_policies": ("scene_lightning.mixed_precision",),
@@ -63,7 +63,7 @@ _PROVIDERS = {
     "preprocessing.text": (),
     "random": ("scene_lightning.random",),
     "regularizers": ("scene_lightning.regularizers", f"{_FORMER}.regularizers"),
-    "saving": ("scene_lightning.compat.keras_saving",),
+    "saving": ("scene_lightning.saving",),
     "utils": (f"{_FORMER}.utils", "scene_lightning.utils"),
     "wrappers": (),
 }

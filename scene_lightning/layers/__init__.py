@@ -6,6 +6,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
+from scene_lightning._documented import mark_absent
 from scene_lightning._identifiers import did_you_mean
 from scene_lightning.errors import UnsupportedError
 from scene_lightning.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
@@ -292,6 +293,7 @@ _INSTEAD = {
 }
 
 
+@mark_absent
 class _Unsupported(Layer):
     """Stands for a Keras layer outside this package: programs may import it, and learn of it when they use it."""
 

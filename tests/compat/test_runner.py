@@ -8,6 +8,7 @@ import pytest
 
 from scene_lightning.compat import runner
 from scene_lightning.compat.command import names_a_program, parse
+from scene_lightning.compat.magics import needs_shell
 from scene_lightning.errors import InputError
 
 IDENTITIES = """
@@ -85,6 +86,21 @@ except ValueError as error:
 """
 
 
+TABLES = """
+import numpy as np, tensorflow as tf
+names = tf.constant(["sea", "street"])
+table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(names, tf.range(2)), -1)
+assert table.lookup(tf.strings.split("a/street/1.jpg", "/")[-2]).numpy() == 1
+assert table.lookup(tf.constant(["street", "?", "sea"])).numpy().tolist() == [1, -1, 0]
+assert table.lookup(tf.constant("sea")).numpy() == 0 and int(table.size()) == 2
+back = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tf.range(2), names), "x")
+tags = back.lookup(tf.constant([1, 0, 9]))
+assert [tag.numpy() for tag in tags] == [b"street", b"sea", b"x"]
+assert back.lookup(tf.constant(1)).numpy() == b"street"
+assert tf.compat.as_bytes("JFIF") == b"JFIF" == tf.compat.as_bytes(b"JFIF") and tf.compat.as_str(b"a") == "a"
+"""
+
+
 def test_every_old_path_gives_the_same_class_and_the_script_is_main(run, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(IDENTITIES)
@@ -101,6 +117,60 @@ def test_the_stand_in_computes_what_tensorflow_would(run, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert done.stdout == "no TPU\n"
     assert "tf.distribute.MirroredStrategy" in " ".join(done.stderr.split())
+
+
+def test_names_that_are_only_imported_are_not_reported_as_used(run, tmp_path: Path) -> None:
+    script = tmp_path / "imports.py"
+    script.write_text(
+        "from keras.layers import Dense, LSTM\nfrom keras.applications.nasnet import NASNetLarge\n"
+        "from keras.utils import pad_sequences\nprint(Dense(2).units)\n"
+    )
+    done = run(script)
+    assert done.returncode == 0 and done.stdout == "2\n", done.stderr
+    report = " ".join(done.stderr.split())
+    assert "symbols used (1): keras.layers.Dense. Imported, and not supported when used: " in report
+    after = report.partition("not supported when used: ")[2]
+    assert all(name in after for name in ("keras.layers.LSTM", "nasnet.NASNetLarge", "keras.utils.pad_sequences"))
+
+
+NOTEBOOK_AS_SCRIPT = """
+import numpy as np
+%matplotlib inline
+import matplotlib.pyplot as plt
+get_ipython().run_line_magic('load_ext', 'tensorboard.notebook')
+get_ipython().run_line_magic('tensorboard', '--logdir logs')
+!echo from the system
+folders = !echo one two
+if folders:
+    %matplotlib inline
+display(folders[0])
+plt.plot([1, 2])
+plt.show()
+assert __name__ == "__main__"
+raise KeyError("line sixteen")
+"""
+
+
+def test_a_notebook_saved_as_a_script_runs_as_under_ipython(run, tmp_path: Path) -> None:
+    script = tmp_path / "saved.py"
+    script.write_text(NOTEBOOK_AS_SCRIPT)
+    done = run(script)
+    assert done.stdout.split() == ["from", "the", "system", "'one", "two'"], done.stderr
+    assert f'File "{script}", line 16, in <module>' in done.stderr and "site-packages" not in done.stderr
+    report = " ".join(done.stderr.partition("scene_lightning ran")[2].split())
+    assert "%matplotlib inline (it is for a notebook's screen)" in report and "%tensorboard --logdir logs" in report
+
+
+def test_text_that_is_python_needs_no_shell() -> None:
+    assert not needs_shell('x = 7 \\\n  % 4\ny = """\n%matplotlib inline\n!ls\n"""\n')
+    assert needs_shell("%matplotlib inline") and needs_shell("def f():\n    !ls\n") and needs_shell("get_ipython()")
+
+
+def test_tables_and_bytes_are_tensorflows(run, tmp_path: Path) -> None:
+    script = tmp_path / "tables.py"
+    script.write_text(TABLES)
+    done = run(script)
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_error_is_shown_as_python_would_with_symbol_line_and_way(run, tmp_path: Path) -> None:
