@@ -96,7 +96,9 @@ _CHILDREN = {
     "wrappers": "scikit_learn",
 }
 _STAND_IN = "scene_lightning.compat.stand_in"
-_ALL_OPS = tuple(f"{_STAND_IN}.{name}" for name in ("runtime", "dtypes", "array_ops", "math_ops", "tensor_ops", "gradients"))
+_ALL_OPS = tuple(
+    f"{_STAND_IN}.{name}" for name in ("runtime", "dtypes", "array_ops", "math_ops", "tensor_ops", "gradients")
+)
 _TENSORFLOW = {
     "": _ALL_OPS,
     "autograph": (f"{_STAND_IN}.autograph",),

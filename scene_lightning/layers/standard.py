@@ -30,6 +30,10 @@ class StandardLayer(Layer):
         if cls.__module__.startswith(__package__) and "__init__" in cls.__dict__:
             cls.__init__ = accepting_old_spelling(cls.__init__)  # type: ignore[method-assign]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # `layer.activation = None`, as programs write it that look at a network's logits, means linear here too.
+        super().__setattr__(name, activations.linear if name == "activation" and value is None else value)
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again, less those that are None and initializers at their default."""
         config = super().get_config()

@@ -209,7 +209,13 @@ def record_node(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outpu
 
 
 def _own(structure: Any) -> Any:
-    return map_structure(lambda leaf: leaf, structure)
+    return map_structure(_as_constant, structure)
+
+
+def _as_constant(leaf: Any) -> Any:
+    """A computed tensor among a call's arguments is a constant of the model: its history belongs to no later step."""
+    computed = isinstance(leaf, torch.Tensor) and leaf.requires_grad and not leaf.is_leaf
+    return leaf.detach() if computed else leaf
 
 
 def is_shape(value: Any) -> bool:

@@ -95,6 +95,83 @@ def crop_images(
     return images.narrow(axis, top, height - top - bottom).narrow(axis + 1, left, width - left - right)
 
 
+@operation("image")
+def extract_patches(
+    images: Any,
+    size: Any,
+    strides: Any = None,
+    dilation_rate: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """The windows of images, each as one pixel's channels in row, column, channel order.
+
+    Keras: `ops.image.extract_patches`. (N, H, W, C) → (N, rows, columns, height·width·C), or without the batch axis.
+
+    Args:
+        size: (height, width) of a window, or one number for both.
+        strides: from window to window; `size` by default, so that windows lie side by side.
+        dilation_rate: the distance of the pixels that a window takes.
+        padding: "valid" (windows inside) or "same" (zeros around).
+    """
+    last = _channel_axis(images, data_format) == -1
+    planes = as_float(images.movedim(-1, -3) if last else images)
+    batch = planes.unsqueeze(0) if planes.ndim == 3 else planes
+    window, step, rate = (_both(value) for value in (size, size if strides is None else strides, dilation_rate))
+    if padding.lower() == "same":
+        borders: list[int] = []
+        for axis in (1, 0):  # the last axis first, as torch pads
+            side = batch.shape[2 + axis]
+            total = max((-(-side // step[axis]) - 1) * step[axis] + (window[axis] - 1) * rate[axis] + 1 - side, 0)
+            borders += [total // 2, total - total // 2]
+        batch = torch.nn.functional.pad(batch, borders)
+    columns = torch.nn.functional.unfold(batch, window, rate, 0, step)
+    counts = [
+        (side - (length - 1) * gap - 1) // stride + 1
+        for side, length, gap, stride in zip(batch.shape[2:], window, rate, step, strict=True)
+    ]
+    depth = batch.shape[1] * window[0] * window[1]
+    patches = columns.reshape(batch.shape[0], batch.shape[1], window[0] * window[1], *counts)
+    patches = patches.permute(0, 3, 4, 2, 1).reshape(batch.shape[0], *counts, depth).to(images.dtype)
+    patches = patches if last else patches.movedim(-1, 1)
+    return patches if images.ndim == 4 else patches[0]
+
+
+def _both(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+
+
+@operation("image", name="RGBToHSV")
+def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
+    """Hue, saturation and value in 0..1 of float colours in 0..1. Keras: `ops.image.rgb_to_hsv`."""
+    axis = _channel_axis(images, data_format)
+    red, green, blue = images.unbind(axis)
+    value, least = images.amax(axis), images.amin(axis)
+    chroma = value - least
+    safe = torch.where(chroma == 0, torch.ones_like(chroma), chroma)
+    hue = torch.where(
+        value == red,
+        (green - blue) / safe,
+        torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
+    )
+    hue = torch.where(chroma == 0, torch.zeros_like(hue), (hue / 6) % 1)
+    saturation = torch.where(value > 0, chroma / torch.where(value > 0, value, torch.ones_like(value)), chroma * 0)
+    return torch.stack([hue, saturation, value], axis)
+
+
+@operation("image", name="HSVToRGB")
+def hsv_to_rgb(images: Any, data_format: str | None = None) -> Tensor:
+    """The reverse of `rgb_to_hsv`. Keras: `ops.image.hsv_to_rgb`."""
+    axis = _channel_axis(images, data_format)
+    hue, saturation, value = images.unbind(axis)
+
+    def colour(turn: float) -> Tensor:
+        place = (turn + hue * 6) % 6
+        return value - value * saturation * torch.clamp(torch.minimum(place, 4 - place), 0, 1)
+
+    return torch.stack([colour(5.0), colour(3.0), colour(1.0)], axis)
+
+
 def _two_of_three(before: int | None, after: int | None, target: int | None, side: int, crop: bool = False) -> Any:
     if [before, after, target].count(None) != 1:
         raise InputError(
@@ -119,15 +196,17 @@ def _height_axis(images: Tensor, data_format: str | None) -> int:
     return images.ndim - (3 if _channel_axis(images, data_format) == -1 else 2)
 
 
-__all__ = ["crop_images", "pad_images", "resize", "rgb_to_grayscale"]
+__all__ = [
+    "crop_images", "extract_patches", "hsv_to_rgb", "pad_images", "resize", "rgb_to_grayscale", "rgb_to_hsv",
+]  # fmt: skip
 
 __getattr__ = lookup(
     __name__,
     __all__,
     {
         "The Random* layers warp, blur and crop images; torchvision.transforms.v2 has the rest": (
-            "affine_transform elastic_transform extract_patches extract_patches_3d gaussian_blur hsv_to_rgb "
-            "map_coordinates perspective_transform rgb_to_hsv scale_and_translate sobel_edges ssim"
+            "affine_transform elastic_transform extract_patches_3d gaussian_blur map_coordinates "
+            "perspective_transform scale_and_translate sobel_edges ssim"
         )
     },
 )

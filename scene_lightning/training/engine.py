@@ -254,7 +254,7 @@ def run_predict(
 def _concatenate(batches: list[Any]) -> Any:
     first = batches[0]
     if isinstance(first, dict):
-        return {key: np.concatenate([batch[key] for batch in batches]) for key in first}
+        return {key: _concatenate([batch[key] for batch in batches]) for key in first}
     if isinstance(first, list | tuple):
-        return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+        return [_concatenate(list(parts)) for parts in zip(*batches, strict=True)]
     return np.concatenate(batches)

@@ -113,6 +113,11 @@ CASES: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "average_pool": [((IMAGES, 2), {})],
     "image.resize": [((IMAGES, (7, 4)), {}), ((IMAGES[0], (3, 3)), {"interpolation": "nearest"})],
     "image.rgb_to_grayscale": [((IMAGES,), {})],
+    "image.rgb_to_hsv": [((IMAGES / 255,), {})],
+    "image.hsv_to_rgb": [((IMAGES / 255,), {})],
+    "image.extract_patches": [
+        ((IMAGES, 2), {}), ((IMAGES, (3, 2), (2, 1), 1, "same"), {}), ((IMAGES[0], 2, 1, 2), {}),
+    ],
     "image.pad_images": [((IMAGES, 1, 2, 3, 4), {}), ((IMAGES, 1, 2), {"target_height": 9, "target_width": 9})],
     "image.crop_images": [((IMAGES, 1, 1, 1, 2), {}), ((IMAGES, 1, 2), {"target_height": 2, "target_width": 2})],
     "zeros": [(((2, 3),), {})],

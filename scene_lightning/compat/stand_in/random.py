@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -62,6 +64,44 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int64", seed: Any =
     return torch.multinomial(torch.softmax(as_tensor(logits), -1), num_samples, True).to(as_dtype(dtype))
 
 
+def gamma(shape: Any, alpha: Any, beta: Any = None, dtype: Any = "float32", seed: Any = None,
+          name: Any = None) -> torch.Tensor:
+    """Gamma-distributed numbers: `shape` of them for each pair of alpha (concentration) and beta (rate)."""
+    kind = as_dtype(dtype)
+    concentration = as_tensor(alpha, kind)
+    rate = torch.ones_like(concentration) if beta is None else as_tensor(beta, kind)
+    return torch.distributions.Gamma(*torch.broadcast_tensors(concentration, rate)).sample(_sides(shape))
+
+
+def poisson(shape: Any, lam: Any, dtype: Any = "float32", seed: Any = None, name: Any = None) -> torch.Tensor:
+    """Poisson-distributed counts: `shape` of them for each rate."""
+    rate = as_tensor(lam, torch.float32)
+    return torch.poisson(rate.expand(*_sides(shape), *rate.shape)).to(as_dtype(dtype))
+
+
+@contextmanager
+def _seeded(seed: Any) -> Iterator[None]:
+    """Within the block torch's generator starts from the numbers of `seed`; afterwards it goes on where it was."""
+    numbers = [int(number) for number in as_tensor(seed).reshape(-1)]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(sum(number * 1_000_003**power for power, number in enumerate(numbers)) % 2**63)
+        yield
+
+
+def _stateless(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(shape: Any, seed: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        with _seeded(seed):
+            return function(shape, *args, **kwargs)
+
+    call.__doc__ = f"{function.__doc__} The same for the same two numbers of `seed`."
+    return call
+
+
+stateless_normal, stateless_uniform, stateless_truncated_normal, stateless_gamma = (
+    _stateless(function) for function in (normal, uniform, truncated_normal, gamma)
+)
+
+
 class Generator:
     """Random numbers from a generator of its own. TensorFlow: `tf.random.Generator`."""
 
@@ -82,12 +122,21 @@ class Generator:
         """Equally likely numbers."""
         return torch.rand(_sides(shape), generator=self._torch, dtype=as_dtype(dtype)) * (maxval - minval) + minval
 
+    def uniform_full_int(self, shape: Any, dtype: Any = "uint64", name: Any = None) -> torch.Tensor:
+        """Equally likely whole numbers (of int64's positive half)."""
+        return torch.randint(0, 2**63 - 1, _sides(shape), generator=self._torch, dtype=torch.int64)
+
+    def make_seeds(self, count: int = 1) -> torch.Tensor:
+        """(2, count) seeds for the stateless functions."""
+        return torch.randint(0, 2**31, (2, int(count)), generator=self._torch)
+
     def normal(self, shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32") -> torch.Tensor:
         """Normally distributed numbers."""
         return torch.randn(_sides(shape), generator=self._torch, dtype=as_dtype(dtype)) * stddev + mean
 
 
 __all__ = [
-    "Generator", "categorical", "normal", "randint", "set_random_seed", "set_seed", "shuffle", "truncated_normal",
+    "Generator", "categorical", "gamma", "normal", "poisson", "randint", "set_random_seed", "set_seed", "shuffle",
+    "stateless_gamma", "stateless_normal", "stateless_truncated_normal", "stateless_uniform", "truncated_normal",
     "uniform",
 ]  # fmt: skip
