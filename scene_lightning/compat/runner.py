@@ -13,11 +13,14 @@ from typing import Any
 
 from scene_lightning.compat.command import RunRequest, parse
 from scene_lightning.compat.install import install
+from scene_lightning.compat.magics import needs_shell, plain_python
 from scene_lightning.compat.notebook import run_notebook
 from scene_lightning.compat.report import closing_report
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.training.processes import relaunch_with
 
+_TOLD_BY_THE_LINE = (SceneLightningError, KeyboardInterrupt)  # where in the engine it came about explains nothing
+_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 
 
@@ -46,7 +49,10 @@ def run_script(request: RunRequest, source: bytes) -> int:
     sys.argv = [path, *request.arguments]
     sys.path[0] = str(request.program.resolve().parent)
     try:
-        exec(compile(source, path, "exec", dont_inherit=True), _main_module(path).__dict__)
+        main = _main_module(path)
+        text = source.decode(errors="replace")
+        runs = plain_python(text, main) if needs_shell(text) else source
+        exec(compile(runs, path, "exec", dont_inherit=True), main.__dict__)
         status = 0
     except SystemExit as stop:
         status = _status_of(stop)
@@ -57,7 +63,8 @@ def run_script(request: RunRequest, source: bytes) -> int:
         _show(error)
         status = 1
     sys.stdout.flush()
-    print(closing_report(request.program.name, source.decode(errors="replace")), file=sys.stderr, end="")
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # the other processes of a run on several devices did the same
+        print(closing_report(request.program.name, source.decode(errors="replace")), file=sys.stderr, end="")
     return status
 
 
@@ -91,7 +98,7 @@ def _show(error: BaseException) -> None:
     part: BaseException | None = error
     while part is not None and id(part) not in seen:  # the causes' tracebacks too
         seen.add(id(part))
-        part.__traceback__ = _of_the_program(part.__traceback__, isinstance(part, SceneLightningError))
+        part.__traceback__ = _of_the_program(part.__traceback__, isinstance(part, _TOLD_BY_THE_LINE))
         part = part.__cause__ or part.__context__
     traceback.print_exception(error)
 
@@ -120,4 +127,5 @@ def _is_ours(trace: TracebackType) -> bool:
 
 
 def _is_a_library(trace: TracebackType) -> bool:
-    return "site-packages" in trace.tb_frame.f_code.co_filename
+    name = trace.tb_frame.f_code.co_filename
+    return "site-packages" in name or name.startswith(_STANDARD_LIBRARY)

@@ -124,6 +124,7 @@ _TENSORFLOW = {
     "gfile": (f"{_STAND_IN}.gfile",),
     "linalg": (f"{_STAND_IN}.math_ops", f"{_STAND_IN}.tensor_ops"),
     "logging": (f"{_STAND_IN}.logging",),
+    "lookup": (f"{_STAND_IN}.lookup",),
     "math": (f"{_STAND_IN}.math_ops", f"{_STAND_IN}.tensor_ops", f"{_STAND_IN}.nn"),
     "nn": (f"{_STAND_IN}.nn",),
     "python": (),
@@ -141,7 +142,7 @@ _TENSORFLOW = {
 _TENSORFLOW_CHILDREN = {
     "": (
         "autograph compat config contrib data debugging distribute dtypes errors estimator examples experimental "
-        "feature_column gfile image io keras linalg lite logging losses math metrics nn python random raw_ops "
+        "feature_column gfile image io keras linalg lite logging lookup losses math metrics nn python random raw_ops "
         "saved_model signal sparse strings summary test tpu train types"
     ),
     "compat": "v1 v2",

@@ -131,7 +131,9 @@ class Model(Verbs, Layer, TrainableModule):
             raise InputError(f"compile() got unexpected arguments {unknown}.")
         if any(kwargs[name] is not None for name in old):
             raise UnsupportedError(f"compile({', '.join(sorted(old))}) is not supported: pass sample_weight to fit().")
-        if isinstance(metrics, str) or (metrics is not None and not isinstance(metrics, list | tuple | dict)):
+        if isinstance(metrics, str):  # Keras 2 took one metric for a list of it
+            metrics = [metrics]
+        if metrics is not None and not isinstance(metrics, list | tuple | dict):
             raise InputError(f"metrics must be a list, tuple or dict, such as ['accuracy']; received {metrics!r}.")
         self._compile(optimizer, loss, loss_weights, metrics, weighted_metrics, jit_compile=jit_compile)
 

@@ -147,7 +147,7 @@ display(folders[0])
 plt.plot([1, 2])
 plt.show()
 assert __name__ == "__main__"
-raise KeyError("line sixteen")
+raise KeyError("line fifteen")
 """
 
 
@@ -156,7 +156,7 @@ def test_a_notebook_saved_as_a_script_runs_as_under_ipython(run, tmp_path: Path)
     script.write_text(NOTEBOOK_AS_SCRIPT)
     done = run(script)
     assert done.stdout.split() == ["from", "the", "system", "'one", "two'"], done.stderr
-    assert f'File "{script}", line 16, in <module>' in done.stderr and "site-packages" not in done.stderr
+    assert f'File "{script}", line 15, in <module>' in done.stderr and "site-packages" not in done.stderr
     report = " ".join(done.stderr.partition("scene_lightning ran")[2].split())
     assert "%matplotlib inline (it is for a notebook's screen)" in report and "%tensorboard --logdir logs" in report
 

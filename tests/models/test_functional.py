@@ -237,12 +237,19 @@ def test_unknown_names_leave_the_model_as_it_was():
     for arguments in (
         {"optimizer": "adamm"},
         {"loss": "categorical_crosentropy"},
-        {"metrics": "accuracy"},
+        {"metrics": "acuracy"},
+        {"metrics": 5},
         {"nothing": 1},
     ):
         with pytest.raises(ValueError):
             model.compile(**arguments)
     assert model.optimizer is optimizer and model.loss == "mse"
+
+
+def test_one_metric_needs_no_list_as_in_keras_2():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics="mae")
+    assert sorted(model.fit(np.ones((3, 4)), np.ones((3, 1)), verbose=0).history) == ["loss", "mae"]
 
 
 def test_summary_of_a_graph_names_the_connections():

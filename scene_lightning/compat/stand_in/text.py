@@ -44,6 +44,12 @@ def as_text(value: Any) -> Text:
 as_str = as_str_any = as_text
 
 
+def as_bytes(bytes_or_text: Any, encoding: str = "utf-8") -> bytes:
+    """Text or bytes as bytes."""
+    given = bytes_or_text
+    return bytes(given) if isinstance(given, bytes | bytearray | memoryview) else as_text(given).encode(encoding)
+
+
 def split(input: Any, sep: str | None = None, maxsplit: int = -1, name: Any = None) -> list[Text]:
     """The parts of a text."""
     return [Text(part) for part in as_text(input).split(sep, maxsplit)]
@@ -95,6 +101,6 @@ def as_string(input: Any, name: Any = None, **_: Any) -> Text:
 
 
 __all__ = [
-    "as_str", "as_str_any", "as_string", "as_text", "join", "length", "lower", "regex_full_match", "regex_replace",
-    "split", "strip", "to_number", "upper",
+    "as_bytes", "as_str", "as_str_any", "as_string", "as_text", "join", "length", "lower", "regex_full_match",
+    "regex_replace", "split", "strip", "to_number", "upper",
 ]  # fmt: skip
