@@ -153,9 +153,14 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Each layer on the output of the one before."""
-        outputs = self._fit_input(inputs)
-        for call in stack_calls(self._stack, self._folds):
-            outputs = call(outputs)
+        outputs = fitted = self._fit_input(inputs)
+        try:
+            for call in stack_calls(self._stack, self._folds):
+                outputs = call(outputs)
+        except InputError:
+            if self._input_layer is not None and isinstance(fitted, torch.Tensor):
+                check_shape(self._input_layer.output.shape, fitted.shape, self.name)  # names the cause, not the layer
+            raise
         return outputs
 
     def _fit_input(self, inputs: Any) -> Any:
@@ -166,7 +171,10 @@ class Sequential(Model):
             return inputs
         if inputs.ndim == symbol.ndim - 1 and symbol.shape[-1] == 1:
             inputs = inputs.unsqueeze(-1)  # Keras adds the channel axis of grey images
-        check_shape(symbol.shape, inputs.shape, self.name)
+        if symbol.ndim > 2:  # heights and widths are the layers' own affair, as in Keras: a Resizing takes any
+            check_shape((None, *(None,) * (symbol.ndim - 2), symbol.shape[-1]), inputs.shape, self.name)
+        else:
+            check_shape(symbol.shape, inputs.shape, self.name)
         wanted = torch_dtype(symbol.dtype)
         if wanted.is_floating_point and (not inputs.is_floating_point() or inputs.dtype == torch.float64):
             return inputs.to(wanted)

@@ -320,7 +320,7 @@ class Dataset:
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """The elements as NumPy arrays."""
-        return (map_leaves(lambda t: t.numpy() if isinstance(t, torch.Tensor) else t, item) for item in self)
+        return _NumpyIterator(map_leaves(lambda t: t.numpy() if isinstance(t, torch.Tensor) else t, x) for x in self)
 
     def get_single_element(self, name: Any = None) -> Any:
         """The only element."""
@@ -367,6 +367,18 @@ class Dataset:
     def __repr__(self) -> str:
         length = {INFINITE: "infinite", UNKNOWN: "unknown"}.get(self._length, self._length)
         return f"<Dataset length={length}, batch_size={self._batch_size}>"
+
+
+class _NumpyIterator(Iterator[Any]):
+    """Has TensorFlow's `.next()` beside Python's `next(iterator)`."""
+
+    def __init__(self, elements: Iterator[Any]) -> None:
+        self._elements = elements
+
+    def __next__(self) -> Any:
+        return next(self._elements)
+
+    next = __next__
 
 
 def _row(arrays: Any, index: int) -> Any:

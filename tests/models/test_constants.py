@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 import scene_lightning as ours
+from scene_lightning.utils.dataset import Dataset
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(6, 4)).astype("float32")
@@ -47,3 +48,16 @@ def test_an_activation_can_be_taken_off() -> None:
     logits = X @ model.get_weights()[0]
     np.testing.assert_allclose(model.predict(X, verbose=0), logits, rtol=1e-4, atol=1e-5)
     assert model.layers[-1].get_config()["activation"] == "linear"
+
+
+def test_a_sequence_of_resizings_takes_images_of_any_size() -> None:
+    for library in (keras, ours):
+        model = library.Sequential([library.layers.Resizing(5, 5), library.layers.Rescaling(2.0)])
+        shapes = [tuple(model(np.zeros(shape, "float32")).shape) for shape in ((1, 8, 8, 3), (4, 9, 12, 3))]
+        assert shapes == [(1, 5, 5, 3), (4, 5, 5, 3)]
+
+
+def test_a_numpy_iterator_has_next() -> None:
+    iterator = Dataset.from_tensor_slices(X).as_numpy_iterator()
+    np.testing.assert_array_equal(iterator.next(), X[0])
+    np.testing.assert_array_equal(next(iterator), X[1])
