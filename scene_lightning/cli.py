@@ -20,7 +20,8 @@ _settings = {"debug": False}
 app = typer.Typer(
     name="scene-lightning",
     help="Train image classifiers on folders of photographs, evaluate them, and name what new images show.",
-    epilog="Start with `scene-lightning demo`: it needs no data. Then `scene-lightning train DATA`.",
+    epilog="Start with `scene-lightning demo`: it needs no data. Then `scene-lightning train DATA`. "
+    "A Keras script or notebook runs unchanged with `python -m scene_lightning script.py`.",
     add_completion=False,
     rich_markup_mode=None,  # plain help: importing rich would take longer than everything else together
     pretty_exceptions_enable=False,

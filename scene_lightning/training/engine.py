@@ -7,6 +7,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import lightning as L
@@ -97,16 +98,29 @@ def _keeping_interrupts() -> Iterator[Any]:
             signal.signal(signal.SIGINT, before)
 
 
+# Plans are functions of this module, for they travel to the processes of a "ddp_spawn" run.
+def _never(epoch: int) -> bool:
+    return False
+
+
+def _listed(wanted: Any, epoch: int) -> bool:
+    return epoch + 1 in wanted
+
+
+def _every(frequency: int, epoch: int) -> bool:
+    return (epoch + 1) % frequency == 0
+
+
 def validation_plan(frequency: Any, has_validation: bool) -> Callable[[int], bool]:
     """Keras' `validation_freq` → does 0-based epoch i end with a validation?"""
     if not has_validation:
-        return lambda epoch: False
+        return _never
     if isinstance(frequency, list | tuple | set):
         wanted = set(frequency)
-        return lambda epoch: epoch + 1 in wanted
+        return partial(_listed, wanted)
     if not isinstance(frequency, int) or frequency < 1:
         raise InputError(f"validation_freq must be a positive integer or a list of epochs; received {frequency!r}.")
-    return lambda epoch: (epoch + 1) % frequency == 0
+    return partial(_every, frequency)
 
 
 def run_fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from scene_lightning.compat import runner
 from scene_lightning.compat.command import names_a_program, parse
 from scene_lightning.compat.magics import needs_shell
 from scene_lightning.errors import InputError
+from scene_lightning.training.engine import validation_plan
 
 IDENTITIES = """
 import sys, os
@@ -213,3 +215,25 @@ def test_options_after_a_script_are_the_scripts(tmp_path: Path) -> None:
     assert request.limit_epochs == 2 and request.arguments == ["--limit-epochs", "9"]
     with pytest.raises(InputError, match="for notebooks"):
         parse(["--output", "y.ipynb", str(script)])
+
+
+def test_an_interrupted_fit_ends_the_traceback_in_the_script(run, tmp_path: Path) -> None:
+    script = tmp_path / "stop.py"
+    script.write_text(
+        "import keras, numpy as np, os, signal\n"
+        "model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,))])\n"
+        "model.compile('sgd', 'mse')\n"
+        "stop = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: os.kill(os.getpid(), signal.SIGINT))\n"
+        "model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0, epochs=5, callbacks=[stop])\n"
+    )
+    done = run(script)
+    trace = done.stderr.partition("scene_lightning ran")[0]
+    assert done.returncode == 130 and trace.count("File ") == 1 and "KeyboardInterrupt" in trace
+
+
+@pytest.mark.parametrize("frequency", [1, 3, [2, 4]])
+def test_a_plan_of_validations_travels_to_spawned_processes(frequency: object) -> None:
+    plan = validation_plan(frequency, True)
+    again = pickle.loads(pickle.dumps(plan))
+    assert [again(epoch) for epoch in range(6)] == [plan(epoch) for epoch in range(6)]
+    assert not pickle.loads(pickle.dumps(validation_plan(frequency, False)))(0)
