@@ -107,6 +107,7 @@ class Dataset:
     def zip(*datasets: Any, name: str | None = None) -> Dataset:
         """Tuples of one element of each; ends with the shortest. Takes several datasets, or one tuple of them."""
         parts = datasets[0] if len(datasets) == 1 and isinstance(datasets[0], tuple | list) else datasets
+        parts = [Dataset.zip(part) if isinstance(part, tuple | list) else part for part in parts]  # tuples in tuples
         known = [part._length for part in parts if part._length != INFINITE]
         length = INFINITE if not known else UNKNOWN if UNKNOWN in known else min(known)
         return parts[0]._derive(

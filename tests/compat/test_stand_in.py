@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from scene_lightning.compat.stand_in import image_measures, random, tensor_ops
+from scene_lightning.compat.stand_in import data, image_measures, random, tensor_ops
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((2, 9, 8, 3)).astype("float32")
@@ -104,3 +104,13 @@ def test_tensors_as_tensorflow_documents() -> None:
     assert [int(x) for x in ops.while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (0, 0))] == [4, 6]
     assert ops.case([(False, lambda: 1), (True, lambda: 2)]) == 2
     assert ops.case([], default=lambda: 3) == ops.switch_case(1, [lambda: 0, lambda: 3]) == 3
+
+
+def test_seeds_can_be_split_and_counted() -> None:
+    seeds = random.split((1, 2), num=3)
+    assert seeds.shape == (3, 2)
+    assert torch.equal(seeds, random.split((1, 2), 3))
+    counter = data.Counter(2, 3)
+    assert [int(n) for n in counter.take(3)] == [2, 5, 8]
+    pairs = data.Dataset.zip((data.Dataset.from_tensor_slices([7, 8]), (counter, counter)))
+    assert [(int(x), int(a), int(b)) for x, (a, b) in pairs] == [(7, 2, 2), (8, 5, 5)]

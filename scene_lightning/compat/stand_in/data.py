@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
+
+import torch
 
 from scene_lightning.compat.stand_in import gfile
 from scene_lightning.compat.stand_in.text import as_text
@@ -31,6 +34,11 @@ def list_files(file_pattern: Any, shuffle: bool | None = None, seed: Any = None,
 Dataset.list_files = staticmethod(list_files)  # type: ignore[attr-defined]
 
 
+def Counter(start: int = 0, step: int = 1, dtype: Any = None, name: Any = None) -> Dataset:
+    """start, start + step, … without end, as int64 scalars."""
+    return Dataset(lambda _: (torch.tensor(number) for number in itertools.count(start, step)), INFINITE)
+
+
 class Options:
     """Options of a dataset: any attribute can be set; none has a meaning here."""
 
@@ -47,4 +55,4 @@ def cardinality(dataset: Dataset) -> Any:
     return dataset.cardinality()
 
 
-__all__ = ["AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Dataset", "Options", "cardinality"]
+__all__ = ["AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Counter", "Dataset", "Options", "cardinality"]

@@ -88,6 +88,12 @@ def _seeded(seed: Any) -> Iterator[None]:
         yield
 
 
+def split(seed: Any, num: int = 2, alg: Any = None) -> torch.Tensor:
+    """(num, 2) new seeds for the stateless functions, from the two numbers of one."""
+    with _seeded(seed):
+        return torch.randint(0, 2**31, (int(num), 2))
+
+
 def _stateless(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(shape: Any, seed: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         with _seeded(seed):
@@ -137,6 +143,6 @@ class Generator:
 
 __all__ = [
     "Generator", "categorical", "gamma", "normal", "poisson", "randint", "set_random_seed", "set_seed", "shuffle",
-    "stateless_gamma", "stateless_normal", "stateless_truncated_normal", "stateless_uniform", "truncated_normal",
-    "uniform",
+    "split", "stateless_gamma", "stateless_normal", "stateless_truncated_normal", "stateless_uniform",
+    "truncated_normal", "uniform",
 ]  # fmt: skip
