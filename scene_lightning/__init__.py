@@ -67,6 +67,7 @@ __all__ = [
     "random",
     "regularizers",
     "saving",
+    "tree",
     "unload_ipython_extension",
     "utils",
     "version",
@@ -86,7 +87,6 @@ _INSTEAD = {
     "Train a student with a train_step() of your own": "distillation",
     "Save with model.save('model.keras') or .h5, or give the model to torch.export": "export",
     "Look for the name in keras.layers, keras.optimizers or keras.utils": "experimental legacy protobuf src",
-    "Use torch.utils._pytree, or plain Python": "tree",
     "Draw with matplotlib": "visualization",
     "Call fit() yourself; scikit-learn's splits and scores work on its arrays": "wrappers",
 }
@@ -113,6 +113,7 @@ if TYPE_CHECKING:
         random,
         regularizers,
         saving,
+        tree,
         utils,
     )
     from scene_lightning.compat.install import install, load_ipython_extension, unload_ipython_extension

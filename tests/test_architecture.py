@@ -10,7 +10,7 @@ import scene_lightning
 PACKAGE = Path(scene_lightning.__file__).parent
 # Left may not import right; parts on one line do not know each other, but for ACQUAINTED.
 ORDER = (
-    {"errors", "_naming", "_identifiers", "_documented", "backend"},
+    {"errors", "_naming", "_identifiers", "_documented", "backend", "tree"},
     {"_objectives"},  # the formulas that losses and metrics share
     {
         "activations", "initializers", "regularizers", "constraints", "losses", "metrics", "optimizers", "callbacks",

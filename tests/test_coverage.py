@@ -37,6 +37,7 @@ PLACES = {
     "random": ("test_namespaces.py",),
     "regularizers": ("test_regularizers_constraints.py",),
     "saving": ("test_namespaces.py", "saving", "models"),
+    "tree": ("test_tree.py",),
     "utils": ("utils", "callbacks", "test_namespaces.py", "models"),
 }
 # Not compared, and why.

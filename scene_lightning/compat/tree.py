@@ -64,6 +64,7 @@ _PROVIDERS = {
     "random": ("scene_lightning.random",),
     "regularizers": ("scene_lightning.regularizers", f"{_FORMER}.regularizers"),
     "saving": ("scene_lightning.saving",),
+    "tree": ("scene_lightning.tree",),
     "utils": (f"{_FORMER}.utils", "scene_lightning.utils"),
     "wrappers": (),
 }
@@ -76,7 +77,7 @@ _CHILDREN = {
     "": (
         "activations applications backend callbacks config constraints datasets dtype_policies engine estimator "
         "experimental initializations initializers layers legacy losses metrics mixed_precision models objectives ops "
-        "optimizers preprocessing random regularizers saving src utils wrappers"
+        "optimizers preprocessing random regularizers saving src tree utils wrappers"
     ),
     "applications": _NAMED_APPLICATIONS,
     "datasets": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters",

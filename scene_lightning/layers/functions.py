@@ -86,7 +86,7 @@ def function_from_config(config: Any, layer_name: str) -> Callable[..., Any]:
         raise InputError(f"Lambda needs a function; received {config!r:.200}.")
     custom = get_custom_objects()
     # A lambda has no name of its own: it is handed in under its layer's.
-    names = [layer_name] if is_code else [name, str(name).split(">")[-1], layer_name]
+    names = [layer_name] if is_code else [str(name), str(name).split(">")[-1], layer_name]
     for candidate in names:
         if callable(custom.get(candidate)):
             return custom[candidate]

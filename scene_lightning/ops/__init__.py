@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scene_lightning._documented import lookup
 from scene_lightning.layers.operators import operator_layers as operator_layers  # with those that `ops` adds
-from scene_lightning.ops import image, nn, numpy
+from scene_lightning.ops import arrays, image, linalg, nn, numpy
 from scene_lightning.ops.core import (
     cast,
     cond,
@@ -351,5 +351,10 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+# `ops` shows what its parts have, under the same names.
+_PARTS = {name: getattr(part, name) for part in (arrays, linalg) for name in part.__all__}
+globals().update(_PARTS)
+__all__ += sorted({*_PARTS, "linalg"} - set(__all__))
 
 __getattr__ = lookup(__name__, __all__, INSTEAD)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from scene_lightning._documented import lookup
 from scene_lightning.backend import torch_dtype
+from scene_lightning.ops import arrays
 from scene_lightning.ops.creation import arange as arange
 from scene_lightning.ops.creation import eye as eye
 from scene_lightning.ops.creation import full as full
@@ -379,4 +380,4 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
 abs = absolute
 amax = max
 amin = min
-__getattr__ = lookup(__name__, [], INSTEAD)
+__getattr__ = lookup(__name__, [], INSTEAD, dict.fromkeys(arrays.__all__, arrays.__name__))

@@ -46,9 +46,9 @@ def _largest(content: bytes | mmap.mmap) -> int:
     heaps = {start: _objects_of(content, start) for start in _positions(content, _HEAP)}
     if len(heaps) * len(content) > _MAX_SEARCHED:
         raise FileFormatError(f"it keeps its texts in {len(heaps)} heaps; expected a few.")
-    for start, sizes in heaps.items():
-        _check_uses(content, start, sizes)
-    return max((size for sizes in heaps.values() for size in sizes.values()), default=0)
+    for start, objects in heaps.items():
+        _check_uses(content, start, objects)
+    return max((size for objects in heaps.values() for size in objects.values()), default=0)
 
 
 def _positions(content: bytes | mmap.mmap, pattern: bytes) -> list[int]:
