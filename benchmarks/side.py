@@ -1,120 +1,55 @@
-"""One library, one case in; seconds a step out, as one JSON line. Each side runs in a process of its own.
+"""One library and one case in; how long it took and what was computed out, as one JSON line.
 
-Usage: python -m benchmarks.side SIDE CASE STEPS BATCH
-SIDE: ours, keras-torch, keras-tensorflow, keras-jax, lightning
+Usage: python -m benchmarks.side SIDE CASE OPTIONS, where OPTIONS is a JSON object: steps, batch, data, precision.
+SIDE: ours, plain (ours without its fast paths), keras-torch, keras-tensorflow, keras-jax, lightning
+CASE: train, predict, epoch, folder, augment
+Each side runs in a process of its own; the first steps are left out.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-SIZE, CLASSES = 150, 6
+from benchmarks.networks import (
+    AUGMENTATION,
+    CLASSES,
+    PARAMETERS,
+    SIZE,
+    images,
+    paper_network,
+    plain_lightning,
+    write_answers,
+)
+
 WARM_UP = 3
+Outcome = dict[str, Any]
 
 
-def images(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Random photographs' stand-ins: float32 in 0..1, and one-hot labels."""
-    rng = np.random.default_rng(0)
-    return rng.random((count, SIZE, SIZE, 3), dtype=np.float32), np.eye(CLASSES, dtype=np.float32)[
-        rng.integers(0, CLASSES, count)
-    ]
+def library(side: str) -> Any:
+    """The module that a Keras program would import."""
+    if side.startswith("keras-"):
+        os.environ["KERAS_BACKEND"] = side.removeprefix("keras-")
+        import keras
+
+        return keras
+    import scene_lightning
+
+    if side == "plain":
+        scene_lightning.config.set_fast_paths(False)
+    return scene_lightning
 
 
-def paper_network(keras: Any) -> Any:
-    """The paper's network with Keras' words."""
-    layers = keras.layers
-    model = keras.Sequential([layers.Input((SIZE, SIZE, 3))])
-    for filters in (32, 64, 128, 256):
-        model.add(layers.Conv2D(filters, (3, 3), activation="relu"))
-        model.add(layers.MaxPooling2D((2, 2)))
-        model.add(layers.BatchNormalization())
-        model.add(layers.Dropout(0.2))
-    model.add(layers.Flatten())
-    for _ in range(4):
-        model.add(layers.Dense(128, activation="relu"))
-        model.add(layers.Dropout(0.2))
-    model.add(layers.Dense(CLASSES, activation="softmax"))
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def plain_lightning() -> tuple[Any, Any]:
-    """The same network the usual way: NCHW modules, a LightningModule, a Trainer."""
-    import lightning as L
-    import torch
-    from torch import nn
-
-    blocks: list[Any] = []
-    channels = 3
-    for filters in (32, 64, 128, 256):
-        blocks += [
-            nn.Conv2d(channels, filters, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.BatchNorm2d(filters),
-            nn.Dropout(0.2),
-        ]
-        channels = filters
-    blocks += [nn.Flatten()]
-    width = 12_544
-    for _ in range(4):
-        blocks += [nn.Linear(width, 128), nn.ReLU(), nn.Dropout(0.2)]
-        width = 128
-    network = nn.Sequential(*blocks, nn.Linear(128, CLASSES))
-
-    class Module(L.LightningModule):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
-
-        def training_step(self, batch: Any, index: int) -> Any:
-            x, y = batch
-            return nn.functional.cross_entropy(self.network(x), y)
-
-        def predict_step(self, batch: Any, index: int) -> Any:
-            return self.network(batch[0]).softmax(-1)
-
-        def configure_optimizers(self) -> Any:
-            return torch.optim.Adam(self.parameters())
-
-    trainer = L.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-                        enable_model_summary=False, accelerator="cpu")  # fmt: skip
-    return Module(), trainer
-
-
-def measure_lightning(case: str, steps: int, batch: int) -> float:
-    """Seconds a step of the plain Lightning program."""
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-
-    x, y = images((steps + WARM_UP) * batch)
-    data = TensorDataset(torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(y))
-    stamps: list[float] = []
-
-    class Timed(DataLoader[Any]):
-        def __iter__(self) -> Any:
-            for item in super().__iter__():
-                stamps.append(time.perf_counter())
-                yield item
-            stamps.append(time.perf_counter())
-
-    module, trainer = plain_lightning()
-    run = trainer.fit if case == "train" else trainer.predict
-    run(module, Timed(data, batch_size=batch))
-    return (stamps[-1] - stamps[WARM_UP]) / steps
-
-
-def measure_keras(keras: Any, case: str, steps: int, batch: int) -> float:
-    """Seconds a step of a program with Keras' words, its first steps left out."""
-    x, y = images((steps + WARM_UP) * batch)
-    model = paper_network(keras)
-    stamps: list[float] = []
+def clock(keras: Any, stamps: list[float], losses: list[float]) -> Any:
+    """A callback that notes when each batch was done, and the running loss."""
 
     class Clock(keras.callbacks.Callback):  # type: ignore[misc,name-defined]
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -123,22 +58,155 @@ def measure_keras(keras: Any, case: str, steps: int, batch: int) -> float:
         def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
             stamps.append(time.perf_counter())
 
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            losses.append(float((logs or {}).get("loss", float("nan"))))
+
+    return Clock()
+
+
+def arrays_with_keras(side: str, case: str, options: Outcome) -> Outcome:
+    """`fit` or `predict` on arrays in memory."""
+    keras = library(side)
+    steps, batch = options["steps"], options["batch"]
+    x, y = images((steps + WARM_UP) * batch)
+    model = paper_network(keras)
+    stamps: list[float] = []
+    losses: list[float] = []
+    extra = {"precision": options["precision"]} if side in ("ours", "plain") else {}
+    if side.startswith("keras-") and options["precision"] == "bf16-mixed":
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+        model = paper_network(keras)
+    note = clock(keras, stamps, losses)
     if case == "train":
-        model.fit(x, y, batch_size=batch, epochs=1, verbose=0, callbacks=[Clock()])
+        model.fit(x, y, batch_size=batch, epochs=1, verbose=0, callbacks=[note], **extra)
     else:
-        model.predict(x, batch_size=batch, verbose=0, callbacks=[Clock()])
-    return (stamps[-1] - stamps[WARM_UP - 1]) / (len(stamps) - WARM_UP)
+        model.predict(x, batch_size=batch, verbose=0, callbacks=[note], **extra)
+    seconds = (stamps[-1] - stamps[WARM_UP - 1]) / (len(stamps) - WARM_UP)
+    return {"seconds": seconds, "images": batch, "parameters": model.count_params(), "loss": losses[-1:]}
+
+
+def arrays_with_lightning(case: str, options: Outcome) -> Outcome:
+    """The same with a plain Lightning program."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    steps, batch = options["steps"], options["batch"]
+    x, y = images((steps + WARM_UP) * batch)
+    data = TensorDataset(torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(y))
+    stamps: list[float] = []
+    losses: list[float] = []
+
+    class Timed(DataLoader[Any]):
+        def __iter__(self) -> Any:
+            for item in super().__iter__():
+                stamps.append(time.perf_counter())
+                yield item
+            stamps.append(time.perf_counter())
+
+    module, trainer = plain_lightning(losses)
+    (trainer.fit if case == "train" else trainer.predict)(module, Timed(data, batch_size=batch, shuffle=True))
+    count = sum(p.numel() for p in module.parameters()) + sum(
+        b.numel() for name, b in module.named_buffers() if "running" in name
+    )
+    return {
+        "seconds": (stamps[-1] - stamps[WARM_UP]) / steps,
+        "images": batch,
+        "parameters": count,
+        "loss": [float(np.mean(losses))] if losses else [],
+    }
+
+
+def generator_class(keras: Any) -> Any:
+    """Keras 3 keeps ImageDataGenerator where nobody looks."""
+    if keras.__name__ == "keras":
+        from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+        return ImageDataGenerator
+    return keras.preprocessing.image.ImageDataGenerator
+
+
+def epoch(side: str, options: Outcome) -> Outcome:
+    """Whole epochs of the paper's program over a folder of JPEGs; the second is timed, the first apart."""
+    keras = library(side)
+    generator = generator_class(keras)(rescale=1 / 255, **AUGMENTATION)
+    flow = generator.flow_from_directory(
+        options["data"], target_size=(SIZE, SIZE), batch_size=options["batch"], class_mode="categorical"
+    )
+    model = paper_network(keras)
+    stamps: list[float] = []
+    losses: list[float] = []
+    begun: list[float] = []
+    note = clock(keras, stamps, losses)
+    note.on_epoch_begin = lambda epoch, logs=None: begun.append(time.perf_counter())
+    model.fit(flow, epochs=2, verbose=0, callbacks=[note])
+    first, second = begun[1] - begun[0], stamps[-1] - begun[1]
+    return {"seconds": second, "images": flow.n, "first_epoch": first, "parameters": model.count_params(),
+            "loss": losses[-1:]}  # fmt: skip
+
+
+def folder(side: str, options: Outcome) -> Outcome:
+    """A folder of JPEGs to a CSV file with a probability a class; the libraries are imported already."""
+    keras = library(side)
+    target = str(Path(tempfile.mkdtemp()) / "answers.csv")
+    model = paper_network(keras)
+    names = [f"class {number}" for number in range(CLASSES)]
+    if side in ("ours", "plain"):
+        from scene_lightning.app.prediction import predict
+
+        model.image_info = {"class_names": names, "input_size": [SIZE, SIZE], "rescale": 1 / 255, "color_mode": "rgb",
+                            "interpolation": "nearest"}  # fmt: skip
+        path = str(Path(target).with_name("model.keras"))
+        model.save(path)
+        begun = time.perf_counter()
+        count = predict(path, [options["data"]], out=target)
+    else:
+        begun = time.perf_counter()
+        flow = generator_class(keras)(rescale=1 / 255).flow_from_directory(
+            options["data"], target_size=(SIZE, SIZE), batch_size=options["batch"], class_mode=None, shuffle=False
+        )
+        answers = model.predict(flow, verbose=0)
+        write_answers(target, flow.filenames, answers, names)
+        count = flow.n
+    return {"seconds": time.perf_counter() - begun, "images": count, "parameters": model.count_params(), "loss": []}
+
+
+def augment(side: str, options: Outcome) -> Outcome:
+    """The paper's random transform alone, on one core: uint8 images in memory to augmented, rescaled batches."""
+    import torch
+
+    torch.set_num_threads(1)
+    keras = library(side)
+    steps, batch = options["steps"], options["batch"]
+    x = (images(batch * 4)[0] * 255).astype(np.uint8)
+    flow = generator_class(keras)(rescale=1 / 255, **AUGMENTATION).flow(x, np.zeros(len(x)), batch_size=batch)
+    if side in ("ours", "plain"):
+        feed = flow.lightning_feed(training=True)
+
+        def epochs() -> Any:
+            number = 0
+            while True:
+                yield from (feed.to_device_batch(made, number, True) for made in feed.batches(number))
+                number += 1
+
+        made = epochs()
+    else:
+        made = iter(flow)
+    for _ in range(WARM_UP):
+        next(made)
+    begun = time.perf_counter()
+    for _ in range(steps):
+        next(made)
+    return {"seconds": (time.perf_counter() - begun) / steps, "images": batch, "parameters": PARAMETERS, "loss": []}
 
 
 def main() -> None:
-    side, case, steps, batch = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    if side.startswith("keras-"):
-        os.environ["KERAS_BACKEND"] = side.removeprefix("keras-")
-        import keras
-    elif side == "ours":
-        import scene_lightning as keras  # type: ignore[no-redef]
-    seconds = measure_lightning(case, steps, batch) if side == "lightning" else measure_keras(keras, case, steps, batch)
-    print(json.dumps({"side": side, "case": case, "seconds_per_step": seconds, "images_per_second": batch / seconds}))
+    side, case, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+    if case in ("train", "predict"):
+        found = arrays_with_lightning(case, options) if side == "lightning" else arrays_with_keras(side, case, options)
+    else:
+        found = {"epoch": epoch, "folder": folder, "augment": augment}[case](side, options)
+    found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"side": side, "case": case, **found}))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import lightning as L
+import torch
 
 
 class Feed:
@@ -31,6 +32,9 @@ class Feed:
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         """Host batches of one epoch, for one of `world_size` devices. Anything Lightning can move to a device."""
         raise NotImplementedError
+
+    def keep_on(self, device: torch.device) -> None:
+        """Called before an epoch is read: what the feed may keep on the device, it copies there."""
 
     def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
         """A batch that is already on the device → (x, y or None, sample_weight or None)."""
@@ -58,6 +62,8 @@ class FeedLoader:
         rank, world_size = self.module.rank_and_world_size()
         steps = self.feed.steps_on(world_size)
         given = 0
+        if self.module.trainer is not None:
+            self.feed.keep_on(self.module.trainer.strategy.root_device)
         for given, batch in enumerate(self.feed.batches(self.module.epoch, rank, world_size), start=1):
             if given == steps:  # Lightning asks for no more than that, so nothing runs after the last yield
                 self.feed.on_epoch_end()

@@ -20,6 +20,7 @@ from scene_lightning.data.datamodule import Feed
 from scene_lightning.data.decode import DecodeSpec, Unreadable
 from scene_lightning.data.prefetch import prefetched
 from scene_lightning.data.randomness import permutation
+from scene_lightning.data.resident import can_reside, copy_to
 from scene_lightning.data.scan import ImageTable
 from scene_lightning.data.sharding import epoch_order, rank_batches, steps_per_epoch
 from scene_lightning.data.sources import ArraySource, FileSource, ImageSource
@@ -40,6 +41,7 @@ class ImageBatch:
         sample_weight: (N,) float32, or None.
         indices: (N,) positions in the data set; these stay on the host.
         params: what the augmentation will do; drawn already, on the host.
+        resident: `images` are (N,) positions among images that the device holds already.
     """
 
     images: Tensor
@@ -47,6 +49,7 @@ class ImageBatch:
     sample_weight: Tensor | None
     indices: NDArray[np.int64]
     params: AffineParams | None = None
+    resident: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -139,6 +142,7 @@ class ImageFeed(Feed):
         self.samples = len(source)
         self.steps = self.steps_on(1)
         self._seed_is_shared = False
+        self._resident: Tensor | None = None
 
     @classmethod
     def from_table(
@@ -205,7 +209,29 @@ class ImageFeed(Feed):
             self.seed = seed[0]
             self._seed_is_shared = True
 
+    def keep_on(self, device: torch.device) -> None:
+        """Copy all images to a GPU that has room for them; from then on batches carry positions, not pixels."""
+        if self._resident is not None and self._resident.device == device:
+            return
+        self._resident = None  # another device, or the host again
+        if self.host_function is None and can_reside(self.source, device):
+            self._resident = copy_to(self.source, device)
+
     def _make(self, indices: NDArray[np.int64], epoch: int) -> ImageBatch:
+        height, width = self.source.shape[:2]
+        if self._resident is not None:
+            images = torch.from_numpy(indices.copy())
+        else:
+            images, indices = self._read(indices)
+        params = None if self.augment is None else self.augment.draw(self.seed, epoch, indices, height, width)
+        targets = self._pick(self.targets, indices)
+        batch = ImageBatch(images, targets, None, indices, params, self._resident is not None)
+        if self.sample_weight is not None:
+            batch.sample_weight = self._pick(self.sample_weight, indices)
+        return batch if self.host_function is None else self._on_host(batch)
+
+    def _read(self, indices: NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
+        """Pixels of the images that can be read, and which these are."""
         shape = (len(indices), *self.source.shape)
         kind = torch.uint8 if self.source.dtype == np.uint8 else torch.float32
         images = torch.empty(shape, dtype=kind, pin_memory=torch.cuda.is_available())
@@ -216,12 +242,7 @@ class ImageFeed(Feed):
             self.unreadable.update((one.path, one) for one in failed)
             kept = np.setdiff1d(np.arange(len(indices)), [one.position for one in failed])
             images, indices = images[torch.from_numpy(kept)], indices[kept]
-        height, width = self.source.shape[:2]
-        params = None if self.augment is None else self.augment.draw(self.seed, epoch, indices, height, width)
-        batch = ImageBatch(images, self._pick(self.targets, indices), None, indices, params)
-        if self.sample_weight is not None:
-            batch.sample_weight = self._pick(self.sample_weight, indices)
-        return batch if self.host_function is None else self._on_host(batch)
+        return images, indices
 
     def _pick(self, values: Any, indices: NDArray[np.int64]) -> Any:
         if isinstance(values, list):
@@ -250,6 +271,9 @@ class ImageFeed(Feed):
     def to_device_batch(self, batch: ImageBatch, epoch: int, training: bool) -> tuple[Any, Any, Any]:
         """On the device: uint8 → augmented → standardised float32 (x, y, sample_weight)."""
         x = batch.images
+        if batch.resident:
+            assert self._resident is not None
+            x = self._resident.index_select(0, x)
         if self.augment is not None and batch.params is not None and (training or self.augment_always):
             x = self.augment.apply(x, batch.params)
         if self.channels_first and self.host_function is None:

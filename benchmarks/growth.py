@@ -1,0 +1,114 @@
+"""How time and memory grow. Usage: python -m benchmarks.growth --data FOLDER [--images 900,8741,25000]
+
+Over image files (the folder's, repeated by links): the scan, cold and from its cache, and prediction to a CSV file;
+over batch size, image size and classes: a training step. Each point runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import describe
+
+
+def repeated(source: str, count: int, target: str) -> None:
+    """A folder of classes with `count` links to the images of `source`, spread over its classes."""
+    classes = sorted(entry.name for entry in Path(source).iterdir() if entry.is_dir())
+    files = {name: sorted((Path(source) / name).iterdir()) for name in classes}
+    for number in range(count):
+        name = classes[number % len(classes)]
+        pool = files[name]
+        place = number // len(classes)
+        original = pool[place % len(pool)]
+        link = Path(target) / name / f"{place:06d}{original.suffix}"
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(original.resolve())
+
+
+def measure(what: str, given: dict[str, Any]) -> dict[str, float]:
+    """One point of the table."""
+    if what == "files":
+        import scene_lightning as keras
+        from benchmarks.networks import SIZE, paper_network
+        from scene_lightning.app.prediction import predict
+        from scene_lightning.data.scan import scan_folder
+
+        times = []
+        for _ in range(2):
+            begun = time.perf_counter()
+            scan_folder(given["folder"])
+            times.append(time.perf_counter() - begun)
+        model = paper_network(keras)
+        names = [f"class {number}" for number in range(6)]
+        model.image_info = {"class_names": names, "input_size": [SIZE, SIZE], "rescale": 1 / 255, "color_mode": "rgb",
+                            "interpolation": "nearest"}  # fmt: skip
+        with tempfile.TemporaryDirectory() as place:
+            path = str(Path(place) / "model.keras")
+            model.save(path)
+            begun = time.perf_counter()
+            predict(path, [given["folder"]], out=str(Path(place) / "answers.csv"))
+            seconds = time.perf_counter() - begun
+        found = {"scan": times[0], "scan again": times[1], "predict": seconds}
+    else:
+        import scene_lightning as keras
+        from benchmarks.networks import images, paper_network
+
+        batch, size, classes = given["batch"], given["size"], given["classes"]
+        steps = max(3, 320 // batch)
+        x, y = images(batch * steps, size, classes)
+        model = paper_network(keras, size, classes)
+        model.fit(x[: 2 * batch], y[: 2 * batch], batch_size=batch, verbose=0)
+        begun = time.perf_counter()
+        model.fit(x, y, batch_size=batch, verbose=0)
+        found = {"step": (time.perf_counter() - begun) / steps, "images": batch * steps}
+    return {**found, "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def point(what: str, **given: Any) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.growth", "--point", what, json.dumps(given)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"error: {given} failed:\n{done.stderr[-2000:]}")
+    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--point"]:
+        print(json.dumps(measure(sys.argv[2], json.loads(sys.argv[3]))))
+        return
+    parser = argparse.ArgumentParser(prog="benchmarks.growth")
+    parser.add_argument("--data", required=True, help="a folder with one folder of JPEGs a class")
+    parser.add_argument("--images", default="900,8741,25000")
+    asked = parser.parse_args()
+    print(f"\n## growth\n\n{describe()}\n")
+    print(
+        "| image files | scan (s) | scan again (s) | predict to CSV (s) | images/s | peak MiB |\n"
+        "|---|---|---|---|---|---|"
+    )
+    for count in map(int, asked.images.split(",")):
+        with tempfile.TemporaryDirectory() as folder:
+            repeated(asked.data, count, folder)
+            found = point("files", folder=folder)
+        print(f"| {count} | {found['scan']:.2f} | {found['scan again']:.2f} | {found['predict']:.1f} | "
+              f"{count / found['predict']:.0f} | {found['peak_mib']:.0f} |", flush=True)  # fmt: skip
+    print("\n| batch | image side | classes | training step (s) | images/s | peak MiB |\n|---|---|---|---|---|---|")
+    usual = {"batch": 32, "size": 150, "classes": 6}
+    changes = [{"batch": n} for n in (8, 16, 32, 64, 128)] + [{"size": n} for n in (96, 224)]
+    for change in [*changes, {"classes": 100}, {"classes": 1000}]:
+        given = {**usual, **change}
+        found = point("step", **given)
+        print(f"| {given['batch']} | {given['size']} | {given['classes']} | {found['step']:.3f} | "
+              f"{given['batch'] / found['step']:.1f} | {found['peak_mib']:.0f} |", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The paper's network three ways: with Keras' words, and as an ordinary Lightning program; made-up photographs."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SIZE, CLASSES, PARAMETERS = 150, 6, 2_046_406
+AUGMENTATION = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": True}
+
+
+def images(count: int, size: int = SIZE, classes: int = CLASSES) -> tuple[Any, Any]:
+    """(count, size, size, 3) float32 in 0..1, brighter from class to class so that there is something to learn."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, classes, count)
+    x = rng.random((count, size, size, 3), dtype=np.float32) * 0.5
+    x += (labels / max(1, classes - 1) * 0.5).astype(np.float32)[:, None, None, None]
+    return x, np.eye(classes, dtype=np.float32)[labels]
+
+
+def paper_network(keras: Any, size: int = SIZE, classes: int = CLASSES) -> Any:
+    """The paper's network, compiled as in the paper, by whichever library `keras` is."""
+    layers = keras.layers
+    model = keras.Sequential([layers.Input((size, size, 3))])
+    for filters in (32, 64, 128, 256):
+        model.add(layers.Conv2D(filters, (3, 3), activation="relu"))
+        model.add(layers.MaxPooling2D((2, 2)))
+        model.add(layers.BatchNormalization())
+        model.add(layers.Dropout(0.2))
+    model.add(layers.Flatten())
+    for _ in range(4):
+        model.add(layers.Dense(128, activation="relu"))
+        model.add(layers.Dropout(0.2))
+    model.add(layers.Dense(classes, activation="softmax"))
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def plain_lightning(losses: list[float]) -> tuple[Any, Any]:
+    """(module, trainer): the same network the usual way, NCHW modules and a Trainer; losses are added to `losses`."""
+    import lightning as L
+    import torch
+    from torch import nn
+
+    blocks: list[Any] = []
+    channels = 3
+    for filters in (32, 64, 128, 256):
+        blocks += [
+            nn.Conv2d(channels, filters, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(filters),
+            nn.Dropout(0.2),
+        ]
+        channels = filters
+    blocks += [nn.Flatten()]
+    width = 12_544
+    for _ in range(4):
+        blocks += [nn.Linear(width, 128), nn.ReLU(), nn.Dropout(0.2)]
+        width = 128
+
+    class Module(L.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = nn.Sequential(*blocks, nn.Linear(128, CLASSES))
+
+        def training_step(self, batch: Any, index: int) -> Any:
+            x, y = batch
+            loss = nn.functional.cross_entropy(self.network(x), y)
+            losses.append(loss.item())
+            return loss
+
+        def predict_step(self, batch: Any, index: int) -> Any:
+            return self.network(batch[0]).softmax(-1)
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.Adam(self.parameters())
+
+    trainer = L.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+                        enable_model_summary=False, accelerator="cpu")  # fmt: skip
+    return Module(), trainer
+
+
+def write_answers(path: str, names: Any, probabilities: Any, classes: Any) -> None:
+    """The CSV file that prediction ends with."""
+    with Path(path).open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "predicted", "probability", *classes])
+        for name, row in zip(names, probabilities, strict=True):
+            best = int(np.argmax(row))
+            writer.writerow([name, classes[best], row[best], *row])
