@@ -27,9 +27,26 @@ def key_in(logs: Mapping[str, Any], name: str) -> str | None:
     return other if other is not None and other in logs else None
 
 
-def pythonify(logs: Mapping[str, Any] | None) -> dict[str, Any]:
+class Logs(dict[str, Any]):
+    """What callbacks are given: a value is found under its other spelling too, so that `logs.get("acc") > 0.99` of a
+    program for old Keras still compares."""
+
+    def __missing__(self, key: str) -> Any:
+        other = alias_of(key) if isinstance(key, str) else None
+        if other is not None and dict.__contains__(self, other):
+            return dict.__getitem__(self, other)
+        raise KeyError(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+
+def pythonify(logs: Mapping[str, Any] | None) -> Logs:
     """Floats in alphabetical order; nested dicts are merged; what is no number stays. Source: Keras' pythonify_logs."""
-    result: dict[str, Any] = {}
+    result = Logs()
     for key, value in sorted((logs or {}).items()):
         if isinstance(value, Mapping):
             result.update(pythonify(value))
@@ -41,7 +58,7 @@ def pythonify(logs: Mapping[str, Any] | None) -> dict[str, Any]:
     return result
 
 
-class LazyLogs(dict[str, Any]):
+class LazyLogs(Logs):
     """A dict whose values are computed when it is first read.
 
     Args:
@@ -82,9 +99,6 @@ class LazyLogs(dict[str, Any]):
 
     def __repr__(self) -> str:
         return dict.__repr__(self.read())
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return dict.get(self.read(), key, default)
 
     def keys(self) -> Any:
         return dict.keys(self.read())

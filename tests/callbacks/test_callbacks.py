@@ -398,3 +398,12 @@ class TestProgress:
     def test_only_one_of_the_two_lists_of_names(self) -> None:
         with pytest.raises(ValueError, match="Only one of"):
             progress.Progbar(3, stateful_metrics=["a"], stateless_metrics=["b"])
+
+
+def test_logs_are_found_under_the_spelling_of_old_keras() -> None:
+    for logs in (pythonify({"accuracy": 0.5, "val_accuracy": 0.25}), LazyLogs(lambda: {"accuracy": 0.5, "val_acc": 1})):
+        assert logs.get("acc") == logs["acc"] == logs.get("accuracy") == 0.5 and next(iter(logs)) == "accuracy"
+        assert logs.get("lr") is None and logs.get("lr", 3) == 3 and "acc" not in logs
+        with pytest.raises(KeyError):
+            logs["lr"]
+    assert logs["val_accuracy"] == 1
