@@ -154,7 +154,7 @@ def test_same_decisions_words_and_files(case: str) -> None:
 
 
 VALUES = st.floats(0.1, 4).map(lambda value: round(value, 1)) | st.sampled_from([1.0, float("nan")])
-MODES = st.sampled_from([("val_loss", "auto"), ("loss", "min"), ("val_accuracy", "auto"), ("accuracy", "max")])
+MODES = st.sampled_from([("val_loss", "auto"), ("loss", "min"), ("val_accuracy", "max"), ("accuracy", "max")])
 STOP = st.fixed_dictionaries(
     {"patience": st.integers(0, 4), "min_delta": st.sampled_from([0, 0.1, 0.5]), "restore_best_weights": st.booleans()},
     optional={"baseline": st.floats(0.5, 3), "start_from_epoch": st.integers(0, 4), "verbose": st.integers(0, 1)},
