@@ -24,7 +24,7 @@ _INSTEAD = {
     "tensorflow.estimator": "Use keras.Model with compile() and fit()",
     "tensorflow.contrib": "TensorFlow 1's contrib is gone; look for the name in keras",
     "tensorflow.examples": "Read the images from a folder, with image_dataset_from_directory",
-    "tensorflow.summary": "Use keras.callbacks.TensorBoard(log_dir)",
+    "tensorflow.summary": "Use tf.summary.create_file_writer(logdir), or keras.callbacks.TensorBoard(log_dir)",
     "tensorflow.tpu": "Choose the hardware with --accelerator and --devices",
     "tensorflow.raw_ops": "Use tf.math, tf.image or torch",
     "tensorflow.feature_column": "Prepare tables with scikit-learn",

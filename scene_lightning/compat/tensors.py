@@ -6,7 +6,8 @@ these, and `restore` takes them off again:
 - `numpy()` also for tensors that carry gradients or live on a GPU (`model(x).numpy()`);
 - NumPy functions (`np.max(t)`) see an array, as they do for TensorFlow's tensors; + - * / ** between an array and a
   tensor give a tensor;
-- `get_shape`, `set_shape` (checks nothing), `assign`, `assign_add`, `assign_sub`, `value`, `read_value`.
+- `get_shape`, `set_shape` (checks nothing), `assign`, `assign_add`, `assign_sub`, `read_value`;
+- `value`, which TensorFlow calls (`w.value()`) and Keras 3 reads (`w.value.grad`).
 """
 
 from __future__ import annotations
@@ -93,6 +94,30 @@ def _itself(self: torch.Tensor) -> torch.Tensor:
     return self
 
 
+class _Value(torch.Tensor):
+    """A tensor as `value` gives it: also callable, with the gradient of the one it shows. Results are plain tensors."""
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+    _shown: torch.Tensor
+
+    def __call__(self) -> torch.Tensor:
+        return self._shown
+
+    @property
+    def grad(self) -> torch.Tensor | None:  # type: ignore[override]
+        return self._shown.grad
+
+    @grad.setter
+    def grad(self, gradient: torch.Tensor | None) -> None:
+        self._shown.grad = gradient
+
+
+def _value(self: torch.Tensor) -> _Value:
+    made = self.as_subclass(_Value)
+    made._shown = self
+    return made
+
+
 _METHODS: dict[str, Any] = {
     "numpy": _numpy,
     "__array_function__": _array_function,
@@ -102,7 +127,7 @@ _METHODS: dict[str, Any] = {
     "assign": _assign,
     "assign_add": _assign_add,
     "assign_sub": _assign_sub,
-    "value": _itself,
+    "value": property(_value),
     "read_value": _itself,
 }
 

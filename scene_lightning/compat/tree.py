@@ -98,7 +98,8 @@ _CHILDREN = {
 }
 _STAND_IN = "scene_lightning.compat.stand_in"
 _ALL_OPS = tuple(
-    f"{_STAND_IN}.{name}" for name in ("runtime", "dtypes", "array_ops", "math_ops", "tensor_ops", "gradients")
+    f"{_STAND_IN}.{name}"
+    for name in ("runtime", "dtypes", "array_ops", "math_ops", "tensor_ops", "gradients", "module")
 )
 _TENSORFLOW = {
     "": _ALL_OPS,
@@ -127,7 +128,7 @@ _TENSORFLOW = {
     "logging": (f"{_STAND_IN}.logging",),
     "lookup": (f"{_STAND_IN}.lookup",),
     "math": (f"{_STAND_IN}.math_ops", f"{_STAND_IN}.tensor_ops", f"{_STAND_IN}.nn"),
-    "nn": (f"{_STAND_IN}.nn",),
+    "nn": (f"{_STAND_IN}.nn", f"{_STAND_IN}.nn_convolution"),
     "python": (),
     "python.client": (),
     "python.client.device_lib": (f"{_STAND_IN}.config",),
@@ -137,7 +138,12 @@ _TENSORFLOW = {
     "random": (f"{_STAND_IN}.random",),
     "random.experimental": (f"{_STAND_IN}.random",),
     "strings": (f"{_STAND_IN}.text",),
+    "summary": (f"{_STAND_IN}.summary",),
+    "summary.experimental": (f"{_STAND_IN}.summary",),
     "test": (f"{_STAND_IN}.config",),
+    "train": (f"{_STAND_IN}.train",),
+    "train.experimental": (f"{_STAND_IN}.train",),
+    "compat.v1.train": (f"{_STAND_IN}.train",),
     "types": (),
 }
 _TENSORFLOW_CHILDREN = {
@@ -157,6 +163,8 @@ _TENSORFLOW_CHILDREN = {
     "python": "client framework keras ops platform",
     "python.client": "device_lib",
     "random": "experimental",
+    "summary": "experimental",
+    "train": "experimental",
 }
 
 

@@ -55,8 +55,23 @@ def spend_budget(shape: tuple[int, ...]) -> None:
             raise InputError(f"more weights than the file holds, the first beyond it of shape {shape}.")
 
 
+def as_variable(values: torch.Tensor, trainable: bool) -> torch.Tensor:
+    """A leaf of its own that a layer counts among its weights once it is an attribute of it, as `tf.Variable` is."""
+    made = nn.Parameter(values, requires_grad=True) if trainable and values.is_floating_point() else values
+    made._is_variable = True  # type: ignore[attr-defined]
+    return made
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and getattr(value, "_is_variable", False)
+
+
+def _is_tracked(value: Any) -> bool:
+    return isinstance(value, nn.Module) or _is_variable(value)
+
+
 class TrackedList(list[Any]):
-    """A list attribute whose layers become sub-modules of their owner, also when appended later."""
+    """A list attribute whose layers and variables become those of their owner, also when appended later."""
 
     def __init__(self, owner: Tracking, attribute: str, items: Iterable[Any]) -> None:
         super().__init__()
@@ -66,6 +81,8 @@ class TrackedList(list[Any]):
     def append(self, item: Any) -> None:
         if isinstance(item, nn.Module):
             self._owner.add_module(f"{self._attribute}_{len(self)}", item)
+        elif _is_variable(item):
+            self._owner._adopt(f"{self._attribute}_{len(self)}", item)
         super().append(item)
 
     def extend(self, items: Iterable[Any]) -> None:
@@ -96,11 +113,12 @@ class Tracking(nn.Module):
                 if known != name and getattr(self, known, None) is value:
                     self._rename_weight(known, name)
                     return
-        if specs is not None and isinstance(value, list) and not name.startswith("_"):
-            modules = [isinstance(item, nn.Module) for item in value]
-            if all(modules):
-                object.__setattr__(self, name, TrackedList(self, name, value))
+            if _is_variable(value) and name not in specs:
+                self._adopt(name, value)
                 return
+        if specs is not None and isinstance(value, list) and not name.startswith("_") and all(map(_is_tracked, value)):
+            object.__setattr__(self, name, TrackedList(self, name, value))
+            return
         if specs is not None and isinstance(value, dict) and any(isinstance(v, nn.Module) for v in value.values()):
             for key, module in value.items():
                 if isinstance(module, nn.Module):
@@ -116,6 +134,14 @@ class Tracking(nn.Module):
         store = self._parameters if old in self._parameters else self._buffers
         self.__dict__.pop(new, None)
         store[new] = store.pop(old)  # type: ignore[assignment]
+
+    def _adopt(self, name: str, variable: torch.Tensor) -> None:
+        self.__dict__.pop(name, None)  # a plain `self.bias = None` set before
+        if isinstance(variable, nn.Parameter):
+            self.register_parameter(name, variable)
+        else:
+            self.register_buffer(name, variable)
+        self._weight_specs[name] = WeightSpec(None, None, variable.requires_grad)
 
     def _register_weight(self, name: str, values: torch.Tensor, spec: WeightSpec) -> Any:
         unique, count = name.replace(".", "_"), 1

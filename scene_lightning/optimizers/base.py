@@ -190,6 +190,17 @@ class Optimizer(SlotStore):
         self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])
         return self._iterations
 
+    def minimize(self, loss: Any, var_list: Any, tape: Any = None, **_: Any) -> ScalarVariable:
+        """One step down `loss`, a callable or a tensor, for `var_list`, weights or a callable that gives them.
+
+        Keras 2: `Optimizer.minimize`. A tensor is what a `tape` has recorded; torch records without one as well.
+        """
+        with torch.enable_grad():
+            value = loss() if callable(loss) else loss
+        variables = list(var_list() if callable(var_list) else var_list)
+        grads = torch.autograd.grad(value.sum(), variables, allow_unused=True)
+        return self.apply_gradients(zip(grads, variables, strict=True))
+
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Tensor] | None = None) -> None:
         """One step; weights whose gradient is None are left as they are.
 

@@ -17,14 +17,14 @@ from scene_lightning.data.datamodule import Feed
 from scene_lightning.data.decode import default_threads
 from scene_lightning.data.prefetch import prefetched
 from scene_lightning.errors import InputError
+from scene_lightning.utils.dataset_combine import INFINITE, UNKNOWN, Combining
 from scene_lightning.utils.dataset_feed import DatasetFeed
 from scene_lightning.utils.elements import TensorSpec, leaves_of, map_leaves, stack_elements, threaded_map, to_leaf
 
 AUTOTUNE = -1
-INFINITE, UNKNOWN = -1, -2  # tf.data's two special cardinalities
 
 
-class Dataset:
+class Dataset(Combining):
     """A sequence of elements that can be read again and again. TensorFlow: `tf.data.Dataset`.
 
     Attributes:

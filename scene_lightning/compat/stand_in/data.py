@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -55,4 +56,29 @@ def cardinality(dataset: Dataset) -> Any:
     return dataset.cardinality()
 
 
-__all__ = ["AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Counter", "Dataset", "Options", "cardinality"]
+sample_from_datasets, choose_from_datasets = Dataset.sample_from_datasets, Dataset.choose_from_datasets
+
+
+def shuffle_and_repeat(buffer_size: Any, count: Any = None, seed: Any = None) -> Callable[[Dataset], Dataset]:
+    """For `dataset.apply`: shuffled, then repeated."""
+    return lambda dataset: dataset.shuffle(buffer_size, seed).repeat(count)
+
+
+def assert_cardinality(expected_cardinality: Any) -> Callable[[Dataset], Dataset]:
+    """For `dataset.apply`: the program says how many elements there are."""
+
+    def apply(dataset: Dataset) -> Dataset:
+        return dataset._derive(dataset._make, int(expected_cardinality))
+
+    return apply
+
+
+def ignore_errors(log_warning: bool = False) -> Callable[[Dataset], Dataset]:
+    """For `dataset.apply`: ends at the first error."""
+    return lambda dataset: dataset.ignore_errors(log_warning)
+
+
+__all__ = [
+    "AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Counter", "Dataset", "Options", "assert_cardinality",
+    "cardinality", "choose_from_datasets", "ignore_errors", "sample_from_datasets", "shuffle_and_repeat",
+]  # fmt: skip

@@ -12,6 +12,7 @@ from scene_lightning.compat.stand_in.operation import as_tensor
 from scene_lightning.compat.stand_in.text import as_text
 from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten
+from scene_lightning.layers.tracking import as_variable
 from scene_lightning.training.ledger import ledger
 from scene_lightning.utils.elements import map_leaves
 
@@ -75,12 +76,14 @@ class _VariableMaker(type):
 
 
 class Variable(metaclass=_VariableMaker):
-    """A tensor that is trained: a leaf of torch's graph. `assign` and its like work on every tensor here."""
+    """A tensor that is trained: a leaf of torch's graph, and a weight of the layer that has it as an attribute.
+
+    `assign` and its like work on every tensor here.
+    """
 
     def __new__(cls, initial_value: Any = None, trainable: bool = True, dtype: Any = None, **_: Any) -> Any:
         value = initial_value() if callable(initial_value) else initial_value
-        made = as_tensor(value, dtype).detach().clone()
-        return made.requires_grad_(bool(trainable) and made.is_floating_point())
+        return as_variable(as_tensor(value, dtype).detach().clone(), trainable)
 
 
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
@@ -89,7 +92,6 @@ def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
     if func is None:
         return lambda decorated: decorated
     return func
-
 
 
 def stop_gradient(input: Any, name: Any = None) -> Any:
