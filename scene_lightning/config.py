@@ -71,10 +71,11 @@ def enable_unsafe_deserialization() -> None:
 
 __all__ = [
     "backend", "disable_interactive_logging", "disable_traceback_filtering", "dtype_policy",
-    "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization", "epsilon", "fast_paths_enabled", "floatx",
-    "image_data_format", "is_interactive_logging_enabled", "is_traceback_filtering_enabled", "max_epochs",
-    "max_steps_per_epoch", "set_backend", "set_dtype_policy", "set_epsilon", "set_fast_paths", "set_floatx", "set_image_data_format",
-    "set_max_epochs", "set_max_steps_per_epoch",
+    "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization", "epsilon",
+    "fast_paths_enabled", "floatx", "image_data_format", "is_interactive_logging_enabled",
+    "is_traceback_filtering_enabled", "max_epochs", "max_steps_per_epoch", "set_backend", "set_dtype_policy",
+    "set_epsilon", "set_fast_paths", "set_floatx", "set_image_data_format", "set_max_epochs",
+    "set_max_steps_per_epoch",
 ]  # fmt: skip
 
 __getattr__ = lookup(

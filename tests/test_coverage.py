@@ -20,7 +20,7 @@ PLACES = {
     "applications": ("applications",),
     "backend": ("test_backend.py", "test_namespaces.py", "ops"),
     "callbacks": ("callbacks",),
-    "config": ("test_namespaces.py", "callbacks", "utils"),
+    "config": ("test_namespaces.py", "callbacks", "fast", "utils"),
     "constraints": ("test_regularizers_constraints.py",),
     "datasets": ("test_namespaces.py",),
     "initializers": ("test_initializers.py",),

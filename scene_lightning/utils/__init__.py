@@ -28,13 +28,6 @@ from scene_lightning.utils.numerical import normalize, pack_x_y_sample_weight, s
 from scene_lightning.utils.py_dataset import PyDataset, Sequence
 from scene_lightning.utils.serialization import deserialize_keras_object, serialize_keras_object
 from scene_lightning.utils.split import split_dataset
-from scene_lightning.utils.unsupported import (
-    FeatureSpace,
-    audio_dataset_from_directory,
-    pad_sequences,
-    text_dataset_from_directory,
-    timeseries_dataset_from_array,
-)
 from scene_lightning.utils.visualization import model_to_dot, plot_model
 
 CustomObjectScope = custom_object_scope
@@ -76,12 +69,10 @@ def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
 __all__ = [
     "CustomObjectScope",
     "Dataset",
-    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
     "array_to_img",
-    "audio_dataset_from_directory",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -100,7 +91,6 @@ __all__ = [
     "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
-    "pad_sequences",
     "plot_model",
     "register_keras_serializable",
     "save_img",
@@ -108,8 +98,6 @@ __all__ = [
     "set_random_seed",
     "split_dataset",
     "standardize_dtype",
-    "text_dataset_from_directory",
-    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
@@ -128,6 +116,11 @@ __getattr__ = lookup(
         "Look for the name in keras.utils or keras.saving": "experimental legacy",
         "This package has no text layers": "warmstart_embedding_matrix",
         "Use str(number)": "to_ordinal",
+        "Prepare tables of features with scikit-learn: this package classifies images": "FeatureSpace",
+        "Read sounds with torchaudio and pass a torch DataLoader to fit()": "audio_dataset_from_directory",
+        "Use torch.nn.utils.rnn.pad_sequence: this package classifies images": "pad_sequences",
+        "For images use image_dataset_from_directory": "text_dataset_from_directory",
+        "Cut the windows with numpy.lib.stride_tricks.sliding_window_view": "timeseries_dataset_from_array",
         "Run with --devices 2, or fit(..., devices=2), which trains on several devices": "multi_gpu_model",
     },
 )

@@ -227,13 +227,31 @@ def test_a_subclass_may_override_training_step():
     assert model.seen == 3
 
 
-def test_train_step_is_refused_with_the_way_out():
-    class Old(keras.Model):
-        def train_step(self, data):
-            return {}
+def test_train_step_may_be_overridden_and_its_logs_make_the_history():
+    def make(k):
+        class Own(k.Model):
+            def __init__(self):
+                super().__init__()
+                self.head = k.layers.Dense(3)
+                self.seen = 0.0
 
-    with pytest.raises(UnsupportedError, match="training_step"):
-        Old().compile("sgd", "mse")
+            def call(self, x):
+                return self.head(x)
+
+            def train_step(self, data):
+                x, _ = data
+                self(x)
+                self.seen += len(x)
+                return {"seen": self.seen}
+
+        return Own()
+
+    histories = []
+    for k in (keras, real_keras):
+        model = make(k)
+        model.compile("sgd", "mse")
+        histories.append(model.fit(X[:, 0, 0], X[:, 0, 1], batch_size=4, epochs=2, verbose=0).history)
+    assert histories[0] == histories[1] == {"seen": [6.0, 12.0]}
 
 
 def test_a_model_without_call_says_so():
