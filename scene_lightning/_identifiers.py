@@ -53,9 +53,7 @@ def resolve(identifier: Any, *, table: Mapping[str, Any], kind: str) -> Any:
     if isinstance(identifier, str):
         found = _custom_objects.get(identifier, table.get(identifier))
         if found is None:
-            raise InputError(
-                f"Could not interpret {kind} identifier: {identifier!r}.{did_you_mean(identifier, table)}"
-            )
+            raise InputError(f"Could not interpret {kind} identifier: {identifier!r}.{did_you_mean(identifier, table)}")
         return found() if inspect.isclass(found) else found
     if inspect.isclass(identifier):
         return identifier()

@@ -191,7 +191,6 @@ def test_what_is_not_here_names_the_nearest(name: str) -> None:
         getattr(applications, name)(weights=None)
 
 
-
 def test_what_is_not_here_names_what_is() -> None:
     with pytest.raises(UnsupportedError, match="MobileNetV3Small"):
         applications.NASNetMobile()

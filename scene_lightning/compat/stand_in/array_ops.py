@@ -197,8 +197,15 @@ def where(condition: Any, x: Any = None, y: Any = None, name: Any = None) -> Any
 
 
 @operation
-def one_hot(indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: Any = None,
-            dtype: Any = None, name: Any = None) -> Any:
+def one_hot(
+    indices: Any,
+    depth: Any,
+    on_value: Any = None,
+    off_value: Any = None,
+    axis: Any = None,
+    dtype: Any = None,
+    name: Any = None,
+) -> Any:
     """Class numbers → one-hot rows, float32; a number outside 0..depth-1 gives zeros."""
     numbers = as_tensor(indices).long()
     hot = numbers.unsqueeze(-1) == torch.arange(int(depth), device=numbers.device)

@@ -133,7 +133,7 @@ def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any =
 
 
 def gpu_device_name() -> str:
-    """"/device:GPU:0", or an empty string."""
+    """ "/device:GPU:0", or an empty string."""
     return "/device:GPU:0" if is_gpu_available() else ""
 
 

@@ -45,8 +45,14 @@ def _pair(size: Any) -> tuple[int, int]:
 
 
 @operation
-def resize(images: Any, size: Any, method: Any = "bilinear", preserve_aspect_ratio: bool = False,
-           antialias: bool = False, name: Any = None) -> Any:
+def resize(
+    images: Any,
+    size: Any,
+    method: Any = "bilinear",
+    preserve_aspect_ratio: bool = False,
+    antialias: bool = False,
+    name: Any = None,
+) -> Any:
     """Images at `size` (height, width): float32, except with "nearest", which keeps the dtype."""
     method = _OLD_METHODS.get(method, method)
     height, width = _pair(size)
@@ -67,8 +73,9 @@ def resize(images: Any, size: Any, method: Any = "bilinear", preserve_aspect_rat
 
 
 @operation
-def resize_with_pad(image: Any, target_height: int, target_width: int, method: Any = "bilinear",
-                    antialias: bool = False) -> Any:
+def resize_with_pad(
+    image: Any, target_height: int, target_width: int, method: Any = "bilinear", antialias: bool = False
+) -> Any:
     """Resized to fit, on a black ground."""
     size = (int(target_height), int(target_width))
     return _each(lambda one: resizing.resize_with_pad(one, size, _OLD_METHODS.get(method, method)), image)
@@ -97,8 +104,9 @@ def central_crop(image: Any, central_fraction: float) -> Any:
 
 
 @operation
-def crop_to_bounding_box(image: Any, offset_height: int, offset_width: int, target_height: int,
-                         target_width: int) -> Any:
+def crop_to_bounding_box(
+    image: Any, offset_height: int, offset_width: int, target_height: int, target_width: int
+) -> Any:
     """The part at this place."""
     rows = slice(int(offset_height), int(offset_height) + int(target_height))
     columns = slice(int(offset_width), int(offset_width) + int(target_width))
@@ -106,8 +114,9 @@ def crop_to_bounding_box(image: Any, offset_height: int, offset_width: int, targ
 
 
 @operation
-def pad_to_bounding_box(image: Any, offset_height: int, offset_width: int, target_height: int,
-                        target_width: int) -> Any:
+def pad_to_bounding_box(
+    image: Any, offset_height: int, offset_width: int, target_height: int, target_width: int
+) -> Any:
     """The image at this place of a black ground."""
     tensor = as_tensor(image)
     sides = (*tensor.shape[:-3], int(target_height), int(target_width), tensor.shape[-1])

@@ -88,8 +88,16 @@ def psnr(a: Any, b: Any, max_val: Any, name: Any = None) -> Any:
 
 
 @operation
-def ssim(img1: Any, img2: Any, max_val: Any, filter_size: int = 11, filter_sigma: float = 1.5, k1: float = 0.01,
-         k2: float = 0.03, **_: Any) -> Any:
+def ssim(
+    img1: Any,
+    img2: Any,
+    max_val: Any,
+    filter_size: int = 11,
+    filter_sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+    **_: Any,
+) -> Any:
     """The structural similarity of each pair of images (Wang et al. 2004)."""
     first, second = (as_tensor(x).float() for x in (img1, img2))
     reach = torch.arange(filter_size) - (filter_size - 1) / 2
@@ -108,8 +116,9 @@ def ssim(img1: Any, img2: Any, max_val: Any, filter_size: int = 11, filter_sigma
 
 
 @operation
-def crop_and_resize(image: Any, boxes: Any, box_indices: Any, crop_size: Any, method: str = "bilinear",
-                    **_: Any) -> Any:
+def crop_and_resize(
+    image: Any, boxes: Any, box_indices: Any, crop_size: Any, method: str = "bilinear", **_: Any
+) -> Any:
     """Parts of a batch of images at one size; boxes are (y1, x1, y2, x2) in 0..1 of the sides less one pixel."""
     pictures, places = as_tensor(image).float(), as_tensor(boxes).float()
     height, width = (int(side) for side in crop_size)

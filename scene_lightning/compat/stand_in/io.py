@@ -31,8 +31,14 @@ def write_file(filename: Any, contents: Any, name: Any = None) -> None:
     os.replace(f"{path}.part", path)
 
 
-def decode_image(contents: Any, channels: Any = 0, dtype: Any = torch.uint8, expand_animations: bool = True,
-                 name: Any = None, **_: Any) -> torch.Tensor:
+def decode_image(
+    contents: Any,
+    channels: Any = 0,
+    dtype: Any = torch.uint8,
+    expand_animations: bool = True,
+    name: Any = None,
+    **_: Any,
+) -> torch.Tensor:
     """The bytes of a picture → uint8 (H, W, channels); 0 channels keeps the file's own number.
 
     A float `dtype` gives values in 0..1. Raises DataError when the bytes are no picture.

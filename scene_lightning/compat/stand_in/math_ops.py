@@ -183,8 +183,14 @@ def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: Any = N
 
 
 @operation
-def confusion_matrix(labels: Any, predictions: Any, num_classes: Any = None, weights: Any = None,
-                     dtype: Any = torch.int32, name: Any = None) -> Any:
+def confusion_matrix(
+    labels: Any,
+    predictions: Any,
+    num_classes: Any = None,
+    weights: Any = None,
+    dtype: Any = torch.int32,
+    name: Any = None,
+) -> Any:
     """(classes, classes): rows are true labels, columns predictions."""
     true, said = as_tensor(labels).long().flatten(), as_tensor(predictions).long().flatten()
     classes = int(num_classes or max(true.max(), said.max()) + 1)

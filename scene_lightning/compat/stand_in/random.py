@@ -22,21 +22,24 @@ def set_seed(seed: int) -> None:
 set_random_seed = set_seed
 
 
-def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Any = None,
-           name: Any = None) -> torch.Tensor:
+def normal(
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Any = None, name: Any = None
+) -> torch.Tensor:
     """Normally distributed numbers."""
     return torch.randn(_sides(shape), dtype=as_dtype(dtype)) * stddev + mean
 
 
-def truncated_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Any = None,
-                     name: Any = None) -> torch.Tensor:
+def truncated_normal(
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Any = None, name: Any = None
+) -> torch.Tensor:
     """Normally distributed numbers within two deviations."""
     made = torch.empty(_sides(shape), dtype=as_dtype(dtype))
     return torch.nn.init.trunc_normal_(made, mean, stddev, mean - 2 * stddev, mean + 2 * stddev)
 
 
-def uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", seed: Any = None,
-            name: Any = None) -> torch.Tensor:
+def uniform(
+    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", seed: Any = None, name: Any = None
+) -> torch.Tensor:
     """Equally likely numbers in [minval, maxval)."""
     kind = as_dtype(dtype)
     if kind.is_floating_point:
@@ -64,8 +67,9 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int64", seed: Any =
     return torch.multinomial(torch.softmax(as_tensor(logits), -1), num_samples, True).to(as_dtype(dtype))
 
 
-def gamma(shape: Any, alpha: Any, beta: Any = None, dtype: Any = "float32", seed: Any = None,
-          name: Any = None) -> torch.Tensor:
+def gamma(
+    shape: Any, alpha: Any, beta: Any = None, dtype: Any = "float32", seed: Any = None, name: Any = None
+) -> torch.Tensor:
     """Gamma-distributed numbers: `shape` of them for each pair of alpha (concentration) and beta (rate)."""
     kind = as_dtype(dtype)
     concentration = as_tensor(alpha, kind)

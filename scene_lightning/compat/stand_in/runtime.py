@@ -35,8 +35,9 @@ def name_scope(name: Any, *_: Any, **__: Any) -> Iterator[str]:
     yield str(name)
 
 
-def print(*inputs: Any, output_stream: Any = None, summarize: int = 3, sep: str = " ", end: str = "\n",
-          name: Any = None) -> None:
+def print(
+    *inputs: Any, output_stream: Any = None, summarize: int = 3, sep: str = " ", end: str = "\n", name: Any = None
+) -> None:
     """Print tensors as arrays."""
     shown = (item.numpy() if isinstance(item, torch.Tensor) else item for item in inputs)
     builtins.print(*shown, sep=sep, end=end)
