@@ -13,6 +13,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
 from scene_lightning.training.objective import Objective
+from scene_lightning.training.processes import one_thread_if_forked
 from scene_lightning.training.steps import KerasSteps, flat_logs
 
 _CHOSEN_BY_SHAPES = ("accuracy", "acc", "crossentropy", "ce")
@@ -73,6 +74,10 @@ class TrainableModule(KerasSteps, L.LightningModule):
     def _require_compiled(self) -> None:
         if not self.compiled:
             raise InputError("You must call `compile()` before using the model.")
+
+    def setup(self, stage: str) -> None:
+        """Lightning: each process of a run begins here."""
+        one_thread_if_forked()
 
     # -- one step --------------------------------------------------------------------------------------------------
 

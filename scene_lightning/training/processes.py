@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+
+import torch
 from lightning.fabric.strategies.launchers import subprocess_script as fabric_launcher
 from lightning.pytorch.strategies.launchers import subprocess_script as launcher
 
@@ -14,3 +17,13 @@ def relaunch_with(command: list[str]) -> None:
     for module in (launcher, fabric_launcher):
         if hasattr(module, "_basic_subprocess_cmd"):
             setattr(module, "_basic_subprocess_cmd", lambda: command)  # noqa: B010  # not in its stub
+
+
+def one_thread_if_forked() -> None:
+    """In a process that was forked ("ddp_fork", Lightning's choice in notebooks), let torch compute with one thread.
+
+    The threads of its parent are not there, and GNU OpenMP waits for them for ever. Lightning sets the number of
+    threads only where OMP_NUM_THREADS is not set, and not always to one.
+    """
+    if isinstance(multiprocessing.current_process(), getattr(multiprocessing.context, "ForkProcess", ())):
+        torch.set_num_threads(1)

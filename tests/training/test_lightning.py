@@ -170,8 +170,9 @@ def test_gradient_accumulation_and_other_trainer_options_pass_through():
 
 
 @pytest.mark.parametrize("data", ["arrays", "steps", "class_weight"])
-def test_two_processes_train_one_model(data):
+def test_two_processes_train_one_model(data, monkeypatch):
     """Two processes on the CPU take the steps that one takes with batches twice as long."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # Lightning then leaves torch's two threads, which a fork does not have
     class_weight = {0: 2.0, 1: 0.5, 2: 1.0} if data == "class_weight" else None
     single, double = compiled(dropout=0.0), compiled(dropout=0.0)
     for model in (single, double):  # batch statistics differ between processes: without BatchNormalization
