@@ -97,7 +97,7 @@ def _itself(self: torch.Tensor) -> torch.Tensor:
 class _Value(torch.Tensor):
     """A tensor as `value` gives it: also callable, with the gradient of the one it shows. Results are plain tensors."""
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
     _shown: torch.Tensor
 
     def __call__(self) -> torch.Tensor:

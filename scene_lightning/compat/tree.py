@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import NamedTuple
 
-ROOTS = ("keras", "tensorflow", "tf_keras", "keras_core", "keras_preprocessing", "keras_applications", "tensorflowjs")
+ROOTS = (
+    "keras",
+    "tensorflow",
+    "tf_keras",
+    "keras_core",
+    "keras_preprocessing",
+    "keras_applications",
+    "tensorflowjs",
+    "tensorflow_addons",
+)
 
 # The longest prefix counts. Each is a home of Keras: what follows is a path below `keras`.
 _HOMES = {
@@ -167,6 +176,9 @@ _TENSORFLOW_CHILDREN = {
     "train": "experimental",
 }
 
+_ADDONS = "scene_lightning.compat.addons"
+_ADDONS_CHILDREN = "activations callbacks image layers losses metrics optimizers"
+
 
 class Place(NamedTuple):
     """Where a module's names come from.
@@ -194,6 +206,12 @@ def place_of(fullname: str) -> Place:
     home = _home_of(fullname)
     if home is None:
         root, _, rest = fullname.partition(".")
+        if root == "tensorflow_addons":
+            child = rest.partition(".")[0]
+            provider = {"activations": "layers"}.get(child, child)
+            known_child = child in _ADDONS_CHILDREN.split()
+            providers = (f"{_ADDONS}.{provider}",) if known_child else ()
+            return Place(fullname, fullname, providers, () if rest else tuple(_ADDONS_CHILDREN.split()))
         if root != "tensorflow":
             return Place(fullname, fullname, (), ())
         known = _longest(rest, _TENSORFLOW) or ""

@@ -72,9 +72,10 @@ def _loop(model: Any, optimizer: Any, steps: int) -> list[float]:
 
 
 def test_a_restored_run_goes_on_as_the_first_did(tmp_path: Path) -> None:
-    step = gradients.Variable(1, trainable=False)
+    step, seen = gradients.Variable(1, trainable=False), keras.metrics.Mean()
+    seen.update_state([1.0, 2.0])
     model, optimizer = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)]), keras.optimizers.Adam(0.1)
-    checkpoint = train.Checkpoint(step=step, optimizer=optimizer, net=model)
+    checkpoint = train.Checkpoint(step=step, optimizer=optimizer, net=model, seen=seen)
     manager = train.CheckpointManager(checkpoint, tmp_path, max_to_keep=2)
     assert manager.latest_checkpoint is None and checkpoint.restore(manager.latest_checkpoint).expect_partial()
     _loop(model, optimizer, 2)
@@ -88,8 +89,10 @@ def test_a_restored_run_goes_on_as_the_first_did(tmp_path: Path) -> None:
 
     fresh = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
     its_optimizer, its_step = keras.optimizers.Adam(0.5), gradients.Variable(0, trainable=False)
-    other = train.Checkpoint(step=its_step, optimizer=its_optimizer, net=fresh)
+    its_seen = keras.metrics.Mean()
+    other = train.Checkpoint(step=its_step, optimizer=its_optimizer, net=fresh, seen=its_seen)
     other.restore(latest).assert_consumed()
+    assert float(its_seen.result()) == 1.5
     assert int(its_step) == 4 and int(its_optimizer.iterations) == 2
     np.testing.assert_allclose(_loop(fresh, its_optimizer, 3), expected, rtol=1e-6)
 

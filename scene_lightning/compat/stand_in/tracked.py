@@ -15,6 +15,7 @@ from scene_lightning.compat.stand_in.module import Module
 from scene_lightning.errors import InputError
 from scene_lightning.layers import Layer
 from scene_lightning.metrics import Metric
+from scene_lightning.metrics.variable import MetricVariable
 from scene_lightning.optimizers import Optimizer, ScalarVariable
 from scene_lightning.training.ledger import ledger
 from scene_lightning.utils.dataset import Dataset
@@ -26,6 +27,7 @@ class Tracked:
     Attributes:
         tensors: path → tensor.
         scalars: path → a variable on the host.
+        metrics: path → a metric's state.
         optimizers: path → optimizer.
         waiting: path → a model whose weights do not exist yet.
     """
@@ -33,6 +35,7 @@ class Tracked:
     def __init__(self) -> None:
         self.tensors: dict[str, torch.Tensor] = {}
         self.scalars: dict[str, ScalarVariable] = {}
+        self.metrics: dict[str, MetricVariable] = {}
         self.optimizers: dict[str, Optimizer] = {}
         self.waiting: dict[str, Any] = {}
 
@@ -47,8 +50,9 @@ class Tracked:
             ]
             for name, optimizer in self.optimizers.items()
         }
+        tensors = {**self.tensors, **{path: state.value for path, state in self.metrics.items()}}
         return {
-            "tensors": {path: tensor.detach().cpu().clone() for path, tensor in self.tensors.items()},
+            "tensors": {path: tensor.detach().cpu().clone() for path, tensor in tensors.items()},
             "scalars": {path: scalar.numpy().item() for path, scalar in self.scalars.items()},
             "slots": slots,
         }
@@ -59,13 +63,15 @@ class Tracked:
         Raises:
             InputError: a shape differs.
         """
-        missing = [
-            path for path in (*self.tensors, *self.scalars) if path not in {**content["tensors"], **content["scalars"]}
-        ]
+        stored = {**content["tensors"], **content["scalars"]}
+        missing = [path for path in (*self.tensors, *self.scalars, *self.metrics) if path not in stored]
         _set(self.tensors, content["tensors"])
         for path, scalar in self.scalars.items():
             if path in content["scalars"]:
                 scalar.assign(content["scalars"][path])
+        for path, state in self.metrics.items():
+            if path in content["tensors"]:
+                state.assign(content["tensors"][path])
         if self.waiting:
             for path, model in self.waiting.items():
                 _once_built(path, model, content, self.optimizers)
@@ -139,9 +145,8 @@ def collect(objects: Mapping[str, Any]) -> Tracked:
                 if isinstance(variable, ScalarVariable):
                     found.scalars[f"{path}/{number}"] = variable
         elif isinstance(value, Metric):
-            found.tensors.update(
-                (f"{path}/{n}", v) for n, v in enumerate(value.variables) if isinstance(v, torch.Tensor)
-            )
+            states = [name for name in value._defaults if isinstance(getattr(value, name), torch.Tensor)]
+            found.metrics.update((f"{path}/{name}", MetricVariable(value, name, name)) for name in states)
         elif isinstance(value, torch.Tensor):
             found.tensors[path] = value
         elif isinstance(value, ScalarVariable):
