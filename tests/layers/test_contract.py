@@ -7,8 +7,8 @@ SCENE_LIGHTNING_EXAMPLES=300, or `make parity`, draws more of them, and other on
 from __future__ import annotations
 
 import copy
-import importlib.util
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,10 @@ from hypothesis import strategies as st
 from scene_lightning import layers
 from scene_lightning.layers.symbolic import is_shape
 
+sys.path.insert(0, str(Path(__file__).parent))
+from cases import CASES, ELSEWHERE
+from drawn import STRATEGIES
 
-def _beside(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(f"layer_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-CASES, ELSEWHERE = _beside("cases").CASES, _beside("cases").ELSEWHERE
-STRATEGIES = _beside("drawn").STRATEGIES
 # With training=True these draw random numbers; inference is compared here, their noise in test_noise.py.
 RANDOM = {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}
 RANDOM |= {"AlphaDropout", "GaussianDropout", "GaussianNoise"}
