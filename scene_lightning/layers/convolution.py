@@ -210,6 +210,8 @@ class Convolution(WindowedLayer):
 
     def convolve(self, inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """The outputs before the activation."""
+        if self.padding == "valid":
+            self.compute_output_shape(inputs.shape)  # an image smaller than the kernel: say so in Keras' words
         images = to_channels_first(as_float(inputs), self.data_format)
         outputs = self._convolve(images, torch_kernel(kernel), bias, self.groups)
         return from_channels_first(outputs, self.data_format)
