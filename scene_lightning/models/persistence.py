@@ -244,7 +244,7 @@ def read_archive(path: Any) -> ModelArchive:
     kind = saving.sniff(path)
     readers = {
         "keras": saving.read_keras, "weights_h5": saving.read_weights_h5, "legacy_h5": saving.read_legacy_h5,
-        "saved_model": saving.read_saved_model_dir,
+        "saved_model": saving.read_saved_model_dir, "tf_checkpoint": saving.read_tf_checkpoint,
     }  # fmt: skip
     return readers[kind](path)
 

@@ -25,7 +25,7 @@ from scene_lightning.saving.normalize import (
     portable_config,
     refuse_unsafe,
 )
-from scene_lightning.saving.saved_model import read_saved_model_dir
+from scene_lightning.saving.saved_model import read_saved_model_dir, read_tf_checkpoint
 from scene_lightning.saving.sniff import sniff
 
 CustomObjectScope = custom_object_scope
@@ -59,6 +59,7 @@ __all__ = [
     "read_keras",
     "read_legacy_h5",
     "read_saved_model_dir",
+    "read_tf_checkpoint",
     "read_weights_h5",
     "refuse_unsafe",
     "register_keras_serializable",

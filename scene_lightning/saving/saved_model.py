@@ -1,4 +1,4 @@
-"""A TensorFlow SavedModel folder in, a `ModelArchive` out: weights always, the architecture where Keras 2 noted it.
+"""A TensorFlow SavedModel folder or checkpoint in, a `ModelArchive` out: weights, and the config if Keras 2 noted it.
 
 The checkpoint's object graph (`_CHECKPOINTABLE_OBJECT_GRAPH`) tells which tensor is which layer's weight;
 `keras_metadata.pb` (Keras 2 only; `model.export()` of Keras 3 leaves none) holds the config. Written by neither here.
@@ -24,6 +24,7 @@ from scene_lightning.saving.optimizer_state import from_keras3_variables, from_n
 from scene_lightning.saving.tensor_bundle import TensorBundle
 
 _WHAT = "a TensorFlow SavedModel folder (saved_model.pb, variables/variables.index)"
+_WHAT_CHECKPOINT = "a TensorFlow checkpoint (the prefix of an .index and its .data files)"
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _MAX_NODES = 500_000
 _MAX_DEPTH = 60
@@ -63,14 +64,33 @@ def read_saved_model_dir(path: str | os.PathLike[str]) -> ModelArchive:
                     archive.config = normalize_model_config(_without_tuples(described))
             training = _without_tuples(metadata.get("training_config"))
             archive.compile_config = normalize_compile_config(training, output_names(archive.config))
-        graph = _Graph(nodes, bundle)
-        archive.weights = graph.layer(0, "", 0)
-        if not archive.weights.has_weights():
-            graph.list_of_variables(archive.weights)
-        archive.optimizer = graph.optimizer(archive.compile_config)
-        if not archive.weights.has_weights():
-            raise FileFormatError("its object graph names no weights.")
+        _take_weights(archive, nodes, bundle)
         return archive
+
+
+def read_tf_checkpoint(prefix: str | os.PathLike[str]) -> ModelArchive:
+    """What tf.keras' `save_weights("dir/ckpt")` wrote, by that prefix → its weights; layout "ordered", no config.
+
+    Raises:
+        FileFormatError: not such files, damaged, built to harm, or made by TensorFlow 1's `Saver`.
+    """
+    with reading(prefix, _WHAT_CHECKPOINT):
+        bundle = TensorBundle(prefix)
+        if _GRAPH not in bundle:
+            raise FileFormatError("it has no object graph, as those of TensorFlow 1. Save it from tf.keras.")
+        archive = ModelArchive(layout="ordered", source="the TensorFlow checkpoint")
+        _take_weights(archive, _object_graph(bundle.string(_GRAPH)), bundle)
+        return archive
+
+
+def _take_weights(archive: ModelArchive, nodes: list[_Node], bundle: TensorBundle) -> None:
+    graph = _Graph(nodes, bundle)
+    archive.weights = graph.layer(0, "", 0)
+    if not archive.weights.has_weights():
+        graph.list_of_variables(archive.weights)
+    archive.optimizer = graph.optimizer(archive.compile_config)
+    if not archive.weights.has_weights():
+        raise FileFormatError("its object graph names no weights.")
 
 
 class _Graph:

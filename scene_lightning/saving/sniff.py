@@ -11,9 +11,9 @@ from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import reading
 from scene_lightning.saving._hdf5 import SafeFile
 
-Format = Literal["keras", "weights_h5", "legacy_h5", "ckpt", "saved_model"]
+Format = Literal["keras", "weights_h5", "legacy_h5", "ckpt", "saved_model", "tf_checkpoint"]
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_EXPECTED = "a model file: .keras, .h5, .weights.h5, .ckpt, or a SavedModel folder"
+_EXPECTED = "a model file: .keras, .h5, .weights.h5, .ckpt, a SavedModel folder, or a TensorFlow checkpoint's prefix"
 
 
 def sniff(path: str | os.PathLike[str]) -> Format:
@@ -21,7 +21,8 @@ def sniff(path: str | os.PathLike[str]) -> Format:
 
     Returns:
         "keras" (Keras 3's zip), "weights_h5" (its weights alone), "legacy_h5" (Keras 2's and 3's .h5, whole or weights
-        only), "ckpt" (torch's zip) or "saved_model" (TensorFlow's folder).
+        only), "ckpt" (torch's zip), "saved_model" (TensorFlow's folder) or "tf_checkpoint" (what tf.keras'
+        `save_weights("dir/ckpt")` wrote: `dir/ckpt.index` and its data).
 
     Raises:
         FileFormatError: nothing there, or something else.
@@ -32,6 +33,8 @@ def sniff(path: str | os.PathLike[str]) -> Format:
             if (place / "saved_model.pb").is_file() or (place / "variables" / "variables.index").is_file():
                 return "saved_model"
             raise FileFormatError("the folder has neither saved_model.pb nor variables/variables.index.")
+        if not place.exists() and place.with_name(f"{place.name}.index").is_file():
+            return "tf_checkpoint"
         with open(place, "rb") as handle:
             start = handle.read(8)
         if start.startswith(b"PK\x03\x04"):

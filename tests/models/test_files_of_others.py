@@ -71,6 +71,23 @@ def test_weights_files_of_tensorflow_load_by_topology(name, network):
         keras.models.load_model(FIXTURES / name)
 
 
+@pytest.mark.parametrize("name", ["k2_branched", "k2_sequential", "k2_legacy_adam"])
+def test_tensorflow_checkpoints_load_by_their_prefix(tmp_path, name):
+    """A SavedModel's `variables` are a checkpoint like those of `save_weights("dir/ckpt")`."""
+    for file in (FIXTURES / f"{name}_saved_model" / "variables").iterdir():
+        shutil.copy(file, tmp_path / file.name.replace("variables", "ckpt"))
+    model = keras.models.clone_model(keras.models.load_model(FIXTURES / f"{name}.h5", compile=False))
+    model.load_weights(str(tmp_path / "ckpt"))
+    expected = ANSWERS[f"{name}_saved_model"]
+    np.testing.assert_allclose(model.predict(ANSWERS["inputs"], verbose=0), expected, atol=1e-5)
+    with pytest.raises(FileFormatError, match="architecture"):
+        keras.models.load_model(tmp_path / "ckpt")
+    data = tmp_path / "ckpt.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(FileFormatError, match="TensorFlow checkpoint"):
+        model.load_weights(tmp_path / "ckpt")
+
+
 def test_weights_load_by_name_into_a_longer_network():
     source = keras.models.load_model(FIXTURES / "k2_sequential.h5", compile=False)
     names = [layer.name for layer in source.layers]
