@@ -82,7 +82,12 @@ def choose_mode(mode: str, size_bytes: int) -> str:
 
 def cache_key(paths: Sequence[str], spec: DecodeSpec) -> str:
     """A name for the pixels of `paths`: changes when a file's name, size or time, or the decoding, changes."""
-    digest = hashlib.sha256(json.dumps([_FORMAT, asdict(spec)], sort_keys=True).encode())
+    return files_key(paths, [_FORMAT, asdict(spec)])
+
+
+def files_key(paths: Sequence[str], about: Any) -> str:
+    """A name for something made from these files as they are now; `about` says what, in JSON's types."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for path in paths:
         try:
             found = os.stat(path)

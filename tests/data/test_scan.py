@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scene_lightning.data import statistics
 from scene_lightning.data.scan import find_splits, match_classes, scan_folder, scan_images, split_table
 from scene_lightning.data.statistics import image_statistics
 from scene_lightning.errors import DataError
@@ -126,9 +127,39 @@ def test_statistics_name_what_has_no_header(scenes: Path) -> None:
     assert [os.path.basename(path) for path in found.unreadable] == ["broken.jpg"]
 
 
-def test_statistics_of_the_intel_scenes(intel_dir: Path) -> None:
+def test_statistics_of_the_intel_scenes(intel_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The minimum heights of glacier and forest are the paper's."""
+    monkeypatch.setenv("SCENE_LIGHTNING_CACHE", str(tmp_path))
     found = image_statistics(scan_folder(str(intel_dir / "seg_train"))).classes
     assert found["glacier"].height_min == 76 and found["forest"].height_min == 108
     assert {(one.width_min, one.width_max) for one in found.values()} == {(150, 150)}
     assert sum(one.images for one in found.values()) == 8741
+
+
+def test_a_second_look_at_a_large_folder_opens_no_file(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCENE_LIGHTNING_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(statistics, "_WORTH_KEEPING", 1)
+    table = scan_folder(str(scenes))
+    first = image_statistics(table)
+    (kept,) = (tmp_path / "cache").iterdir()
+    with monkeypatch.context() as closed:
+        closed.setattr(statistics, "image_size", lambda path: pytest.fail(f"{path} was opened"))
+        assert image_statistics(table) == first
+    whole = kept.read_bytes()
+    for damage in (b"", whole[:-3], b"\x80\x04pickle", whole.replace(b"<i8", b"<f8")):
+        kept.write_bytes(damage)
+        assert image_statistics(table) == first
+        assert kept.read_bytes() == whole
+    Image.new("RGB", (99, 77)).save(table.paths[0])
+    assert image_statistics(table).classes != first.classes
+
+
+def test_statistics_need_no_place_to_keep_anything(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SCENE_LIGHTNING_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr(statistics, "_WORTH_KEEPING", 1)
+    assert image_statistics(scan_folder(str(scenes))).classes["sea"].images == 6
