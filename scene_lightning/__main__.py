@@ -2,12 +2,15 @@
 
 import sys
 
-from scene_lightning.cli import main
-from scene_lightning.compat.command import names_a_program
+from scene_lightning import cli
+from scene_lightning.compat.command import help_text, names_a_program
 
 if __name__ == "__main__":
     if names_a_program(sys.argv[1:]):
         from scene_lightning.compat.runner import run  # torch is imported for a program, not for --help
 
         sys.exit(run(sys.argv[1:]))
-    main()
+    status = cli.run(sys.argv[1:])
+    if sys.argv[1:] in (["--help"], ["-h"]):
+        print(f"\nA Keras script or notebook, unchanged:\n{help_text()}", end="")
+    sys.exit(status)

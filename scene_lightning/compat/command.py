@@ -8,12 +8,20 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from scene_lightning._identifiers import did_you_mean
 from scene_lightning.errors import InputError
 
 PROGRAMS = (".py", ".ipynb")
-_WITH_VALUE = ("--accelerator", "--devices", "--precision", "--limit-epochs", "--limit-batches", "--output")
+_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "--accelerator": ("auto, cpu, cuda or mps: what fit, evaluate and predict run on", {"default": "auto"}),
+    "--devices": ("how many, or which (0,1); on the CPU: processes", {"default": "auto"}),
+    "--precision": ("32-true, bf16-mixed, 16-mixed, 64-true or auto", {}),
+    "--limit-epochs": ("a trial run: cut every fit to so many epochs", {"type": int}),
+    "--limit-batches": ("a trial run: cut every epoch to so many batches", {"type": int}),
+    "--output": ("where an executed notebook goes; <name>.executed.ipynb by default", {"type": Path}),
+}
 
 
 @dataclass
@@ -44,41 +52,67 @@ class RunRequest:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}. Usage: python -m scene_lightning [options] script.py [arguments]")
+        raise InputError(f"{message}. Usage: {_USAGE}")
+
+
+_USAGE = "python -m scene_lightning [options] script.py [arguments], or notebook.ipynb [options]"
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="python -m scene_lightning", usage=_USAGE, add_help=False, allow_abbrev=False)
+    options = parser.add_argument_group("options of the runner, before the script")
+    for option, (purpose, settings) in _OPTIONS.items():
+        options.add_argument(option, help=purpose, **settings)
+    return parser
+
+
+def help_text() -> str:
+    """What `python -m scene_lightning --help` says about running programs."""
+    return _parser().format_help()
 
 
 def names_a_program(words: list[str]) -> bool:
-    """Whether the first word that is neither an option of the runner nor its value is a .py or .ipynb file."""
-    position = 0
-    while position < len(words):
-        word = words[position]
-        if word in _WITH_VALUE:
-            position += 2
-        elif word.startswith(tuple(f"{option}=" for option in _WITH_VALUE)):
-            position += 1
+    """Whether the first word that is neither an option nor an option's value is a .py or .ipynb file.
+
+    A word after an option that the runner does not have may be its value: `parse` then says what is wrong.
+    """
+    return _position(words) is not None
+
+
+def _position(words: list[str]) -> int | None:
+    """Where the program stands, or None."""
+    after_option = False
+    for position, word in enumerate(words):
+        is_a_value = after_option and words[position - 1] in _OPTIONS
+        if word.startswith("-"):
+            after_option = "=" not in word
+        elif word.lower().endswith(PROGRAMS) and not is_a_value:
+            return position
+        elif not after_option:
+            return None
         else:
-            return word.lower().endswith(PROGRAMS)
-    return False
+            after_option = False
+    return None
 
 
 def parse(words: list[str]) -> RunRequest:
     """`[options] script.py [arguments]` or `[options] notebook.ipynb [options]`.
 
     Raises:
-        InputError: a missing file, an unknown option, or a value that is none.
+        InputError: no program, a missing file, an unknown option, or a value that is none.
     """
-    parser = _Parser(prog="python -m scene_lightning", add_help=False, allow_abbrev=False)
-    parser.add_argument("--accelerator", default="auto")
-    parser.add_argument("--devices", default="auto")
-    parser.add_argument("--precision")
-    parser.add_argument("--limit-epochs", type=int)
-    parser.add_argument("--limit-batches", type=int)
-    parser.add_argument("--output", type=Path)
-    position = next(i for i, word in enumerate(words) if word.lower().endswith(PROGRAMS) and not word.startswith("-")
-                    and (i == 0 or words[i - 1] not in _WITH_VALUE))  # fmt: skip
+    position = _position(words)
+    if position is None:
+        raise InputError(f"No script and no notebook is named. Usage: {_USAGE}")
     program, rest = Path(words[position]), words[position + 1 :]
     notebook = program.suffix.lower() == ".ipynb"
-    options = parser.parse_args(words[:position] + (rest if notebook else []))
+    options, unknown = _parser().parse_known_args(words[:position] + (rest if notebook else []))
+    if unknown:
+        name = unknown[0].partition("=")[0]
+        raise InputError(
+            f"The runner has no option {name!r}.{did_you_mean(name, _OPTIONS)} Its options are {', '.join(_OPTIONS)}; "
+            "the script's own come after the script."
+        )
     if not program.is_file():
         raise InputError(f"There is no file {str(program)!r}.")
     if options.output is not None and not notebook:

@@ -38,6 +38,12 @@ def needs_shell(source: str) -> bool:
     return False
 
 
+def runnable(source: bytes, main: ModuleType) -> str | bytes:
+    """What `compile` takes for a program: its bytes, whose encoding Python reads, or IPython's lines as Python."""
+    text = source.decode(errors="replace")
+    return plain_python(text, main) if needs_shell(text) else source
+
+
 def plain_python(source: str, main: ModuleType) -> str:
     """The text as Python, line for line; `get_ipython()` and `display` are then names of the script.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
 import sys
 import traceback
@@ -11,9 +12,10 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
+from scene_lightning.compat import child
 from scene_lightning.compat.command import RunRequest, parse
 from scene_lightning.compat.install import install
-from scene_lightning.compat.magics import needs_shell, plain_python
+from scene_lightning.compat.magics import runnable
 from scene_lightning.compat.notebook import run_notebook
 from scene_lightning.compat.report import closing_report
 from scene_lightning.errors import SceneLightningError
@@ -45,14 +47,13 @@ def run(words: list[str]) -> int:
 def run_script(request: RunRequest, source: bytes) -> int:
     """Run the program as `__main__`; print its traceback if it raises, and the report in any case."""
     _without_display()
+    os.environ[child.PROGRAM_OPTIONS] = json.dumps(request.install_options)
     path = str(request.program)
     sys.argv = [path, *request.arguments]
     sys.path[0] = str(request.program.resolve().parent)
     try:
         main = _main_module(path)
-        text = source.decode(errors="replace")
-        runs = plain_python(text, main) if needs_shell(text) else source
-        exec(compile(runs, path, "exec", dont_inherit=True), main.__dict__)
+        exec(compile(runnable(source, main), path, "exec", dont_inherit=True), main.__dict__)
         status = 0
     except SystemExit as stop:
         status = _status_of(stop)
@@ -69,9 +70,9 @@ def run_script(request: RunRequest, source: bytes) -> int:
 
 
 def _main_module(path: str) -> ModuleType:
-    """A fresh `__main__`, as Python itself fills it for a script."""
+    """A fresh `__main__`, as Python itself fills it for a script, but for `__spec__`: see `compat.child`."""
     module = ModuleType("__main__")
-    module.__dict__.update(__file__=path, __builtins__=builtins, __spec__=None, __annotations__={})
+    module.__dict__.update(__file__=path, __builtins__=builtins, __spec__=child.__spec__, __annotations__={})
     sys.modules["__main__"] = module
     return module
 

@@ -192,6 +192,9 @@ def test_an_error_is_shown_as_python_would_with_symbol_line_and_way(run, tmp_pat
     (["--limit-epochs", "0", "empty.py"], "at least 1"),
     (["--limit-epochs", "x", "empty.py"], "invalid int value"),
     (["--accelerator", "tpu", "empty.py"], "Unknown accelerator"),
+    (["--accelerator", "cpu", "--devices", "9999", "empty.py"], "wait for one another"),
+    (["--limit-epoch", "1", "empty.py"], "no option '--limit-epoch'. Did you mean '--limit-epochs'? Its options are "),
+    (["--gpu", "empty.py"], "no option '--gpu'"),
 ])  # fmt: skip
 def test_what_cannot_start_gets_one_line_and_status_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], cure: str
@@ -206,6 +209,48 @@ def test_what_cannot_start_gets_one_line_and_status_2(
 def test_words_that_name_no_program_go_to_the_command_line() -> None:
     assert names_a_program(["x.py"]) and names_a_program(["--limit-epochs", "2", "--devices=2", "x.ipynb", "--output"])
     assert not names_a_program([]) and not names_a_program(["train", "x.py"]) and not names_a_program(["--help"])
+
+
+def test_help_names_the_runners_options(run) -> None:
+    done = run("--help")
+    assert done.returncode == 0 and "scene-lightning demo" in done.stdout
+    assert "notebook.ipynb" in done.stdout and "--limit-epochs" in done.stdout and "--output" in done.stdout
+
+
+SPAWNED = """
+import numpy as np
+import keras
+from keras.layers import Dense
+
+class Scaled(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+def main():
+    model = keras.Sequential([keras.Input((3,)), Scaled(), Dense(2)])
+    model.compile("sgd", "mse")
+    options = dict(accelerator="cpu", devices=2, strategy="ddp_spawn")
+    history = model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0, epochs=2, batch_size=2, **options)
+    print("losses", len(history.history["loss"]), history.history["loss"][0] > history.history["loss"][1])
+
+"""
+
+
+@pytest.mark.slow
+def test_spawned_processes_find_keras_here_too(run, tmp_path: Path) -> None:
+    script = tmp_path / "spawned.py"
+    script.write_text(SPAWNED + "if __name__ == '__main__':\n    main()\n")
+    done = run(script)
+    assert done.returncode == 0 and done.stdout == "losses 2 True\n", done.stderr
+    assert done.stderr.count("scene_lightning ran") == 1
+
+
+@pytest.mark.slow
+def test_a_program_without_a_guard_cannot_spawn(run, tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text(SPAWNED + "main()\n")
+    done = run(script)
+    assert done.returncode == 1 and 'if __name__ == "__main__"' in done.stderr
 
 
 def test_options_after_a_script_are_the_scripts(tmp_path: Path) -> None:
