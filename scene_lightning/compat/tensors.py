@@ -7,6 +7,7 @@ these, and `restore` takes them off again:
 - NumPy functions (`np.max(t)`) see an array, as they do for TensorFlow's tensors; + - * / ** between an array and a
   tensor give a tensor;
 - `get_shape`, `set_shape` (checks nothing), `assign`, `assign_add`, `assign_sub`, `read_value`;
+- `shape` has TensorFlow's methods (`x.shape.as_list()`);
 - `value`, which TensorFlow calls (`w.value()`) and Keras 3 reads (`w.value.grad`).
 """
 
@@ -118,6 +119,13 @@ def _value(self: torch.Tensor) -> _Value:
     return made
 
 
+_torch_shape = torch.Tensor.shape  # torch.Size cannot be a base class
+
+
+def _shape(self: torch.Tensor) -> TensorShape:
+    return TensorShape(_torch_shape.__get__(self))
+
+
 _METHODS: dict[str, Any] = {
     "numpy": _numpy,
     "__array_function__": _array_function,
@@ -127,6 +135,7 @@ _METHODS: dict[str, Any] = {
     "assign": _assign,
     "assign_add": _assign_add,
     "assign_sub": _assign_sub,
+    "shape": property(_shape),
     "value": property(_value),
     "read_value": _itself,
 }

@@ -6,6 +6,7 @@ is the set of nodes between its inputs and its outputs (Keras: "The Functional A
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -20,6 +21,20 @@ Shape = tuple[int | None, ...]
 
 class TensorShape(tuple[int | None, ...]):
     """A shape: a tuple with TensorFlow's methods."""
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return TensorShape(found) if isinstance(key, slice) else found
+
+    def is_fully_defined(self) -> bool:
+        """Whether every side is known."""
+        return None not in self
+
+    def num_elements(self) -> int | None:
+        """The product of the sides; None when one is unknown."""
+        return None if None in self else math.prod(self)  # type: ignore[arg-type]
+
+    numel = num_elements  # torch's name
 
     def as_list(self) -> list[int | None]:
         """The sides in a list."""

@@ -109,18 +109,18 @@ class TrainableModule(KerasSteps, L.LightningModule):
         y_pred = self(x, training=training)
         loss = self._compute_loss(x, y, y_pred, sample_weight, training)
         assert self._objective is not None
-        logged: Any = loss.detach()
+        logged: Any = _mean(loss.detach())
         if self._objective.parts:
             logged = {
                 "loss": logged,
-                **{f"{name}_loss": value.detach() for name, value in self._objective.parts.items()},
+                **{f"{name}_loss": _mean(value.detach()) for name, value in self._objective.parts.items()},
             }
         if self.overrides("compute_metrics"):
             container.update_loss(logged, flatten(x)[0].shape[0])
             self._step_logs = flat_logs(self.compute_metrics(x, y, y_pred, sample_weight))
         else:
             container.update(y, y_pred, sample_weight, logged, flatten(x)[0].shape[0])
-        return loss
+        return loss.sum() if loss.ndim else loss  # reduction="none": Keras trains on the samples' sum, logs the mean
 
     def training_step(self, batch: Any, batch_idx: int = 0) -> torch.Tensor | None:
         """Lightning: one batch of training. `batch`: (x, y) or (x, y, sample_weight), images NHWC.
@@ -241,3 +241,7 @@ def _copies(identifiers: Any) -> Any:
     if isinstance(identifiers, list | tuple):
         return [_copies(value) for value in identifiers]
     return identifiers.clone() if isinstance(identifiers, metrics.Metric) else identifiers
+
+
+def _mean(loss: torch.Tensor) -> torch.Tensor:
+    return loss.mean() if loss.ndim else loss

@@ -194,6 +194,14 @@ def test_value_is_called_by_tensorflow_and_read_by_keras_3(patched: None) -> Non
     assert weight.grad is None
 
 
+def test_shapes_have_tensorflows_methods(patched: None) -> None:
+    x: Any = torch.zeros(2, 3, 4)
+    assert x.shape.as_list() == [2, 3, 4] and x.shape[1:].as_list() == [3, 4] and x.shape.rank == 3
+    assert x.shape == (2, 3, 4) and x.shape.num_elements() == x.shape.numel() == 24 and x.shape.is_fully_defined()
+    assert torch.nn.Parameter(x).reshape(x.shape[::-1]).shape == torch.Size((4, 3, 2))
+    assert keras.Input((3,)).shape.num_elements() is None
+
+
 def test_optimizers_of_tensorflow_1() -> None:
     assert train.AdamOptimizer(0.01).get_config()["epsilon"] == 1e-8
     assert train.RMSPropOptimizer(0.01, decay=0.8).get_config()["rho"] == 0.8

@@ -220,3 +220,16 @@ def test_a_step_that_returns_no_dict_is_named() -> None:
     model.compile("sgd", "mse")
     with pytest.raises(InputError, match="return a dict"):
         model.fit(X, Y, verbose=0)
+
+
+def test_a_loss_for_each_sample_is_summed_for_training_and_averaged_in_the_logs() -> None:
+    """What tf.keras does with reduction="none": the gradient of a vector is that of its sum."""
+    x, y = np.ones((4, 2), "float32"), np.zeros((4, 1), "float32")
+    weights, losses = [], []
+    for reduction in ("none", "sum", "sum_over_batch_size"):
+        model = ours.Sequential([ours.layers.Input((2,)), ours.layers.Dense(1, kernel_initializer="ones")])
+        model.compile(ours.optimizers.SGD(0.01), ours.losses.MeanSquaredError(reduction=reduction))
+        losses.append(model.fit(x, y, batch_size=4, verbose=0).history["loss"][0])
+        weights.append(model.get_weights()[0])
+    np.testing.assert_allclose(weights[0], weights[1], rtol=1e-6)
+    assert losses[0] == pytest.approx(losses[2])
