@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 SIZE, CLASSES, PARAMETERS = 150, 6, 2_046_406
-AUGMENTATION = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": True}
+AUGMENTATION: dict[str, Any] = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": True}
 
 
 def images(count: int, size: int = SIZE, classes: int = CLASSES) -> tuple[Any, Any]:
