@@ -53,6 +53,24 @@ def split_callbacks(callbacks: Any) -> tuple[list[Any], list[L.Callback]]:
     return [c for c in flat if not isinstance(c, L.Callback)], [c for c in flat if isinstance(c, L.Callback)]
 
 
+def listen(
+    model: Any, feed: Feed, verbose: Any, callbacks: Any, add_history: bool = False, **params: Any
+) -> tuple[CallbackList, list[L.Callback]]:
+    """What hears of a run over `feed`: (Keras' callbacks in one, Lightning's).
+
+    Args:
+        verbose: 0, 1, 2 or "auto"; with 0 no progress is printed.
+        **params: what callbacks learn in `params` other than the feed's own numbers.
+    """
+    verbose = 1 if verbose == "auto" else int(verbose)
+    keras_callbacks, lightning_callbacks = split_callbacks(callbacks)
+    numbers = {"epochs": 1, "steps": feed.steps, "samples": feed.samples, "batch_size": feed.batch_size, **params}
+    listed = CallbackList(
+        keras_callbacks, add_history=add_history, add_progbar=verbose != 0, model=model, verbose=verbose, **numbers
+    )
+    return listed, lightning_callbacks
+
+
 def make_trainer(hardware: Hardware, callbacks: list[L.Callback], **options: Any) -> L.Trainer:
     """A `Trainer` that does nothing by itself: no logger, checkpoint, bar, summary or sanity check."""
     checkpointing = any(isinstance(c, L.pytorch.callbacks.Checkpoint) for c in callbacks)
@@ -143,7 +161,6 @@ def run_fit(
         ckpt_path: a Lightning checkpoint to go on from (epoch and optimizer come from it).
         **trainer_options: further arguments of Lightning's `Trainer`.
     """
-    verbose = 1 if verbose == "auto" else int(verbose)
     trial, asked = current_trial(), int(epochs)
     epochs = trial.last_epoch(initial_epoch, asked)
     plan = validation_plan(validation_freq, validation is not None)
@@ -151,11 +168,9 @@ def run_fit(
     build_from(model, train)
     model.stop_training = False
     model._epoch_offset = initial_epoch
-    keras_callbacks, lightning_callbacks = split_callbacks(callbacks)
-    listed = CallbackList(
-        keras_callbacks, add_history=True, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs,
-        steps=trial.steps(train.steps), samples=trial.samples(train.samples, train.steps, train.batch_size),
-        batch_size=train.batch_size,
+    listed, lightning_callbacks = listen(
+        model, train, verbose, callbacks, add_history=True, epochs=epochs, steps=trial.steps(train.steps),
+        samples=trial.samples(train.samples, train.steps, train.batch_size),
     )  # fmt: skip
     bridge = KerasBridge(model, listed, initial_epoch, trial.validation_plan(plan, initial_epoch, epochs, asked))
     data = FeedModule(train, validation, epoch_offset=initial_epoch)
@@ -190,14 +205,9 @@ def run_evaluate(
     model: Any, feed: Feed, *, verbose: Any = "auto", callbacks: Any = None, hardware: Hardware | None = None
 ) -> dict[str, Any]:
     """Loss and metrics over a feed, as floats in Keras' order."""
-    verbose = 1 if verbose == "auto" else int(verbose)
     ledger.count("evaluate")
     build_from(model, feed)
-    keras_callbacks, lightning_callbacks = split_callbacks(callbacks)
-    listed = CallbackList(
-        keras_callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1,
-        steps=feed.steps, samples=feed.samples, batch_size=feed.batch_size,
-    )  # fmt: skip
+    listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
     with quiet_lightning(), _keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
         holder["trainer"] = trainer = make_trainer(
             hardware or Hardware(), [KerasBridge(model, listed), outcome.callback, *lightning_callbacks]
@@ -239,14 +249,9 @@ def run_predict(
         on_batch: called with (outputs, batch) after each batch; then nothing is kept and None is returned, so memory
             stays the same however long the feed is.
     """
-    verbose = 1 if verbose == "auto" else int(verbose)
     ledger.count("predict")
     build_from(model, feed)
-    keras_callbacks, lightning_callbacks = split_callbacks(callbacks)
-    listed = CallbackList(
-        keras_callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1,
-        steps=feed.steps, samples=feed.samples, batch_size=feed.batch_size,
-    )  # fmt: skip
+    listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
     collector = _Collector(on_batch)
     hardware = hardware or Hardware()
     if hardware.devices == "auto":  # the order of the answers is the order of the images: one device keeps it

@@ -20,6 +20,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.utils.dataset_combine import INFINITE, UNKNOWN, Combining
 from scene_lightning.utils.dataset_feed import DatasetFeed
 from scene_lightning.utils.elements import TensorSpec, leaves_of, map_leaves, stack_elements, threaded_map, to_leaf
+from scene_lightning.utils.text import matching
 
 AUTOTUNE = -1
 
@@ -102,6 +103,13 @@ class Dataset(Combining):
         """0, 1, … as int64 scalars; arguments as Python's range."""
         numbers = range(*args)
         return Dataset(lambda _: (torch.tensor(n, dtype=torch.int64) for n in numbers), len(numbers))
+
+    @staticmethod
+    def list_files(file_pattern: Any, shuffle: bool | None = None, seed: Any = None, name: Any = None) -> Dataset:
+        """The paths that match a pattern, or several, as text; shuffled unless told otherwise. Else DataError."""
+        paths = matching(file_pattern)
+        dataset = Dataset(lambda _: iter(paths), len(paths))
+        return dataset.shuffle(len(paths), seed) if shuffle is None or shuffle else dataset
 
     @staticmethod
     def zip(*datasets: Any, name: str | None = None) -> Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 import scene_lightning as keras
+from scene_lightning.errors import DataError
 from scene_lightning.utils import Dataset, split_dataset
 from scene_lightning.utils.dataset import AUTOTUNE
 
@@ -234,3 +236,13 @@ class TestSplit:
     def test_what_is_no_dataset(self) -> None:
         with pytest.raises(ValueError, match="Received: dataset=3"):
             split_dataset(3, left_size=1)
+
+
+def test_files_are_listed_by_pattern(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a.jpg", "c.png"):
+        (tmp_path / name).touch()
+    listed = list(Dataset.list_files(f"{tmp_path}/*.jpg", shuffle=False))
+    assert [Path(path).name for path in listed] == ["a.jpg", "b.jpg"] and listed[0].numpy() == str(listed[0]).encode()
+    assert len(Dataset.list_files([f"{tmp_path}/*.jpg", tmp_path / "*.png"], seed=1)) == 3
+    with pytest.raises(DataError, match=r"No files matched"):
+        Dataset.list_files(f"{tmp_path}/*.gif")

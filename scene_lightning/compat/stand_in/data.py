@@ -8,31 +8,9 @@ from typing import Any
 
 import torch
 
-from scene_lightning.compat.stand_in import gfile
-from scene_lightning.compat.stand_in.text import as_text
-from scene_lightning.errors import DataError
 from scene_lightning.utils.dataset import AUTOTUNE, INFINITE, UNKNOWN, Dataset
 
 INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = INFINITE, UNKNOWN
-
-
-def list_files(file_pattern: Any, shuffle: bool | None = None, seed: Any = None, name: Any = None) -> Dataset:
-    """The paths that match a pattern, or several, as text; shuffled unless told otherwise.
-
-    Raises:
-        DataError: nothing matches.
-    """
-    patterns = file_pattern if isinstance(file_pattern, list | tuple) else [file_pattern]
-    paths = [as_text(path) for path in gfile.glob(patterns)]
-    if not paths:
-        raise DataError(f"No files matched pattern: {', '.join(map(str, patterns))}")
-    dataset = Dataset(lambda _: iter(paths), len(paths))
-    return dataset.shuffle(len(paths), seed) if shuffle is None or shuffle else dataset
-
-
-# One class under every name: what image_dataset_from_directory gives is a tf.data.Dataset too. Only programs of the
-# runner read patterns of file names this way, and their texts are the stand-in's.
-Dataset.list_files = staticmethod(list_files)  # type: ignore[attr-defined]
 
 
 def Counter(start: int = 0, step: int = 1, dtype: Any = None, name: Any = None) -> Dataset:

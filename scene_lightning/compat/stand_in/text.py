@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
@@ -10,36 +9,7 @@ import numpy as np
 
 from scene_lightning.compat.stand_in.dtypes import as_dtype
 from scene_lightning.compat.stand_in.operation import as_tensor
-
-
-class Text(str):
-    """A string tensor: equal to each element of a list or array of names, and bytes in NumPy."""
-
-    __slots__ = ()
-
-    def numpy(self) -> bytes:
-        """The text as bytes, as TensorFlow gives it."""
-        return self.encode()
-
-    def __eq__(self, other: object) -> Any:
-        if isinstance(other, list | tuple | np.ndarray):
-            return as_tensor(np.asarray(other).astype(str) == str(self))
-        return str.__eq__(self, other.decode() if isinstance(other, bytes) else other)
-
-    def __ne__(self, other: object) -> Any:
-        return ~(self == other) if isinstance(other, list | tuple | np.ndarray) else not self == other
-
-    __hash__ = str.__hash__
-
-
-def as_text(value: Any) -> Text:
-    """A path or text in any form (str, bytes, NumPy scalar, pathlib) → Text."""
-    if isinstance(value, np.ndarray):
-        value = value.item()
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    return Text(value.decode() if isinstance(value, bytes) else str(value))
-
+from scene_lightning.utils.text import Text, as_text
 
 as_str = as_str_any = as_text
 
