@@ -135,7 +135,7 @@ def _check_range(labels: Tensor, classes: int) -> None:
 
 
 def _binary_target(name: str, y_true: Any, y_pred: Tensor, label_smoothing: float) -> Tensor:
-    target = as_target(y_true, y_pred)
+    target = _every_output(name, as_target(y_true, y_pred), y_pred)
     check_same_shape(
         name,
         target,
@@ -145,6 +145,24 @@ def _binary_target(name: str, y_true: Any, y_pred: Tensor, label_smoothing: floa
         else "The last layer needs one unit for each column of y_true.",
     )
     return target * (1.0 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else target
+
+
+def _every_output(name: str, target: Tensor, y_pred: Tensor) -> Tensor:
+    """One label a sample beside several outputs is held against each of them, as tf.keras 2 broadcast it."""
+    if y_pred.ndim < 2 or y_pred.shape[-1] == 1:
+        return target
+    column = target.unsqueeze(-1) if target.shape == y_pred.shape[:-1] else target
+    if column.shape != (*y_pred.shape[:-1], 1):
+        return target
+    if "one label" not in _warned:
+        _warned.add("one label")
+        warnings.warn(
+            f"`{name}` received one label a sample for {y_pred.shape[-1]} outputs: each output is held against the "
+            "same number, as in tf.keras 2 (Keras 3 refuses it). For one class among several the loss is most likely "
+            "meant to be 'sparse_categorical_crossentropy'.",
+            stacklevel=5,
+        )
+    return column.expand_as(y_pred)
 
 
 def _binary(name: str, target: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import scene_lightning as ours
 from scene_lightning import activations, losses
 from scene_lightning._objectives import crossentropy
 from scene_lightning.errors import InputError
@@ -225,6 +226,38 @@ def test_ignored_classes_do_not_count_and_give_finite_gradients() -> None:
     assert torch.isfinite(pred.grad).all()  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", ["BinaryCrossentropy", "BinaryFocalCrossentropy"])
+@pytest.mark.parametrize("shape", [(N,), (N, 1)])
+def test_one_label_beside_several_outputs_is_held_against_each(kind: str, shape: tuple[int, ...]) -> None:
+    """tf.keras 2 broadcast it, and Keras 3 raises: its truth is the loss with the labels repeated."""
+    classes, pred = sparse(np.random.default_rng(0))
+    true = classes % 2  # Keras on torch takes none above 1
+    crossentropy._warned.clear()
+    with pytest.warns(UserWarning, match="sparse_categorical_crossentropy") as caught:
+        for label_smoothing in (0.0, 0.1):
+            value = getattr(losses, kind)(label_smoothing=label_smoothing)(true.reshape(shape), pred)
+            repeated = np.repeat(true[:, None], C, axis=1).astype("float32")
+            truth = getattr(keras.losses, kind)(label_smoothing=label_smoothing)(repeated, pred)
+            assert float(value) == pytest.approx(float(truth), rel=1e-5)
+    assert len(caught) == 1, "one warning a program"
+    with pytest.raises(ValueError):
+        getattr(keras.losses, kind)()(true.reshape(shape), pred)
+    if kind == "BinaryCrossentropy":  # linear in the label
+        p, t = pred.clip(1e-7, 1 - 1e-7), classes[:, None]
+        expected = -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
+        assert float(losses.BinaryCrossentropy()(classes.reshape(shape), pred)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(N,), (N, 1)])
+def test_such_a_model_trains_and_its_accuracy_is_the_sparse_one(shape: tuple[int, ...]) -> None:
+    x, y = np.random.default_rng(1).random((N, 3), dtype=np.float32), np.arange(N) % C
+    model = ours.Sequential([ours.layers.Dense(C, activation="softmax")])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    model.fit(x, y.reshape(shape), verbose=0)
+    right = (model.predict(x, verbose=0).argmax(-1) == y).mean()
+    assert model.evaluate(x, y.reshape(shape), verbose=0)[1] == pytest.approx(right)
+
+
 @pytest.mark.parametrize(
     ("loss", "true", "pred", "cure"),
     [
@@ -234,7 +267,7 @@ def test_ignored_classes_do_not_count_and_give_finite_gradients() -> None:
         ("sparse_categorical_crossentropy", np.ones((2, 3)), np.ones((2, 3)), "categorical_crossentropy"),
         ("sparse_categorical_crossentropy", [0, 3], np.ones((2, 3)), "label 3"),
         ("sparse_categorical_crossentropy", [0, -1], np.ones((2, 3)), "label -1"),
-        ("binary_crossentropy", np.ones((2, 1)), np.ones((2, 3)), "sparse_categorical_crossentropy"),
+        ("binary_crossentropy", np.ones((2, 2)), np.ones((2, 3)), "sparse_categorical_crossentropy"),
         ("binary_crossentropy", np.ones((2, 6)), np.ones((2, 1)), "one unit"),
         ("ctc", [0], np.ones((2, 1)), "logits"),
     ],
