@@ -36,6 +36,8 @@ class CompatModule(ModuleType):
         if name == "__all__":
             return _public_names(place)
         found = _find(place, name)
+        if isinstance(found, ModuleType) and name in place.children:  # it may have more names than the package's own
+            return importlib.import_module(f"{self.__name__}.{name}")
         supported = found is not _MISSING and not is_absent(found)
         if supported:
             if not name.startswith("__"):

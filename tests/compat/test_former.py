@@ -51,3 +51,13 @@ def test_former_names(tmp_path: Path, run: Callable[..., Any]) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"{112 + 6 * 6 * 4 * 2 + 2}\n")
     assert "multi_gpu_model(gpus=2) (use --devices)" in " ".join(done.stderr.split())
+
+
+def test_correct_pad_is_keras() -> None:
+    from keras.src.applications.imagenet_utils import correct_pad as expected
+
+    from scene_lightning.compat.former.applications import correct_pad
+
+    for side, kernel in [(64, 3), (63, 3), (32, 5), (None, 3)]:
+        shape = (side, side, 3)
+        assert correct_pad(scene_lightning.Input(shape), kernel) == expected(keras.Input(shape), kernel)

@@ -194,6 +194,15 @@ def test_value_is_called_by_tensorflow_and_read_by_keras_3(patched: None) -> Non
     assert weight.grad is None
 
 
+def test_gradients_have_the_structure_of_their_sources() -> None:
+    a, b, c = (gradients.Variable(float(n)) for n in (1, 2, 3))
+    with gradients.GradientTape(persistent=True) as tape:
+        loss = a * b
+    assert tape.gradient(loss, [[a], [b, c], []]) == [[2.0], [1.0, None], []]
+    assert tape.gradient(loss, {"a": a, "c": (c,)}) == {"a": 2.0, "c": (None,)}
+    assert tape.gradient(gradients.stop_gradient(loss), [[a], []]) == [[None], []]
+
+
 def test_shapes_have_tensorflows_methods(patched: None) -> None:
     x: Any = torch.zeros(2, 3, 4)
     assert x.shape.as_list() == [2, 3, 4] and x.shape[1:].as_list() == [3, 4] and x.shape.rank == 3

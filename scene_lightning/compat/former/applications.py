@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scene_lightning.applications._arguments import obtain_input_shape
+from scene_lightning.backend import image_data_format
 
 
 def _obtain_input_shape(
@@ -30,4 +31,13 @@ def _obtain_input_shape(
     return obtain_input_shape(input_shape, default_size, min_size, flatten, weights)
 
 
-__all__ = ["_obtain_input_shape"]
+def correct_pad(inputs: Any, kernel_size: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The zero padding, as ((top, bottom), (left, right)), before a 'valid' convolution of stride 2 over `inputs`."""
+    kernel = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
+    first = 2 if image_data_format() == "channels_first" else 1
+    odd = [1 if side is None else 1 - side % 2 for side in inputs.shape[first : first + 2]]
+    rows, columns = ((size // 2 - fewer, size // 2) for size, fewer in zip(kernel, odd, strict=True))
+    return rows, columns
+
+
+__all__ = ["_obtain_input_shape", "correct_pad"]

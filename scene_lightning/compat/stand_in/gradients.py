@@ -11,7 +11,7 @@ import torch
 from scene_lightning.compat.stand_in.operation import as_tensor
 from scene_lightning.compat.stand_in.text import as_text
 from scene_lightning.errors import InputError
-from scene_lightning.layers.symbolic import flatten
+from scene_lightning.layers.symbolic import flatten, map_structure
 from scene_lightning.layers.tracking import as_variable
 from scene_lightning.training.ledger import ledger
 from scene_lightning.utils.elements import map_leaves
@@ -52,22 +52,14 @@ class GradientTape:
         targets = [leaf for leaf in flatten(target) if leaf.requires_grad]
         leaves = flatten(sources)
         if not targets:
-            return _like(sources, [None] * len(leaves))
+            return map_structure(lambda _: None, sources)
         differentiable = [leaf for leaf in leaves if leaf.requires_grad]
         seeds = [torch.ones_like(leaf) for leaf in targets] if output_gradients is None else flatten(output_gradients)
         found = torch.autograd.grad(
             targets, differentiable, seeds, retain_graph=True, create_graph=bool(_open_tapes), allow_unused=True
         )
         by_leaf = {id(leaf): gradient for leaf, gradient in zip(differentiable, found, strict=True)}
-        return _like(sources, [by_leaf.get(id(leaf)) for leaf in leaves])
-
-
-def _like(sources: Any, gradients: list[Any]) -> Any:
-    if isinstance(sources, torch.Tensor):
-        return gradients[0]
-    if isinstance(sources, dict):
-        return dict(zip(sources, gradients, strict=True))
-    return gradients
+        return map_structure(lambda leaf: by_leaf.get(id(leaf)), sources)
 
 
 class _VariableMaker(type):
