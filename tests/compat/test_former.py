@@ -6,6 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
+from keras.src.applications.imagenet_utils import correct_pad as expected
+
+import scene_lightning
+from scene_lightning.compat.former.applications import correct_pad
+
 PROGRAM = """
 import numpy as np
 import keras
@@ -53,11 +59,6 @@ def test_former_names(tmp_path: Path, run: Callable[..., Any]) -> None:
     assert "multi_gpu_model(gpus=2) (use --devices)" in " ".join(done.stderr.split())
 
 
-def test_correct_pad_is_keras() -> None:
-    from keras.src.applications.imagenet_utils import correct_pad as expected
-
-    from scene_lightning.compat.former.applications import correct_pad
-
-    for side, kernel in [(64, 3), (63, 3), (32, 5), (None, 3)]:
+def test_correct_pad_is_keras() -> None:    for side, kernel in [(64, 3), (63, 3), (32, 5), (None, 3)]:
         shape = (side, side, 3)
         assert correct_pad(scene_lightning.Input(shape), kernel) == expected(keras.Input(shape), kernel)
