@@ -15,6 +15,7 @@ _NAMES = {
     "DTypePolicy": "mixed_precision",
     "FloatDTypePolicy": "mixed_precision",
     "KerasTensor": "layers.symbolic",
+    "Variable": "layers.variable",
     "Model": "models",
     "Sequential": "models",
     "Input": "layers",
@@ -44,6 +45,7 @@ __all__ = [
     "Optimizer",
     "Regularizer",
     "Sequential",
+    "Variable",
     "__version__",
     "activations",
     "applications",
@@ -76,7 +78,6 @@ __all__ = [
 # What Keras has beside these, and what stands for it here.
 _INSTEAD = {
     "Use mixed_precision": "dtype_policies",
-    "Weights are made with Layer.add_weight(), variables with keras.backend.variable()": "Variable",
     "Write a Layer, with build() and call()": "Function Operation",
     "Choose the hardware with fit(accelerator=, devices=, precision=), or --accelerator and --devices": (
         "device distribution dtensor estimator"
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
     from scene_lightning.initializers import Initializer
     from scene_lightning.layers import Input, InputSpec, Layer
     from scene_lightning.layers.symbolic import KerasTensor
+    from scene_lightning.layers.variable import Variable
     from scene_lightning.losses import Loss
     from scene_lightning.metrics import Metric
     from scene_lightning.mixed_precision import DTypePolicy, FloatDTypePolicy

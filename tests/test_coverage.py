@@ -63,7 +63,10 @@ REASONS = {
         "what flow() and its sisters give, compared through them",
     ),
     "saving": dict.fromkeys(
-        ("OptimizerState", "check_image_info", "normalize_compile_config", "normalize_model_config", "portable_config"),
+        (
+            "OptimizerState", "check_image_info", "normalize_compile_config", "normalize_model_config", "portable_config",
+            "read_tf_checkpoint",
+        ),
         "parts of reading and writing, driven by each test of a file",
     ),
     "optimizers": {

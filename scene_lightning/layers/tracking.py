@@ -141,7 +141,8 @@ class Tracking(nn.Module):
             self.register_parameter(name, variable)
         else:
             self.register_buffer(name, variable)
-        self._weight_specs[name] = WeightSpec(None, None, variable.requires_grad)
+        regularizer, constraint = (getattr(variable, key, None) for key in ("_regularizer", "_constraint"))
+        self._weight_specs[name] = WeightSpec(regularizer, constraint, variable.requires_grad)
 
     def _register_weight(self, name: str, values: torch.Tensor, spec: WeightSpec) -> Any:
         unique, count = name.replace(".", "_"), 1

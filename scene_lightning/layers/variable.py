@@ -1,0 +1,205 @@
+"""Values in; a tensor with a name that can be assigned to, and that a layer counts among its weights, out."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from scene_lightning import initializers
+from scene_lightning._naming import auto_name
+from scene_lightning.backend import floatx
+from scene_lightning.errors import InputError
+from scene_lightning.layers.dtypes import dtype_name, torch_dtype
+
+_AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
+_SYNCHRONIZATIONS = (None, "none", "on_read", "on_write", "auto")
+
+
+class Variable(nn.Parameter):
+    """A tensor that programs write into, and a weight of the layer that has it as an attribute. Keras: `Variable`.
+
+    It is a parameter of torch's: every operation takes it and gives plain tensors. `dtype` is torch's.
+
+    Args:
+        initializer: the values, or a name or function `(shape, dtype) → values` for them.
+        shape: needed beside such a function.
+        dtype: a name as "float32"; by default that of the values, or the default float type.
+        trainable: whether training changes it. Whole numbers and truth values have no gradient in any case.
+        name: without "/"; by default "variable", "variable_1", …
+        autocast, aggregation, synchronization: taken; Lightning casts, and keeps several devices equal.
+
+    Raises:
+        InputError: no shape for a function, or a name, aggregation or synchronization that Keras does not know.
+    """
+
+    _is_variable = True  # layers track it
+    _name: str
+    _trains: bool
+    aggregation: str
+    synchronization: str
+
+    def __new__(
+        cls, initializer: Any, shape: Any = None, dtype: Any = None, trainable: bool = True, autocast: bool = True,
+        aggregation: str | None = "none", synchronization: str | None = "auto", name: str | None = None, **_: Any,
+    ) -> Variable:  # fmt: skip
+        name = name or auto_name("Variable")
+        if not isinstance(name, str) or "/" in name:
+            raise InputError(f"Argument `name` must be a string and cannot contain `/`. Received: name={name!r}")
+        for key, value, known in (
+            ("aggregation", aggregation, _AGGREGATIONS), ("synchronization", synchronization, _SYNCHRONIZATIONS)
+        ):  # fmt: skip
+            if value not in known:
+                raise InputError(f"Argument `{key}` must be one of {known}. Received: {key}={value!r}")
+        values = _initial(initializer, shape, dtype)
+        made = super().__new__(cls, values, requires_grad=bool(trainable) and values.is_floating_point())
+        made._name, made._trains = name, bool(trainable)
+        made._constraint = made._regularizer = None
+        made.aggregation, made.synchronization = aggregation or "none", synchronization or "none"
+        return made
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        """Everything is set where the tensor is made."""
+
+    @property
+    def name(self) -> str:
+        """Its name, not unique."""
+        return self._name
+
+    @property
+    def path(self) -> str:
+        """Its name: variables here know of no scopes."""
+        return self._name
+
+    @property
+    def value(self) -> Variable:
+        """The tensor, which is the variable itself."""
+        return self
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes it."""
+        return self._trains
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trains = bool(value)
+        self.requires_grad_(self._trains and self.is_floating_point())
+
+    @property
+    def regularizer(self) -> Any:
+        """A penalty that the layer adds to the loss, or None."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value: Any) -> None:
+        self._regularizer = value
+
+    @property
+    def constraint(self) -> Any:
+        """What the optimizer applies after each step, or None."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value: Any) -> None:
+        self._constraint = value
+
+    def assign(self, value: Any) -> torch.Tensor:
+        """Write `value`, of the same shape; it is given back as a tensor. Raises InputError for another shape."""
+        with torch.no_grad():
+            given = value.detach() if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
+            given = given.to(dtype=self.dtype, device=self.device)
+            if given.shape != self.shape:
+                raise InputError(
+                    "The shape of the target variable and the shape of the target value in `variable.assign(value)` "
+                    f"must match. variable.shape={tuple(self.shape)}, received: value.shape={tuple(given.shape)}."
+                )
+            self.copy_(given)
+        return given
+
+    def assign_add(self, value: Any) -> torch.Tensor:
+        """Add `value`."""
+        return self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> torch.Tensor:
+        """Subtract `value`."""
+        return self.assign(self - value)
+
+    def numpy(self, *, force: bool = True) -> np.ndarray:
+        """A copy of the values."""
+        return self.detach().cpu().numpy().copy()
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
+        if id(self) not in memo:
+            memo[id(self)] = _rebuilt(self.detach().clone(), self._state())
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuilt, (self.detach(), self._state())
+
+    def _state(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
+        kind = dtype_name(self.dtype)
+        return f"<Variable path={self.path}, shape={tuple(self.shape)}, dtype={kind}, value={self.numpy()}>"
+
+
+def _with_arrays(name: str) -> Any:
+    """The operator of torch.Tensor, which then takes arrays and lists too."""
+    of_tensors = getattr(torch.Tensor, name)
+
+    @functools.wraps(of_tensors)
+    def operator(self: Variable, other: Any) -> Any:
+        return of_tensors(self, _operand(other, self))
+
+    return operator
+
+
+_OPERATORS = (
+    "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow matmul rmatmul lt le gt ge eq ne"
+)
+for _operator in _OPERATORS.split():
+    setattr(Variable, f"__{_operator}__", _with_arrays(f"__{_operator}__"))
+Variable.__hash__ = torch.Tensor.__hash__  # type: ignore[method-assign]
+
+
+def _rebuilt(values: torch.Tensor, state: dict[str, Any]) -> Variable:
+    made = Variable(values, trainable=state["_trains"], name=state["_name"])
+    made.__dict__.update(state)
+    return made
+
+
+def _initial(initializer: Any, shape: Any, dtype: Any) -> torch.Tensor:
+    function = initializers.get(initializer) if isinstance(initializer, str) else initializer
+    if callable(function) and not isinstance(function, torch.Tensor):
+        if shape is None:
+            raise InputError(
+                "When creating a Variable from an initializer, the `shape` argument should be specified. "
+                f"Received: initializer={initializer!r} and shape=None"
+            )
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        values = function(shape, dtype=torch_dtype(dtype_name(dtype or floatx())))
+    else:
+        values = initializer
+    if isinstance(values, torch.Tensor):
+        made = values.detach().clone()
+    else:
+        array = np.array(values)
+        wide = array.dtype == np.float64 and not isinstance(values, np.ndarray | np.generic)  # Python's floats
+        made = torch.as_tensor(array, dtype=torch_dtype(floatx()) if wide else None)
+    return made if dtype is None else made.to(torch_dtype(dtype_name(dtype)))
+
+
+def _operand(value: Any, like: torch.Tensor) -> Any:
+    if isinstance(value, np.ndarray | np.generic | list | tuple):
+        made = torch.as_tensor(np.asarray(value), device=like.device)
+        return made.to(like.dtype) if made.is_floating_point() or like.is_floating_point() else made
+    return value
