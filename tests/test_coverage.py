@@ -64,8 +64,8 @@ REASONS = {
     ),
     "saving": dict.fromkeys(
         (
-            "OptimizerState", "check_image_info", "normalize_compile_config", "normalize_model_config", "portable_config",
-            "read_tf_checkpoint",
+            "OptimizerState", "check_image_info", "normalize_compile_config", "normalize_model_config",
+            "portable_config", "read_tf_checkpoint",
         ),
         "parts of reading and writing, driven by each test of a file",
     ),
