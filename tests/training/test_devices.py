@@ -55,7 +55,8 @@ def test_devices(requested, accelerator, inventory, expected):
 
 
 @pytest.mark.parametrize(
-    ("requested", "accelerator"), [(3, "cuda"), ("0,2", "cuda"), (0, "cuda"), ("two", "cuda"), (0, "cpu"), (99, "cpu"), (2, "mps")]
+    ("requested", "accelerator"),
+    [(3, "cuda"), ("0,2", "cuda"), (0, "cuda"), ("two", "cuda"), (0, "cpu"), (99, "cpu"), (2, "mps")],
 )
 def test_devices_that_are_not_there(requested, accelerator):
     with pytest.raises(DeviceError):
