@@ -26,6 +26,11 @@ from scene_lightning.layers.pooling import (
 )
 from scene_lightning.layers.windows import from_channels_first, same_paddings, to_channels_first, torch_pad_list
 from scene_lightning.ops.operation import as_float, operation
+from scene_lightning.ops.pieces import depth_to_space as depth_to_space
+from scene_lightning.ops.pieces import layer_normalization as layer_normalization
+from scene_lightning.ops.pieces import psnr as psnr
+from scene_lightning.ops.pieces import rms_normalization as rms_normalization
+from scene_lightning.ops.pieces import space_to_depth as space_to_depth
 from scene_lightning.ops.unsupported import INSTEAD
 
 _POOLS = {

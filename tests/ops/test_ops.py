@@ -206,7 +206,12 @@ def test_symbolic_calls_go_to_keras_and_back(name: str, tmp_path: Path) -> None:
 
 def test_every_export_is_compared_and_every_keras_name_answers() -> None:
     elsewhere = {"cond", "map", "vectorized_map", "while_loop", "is_tensor", "dtype", "image", "nn", "numpy"}
-    elsewhere |= {"linalg", *ops.arrays.__all__, *ops.linalg.__all__}  # test_arrays.py
+    elsewhere |= {
+        "linalg",
+        *ops.arrays.__all__,
+        *ops.linalg.__all__,
+        *ops.pieces.__all__,
+    }  # test_arrays.py, test_pieces.py
     assert set(ops.__all__) - set(CASES) - elsewhere == set()
     for space in ("", "image", "linalg", "nn"):
         theirs, mine = (find(library, space) if space else library for library in (keras.ops, ops))
