@@ -202,7 +202,8 @@ class Layer(GraphAccess, Tracking, nn.Module):
             self._build_once(input_shape)
             if self.input_spec is not None and isinstance(args[0], KerasTensor):
                 self.input_spec.check(args[0].shape, self.name)
-        if len(args) == 1 and not any(is_symbolic(value) for value in kwargs.values()):
+        switched = any(value is True for key, value in kwargs.items() if key != "training")  # more outputs, perhaps
+        if len(args) == 1 and not switched and not any(is_symbolic(value) for value in kwargs.values()):
             output_shapes = self.compute_output_shape(input_shape)
         else:
             output_shapes = self._dry_run(*(shapes_of(arg) for arg in args), **map_structure(_shape_or_value, kwargs))

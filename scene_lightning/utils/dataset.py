@@ -392,6 +392,7 @@ class _NumpyIterator(Iterator[Any]):
 
 def _row(arrays: Any, index: int) -> Any:
     def take(leaf: Any) -> Any:
-        return leaf[index] if isinstance(leaf, torch.Tensor) else leaf[index].item()  # a text
+        value = leaf[index]
+        return value.item() if isinstance(value, np.generic) else value  # texts of NumPy become Python's
 
     return map_leaves(take, arrays)

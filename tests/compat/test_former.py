@@ -59,6 +59,7 @@ def test_former_names(tmp_path: Path, run: Callable[..., Any]) -> None:
     assert "multi_gpu_model(gpus=2) (use --devices)" in " ".join(done.stderr.split())
 
 
-def test_correct_pad_is_keras() -> None:    for side, kernel in [(64, 3), (63, 3), (32, 5), (None, 3)]:
+def test_correct_pad_is_keras() -> None:
+    for side, kernel in [(64, 3), (63, 3), (32, 5), (None, 3)]:
         shape = (side, side, 3)
         assert correct_pad(scene_lightning.Input(shape), kernel) == expected(keras.Input(shape), kernel)

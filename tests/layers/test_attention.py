@@ -171,3 +171,15 @@ def test_wrong_calls_are_named() -> None:
         ours.layers.Attention(score_mode="cosine")
     with pytest.raises(InputError, match="einsum"):
         ours.layers.EinsumDense("abc", 3)(torch.tensor(QUERY))
+
+
+def test_scores_are_outputs_of_a_functional_model() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    found = []
+    for library in (ours, keras):
+        inputs = library.Input((5, 4))
+        outputs, scores = library.layers.Attention()([inputs, inputs], return_attention_scores=True)
+        assert tuple(outputs.shape) == (None, 5, 4) and tuple(scores.shape) == (None, 5, 5)
+        found.append(library.Model(inputs, [outputs, scores]).predict(x, verbose=0))
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)

@@ -86,3 +86,10 @@ def test_padded_batches_scan_and_take_while() -> None:
     assert numbers(rows.padded_batch(2)) == [[[1, 0], [2, 2]], [[3, 3, 3]]]
     assert numbers(Dataset.range(5).scan(0, lambda state, n: (state + n, state + n))) == [0, 1, 3, 6, 10]
     assert numbers(Dataset.range(9).take_while(lambda n: n < 3)) == [0, 1, 2]
+
+
+def test_texts_of_a_table_are_elements() -> None:
+    names = np.array(["a.jpg", "b.jpg"], dtype=object)  # what pandas' `.values` gives
+    elements = list(Dataset.from_tensor_slices((names, np.array([0.5, 1.0]))))
+    assert [name for name, _ in elements] == ["a.jpg", "b.jpg"]
+    assert [type(name) for name in Dataset.from_tensor_slices(np.array(["a", "b"]))] == [str, str]
