@@ -133,4 +133,6 @@ class FeedModule(L.LightningDataModule):
         else:
             feed = self.validation_feed
         assert feed is not None
-        return feed.to_device_batch(batch, self.epoch, training)
+        ready = feed.to_device_batch(batch, self.epoch, training)
+        # Lightning converts what the loader gives: indices or bytes, of which the feed has made floats only now.
+        return ready if self.trainer is None else self.trainer.precision_plugin.convert_input(ready)

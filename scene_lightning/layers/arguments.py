@@ -109,8 +109,8 @@ def fraction(value: Any, name: str = "rate") -> float:
 
 
 def as_float(inputs: torch.Tensor) -> torch.Tensor:
-    """Integer images (uint8 pixels) as float32; floating tensors as they are."""
-    return inputs if inputs.is_floating_point() else inputs.float()
+    """Integer images (uint8 pixels) as float32 (a run's dtype, under "64-true"); floating tensors as they are."""
+    return inputs if inputs.is_floating_point() else inputs.to(torch.get_default_dtype())
 
 
 def known_axis(axis: int, shape: Sequence[int | None]) -> int:

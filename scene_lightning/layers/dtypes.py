@@ -39,3 +39,15 @@ def torch_dtype(name: Any) -> torch.dtype:
     if not isinstance(found, torch.dtype):
         raise InputError(f"Unknown dtype {name!r}. Expected one such as 'float32', 'float16', 'bfloat16', 'uint8'.")
     return found
+
+
+def as_declared(inputs: torch.Tensor, declared: Any) -> torch.Tensor:
+    """A model's input in the dtype that its `Input` declares: integers and float64 become that floating type.
+
+    Lightning's "64-true" and "bf16-true" make another dtype torch's default while they run, and the weights' own.
+    """
+    wanted = torch_dtype(declared)
+    wanted = torch.get_default_dtype() if wanted == torch.float32 else wanted
+    if wanted.is_floating_point and (not inputs.is_floating_point() or inputs.dtype == torch.float64):
+        return inputs.to(wanted)
+    return inputs

@@ -11,7 +11,8 @@ from torch import nn
 from scene_lightning.errors import InputError
 from scene_lightning.fast import Folds, followers, graph_calls, relu_pool_pairs
 from scene_lightning.layers import InputLayer
-from scene_lightning.layers.base import bound_arguments, torch_dtype
+from scene_lightning.layers.base import bound_arguments
+from scene_lightning.layers.dtypes import as_declared
 from scene_lightning.layers.operators import Operator
 from scene_lightning.layers.symbolic import KerasTensor, Node, flatten, is_symbolic, map_structure
 from scene_lightning.models.graph import Graph, trace
@@ -150,10 +151,7 @@ class Functional(Model):
         if value.ndim == symbol.ndim - 1 and symbol.shape[-1] == 1:
             value = value.unsqueeze(-1)  # Keras adds the channel axis of grey images
         check_shape(symbol.shape, value.shape, self.name)
-        wanted = torch_dtype(symbol.dtype)
-        if wanted.is_floating_point and (not value.is_floating_point() or value.dtype == torch.float64):
-            return value.to(wanted)
-        return value
+        return as_declared(value, symbol.dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output shape(s) for these input shapes, batch axis first."""

@@ -11,7 +11,8 @@ from torch import nn
 from scene_lightning.errors import InputError
 from scene_lightning.fast import Folds, stack_calls
 from scene_lightning.layers import InputLayer
-from scene_lightning.layers.base import Layer, bound_arguments, torch_dtype
+from scene_lightning.layers.base import Layer, bound_arguments
+from scene_lightning.layers.dtypes import as_declared
 from scene_lightning.layers.symbolic import KerasTensor, is_shape
 from scene_lightning.models.functional import check_shape
 from scene_lightning.models.model import Model
@@ -175,10 +176,7 @@ class Sequential(Model):
             check_shape((None, *(None,) * (symbol.ndim - 2), symbol.shape[-1]), inputs.shape, self.name)
         else:
             check_shape(symbol.shape, inputs.shape, self.name)
-        wanted = torch_dtype(symbol.dtype)
-        if wanted.is_floating_point and (not inputs.is_floating_point() or inputs.dtype == torch.float64):
-            return inputs.to(wanted)
-        return inputs
+        return as_declared(inputs, symbol.dtype)
 
     def _chain(self) -> tuple[list[Any], list[int | None]]:
         return self.layers, [*range(1, len(self._stack)), None] if self._stack else []

@@ -6,7 +6,7 @@ import logging
 import signal
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -256,13 +256,15 @@ def run_predict(
     hardware = hardware or Hardware()
     if hardware.devices == "auto":  # the order of the answers is the order of the images: one device keeps it
         hardware = Hardware(hardware.accelerator, 1, 1, hardware.strategy, hardware.precision, hardware.deterministic)
-    with quiet_lightning(), _keeping_interrupts() as holder, folded(model):
+    with quiet_lightning(), _keeping_interrupts() as holder:
         holder["trainer"] = trainer = make_trainer(
             hardware, [collector, KerasBridge(model, listed), *lightning_callbacks]
         )
         if trainer.world_size > 1:
             raise InputError("predict() runs on one device, so that the answers stay in order: pass devices=1.")
-        trainer.predict(model, datamodule=FeedModule(predict=feed), return_predictions=False)
+        converts = trainer.precision.endswith("-true") and trainer.precision != "32-true"  # the weights, but no folds
+        with nullcontext() if converts else folded(model):
+            trainer.predict(model, datamodule=FeedModule(predict=feed), return_predictions=False)
     if on_batch is not None:
         return None
     if not collector.outputs:

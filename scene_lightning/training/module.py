@@ -12,6 +12,7 @@ from scene_lightning import metrics, optimizers
 from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
+from scene_lightning.training import true_precision
 from scene_lightning.training.objective import Objective
 from scene_lightning.training.processes import one_thread_if_forked
 from scene_lightning.training.steps import KerasSteps, flat_logs
@@ -78,6 +79,16 @@ class TrainableModule(KerasSteps, L.LightningModule):
     def setup(self, stage: str) -> None:
         """Lightning: each process of a run begins here."""
         one_thread_if_forked()
+        self.__dict__["_dtypes_of_rest"] = true_precision.dtypes_of(self)
+
+    def on_train_start(self) -> None:
+        """Lightning: the weights have the dtype of the run."""
+        true_precision.convert_slots(self.optimizer)
+
+    def teardown(self, stage: str) -> None:
+        """Lightning: each process of a run ends here."""
+        true_precision.give_back(self.__dict__.pop("_dtypes_of_rest", []))
+        true_precision.convert_slots(self.optimizer)
 
     # -- one step --------------------------------------------------------------------------------------------------
 
