@@ -203,6 +203,17 @@ def test_gradients_have_the_structure_of_their_sources() -> None:
     assert tape.gradient(gradients.stop_gradient(loss), [[a], []]) == [[None], []]
 
 
+def test_a_watched_image_can_be_moved_along_its_gradient() -> None:
+    """As programs that draw what a filter sees do, step after step."""
+    image = torch.ones(3)
+    for expected in (3.0, 9.0):
+        with gradients.GradientTape() as tape:
+            tape.watch(image)
+            loss = (image**2).sum()
+        image += tape.gradient(loss, image)
+        assert image.tolist() == [expected] * 3
+
+
 def test_shapes_have_tensorflows_methods(patched: None) -> None:
     x: Any = torch.zeros(2, 3, 4)
     assert x.shape.as_list() == [2, 3, 4] and x.shape[1:].as_list() == [3, 4] and x.shape.rank == 3

@@ -70,7 +70,7 @@ class RectifiedAdam(optimizers.Optimizer):
     `total_steps` with `warmup_proportion` and `min_lr` warms the rate up and takes it down in straight lines.
     """
 
-    slot_blocks = (("m", "v"),)
+    slot_blocks: tuple[tuple[str, ...], ...] = (("m", "v"),)
 
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
@@ -172,13 +172,13 @@ def extend_with_decoupled_weight_decay(base_optimizer: type[optimizers.Optimizer
 
     class Extended(_DecoupledDecay, base_optimizer):  # type: ignore[misc,valid-type]
         def __init__(self, weight_decay: Any, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, weight_decay=weight_decay, **kwargs)
+            super().__init__(*args, **{**kwargs, "weight_decay": weight_decay})
 
     Extended.__name__ = Extended.__qualname__ = f"{base_optimizer.__name__}W"
     return Extended
 
 
-def _triangle(step: int) -> float:
+def _triangle(step: Any) -> float:
     return 1.0
 
 
@@ -210,16 +210,22 @@ class CyclicalLearningRate(LearningRateSchedule):
 class TriangularCyclicalLearningRate(CyclicalLearningRate):
     """The same height in every cycle."""
 
-    def __init__(self, *args: Any, scale_mode: str = "cycle", name: str = "Triangular", **kwargs: Any) -> None:
-        super().__init__(*args, scale_fn=_triangle, scale_mode=scale_mode, name=name, **kwargs)
+    def __init__(
+        self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float, scale_mode: str = "cycle",
+        name: str = "TriangularCyclicalLearningRate",
+    ) -> None:  # fmt: skip
+        super().__init__(initial_learning_rate, maximal_learning_rate, step_size, _triangle, scale_mode, name)
 
 
 class Triangular2CyclicalLearningRate(CyclicalLearningRate):
     """Half the height in each next cycle."""
 
-    def __init__(self, *args: Any, scale_mode: str = "cycle", name: str = "Triangular2", **kwargs: Any) -> None:
+    def __init__(
+        self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float, scale_mode: str = "cycle",
+        name: str = "Triangular2CyclicalLearningRate",
+    ) -> None:  # fmt: skip
         super().__init__(
-            *args, scale_fn=lambda n: 1 / 2.0 ** (float(n) - 1), scale_mode=scale_mode, name=name, **kwargs
+            initial_learning_rate, maximal_learning_rate, step_size, lambda n: 0.5 ** (float(n) - 1), scale_mode, name
         )
 
 
@@ -227,9 +233,12 @@ class ExponentialCyclicalLearningRate(CyclicalLearningRate):
     """The height times gamma in each next step."""
 
     def __init__(
-        self, *args: Any, scale_mode: str = "iterations", gamma: float = 1.0, name: str = "Exponential", **kwargs: Any
-    ) -> None:
-        super().__init__(*args, scale_fn=lambda n: gamma ** float(n), scale_mode=scale_mode, name=name, **kwargs)
+        self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float,
+        scale_mode: str = "iterations", gamma: float = 1.0, name: str = "ExponentialCyclicalLearningRate",
+    ) -> None:  # fmt: skip
+        super().__init__(
+            initial_learning_rate, maximal_learning_rate, step_size, lambda n: gamma ** float(n), scale_mode, name
+        )
 
 
 __all__ = [

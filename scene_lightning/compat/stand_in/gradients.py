@@ -27,6 +27,8 @@ class GradientTape:
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
         self._grad = torch.enable_grad()
+        self._persistent = persistent
+        self._watched: list[Any] = []
 
     def __enter__(self) -> GradientTape:
         self._grad.__enter__()
@@ -43,7 +45,7 @@ class GradientTape:
             if not leaf.requires_grad:
                 if not leaf.is_floating_point():
                     raise InputError(f"Only float tensors have gradients; received {leaf.dtype}. Use tf.cast.")
-                leaf.requires_grad_(True)
+                self._watched.append(leaf.requires_grad_(True))
 
     def gradient(
         self, target: Any, sources: Any, output_gradients: Any = None, unconnected_gradients: Any = None
@@ -58,6 +60,9 @@ class GradientTape:
         found = torch.autograd.grad(
             targets, differentiable, seeds, retain_graph=True, create_graph=bool(_open_tapes), allow_unused=True
         )
+        if not self._persistent and not _open_tapes:  # so that `image += step * gradient` may move what was watched
+            for leaf in self._watched:
+                leaf.requires_grad_(False)
         by_leaf = {id(leaf): gradient for leaf, gradient in zip(differentiable, found, strict=True)}
         return map_structure(lambda leaf: by_leaf.get(id(leaf)), sources)
 
