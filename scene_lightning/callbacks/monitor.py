@@ -6,6 +6,8 @@ import re
 import warnings
 from typing import Any
 
+import numpy as np
+
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.logs import alias_of, key_in
 from scene_lightning.errors import InputError
@@ -93,12 +95,15 @@ class MonitorCallback(Callback):
         self._sign = 1 if direction == "max" else -1
 
     def _is_improvement(self, value: float, reference: float | None) -> bool:
-        """Strictly better by more than `min_delta`; NaN never is, anything is better than nothing."""
+        """Strictly better by more than `min_delta`; NaN never is, anything is better than nothing.
+
+        In float32, as Keras compares: 0.6 + 0.3 is not below 0.9.
+        """
         if reference is None:
             return True
         if self._sign > 0:
-            return bool(value - self.min_delta > reference)
-        return bool(value + self.min_delta < reference)
+            return bool(np.float32(value - self.min_delta) > np.float32(reference))
+        return bool(np.float32(value + self.min_delta) < np.float32(reference))
 
     def _monitored(self, logs: Any) -> Any:
         """The value of the monitored log, or None."""
