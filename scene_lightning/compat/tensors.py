@@ -119,7 +119,7 @@ def _value(self: torch.Tensor) -> _Value:
     return made
 
 
-_torch_shape = torch.Tensor.shape  # torch.Size cannot be a base class
+_torch_shape: Any = torch.Tensor.shape  # torch.Size cannot be a base class
 
 
 def _shape(self: torch.Tensor) -> TensorShape:

@@ -210,8 +210,8 @@ def place_of(fullname: str) -> Place:
             child = rest.partition(".")[0]
             provider = {"activations": "layers"}.get(child, child)
             known_child = child in _ADDONS_CHILDREN.split()
-            providers = (f"{_ADDONS}.{provider}",) if known_child else () if rest else (_ADDONS,)
-            return Place(fullname, fullname, providers, () if rest else tuple(_ADDONS_CHILDREN.split()))
+            addons = (f"{_ADDONS}.{provider}",) if known_child else () if rest else (_ADDONS,)
+            return Place(fullname, fullname, addons, () if rest else tuple(_ADDONS_CHILDREN.split()))
         if root != "tensorflow":
             return Place(fullname, fullname, (), ())
         known = _longest(rest, _TENSORFLOW) or ""
