@@ -37,8 +37,8 @@ CASES: dict[str, list[Case]] = {
         ((ROWS, AT[:2], NEW[:2]), {}),
         *(((ROWS, AT, NEW), {"reduction": how}) for how in ("add", "max", "min", "mul")),
     ],
-    **{f"segment_{kind}": [((ROWS, IDS), {}), ((ROWS, IDS, 3), {}), ((NEW, IDS[:3]), {})]
-       for kind in ("max", "min", "prod", "sum")},
+    **{name: [((ROWS, IDS), {}), ((ROWS, IDS, 3), {}), ((NEW, IDS[:3]), {})]
+       for name in ("segment_max", "segment_min", "segment_prod", "segment_sum")},
     "slice_update": [((ROWS, [2, 1], ROWS[:2, :2]), {})],
     "switch": [((index, [np.add, np.subtract], 3, 2), {}) for index in (0, 1, 5)],
 }  # fmt: skip
