@@ -231,6 +231,8 @@ def get(identifier: Any) -> Activation:
     """
     if identifier is None:
         return linear
+    # TensorFlow's functions of the same name, as in `activation=tf.nn.relu`, say which one they are.
+    identifier = getattr(identifier, "keras_activation", identifier)
     if inspect.isfunction(identifier) or isinstance(identifier, torch.nn.Module):
         return identifier
     return resolve(identifier, table=_TABLE, kind="activation function")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import torch
 
-from scene_lightning.compat.stand_in import data, image_measures, random, tensor_ops
+from scene_lightning import activations
+from scene_lightning.compat.stand_in import data, image_measures, math_ops, nn, random, tensor_ops
+from scene_lightning.layers import Dense, Input
+from scene_lightning.models import Sequential, load_model
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((2, 9, 8, 3)).astype("float32")
@@ -114,3 +119,28 @@ def test_seeds_can_be_split_and_counted() -> None:
     assert [int(n) for n in counter.take(3)] == [2, 5, 8]
     pairs = data.Dataset.zip((data.Dataset.from_tensor_slices([7, 8]), (counter, counter)))
     assert [(int(x), int(a), int(b)) for x, (a, b) in pairs] == [(7, 2, 2), (8, 5, 5)]
+
+
+ACTIVATIONS = "relu relu6 elu selu gelu silu softmax log_softmax leaky_relu sigmoid softplus softsign tanh"
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS.split())
+def test_an_activation_of_tensorflow_is_keras_own(name: str, tmp_path: Path) -> None:
+    function = getattr(nn, name)
+    assert activations.get(function) is getattr(activations, name)
+    model = Sequential([Input((3,)), Dense(4, activation=function)])
+    assert model.layers[0].get_config()["activation"] == name
+    model.save(tmp_path / "model.keras")
+    again = load_model(tmp_path / "model.keras")
+    x = np.ones((2, 3), np.float32)
+    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_those_of_tf_math_are_too(name: str) -> None:
+    assert activations.get(getattr(math_ops, name)) is getattr(activations, name)
+
+
+def test_softmax_keeps_its_logits_for_the_loss() -> None:
+    logits = torch.tensor([[1.0, 200.0, -50.0]])
+    assert torch.equal(nn.softmax(logits)._keras_logits, logits)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from scene_lightning import activations
 from scene_lightning.compat.stand_in.dtypes import as_dtype
 from scene_lightning.compat.stand_in.operation import as_tensor, operation, same_dtype
 
@@ -56,6 +57,8 @@ sqrt = _unary(_float(torch.sqrt), "The square root.")
 square = _unary(torch.square, "x * x.")
 tan = _unary(_float(torch.tan), "Tangent of x in radians.")
 tanh = _unary(_float(torch.tanh), "Hyperbolic tangent.")
+for _function, _same in ((sigmoid, activations.sigmoid), (softplus, activations.softplus), (tanh, activations.tanh)):
+    _function.keras_activation = _same  # type: ignore[attr-defined]
 
 add = _binary(torch.add, "x + y.")
 atan2 = _binary(torch.atan2, "The angle of the point (y, x).")

@@ -18,8 +18,19 @@ def _activation(function: Callable[..., Any]) -> Callable[..., Any]:
         x = as_tensor(features)
         return function(x if x.is_floating_point() else x.float(), *args, **kwargs)
 
-    call.__doc__ = function.__doc__
-    return operation(call)
+    call.__doc__, call.__name__ = function.__doc__, function.__name__
+    return _known_as(function)(operation(call))
+
+
+def _known_as(activation: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Marks a function of TensorFlow's as one of Keras' activations, so that `activation=tf.nn.relu` is saved by name
+    and `tf.nn.softmax` keeps its logits for the loss."""
+
+    def mark(function: Any) -> Any:
+        function.keras_activation = activation
+        return function
+
+    return mark
 
 
 elu, gelu, selu = (_activation(function) for function in (activations.elu, activations.gelu, activations.selu))
@@ -31,19 +42,22 @@ softplus, softsign, tanh = (
 )
 
 
+@_known_as(activations.softmax)
 @operation
 def softmax(logits: Any, axis: Any = None, name: Any = None, x: Any = None) -> Any:
     """exp(x) over its sum along `axis` (the last by default)."""
     values = as_tensor(logits)
-    return torch.softmax(values if values.is_floating_point() else values.float(), -1 if axis is None else axis)
+    return activations.softmax(values if values.is_floating_point() else values.float(), -1 if axis is None else axis)
 
 
+@_known_as(activations.log_softmax)
 @operation
 def log_softmax(logits: Any, axis: Any = None, name: Any = None) -> Any:
     """The logarithm of `softmax`."""
     return torch.log_softmax(as_tensor(logits), -1 if axis is None else axis)
 
 
+@_known_as(activations.leaky_relu)
 @operation
 def leaky_relu(features: Any, alpha: float = 0.2, name: Any = None) -> Any:
     """x, or alpha·x below zero."""
