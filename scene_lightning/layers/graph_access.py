@@ -25,8 +25,12 @@ class GraphAccess:
         return self.get_output_at(0)
 
     def get_input_at(self, node_index: int) -> Any:
-        """The symbolic input of one of the calls, counted from 0. Keras 2: `Layer.get_input_at`."""
-        tensors = self._node_at(node_index).input_tensors
+        """The symbolic input of one of the calls, counted from 0. Keras 2: `Layer.get_input_at`.
+
+        An `InputLayer`'s is its output, as in Keras 2: `K.function([model.layers[0].input], ...)`; Keras 3 gives [].
+        """
+        node = self._node_at(node_index)
+        tensors = node.outputs if node.is_input else node.input_tensors
         return tensors[0] if len(tensors) == 1 else tensors
 
     def get_output_at(self, node_index: int) -> Any:

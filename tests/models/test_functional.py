@@ -303,3 +303,12 @@ def test_a_list_of_one_output_is_that_output_as_in_keras(wrap) -> None:
     assert found[0] == found[1]
     again = keras.Input((4,))
     assert keras.Model(again, keras.layers.Dense(1)(model(again))).predict(x, verbose=0).shape == (3, 1)
+
+
+def test_the_input_of_an_input_layer_is_its_tensor() -> None:
+    """As in Keras 2, where programs write `K.function([model.layers[0].input], [model.layers[3].output])`."""
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Dense(3)(inputs)))
+    assert model.layers[0].input is inputs
+    found = keras.backend.function([model.layers[0].input], [model.layers[1].output])([np.ones((5, 4), "float32")])
+    assert found[0].shape == (5, 3)
