@@ -7,6 +7,7 @@ it from a file is not, so a function comes back from what the program itself han
 from __future__ import annotations
 
 import base64
+import json
 import marshal
 import types
 import warnings
@@ -39,12 +40,33 @@ def function_config(function: Callable[..., Any], layer_name: str) -> FunctionCo
         if defaults is not None:  # Keras cannot load its own form with defaults, but does load its older one: a list
             code = [code, defaults, closure]
         inner = {"code": code, "defaults": defaults, "closure": closure}
+        if _is_data([function.__defaults__, [cell.cell_contents for cell in cells or ()]]):
+            _written[_key(inner)] = function
         config = FunctionConfig(class_name="__lambda__", config=inner)
     else:
         name = registered_name(function) or getattr(function, "__name__", type(function).__name__)
         config = FunctionConfig(module="builtins", class_name="function", config=name, registered_name="function")
     config.function = function
     return config
+
+
+# The lambdas that this process wrote, by what it wrote: such a file's functions are at hand, and nothing in it is run.
+_written: dict[str, Callable[..., Any]] = {}
+
+
+def _key(written: Any) -> str:
+    """What tells one written lambda from another, in whichever of Keras' forms."""
+    if isinstance(written, Mapping):
+        written = [written.get("code"), written.get("defaults"), written.get("closure")]
+    if isinstance(written[0], list | tuple):
+        written = written[0]
+    return json.dumps(list(written), default=str)
+
+
+def _is_data(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_data, value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def plain(value: Any, layer_name: str) -> Any:
@@ -66,7 +88,8 @@ def plain(value: Any, layer_name: str) -> Any:
 
 
 def function_from_config(config: Any, layer_name: str) -> Callable[..., Any]:
-    """The function that a Lambda's config stands for: a custom object, or a known activation. Nothing is executed.
+    """The function that a Lambda's config stands for: a custom object, one that this process wrote itself, or a known
+    activation. Nothing is executed.
 
     Args:
         config: a callable, Keras 3's dict, Keras 2's name, or its list (code, defaults, closure).
@@ -90,6 +113,10 @@ def function_from_config(config: Any, layer_name: str) -> Callable[..., Any]:
     for candidate in names:
         if callable(custom.get(candidate)):
             return custom[candidate]
+    if is_code:
+        known = _written.get(_key(config["config"] if isinstance(config, Mapping) else config))
+        if known is not None:
+            return known
     if not is_code and name in activations.__all__:
         return getattr(activations, str(name))
     key = layer_name if is_code else str(name).split(">")[-1]

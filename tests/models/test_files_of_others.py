@@ -17,6 +17,7 @@ import torch
 
 import scene_lightning as keras
 from scene_lightning.errors import FileFormatError, InputError, SceneLightningError, UnsupportedError
+from scene_lightning.layers import functions
 
 sys.path.insert(0, str(Path(__file__).parent))
 import contextlib
@@ -171,10 +172,12 @@ def test_a_lambda_is_written_as_keras_writes_it(tmp_path, ending):
 
 @ENDINGS
 @pytest.mark.parametrize("library", [keras, real_keras], ids=["ours", "keras"])
-def test_code_is_never_run_and_the_lambdas_function_is_handed_in(tmp_path, ending, library):
+def test_code_is_never_run_and_the_lambdas_function_is_handed_in(tmp_path, ending, library, monkeypatch):
+    monkeypatch.setattr(functions, "_written", {})
     model = with_lambdas(library)
     x = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
     model.save(tmp_path / f"m{ending}")
+    functions._written.clear()  # as if another process had written it
     for safe_mode in (True, False):
         with pytest.raises(UnsupportedError, match=r"never run .*custom_objects=\{'code': function\}.*load_weights"):
             keras.models.load_model(tmp_path / f"m{ending}", safe_mode=safe_mode)
@@ -186,6 +189,28 @@ def test_code_is_never_run_and_the_lambdas_function_is_handed_in(tmp_path, endin
     fresh = with_lambdas(keras)
     fresh.load_weights(tmp_path / f"m{ending}")
     np.testing.assert_allclose(fresh.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+@ENDINGS
+def test_the_process_that_wrote_a_lambda_has_its_function_at_hand(tmp_path, ending, monkeypatch):
+    monkeypatch.setattr(functions, "_written", {})
+    monkeypatch.setattr("marshal.loads", lambda *_: pytest.fail("code from a file was read"))
+    factor = 3.0
+    built = [
+        keras.Sequential([keras.Input((4,)), keras.layers.Lambda(function), keras.layers.Dense(2)])
+        for function in (lambda x: x * factor, lambda x, by=2.0: x + by)
+    ]
+    x = np.ones((2, 4), "float32")
+    for number, model in enumerate(built):
+        model.save(tmp_path / f"{number}{ending}")
+    for number, model in enumerate(built):
+        loaded = keras.models.load_model(tmp_path / f"{number}{ending}")
+        np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+    array = np.ones(4, "float32")  # no data for a file: which array it was cannot be told from the file
+    with pytest.warns(UserWarning, match="a file cannot hold"):
+        keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x * array)]).save(tmp_path / f"a{ending}")
+    with pytest.raises(UnsupportedError, match="never run"):
+        keras.models.load_model(tmp_path / f"a{ending}")
 
 
 def test_models_with_lambdas_are_cloned_and_wild_closures_warn(tmp_path):
