@@ -190,7 +190,10 @@ class Model(Verbs, Layer, TrainableModule):
         save_format: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Write the model: `.keras` (Keras 3), `.h5` (Keras' older file), `.ckpt` (Lightning). Keras: `Model.save`."""
+        """Write the model: `.keras` (Keras 3), `.h5` (Keras' older file), `.ckpt` (Lightning). Keras: `Model.save`.
+
+        `save_format="keras2"` writes an `.h5` that tf.keras 2 loads; UnsupportedError names what it does not have.
+        """
         persistence.save_model(
             self, filepath, overwrite=overwrite, include_optimizer=include_optimizer, save_format=save_format
         )

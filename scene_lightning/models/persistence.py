@@ -137,10 +137,14 @@ def _optimizer_state(model: Any) -> OptimizerState | None:
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bool, save_format: Any = None) -> None:
-    """Write the whole model, in the format that the name's ending asks for."""
+    """Write the whole model, in the format that the name's ending asks for; "keras2": an `.h5` for tf.keras 2."""
     path = Path(os.fspath(filepath))
     ending = path.suffix.lower()
-    if save_format in ("h5", "hdf5"):
+    if save_format == "keras2" and ending in (".keras", ".ckpt"):
+        raise InputError(
+            f"save_format='keras2' makes an .h5 file; received {path.name!r}. Name it {path.stem + '.h5'!r}."
+        )
+    if save_format in ("h5", "hdf5", "keras2"):
         ending = ".h5"
     if path.name.endswith(".weights.h5"):
         raise InputError(f"{path.name!r} names a weights file: use save_weights(), or save under another name.")
@@ -154,6 +158,8 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
         checkpoint.write_checkpoint(path, checkpoint_dict(model, include_optimizer))
     elif ending == ".keras":
         saving.write_keras(path, to_archive(model, include_optimizer))
+    elif save_format == "keras2":
+        saving.write_keras2_h5(path, to_archive(model, include_optimizer))
     else:
         saving.write_legacy_h5(path, to_archive(model, include_optimizer))
 

@@ -18,7 +18,7 @@ from scene_lightning.saving.archive import (
     structural_keys,
 )
 from scene_lightning.saving.keras_zip import read_keras, read_weights_h5, write_keras, write_weights_h5
-from scene_lightning.saving.legacy_h5 import read_legacy_h5, write_legacy_h5
+from scene_lightning.saving.legacy_h5 import read_legacy_h5, write_keras2_h5, write_legacy_h5
 from scene_lightning.saving.normalize import (
     normalize_compile_config,
     normalize_model_config,
@@ -69,6 +69,7 @@ __all__ = [
     "sniff",
     "structural_keys",
     "write_keras",
+    "write_keras2_h5",
     "write_legacy_h5",
     "write_weights_h5",
 ]

@@ -18,6 +18,8 @@ from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import parse_json_object, reading, replacing, to_json
 from scene_lightning.saving._hdf5 import SafeFile, write_names
 from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState, check_image_info
+from scene_lightning.saving.keras2_form import KERAS2_VERSION, keras2_model_config, keras2_tree
+from scene_lightning.saving.keras2_training import keras2_optimizer_state, keras2_training_config
 from scene_lightning.saving.keras_zip import IMAGE_INFO_KEY, KERAS_VERSION
 from scene_lightning.saving.normalize import normalize_compile_config, normalize_model_config, portable_config
 from scene_lightning.saving.normalize_graph import output_names
@@ -41,6 +43,30 @@ def write_legacy_h5(path: str | os.PathLike[str], archive: ModelArchive, *, weig
         _write_layers(group, archive.weights)
         if not weights_only and archive.optimizer is not None:
             _write_optimizer(file, archive.optimizer, archive.compile_config)
+
+
+def write_keras2_h5(path: str | os.PathLike[str], archive: ModelArchive) -> None:
+    """`archive` → a whole model that `load_model` of tf.keras 2 takes, `compile` and the optimizer's state with it.
+
+    Raises:
+        UnsupportedError: it holds what Keras 2 does not have. Nothing is written then.
+    """
+    model_config = keras2_model_config(archive.config or {})
+    training = keras2_training_config(archive.compile_config)
+    state = keras2_optimizer_state(archive.optimizer, training)
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["keras_version"] = KERAS2_VERSION
+        file.attrs["backend"] = "tensorflow"
+        file.attrs["model_config"] = to_json(model_config)
+        _write_layers(
+            file.create_group("model_weights"), keras2_tree(archive.weights), KERAS2_VERSION, backend="tensorflow"
+        )
+        if training is not None:
+            file.attrs["training_config"] = to_json(training)
+        if state is not None:
+            _write_optimizer(file, state, archive.compile_config)
+        if archive.image_info:
+            file.attrs[IMAGE_INFO_KEY] = to_json({"image_info": archive.image_info})
 
 
 def read_legacy_h5(path: str | os.PathLike[str]) -> ModelArchive:
@@ -133,13 +159,13 @@ def _legacy_form(value: Any) -> Any:
     return {key: _legacy_form(item) for key, item in value.items() if key not in dropped}
 
 
-def _write_layers(group: h5py.Group, tree: LayerWeights) -> None:
+def _write_layers(group: h5py.Group, tree: LayerWeights, version: str = KERAS_VERSION, backend: str = "torch") -> None:
     names = [child.name for child in tree.children]
     if len(set(names)) != len(names) or not all(names):
         raise FileFormatError(f"A .h5 file needs layers with distinct names; received {names}. Save as .keras instead.")
     write_names(group, "layer_names", names)
-    group.attrs["backend"] = "torch"
-    group.attrs["keras_version"] = KERAS_VERSION
+    group.attrs["backend"] = backend
+    group.attrs["keras_version"] = version
     for child in sorted(tree.children, key=lambda layer: layer.name):  # so that no name is made as another's prefix
         _write_layer(group.create_group(child.name), child)
     _write_layer(group.create_group("top_level_model_weights"), LayerWeights(arrays=tree.arrays, name=tree.name))
