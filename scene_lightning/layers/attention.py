@@ -23,7 +23,11 @@ from scene_lightning.layers.regularization import Dropout
 from scene_lightning.layers.standard import StandardLayer
 
 Shape = tuple[int | None, ...]
-_MASKED = 1e9  # what Keras takes off the score of a masked place
+
+
+def _masked(dtype: torch.dtype) -> float:
+    """What Keras adds to the score of a masked place; in float16, half of the least number, which stays finite."""
+    return max(-1e9, torch.finfo(dtype).min / 2)
 
 
 class Attention(StandardLayer):
@@ -81,7 +85,7 @@ class Attention(StandardLayer):
             causal = _causal(scores)
             allowed = causal if allowed is None else allowed & causal
         if allowed is not None:
-            scores = torch.where(allowed, scores, scores - _MASKED)
+            scores = torch.where(allowed, scores, scores + _masked(scores.dtype))
         weights = torch.softmax(scores, -1)
         outputs = self._dropped(weights, training=training) @ value
         if query_mask is not None:
@@ -295,11 +299,13 @@ class MultiHeadAttention(StandardLayer):
                 mask = mask.unsqueeze(-2 * len(self.attention_axes or ()) - 1)
         if query.ndim == 4 and not drops and not return_attention_scores:
             heads = [tensor.transpose(1, 2) for tensor in (query, key, value)]
-            outputs = F.scaled_dot_product_attention(heads[0], heads[1], heads[2], attn_mask=mask)
+            # as numbers: of a query whose places are all masked, a mask of booleans would make zeros, not their mean
+            added = None if mask is None else torch.where(mask, 0.0, _masked(query.dtype)).to(query.dtype)
+            outputs = F.scaled_dot_product_attention(heads[0], heads[1], heads[2], attn_mask=added)
             return outputs.transpose(1, 2), None
         scores = torch.einsum(self._score_equation, key, query / math.sqrt(self.key_dim))
         if mask is not None:
-            scores = torch.where(mask, scores, scores - _MASKED)
+            scores = torch.where(mask, scores, scores + _masked(scores.dtype))
         axes = len(self.attention_axes or ())
         weights = torch.softmax(scores.flatten(-axes), -1).reshape(scores.shape)
         return torch.einsum(self._combine_equation, self._dropout_layer(weights, training=training), value), weights

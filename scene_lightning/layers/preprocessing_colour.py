@@ -23,6 +23,8 @@ def _value_range(value: Any) -> tuple[float, float]:
 
 def _share(value: Any, name: str = "factor") -> tuple[float, float]:
     """A factor in [0, 1]: f for (0, f), or a pair."""
+    if isinstance(value, tuple | list) and len(value) == 2 and value[0] == -value[1]:
+        value = abs(value[1])  # what Keras 3.15 writes of a single number, against its own documentation
     low, high = factor_pair(value, name, 0.0, 1.0)
     return (low, high) if isinstance(value, tuple | list) else (0.0, high)
 
@@ -95,7 +97,10 @@ class RandomGrayscale(RandomImageLayer):
 
 
 class RandomSaturation(RandomImageLayer):
-    """Multiply the saturation: 0 is grey, 0.5 is unchanged, 1 is full. Keras: `keras.layers.RandomSaturation`."""
+    """Multiply the saturation: 0 is grey, 0.5 is unchanged, 1 is full. Keras: `keras.layers.RandomSaturation`.
+
+    A single f is (0, f), as Keras documents it (Keras 3.15's code takes it as (-f, f), which makes half of them grey).
+    """
 
     def __init__(
         self,

@@ -197,26 +197,17 @@ CASES: dict[str, list[Case]] = {
     "ZeroPadding3D": [({}, VOLUME)],
 }
 
-_RANDOM = (
-    *("RandomBrightness", "RandomColorJitter", "RandomContrast", "RandomCrop", "RandomFlip", "RandomGrayscale"),
-    *("RandomHeight", "RandomHue", "RandomRotation", "RandomSaturation", "RandomShear", "RandomTranslation"),
-    *("RandomWidth", "RandomZoom"),
-)
-
-# Held by other tests: what Keras 3 does not have, what draws numbers, and what is no layer of its own.
-ELSEWHERE: dict[str, str] = {
-    **dict.fromkeys(("AdditiveAttention", "Attention", "EinsumDense", "MultiHeadAttention"), "test_attention"),
-    "Input": "test_core",
-    "InputLayer": "test_core",
-    "InputSpec": "test_core",
-    "Lambda": "test_core",
-    "Layer": "test_core",
-    "Masking": "test_core",
-    **dict.fromkeys(("Merge", "merge"), "test_keras_1"),
-    "ThresholdedReLU": "test_core",
+# What no strategy draws: why not, and the test that holds it instead.
+ELSEWHERE: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(("Input", "InputLayer", "InputSpec"), ("describes an input, computes nothing", "test_core")),
+    "Lambda": ("computes what it is given", "test_core"),
+    "Layer": ("the base of all that are drawn", "test_core"),
+    "Masking": ("a stand-in that says why it is not here", "test_core"),
+    "ThresholdedReLU": ("gone from Keras 3, which has it for TensorFlow alone", "test_core"),
+    **dict.fromkeys(("Merge", "merge"), ("Keras 1's spelling of layers that are drawn", "test_keras_1")),
     **dict.fromkeys(
-        ("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"), "test_merging"
+        ("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"),
+        ("the function of a layer that is drawn", "test_merging"),
     ),
-    **dict.fromkeys(("deserialize", "serialize"), "test_core"),
-    **dict.fromkeys(_RANDOM, "test_augmentation"),
+    **dict.fromkeys(("deserialize", "serialize"), ("functions on configs", "test_core")),
 }

@@ -24,6 +24,7 @@ from drawing import (
     some_axes,
     some_axis,
 )
+from drawn_attention import ATTENTION, einsum_dense
 from drawn_windows import border, convolution, depthwise, pooling, resized, spectral, transposed, upsampling
 from hypothesis import strategies as st
 
@@ -205,6 +206,7 @@ STRATEGIES: dict[str, Any] = {
     "Activation": elementwise(required=("activation",), activation=ACTIVATIONS.filter(bool)),
     "ActivityRegularization": elementwise(l1=NUMBERS, l2=NUMBERS),
     **dict.fromkeys(("Add", "Average", "Maximum", "Minimum", "Multiply"), merging()),
+    **ATTENTION,
     "AlphaDropout": elementwise(required=("rate",), **_RATE),
     **{f"AveragePooling{rank}D": pooling(rank) for rank in (1, 2, 3)},
     "BatchNormalization": batch_normalization(),
@@ -218,6 +220,7 @@ STRATEGIES: dict[str, Any] = {
     "Dot": dot(),
     "Dropout": elementwise(required=("rate",), **_RATE),
     "ELU": elementwise(alpha=NUMBERS),
+    "EinsumDense": einsum_dense(),
     "Embedding": embedding(),
     "Flatten": flatten(),
     "GaussianDropout": elementwise(required=("rate",), **_RATE),
