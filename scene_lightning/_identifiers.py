@@ -116,10 +116,19 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     """Decorator: let files name this class or function. Keras: `keras.saving.register_keras_serializable`."""
 
     def decorate(obj: Any) -> Any:
-        full = f"{package}>{name or obj.__name__}"
-        obj._keras_registered_name = full
-        _custom_objects[full] = obj
+        register_in_package(package, name)(obj)
         _custom_objects[obj.__name__] = obj  # the newest: a notebook's cell is run again
+        return obj
+
+    return decorate
+
+
+def register_in_package(package: str, name: str | None = None) -> Any:
+    """Decorator: as `register_keras_serializable`, but known by "package>name" alone, beside Keras' own."""
+
+    def decorate(obj: Any) -> Any:
+        obj._keras_registered_name = full = f"{package}>{name or obj.__name__}"
+        _custom_objects[full] = obj
         return obj
 
     return decorate

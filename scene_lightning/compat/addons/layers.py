@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from scene_lightning import activations, layers
-from scene_lightning._identifiers import register_keras_serializable
+from scene_lightning._identifiers import register_in_package
 from scene_lightning.activations import gelu, mish
 
 
@@ -15,7 +15,7 @@ class GroupNormalization(layers.GroupNormalization):
     """Keras' GroupNormalization: Addons' was its model."""
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class InstanceNormalization(layers.GroupNormalization):
     """A group for each channel. Ulyanov et al., 2016."""
 
@@ -28,7 +28,7 @@ class SpectralNormalization(layers.SpectralNormalization):
     """Keras' SpectralNormalization."""
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class StochasticDepth(layers.Layer):
     """shortcut + residual; the residual of a whole batch is left out with 1 − survival_probability in training.
 
@@ -52,7 +52,7 @@ class StochasticDepth(layers.Layer):
         return {**super().get_config(), "survival_probability": self.survival_probability}
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class GELU(layers.Layer):
     """The Gaussian error linear unit."""
 

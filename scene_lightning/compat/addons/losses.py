@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning._identifiers import register_keras_serializable
+from scene_lightning._identifiers import register_in_package
 from scene_lightning.losses import Loss, binary_crossentropy
 
 
@@ -24,7 +24,7 @@ def sigmoid_focal_crossentropy(
     return (balance * (1 - p_t) ** gamma * each).sum(-1)
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class SigmoidFocalCrossEntropy(Loss):
     """`sigmoid_focal_crossentropy`; per sample unless `reduction` says otherwise, as in Addons."""
 
@@ -50,7 +50,7 @@ def contrastive_loss(y_true: Any, y_pred: Any, margin: float = 1.0) -> Tensor:
     return same * distance**2 + (1 - same) * (margin - distance).clamp(min=0) ** 2
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class ContrastiveLoss(Loss):
     """`contrastive_loss`. Hadsell et al., 2006."""
 
@@ -92,7 +92,7 @@ def triplet_semihard_loss(y_true: Any, y_pred: Any, margin: float = 1.0, distanc
     return losses.clamp(min=0).sum() / positives.sum()
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class TripletSemiHardLoss(Loss):
     """`triplet_semihard_loss` over a batch. Schroff et al., 2015."""
 
@@ -115,7 +115,7 @@ def npairs_loss(y_true: Any, y_pred: Any) -> Tensor:
     return -(same / same.sum(1, keepdim=True) * torch.log_softmax(similarities, -1)).sum(-1).mean()
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class NpairsLoss(Loss):
     """`npairs_loss` over a batch. Sohn, 2016."""
 

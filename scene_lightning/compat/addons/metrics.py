@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from scene_lightning import metrics
-from scene_lightning._identifiers import register_keras_serializable
+from scene_lightning._identifiers import register_in_package
 from scene_lightning.metrics import Metric
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class FBetaScore(metrics.FBetaScore):
     """Keras' FBetaScore; `num_classes` is known from the predictions."""
 
@@ -26,7 +26,7 @@ class FBetaScore(metrics.FBetaScore):
         return {**super().get_config(), "num_classes": self.num_classes}
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class F1Score(FBetaScore):
     """FBetaScore with β = 1."""
 
@@ -40,7 +40,7 @@ class F1Score(FBetaScore):
         return {key: value for key, value in super().get_config().items() if key != "beta"}
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class CohenKappa(Metric):
     """Agreement of two raters beyond chance: 1 − Σ w·observed / Σ w·expected.
 

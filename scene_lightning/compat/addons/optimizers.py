@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from scene_lightning import optimizers
-from scene_lightning._identifiers import register_keras_serializable
+from scene_lightning._identifiers import register_in_package
 from scene_lightning.optimizers.schedules import LearningRateSchedule
 
 
@@ -24,7 +24,7 @@ class _DecoupledDecay(optimizers.Optimizer):
             torch._foreach_mul_(decayed, 1.0 - float(self.weight_decay))
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class AdamW(_DecoupledDecay, optimizers.Adam):
     """Adam, and w −= weight_decay·w before it. Loshchilov and Hutter, 2019."""
 
@@ -37,7 +37,7 @@ class AdamW(_DecoupledDecay, optimizers.Adam):
         )
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class SGDW(_DecoupledDecay, optimizers.SGD):
     """SGD, and w −= weight_decay·w before it."""
 
@@ -52,7 +52,7 @@ class LazyAdam(optimizers.Adam):
     """Adam: what is lazy there concerns sparse gradients, which images do not have."""
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class LAMB(optimizers.Lamb):
     """Layer-wise adaptive Adam. You et al., 2019."""
 
@@ -63,7 +63,7 @@ class LAMB(optimizers.Lamb):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, name=name, **kwargs)
 
 
-@register_keras_serializable("Addons")
+@register_in_package("Addons")
 class RectifiedAdam(optimizers.Optimizer):
     """Adam whose first steps wait for the variance of v to settle. Liu et al., 2019.
 
