@@ -2,7 +2,8 @@
 
 In inference BatchNormalization is a·x + b for each channel. After a convolution or Dense layer without activation it
 scales that layer's filters; before one that does not pad (through Dropout, Flatten or a global average) it scales
-that layer's inputs. Both are exact but for rounding: the products are made in float64 and rounded once.
+that layer's inputs. Both are exact but for rounding: the products are made in float64, on the host (Apple's GPUs have
+none), and rounded once.
 """
 
 from __future__ import annotations
@@ -73,10 +74,10 @@ class _Folding:
 
     def take(self, number: int, layer: Any) -> None:
         """Fold one BatchNormalization, if a neighbour can take it."""
-        scale = torch.rsqrt(layer.moving_variance.detach().double() + layer.epsilon)
-        scale = scale if layer.gamma is None else scale * layer.gamma.detach().double()
-        shift = -layer.moving_mean.detach().double() * scale
-        shift = shift if layer.beta is None else shift + layer.beta.detach().double()
+        scale = torch.rsqrt(layer.moving_variance.detach().cpu().double() + layer.epsilon)
+        scale = scale if layer.gamma is None else scale * layer.gamma.detach().cpu().double()
+        shift = -layer.moving_mean.detach().cpu().double() * scale
+        shift = shift if layer.beta is None else shift + layer.beta.detach().cpu().double()
         before = [other for other, follower in enumerate(self.followers) if follower == number]
         if len(before) == 1 and self._can_scale_outputs(before[0], layer):
             kernel, bias = self._weights(before[0])
@@ -95,8 +96,8 @@ class _Folding:
     def _weights(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         if number not in self.weights:
             layer: Any = self.layers[number]
-            kernel = layer.kernel.detach().double()
-            bias = kernel.new_zeros(kernel.shape[-1]) if layer.bias is None else layer.bias.detach().double()
+            kernel = layer.kernel.detach().cpu().double()
+            bias = kernel.new_zeros(kernel.shape[-1]) if layer.bias is None else layer.bias.detach().cpu().double()
             self.weights[number] = kernel, bias
         return self.weights[number]
 

@@ -48,6 +48,14 @@ class Folds:
     gone: set[int]
     weights: dict[int, tuple[torch.Tensor, torch.Tensor]]
 
+    def weights_like(self, number: int, kernel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Those of one layer where its own kernel is now, and in its dtype: Lightning moves and casts a model only
+        after it was folded. They are moved once."""
+        found = self.weights[number]
+        if found[0].device != kernel.device or found[0].dtype != kernel.dtype:
+            found = self.weights[number] = found[0].to(kernel), found[1].to(kernel)
+        return found
+
 
 def stack_calls(layers: Sequence[Layer], folds: Folds | None = None) -> list[Call]:
     """What to call, one after another, for a stack of layers."""
@@ -80,26 +88,25 @@ def graph_calls(nodes: Sequence[Node], pairs: Iterable[tuple[int, int]], folds: 
 
 
 def _calls(layers: Sequence[Layer], pairs: Iterable[tuple[int, int]], folds: Folds | None) -> list[Call]:
-    weights = folds.weights if folds else {}
-    calls: list[Call] = [_with_weights(layer, weights.get(n), True) or _alone(layer) for n, layer in enumerate(layers)]
-    for number in folds.gone if folds else ():
+    folds = folds or Folds(set(), {})
+    calls = [_folded(folds, n, layer) if n in folds.weights else _alone(layer) for n, layer in enumerate(layers)]
+    for number in folds.gone:
         calls[number] = _as_it_is
     for first, pool in pairs:
         before, after = layers[first], layers[pool]
         if _ends_in_relu(before) and _may_pool_first(before, after):
-            calls[first] = _with_weights(before, weights.get(first), False) or _without_relu(before)
+            has_folds = first in folds.weights
+            calls[first] = _folded(folds, first, before, activated=False) if has_folds else _without_relu(before)
             calls[pool] = _then_relu(after)
     return calls
 
 
-def _with_weights(layer: Any, weights: Any, activated: bool) -> Call | None:
-    """The layer with other weights, with or without its activation; None when there are no others."""
-    if weights is None:
-        return None
+def _folded(folds: Folds, number: int, layer: Any, activated: bool = True) -> Call:
+    """The layer with its folded weights, with or without its activation."""
     product = layer.project if type(layer) is Dense else layer.convolve
 
     def compute(inputs: torch.Tensor) -> torch.Tensor:
-        outputs = product(inputs, *weights)
+        outputs = product(inputs, *folds.weights_like(number, layer.kernel))
         return layer.activation(outputs) if activated else outputs
 
     return lambda inputs: layer.run(compute, inputs)

@@ -113,3 +113,32 @@ def test_a_prediction_that_fails_leaves_the_model_whole() -> None:
     with pytest.raises(InputError):
         model.predict(IMAGES[:, :5], verbose=0)
     assert model._folds is None
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("64-true", 1e-5), ("bf16-true", 0.1)])
+def test_folded_weights_take_the_dtype_that_lightning_gives_the_model(precision: str, tolerance: float) -> None:
+    """Lightning casts (and moves) a model when it runs it, after it was folded."""
+    model = with_moved_statistics(paper())
+    with fast.plain_paths():
+        plain = model.predict(IMAGES, verbose=0, precision=precision)
+    quick = model.predict(IMAGES, verbose=0, precision=precision)
+    np.testing.assert_allclose(quick, plain, atol=tolerance)
+
+
+def test_folded_weights_follow_their_layer_once() -> None:
+    model = with_moved_statistics(paper())
+    folds = fold(*model._chain())
+    number = next(iter(folds.weights))
+    kernel = torch.empty(1, dtype=torch.float64, device="meta")  # stands for a GPU: another device than the host
+    moved = folds.weights_like(number, kernel)
+    assert {(part.device.type, part.dtype) for part in moved} == {("meta", torch.float64)}
+    assert folds.weights_like(number, kernel) is moved
+
+
+@pytest.mark.cuda
+def test_a_gpu_predicts_with_folded_weights() -> None:
+    model = with_moved_statistics(paper())
+    with fast.plain_paths():
+        plain = model.predict(IMAGES, verbose=0, accelerator="cpu")
+    quick = model.predict(IMAGES, verbose=0, accelerator="cuda", devices=1)
+    np.testing.assert_allclose(quick, plain, rtol=1e-3, atol=1e-3)
