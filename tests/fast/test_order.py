@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -99,7 +103,14 @@ def test_part_of_a_model_still_sees_its_relu() -> None:
     assert (features(IMAGES) >= 0).all()
 
 
-def test_the_switch_is_in_config_and_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_turns_them_off() -> None:
+    asked = [sys.executable, "-c", "from scene_lightning import fast; print(fast.fast_paths_enabled())"]
+    for value, expected in (("0", "False"), ("off", "False"), ("1", "True")):
+        done = subprocess.run(asked, capture_output=True, text=True, env={**os.environ, "SCENE_LIGHTNING_FAST": value})
+        assert done.stdout.strip() == expected
+
+
+def test_the_switch_is_in_config() -> None:
     before = keras.config.fast_paths_enabled()
     keras.config.set_fast_paths(False)
     try:
