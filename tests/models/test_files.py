@@ -92,7 +92,7 @@ def test_weights_files_go_both_ways(tmp_path, network):
 # A large epsilon: with Keras' own, rounding noise in a gradient near zero becomes a whole step in either library.
 OPTIMIZERS = {
     "sgd": lambda k: k.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
-    "rmsprop": lambda k: k.optimizers.RMSprop(0.01, momentum=0.5, centered=True),
+    "rmsprop": lambda k: k.optimizers.RMSprop(0.01, momentum=0.5, centered=True, epsilon=1e-3),
     "adamw schedule": lambda k: k.optimizers.AdamW(
         k.optimizers.schedules.CosineDecay(0.01, 20), weight_decay=0.01, clipnorm=1.0, epsilon=1e-3
     ),
@@ -102,9 +102,9 @@ OPTIMIZERS = {
     "adadelta": lambda k: k.optimizers.Adadelta(1.0, epsilon=1e-3),
     "adamax": lambda k: k.optimizers.Adamax(0.01, epsilon=1e-3),
     "ftrl": lambda k: k.optimizers.Ftrl(0.05),
-    "adafactor": lambda k: k.optimizers.Adafactor(0.01),
+    "adafactor": lambda k: k.optimizers.Adafactor(0.01, epsilon_1=1e-3),
     "lamb": lambda k: k.optimizers.Lamb(0.01, epsilon=1e-3),
-    "muon": lambda k: k.optimizers.Muon(0.01),
+    "muon": lambda k: k.optimizers.Muon(0.01, epsilon=1e-3),
     "ema and steps gathered": lambda k: k.optimizers.SGD(0.1, use_ema=True, gradient_accumulation_steps=2),
 }
 
