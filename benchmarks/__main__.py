@@ -20,6 +20,7 @@ from benchmarks.networks import PARAMETERS
 NEEDS = {
     "ours": "scene_lightning",
     "plain": "scene_lightning",
+    "compiled": "scene_lightning",
     "keras-torch": "keras",
     "keras-tensorflow": "tensorflow",
     "keras-jax": "jax",
@@ -91,6 +92,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--write", default="", metavar="FILE", help="also append the table to this Markdown file")
     asked = parser.parse_args()
     usual = [side for side in NEEDS if side != "lightning" or asked.case in _ARRAYS]
+    usual = [side for side in usual if side != "compiled" or asked.case == "predict"]
     asked.sides = asked.sides.split(",") if asked.sides else usual
     if unknown := [side for side in asked.sides if side not in NEEDS]:
         parser.error(f"unknown sides {unknown}; expected some of {', '.join(NEEDS)}")

@@ -1,7 +1,8 @@
 """One library and one case in; how long it took and what was computed out, as one JSON line.
 
 Usage: python -m benchmarks.side SIDE CASE OPTIONS, where OPTIONS is a JSON object: steps, batch, data, precision.
-SIDE: ours, plain (ours without its fast paths), keras-torch, keras-tensorflow, keras-jax, lightning
+SIDE: ours, plain (ours without its fast paths), compiled (ours with jit_compile=True; the compiling is not timed),
+keras-torch, keras-tensorflow, keras-jax, lightning
 CASE: train, predict, epoch, folder, augment
 Each side runs in a process of its own; the first steps are left out.
 """
@@ -31,6 +32,7 @@ from benchmarks.networks import (
 )
 
 WARM_UP = 3
+OWN = ("ours", "plain", "compiled")
 Outcome = dict[str, Any]
 
 
@@ -72,7 +74,9 @@ def arrays_with_keras(side: str, case: str, options: Outcome) -> Outcome:
     model = paper_network(keras)
     stamps: list[float] = []
     losses: list[float] = []
-    extra = {"precision": options["precision"]} if side in ("ours", "plain") else {}
+    extra = {"precision": options["precision"]} if side in OWN else {}
+    if side == "compiled":
+        model.jit_compile = True
     if side.startswith("keras-") and options["precision"] == "bf16-mixed":
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
         model = paper_network(keras)
@@ -150,7 +154,7 @@ def folder(side: str, options: Outcome) -> Outcome:
     target = str(Path(tempfile.mkdtemp()) / "answers.csv")
     model = paper_network(keras)
     names = [f"class {number}" for number in range(CLASSES)]
-    if side in ("ours", "plain"):
+    if side in OWN:
         from scene_lightning.app.prediction import predict
 
         model.image_info = {"class_names": names, "input_size": [SIZE, SIZE], "rescale": 1 / 255, "color_mode": "rgb",
@@ -179,7 +183,7 @@ def augment(side: str, options: Outcome) -> Outcome:
     steps, batch = options["steps"], options["batch"]
     x = (images(batch * 4)[0] * 255).astype(np.uint8)
     flow = generator_class(keras)(rescale=1 / 255, **AUGMENTATION).flow(x, np.zeros(len(x)), batch_size=batch)
-    if side in ("ours", "plain"):
+    if side in OWN:
         feed = flow.lightning_feed(training=True)
 
         def epochs() -> Any:

@@ -2,14 +2,16 @@
 
 | path | what it changes | equal to the plain one |
 |---|---|---|
-| `order` | max-pooling before ReLU: a quarter of the work | exactly, in values and gradients |
+| `order` | max-pooling before ReLU (and, in training, bias): a quarter of the work | exactly; the bias to rounding |
 | `dropout` | masks from whole random integers, on the CPU | in distribution: the rate to 2⁻¹⁷ |
+| `compilation` | the model's call through torch.compile, where asked for or worth it | to rounding |
 | `folding` | prediction: BatchNormalization inside the next (or last) layer's weights, no Dropout | to rounding |
 | `memory` | freed memory is kept for the next step, on Linux | exactly |
 
 `scene_lightning.config.set_fast_paths(False)`, or SCENE_LIGHTNING_FAST=0 in the environment, turns them all off.
 """
 
+from scene_lightning.fast.compilation import call, compiled, worth_compiling
 from scene_lightning.fast.folding import folded
 from scene_lightning.fast.memory import keep_freed_memory
 from scene_lightning.fast.order import Folds, followers, graph_calls, relu_pool_pairs, stack_calls
@@ -17,6 +19,8 @@ from scene_lightning.fast.switch import fast_paths_enabled, plain_paths, set_fas
 
 __all__ = [
     "Folds",
+    "call",
+    "compiled",
     "fast_paths_enabled",
     "folded",
     "followers",
@@ -26,4 +30,5 @@ __all__ = [
     "relu_pool_pairs",
     "set_fast_paths",
     "stack_calls",
+    "worth_compiling",
 ]

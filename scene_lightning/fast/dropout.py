@@ -2,17 +2,22 @@
 
 Four 16-bit integers come from each 64-bit one, so that a mask costs a twentieth of torch's one Mersenne number a
 value. The share dropped is the asked one to within 2⁻¹⁷; values are scaled by the exact share that is kept, so the
-expectation is unchanged. torch's generator seeds each mask: a seed means the same masks in every run.
+expectation is unchanged. torch's generator seeds each mask: a seed means the same masks in every run, however many
+threads draw.
 """
 
 from __future__ import annotations
 
+import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
 
 _LEVELS = 2**16
+_PART = 2**19  # drawn from a generator of its own: the masks do not depend on the number of threads
 _LEAST_SIZE = 2**14  # smaller tensors cost more to seed than to draw
 WORST_RATE_ERROR = 0.5 / _LEVELS
 
@@ -32,10 +37,27 @@ def kept(shape: tuple[int, ...], rate: float) -> tuple[torch.Tensor, float]:
     count = int(np.prod(shape))
     threshold = round(rate * _LEVELS)
     seed = int(torch.empty((), dtype=torch.int64).random_())
-    generator = np.random.Generator(np.random.SFC64(seed))
-    draws = generator.integers(0, 2**64, -(-count // 4), dtype=np.uint64).view(np.uint16)[:count]
-    mask = torch.from_numpy(draws >= np.uint16(threshold)).view(shape)
-    return mask, _LEVELS / (_LEVELS - threshold)
+    mask = np.empty(count, dtype=np.bool_)
+
+    def fill(start: int) -> None:
+        part = mask[start : start + _PART]
+        generator = np.random.Generator(np.random.SFC64([seed, start]))
+        draws = generator.integers(0, 2**64, -(-part.size // 4), dtype=np.uint64).view(np.uint16)[: part.size]
+        np.greater_equal(draws, np.uint16(threshold), out=part)
+
+    starts = range(0, count, _PART)
+    if len(starts) == 1 or torch.get_num_threads() == 1:
+        for start in starts:
+            fill(start)
+    else:
+        list(_drawers(os.getpid()).map(fill, starts))
+    return torch.from_numpy(mask).view(shape), _LEVELS / (_LEVELS - threshold)
+
+
+@functools.cache
+def _drawers(process: int) -> ThreadPoolExecutor:
+    """NumPy draws without Python's lock, so that threads draw at the same time. A forked process has none of these."""
+    return ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="dropout")
 
 
 class IntegerDropout(torch.autograd.Function):

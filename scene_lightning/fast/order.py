@@ -2,6 +2,8 @@
 
 max(relu(a), relu(b)) = relu(max(a, b)): max-pooling and ReLU commute exactly, and so do their gradients (where the
 largest value of a window is not positive, both ways give none). Pooling first leaves ReLU a quarter of the work.
+So does the bias, max(a + b) = max(a) + b: in training on the CPU it is added after pooling, and its gradient summed
+over a quarter of the values; the kernels add it at another moment, so that these are equal to rounding.
 """
 
 from __future__ import annotations
@@ -95,9 +97,12 @@ def _calls(layers: Sequence[Layer], pairs: Iterable[tuple[int, int]], folds: Fol
     for first, pool in pairs:
         before, after = layers[first], layers[pool]
         if _ends_in_relu(before) and _may_pool_first(before, after):
-            has_folds = first in folds.weights
-            calls[first] = _folded(folds, first, before, activated=False) if has_folds else _without_relu(before)
-            calls[pool] = _then_relu(after)
+            if first in folds.weights:
+                calls[first], calls[pool] = _folded(folds, first, before, activated=False), _then_relu(after)
+            elif isinstance(before, CONVOLUTIONS):
+                calls[first], calls[pool] = _without_relu(before, after), _then_bias_and_relu(before, after)
+            else:
+                calls[first], calls[pool] = _as_it_is, _then_relu(after)
     return calls
 
 
@@ -129,14 +134,33 @@ def _may_pool_first(layer: Layer, pool: Layer) -> bool:
     return type(layer) in CONVOLUTIONS or layer._explicit_dtype is None
 
 
-def _without_relu(layer: Any) -> Call:
-    if not isinstance(layer, CONVOLUTIONS):
-        return _as_it_is
-
+def _without_relu(layer: Any, pool: Any) -> Call:
     def convolve(inputs: torch.Tensor) -> torch.Tensor:
-        return layer.convolve(inputs, layer.kernel, layer.bias)  # read here: `run` may only now have built them
+        bias = None if _bias_waits(layer, pool) else layer.bias
+        return layer.convolve(inputs, layer.kernel, bias)  # read here: `run` may only now have built them
 
     return lambda inputs: layer.run(convolve, inputs)
+
+
+def _bias_waits(layer: Any, pool: Any) -> bool:
+    """Whether the bias is added after pooling: where a backward pass will sum its gradient, in float32, on the CPU."""
+    kernel = layer.kernel
+    return (
+        layer.bias is not None
+        and torch.is_grad_enabled()
+        and kernel.device.type == "cpu"
+        and kernel.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and layer.data_format == pool.data_format == "channels_last"
+    )
+
+
+def _then_bias_and_relu(layer: Any, pool: Any) -> Call:
+    def finish(inputs: torch.Tensor) -> torch.Tensor:
+        pooled = pool(inputs)
+        return torch.relu_(pooled + layer.bias) if _bias_waits(layer, pool) else torch.relu(pooled)
+
+    return finish
 
 
 def _as_it_is(inputs: torch.Tensor) -> torch.Tensor:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 class CallState(threading.local):
     """Of this thread: the phase given to the enclosing call, and how many layers are being called."""
 
-    training: bool | None = None
-    depth: int = 0
+    def __init__(self) -> None:  # called once in each thread; on the object, where torch.compile looks for them
+        self.training: bool | None = None
+        self.depth = 0
 
 
 state = CallState()

@@ -122,6 +122,10 @@ class Model(Verbs, Layer, TrainableModule):
     ) -> None:
         """Set what training minimises, how, and what it reports. Keras: `Model.compile`.
 
+        Args:
+            jit_compile: whether the model goes through torch.compile. "auto" takes it for predicting 50,000 samples
+                and more, which pay for compiling; True always; where it fails, a warning says so and it runs as it is.
+
         Raises:
             InputError: an unknown optimizer, loss or metric; nothing has changed then.
         """
@@ -135,7 +139,10 @@ class Model(Verbs, Layer, TrainableModule):
             metrics = [metrics]
         if metrics is not None and not isinstance(metrics, list | tuple | dict):
             raise InputError(f"metrics must be a list, tuple or dict, such as ['accuracy']; received {metrics!r}.")
-        self._compile(optimizer, loss, loss_weights, metrics, weighted_metrics, jit_compile=jit_compile)
+        if jit_compile not in (True, False, "auto", None):
+            raise InputError(f'jit_compile must be True, False or "auto"; received {jit_compile!r}.')
+        self._compile(optimizer, loss, loss_weights, metrics, weighted_metrics)
+        self.jit_compile = "auto" if jit_compile is None else jit_compile
 
     @property
     def metrics_names(self) -> list[str]:

@@ -112,7 +112,7 @@ def compile_config(model: Any) -> dict[str, Any] | None:
         "weighted_metrics": _serialized(given["weighted_metrics"], metrics.serialize),
         "run_eagerly": False,
         "steps_per_execution": 1,
-        "jit_compile": False,
+        "jit_compile": model.jit_compile,
     }
 
 

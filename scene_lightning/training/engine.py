@@ -17,7 +17,7 @@ import torch
 from scene_lightning.callbacks import CallbackList, History
 from scene_lightning.data.datamodule import Feed, FeedModule
 from scene_lightning.errors import InputError
-from scene_lightning.fast import folded, keep_freed_memory
+from scene_lightning.fast import compiled, folded, keep_freed_memory, worth_compiling
 from scene_lightning.layers.symbolic import flatten, map_structure
 from scene_lightning.training.bridge import KerasBridge, keras_order, to_floats
 from scene_lightning.training.devices import Hardware, trainer_arguments
@@ -186,7 +186,8 @@ def run_fit(
                **trial.trainer_options(validation is not None), **trainer_options},
         )  # fmt: skip
         holder["trainer"] = trainer
-        trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, **_trusting(ckpt_path))
+        with compiled(model, worth_compiling(model.jit_compile, train.samples, training=True), training=True):
+            trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, **_trusting(ckpt_path))
         outcome.collect()
     finish = getattr(model.optimizer, "finalize_variable_values", None)
     if finish is not None:
@@ -263,7 +264,8 @@ def run_predict(
         if trainer.world_size > 1:
             raise InputError("predict() runs on one device, so that the answers stay in order: pass devices=1.")
         converts = trainer.precision.endswith("-true") and trainer.precision != "32-true"  # the weights, but no folds
-        with nullcontext() if converts else folded(model):
+        jit = compiled(model, worth_compiling(model.jit_compile, feed.samples, training=False), training=False)
+        with nullcontext() if converts else folded(model), jit:
             trainer.predict(model, datamodule=FeedModule(predict=feed), return_predictions=False)
     if on_batch is not None:
         return None

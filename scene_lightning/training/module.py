@@ -8,7 +8,7 @@ from typing import Any
 import lightning as L
 import torch
 
-from scene_lightning import metrics, optimizers
+from scene_lightning import fast, metrics, optimizers
 from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
@@ -30,6 +30,7 @@ class TrainableModule(KerasSteps, L.LightningModule):
         stop_training: set it in a callback to end `fit` after the current batch or epoch.
         training_seed: a number makes the chance of each epoch (dropout, noise) a function of (seed, epoch, device), so
             that a run that is resumed from a checkpoint goes on as it would have.
+        jit_compile: what `compile` was given: True, False or "auto".
         image_info: class names, input size, rescale: what prediction needs; kept in every file of the model.
     """
 
@@ -37,21 +38,20 @@ class TrainableModule(KerasSteps, L.LightningModule):
     loss: Any
     compiled: bool
     stop_training: bool
+    jit_compile: Any
     training_seed: int | None
     image_info: dict[str, Any] | None
 
     def _init_training(self) -> None:
         self.optimizer, self.loss, self.compiled, self.stop_training = None, None, False, False
-        self.image_info, self.training_seed = None, None
+        self.image_info, self.training_seed, self.jit_compile = None, None, "auto"
         self._objective: Objective | None = None
         self._compile_arguments: dict[str, Any] = {}
         self._step_logs, self._epoch_logs, self._evaluating = None, None, False
         self._epoch_offset = 0
         self._recipe: Any = None
 
-    def _compile(
-        self, optimizer: Any, loss: Any, loss_weights: Any, metric_list: Any, weighted: Any, **rest: Any
-    ) -> None:
+    def _compile(self, optimizer: Any, loss: Any, loss_weights: Any, metric_list: Any, weighted: Any) -> None:
         # Resolve everything before anything is set: a misspelt name leaves the model as it was.
         resolved = optimizers.get(optimizer)
         objective = Objective(loss, loss_weights, self._output_names())
@@ -68,7 +68,6 @@ class TrainableModule(KerasSteps, L.LightningModule):
             "loss_weights": loss_weights,
             "metrics": metric_list,
             "weighted_metrics": weighted,
-            **rest,
         }
         self.compiled = True
 
@@ -117,7 +116,7 @@ class TrainableModule(KerasSteps, L.LightningModule):
     def _step(self, batch: Any, container: Any, training: bool) -> torch.Tensor:
         x, y, sample_weight = unpack_batch(batch)
         self._clear_added_losses()
-        y_pred = self(x, training=training)
+        y_pred = fast.call(self, x, training)
         loss = self._compute_loss(x, y, y_pred, sample_weight, training)
         assert self._objective is not None
         logged: Any = _mean(loss.detach())
@@ -166,7 +165,7 @@ class TrainableModule(KerasSteps, L.LightningModule):
     def predict_step(self, batch: Any, batch_idx: int = 0, dataloader_idx: int = 0) -> Any:
         """Lightning: the outputs for one batch; targets are dropped."""
         x, _, _ = unpack_batch(batch)
-        return self(x, training=False)
+        return fast.call(self, x, training=False)
 
     # -- Lightning's hooks -----------------------------------------------------------------------------------------
 

@@ -66,6 +66,18 @@ def test_a_layer_with_a_seed_of_its_own_keeps_the_plain_masks() -> None:
     assert torch.equal(*outputs)
 
 
+def test_the_number_of_threads_does_not_change_the_masks() -> None:
+    before, masks = torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            torch.manual_seed(5)
+            masks.append(kept((3, 700_001), 0.2)[0])
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*masks)
+
+
 def test_small_tensors_and_impossible_rates_are_left_to_torch() -> None:
     assert worth_it(torch.ones(2**14), 0.5)
     assert not worth_it(torch.ones(2**14 - 1), 0.5)

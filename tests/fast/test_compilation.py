@@ -1,0 +1,114 @@
+"""torch.compile around the model: the same numbers, asked for or worth it, and the plain way where it fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import scene_lightning as keras
+from scene_lightning import fast
+from scene_lightning.fast import compilation as module
+from scene_lightning.fast import worth_compiling
+
+needs_compiler = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="torch.compile needs a C++ compiler: no g++ here"
+)
+RNG = np.random.default_rng(0)
+X = RNG.random((20, 16, 16, 3), dtype=np.float32)
+Y = np.eye(3, dtype=np.float32)[RNG.integers(0, 3, 20)]
+
+
+def network(jit_compile: Any) -> Any:
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            keras.layers.Conv2D(8, 3, activation="relu", kernel_regularizer="l2"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.0),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(0.05), "categorical_crossentropy", jit_compile=jit_compile)
+    return model
+
+
+def test_when_it_pays() -> None:
+    assert worth_compiling(True, 1, training=True)
+    assert worth_compiling(True, None, training=False)
+    assert worth_compiling("auto", module.LEAST_SAMPLES, training=False)
+    assert not worth_compiling("auto", module.LEAST_SAMPLES - 1, training=False)
+    assert not worth_compiling("auto", None, training=False)
+    assert not worth_compiling("auto", 10**9, training=True)
+    assert not worth_compiling(False, 10**9, training=False)
+    with fast.plain_paths():
+        assert not worth_compiling(True, 10**9, training=False)
+
+
+def test_anything_else_is_refused() -> None:
+    with pytest.raises(keras.errors.InputError, match="jit_compile must be True, False"):
+        network("always")
+
+
+@needs_compiler
+def test_compiled_training_and_prediction_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: list[Any] = []
+    real = torch.compile
+
+    def noting(function: Any, **options: Any) -> Any:
+        made = real(function, **options)
+
+        def call(x: Any) -> Any:
+            shapes.append(tuple(x.shape))
+            return made(x)
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", noting)
+    plain, quick = network(False), network(True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="torch.compile failed")
+        histories = [m.fit(X, Y, batch_size=8, epochs=2, shuffle=False, verbose=0).history for m in (plain, quick)]
+        assert shapes == [(8, 16, 16, 3)] * 4  # the last batch, of 4, is not worth compiling again
+        weights = [m.get_weights() for m in (plain, quick)]
+        quick.set_weights(plain.get_weights())
+        answers = [m.predict(X, batch_size=8, verbose=0) for m in (plain, quick)]
+    assert len(shapes) == 6
+    np.testing.assert_allclose(histories[1]["loss"], histories[0]["loss"], rtol=1e-5)
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(other, one, atol=1e-5)
+    np.testing.assert_allclose(answers[1], answers[0], atol=1e-6)
+    assert not any(name.startswith("_compiled") for name in vars(quick))
+
+
+def test_where_it_fails_the_model_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(function: Any, **options: Any) -> Any:
+        def call(x: Any) -> Any:
+            raise RuntimeError("Compiler: no g++\nand a long tail")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", failing)
+    plain, quick = network(False), network(True)
+    expected = plain.predict(X, verbose=0)
+    with pytest.warns(UserWarning, match=r"torch.compile failed \(RuntimeError: Compiler: no g\+\+\)") as found:
+        answers = quick.predict(X, batch_size=4, verbose=0)
+    assert len([w for w in found if "torch.compile" in str(w.message)]) == 1
+    np.testing.assert_allclose(answers, expected, atol=1e-6)
+
+
+def test_files_say_what_was_asked_for_and_loading_decides_anew(tmp_path: Any) -> None:
+    """Keras resolves "auto" to True on TensorFlow and writes that: nobody asked for a minute of compiling."""
+    network(True).save(tmp_path / "always.keras")
+    with zipfile.ZipFile(tmp_path / "always.keras") as file:
+        assert json.loads(file.read("config.json"))["compile_config"]["jit_compile"] is True
+    assert keras.models.load_model(tmp_path / "always.keras").jit_compile == "auto"
