@@ -15,12 +15,14 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from scene_lightning import callbacks
 from scene_lightning.app import report, run_folder
 from scene_lightning.app.answers import Answerer, RunOn
+from scene_lightning.app.backbones import Unfreeze
 from scene_lightning.app.evaluation import score, write_evaluation
 from scene_lightning.app.images import ImageInfo, decode_all, report_unreadable, training_feed, validation_feed
 from scene_lightning.app.network import build_model, compile_model
 from scene_lightning.app.recipe import Recipe, dump_recipe, load_recipe
 from scene_lightning.app.resume import Resume
 from scene_lightning.app.run_callbacks import RunRecorder, checkpoints
+from scene_lightning.app.teacher import soft_targets
 from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.scan import ImageTable, Splits, find_splits
 from scene_lightning.errors import SceneLightningError
@@ -73,7 +75,7 @@ def train(
         recipe = earlier.recipe(overrides) if from_checkpoint and earlier else load_recipe(config or "paper", overrides)
     hardware = _hardware(recipe)
     splits = find_splits(data, recipe.data.val_split, recipe.training.seed)
-    model = _prepare_model(recipe, splits.train.class_names)
+    model = prepare_model(recipe, splits.train.class_names, len(splits.train) // _device_count(hardware))
     if earlier is not None:
         earlier.check(model, recipe, splits.train.class_names)
     try:
@@ -107,10 +109,21 @@ def _hardware(recipe: Recipe) -> dict[str, Any]:
     return wanted
 
 
-def _prepare_model(recipe: Recipe, class_names: Sequence[str]) -> Any:
+def _device_count(hardware: dict[str, Any]) -> int:
+    """The devices of all machines together."""
+    chosen = devices.trainer_arguments(devices.Hardware(**hardware))["devices"]
+    return (chosen if isinstance(chosen, int) else len(chosen)) * int(hardware["num_nodes"])
+
+
+def prepare_model(recipe: Recipe, class_names: Sequence[str], images: int | None = None) -> Any:
+    """The recipe's network, compiled; its first weights follow from the recipe's seed.
+
+    Args:
+        images: how many each device trains on in an epoch, for the schedule of the learning rate.
+    """
     torch.manual_seed(recipe.training.seed)  # the initial weights
     model = build_model(recipe, len(class_names))
-    compile_model(model, recipe)
+    compile_model(model, recipe, images)
     model.image_info = ImageInfo.of_recipe(recipe, class_names).as_dict()
     model.training_seed = recipe.training.seed
     model._recipe = recipe.model_dump(mode="json")
@@ -159,22 +172,54 @@ def _fit(
     hardware: dict[str, Any],
 ) -> None:
     monitor = "val_accuracy" if "accuracy" in recipe.training.metrics else "val_loss"
-    listening: list[Any] = [
-        RunRecorder(folder, earlier.earlier_metrics() if earlier else None),
-        *checkpoints(folder, monitor),
-    ]
-    if recipe.training.early_stopping is not None:
-        listening.append(callbacks.EarlyStopping(**recipe.training.early_stopping.model_dump()))
+    recorder = RunRecorder(folder, earlier.earlier_metrics() if earlier else None)
+    swap = callbacks.SwapEMAWeights() if recipe.training.ema else None
+    targets = None if recipe.training.teacher is None else soft_targets(recipe.training, images[0].table, folder)
     with _naming_last_checkpoint(folder, earlier):
-        model.fit(
-            training_feed(recipe, images[0]),
-            validation_data=validation_feed(recipe, images[1]),
-            epochs=recipe.training.epochs,
-            callbacks=listening,
+        fit_model(
+            model,
+            recipe,
+            images,
+            [*([swap] if swap else []), recorder, *checkpoints(folder, monitor, swap)],
+            targets,
             logger=TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD),
             ckpt_path=str(earlier.path) if earlier else None,
             **hardware,
         )
+
+
+def fit_model(
+    model: Any,
+    recipe: Recipe,
+    images: tuple[CachedImages, CachedImages],
+    listening: Sequence[Any],
+    targets: Any = None,
+    **options: Any,
+) -> Any:
+    """Train `model` on (training, validation) images, all as the recipe says.
+
+    Args:
+        listening: callbacks beside those that the recipe asks for.
+        targets: (N, K) what to learn instead of the labels.
+        **options: `fit`'s, above all its hardware.
+
+    Returns:
+        History.
+    """
+    asked: list[Any] = []
+    if recipe.training.early_stopping is not None:
+        asked.append(callbacks.EarlyStopping(**recipe.training.early_stopping.model_dump()))
+    if recipe.model.head_epochs and not recipe.model.freeze:
+        asked.append(Unfreeze(recipe.model.head_epochs))
+    if recipe.training.ema and not any(isinstance(one, callbacks.SwapEMAWeights) for one in listening):
+        asked.append(callbacks.SwapEMAWeights())
+    return model.fit(
+        training_feed(recipe, images[0], targets),
+        validation_data=validation_feed(recipe, images[1]),
+        epochs=recipe.training.epochs,
+        callbacks=[*listening, *asked],
+        **options,
+    )
 
 
 @contextlib.contextmanager
