@@ -22,6 +22,7 @@ from scene_lightning._objectives.distance import (
     poisson,
     squared_hinge,
 )
+from scene_lightning._objectives.margin import m3ce, m3ce_crossentropy
 from scene_lightning._objectives.structured import circle, ctc, dice, tversky
 
 __all__ = [
@@ -39,6 +40,8 @@ __all__ = [
     "huber",
     "kl_divergence",
     "log_cosh",
+    "m3ce",
+    "m3ce_crossentropy",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",

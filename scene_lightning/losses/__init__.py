@@ -24,6 +24,8 @@ from scene_lightning._objectives import (
     huber,
     kl_divergence,
     log_cosh,
+    m3ce,
+    m3ce_crossentropy,
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_squared_error,
@@ -59,6 +61,7 @@ from scene_lightning.losses.classes import (
     SquaredHinge,
     Tversky,
 )
+from scene_lightning.losses.margin import M3CE, M3CECrossentropy
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -73,7 +76,7 @@ _CLASSES: tuple[type[Loss], ...] = (
     CategoricalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy,
     SparseCategoricalCrossentropy, MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError,
     MeanSquaredLogarithmicError, CosineSimilarity, LogCosh, Huber, Hinge, SquaredHinge, CategoricalHinge, Dice,
-    Tversky, Circle, CTC,
+    Tversky, Circle, CTC, M3CE, M3CECrossentropy,
 )  # fmt: skip
 # functions win over snake-cased class names: Keras' get("mean_squared_error") is the function
 _TABLE: dict[str, Any] = {cls.__name__: cls for cls in _CLASSES} | {
@@ -83,6 +86,7 @@ _TABLE |= {
     "mse": mse, "MSE": mse, "mae": mae, "MAE": mae, "mape": mape, "MAPE": mape, "msle": msle, "MSLE": msle,
     "kld": kld, "KLD": kld, "bce": bce, "BCE": bce, "logcosh": logcosh, "kullback_leibler_divergence": kl_divergence,
     "huber_loss": huber, "cosine_proximity": cosine_similarity, "cosine": cosine_similarity,
+    "m3ce_cec": m3ce_crossentropy,
 }  # fmt: skip
 _TABLE = by_every_spelling({cls.__name__: cls for cls in _CLASSES}) | _TABLE
 
@@ -133,15 +137,15 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
 
 
 __all__ = [
-    "BCE", "CTC", "KLD", "MAE", "MAPE", "MSE", "MSLE", "BinaryCrossentropy", "BinaryFocalCrossentropy",
+    "BCE", "CTC", "KLD", "M3CE", "MAE", "MAPE", "MSE", "MSLE", "BinaryCrossentropy", "BinaryFocalCrossentropy",
     "CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge", "Circle", "CosineSimilarity", "Dice", "Hinge", "Huber", "KLDivergence", "LogCosh", "Loss",
-    "LossFunctionWrapper", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
+    "LossFunctionWrapper", "M3CECrossentropy", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
     "MeanSquaredLogarithmicError", "Poisson", "Reduction", "SparseCategoricalCrossentropy", "SquaredHinge", "Tversky",
     "bce", "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
     "categorical_focal_crossentropy", "categorical_generalized_cross_entropy", "categorical_hinge", "circle",
     "cosine_similarity", "ctc", "deserialize", "dice", "get", "hinge", "huber", "kl_divergence", "kld",
-    "kullback_leibler_divergence", "log_cosh", "logcosh", "mae", "mape", "mean_absolute_error",
-    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "mse", "msle", "poisson",
-    "serialize", "sparse_categorical_crossentropy", "squared_hinge", "tversky",
+    "kullback_leibler_divergence", "log_cosh", "logcosh", "m3ce", "m3ce_crossentropy", "mae", "mape",
+    "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error",
+    "mse", "msle", "poisson", "serialize", "sparse_categorical_crossentropy", "squared_hinge", "tversky",
 ]  # fmt: skip
