@@ -25,6 +25,7 @@ from scene_lightning.app.report_tables import (
     format_table,
     report_from_matrix,
 )
+from scene_lightning.data.decode import eight_bits, is_deep
 from scene_lightning.errors import DataError, InputError
 
 __all__ = [
@@ -264,7 +265,7 @@ def _as_image(source: Any) -> np.ndarray | None:
     if isinstance(source, str | Path):
         try:
             with Image.open(source) as opened:
-                image = opened.convert("RGB")
+                image = (eight_bits(opened) if is_deep(opened) else opened).convert("RGB")
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # SyntaxError: broken PNG chunks
             return None
     elif isinstance(source, Image.Image):

@@ -14,7 +14,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from scene_lightning.data.sources import ArraySource, FileSource, ImageSource
 from scene_lightning.errors import DataError, InputError
 
 MODES = ("auto", "off", "ram", "disk")
-_FORMAT = 1  # raise it when the same key would mean other bytes
+_FORMAT = 2  # raise it when the same key would mean other bytes
 _CHUNK = 256  # images decoded between two writes
 _ABANDONED_AFTER = 24 * 3600.0  # seconds; a partial file this old belongs to no living process
 
@@ -53,6 +53,19 @@ class CachedImages:
     place: str
     size_bytes: int
     reused: bool = False
+
+    def subset(self, rows: NDArray[np.int64]) -> CachedImages:
+        """The images at `rows`, in that order, without decoding or copying them again."""
+        rows = np.asarray(rows, dtype=np.int64)
+        table, source = self.table.take(rows), self.source
+        chosen: ImageSource
+        if isinstance(source, FileSource):
+            chosen = FileSource(table.paths, source.spec)
+        else:
+            assert isinstance(source, ArraySource)
+            held = source.rows[rows] if isinstance(source, _RowSource) else rows
+            chosen = _RowSource(source.images, held)
+        return replace(self, table=table, source=chosen, unreadable=[])
 
     def describe(self) -> str:
         """One line for a person."""

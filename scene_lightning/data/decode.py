@@ -1,5 +1,8 @@
 """Image files in; PIL images, or uint8 (N, H, W, C) arrays at one size, out: bit for bit what Keras' `load_img` gives.
 
+One difference: of images with 16-bit grey levels, which Keras leaves as they are or clips to 255 (white, mostly), the
+arrays hold the whole range 0..65535 scaled to 0..255, after resizing.
+
 PIL decodes. torchvision's `decode_jpeg` gives the same pixels in half the time, but torchvision has deprecated it
 (0.29), and the cache decodes each photograph once.
 """
@@ -32,6 +35,7 @@ INTERPOLATIONS: dict[str, Image.Resampling] = {
 CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
 # 16-bit and 32-bit grey images keep their values in Keras; they do not fit uint8.
 _DEEP_MODES = ("I;16", "I")
+_DEEPEST = 65535  # PIL's "I" comes from 16-bit files too (PGM); a 32-bit TIFF with larger values is clipped there
 _UNREADABLE = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
@@ -93,19 +97,28 @@ def open_image(
         OSError, PIL.UnidentifiedImageError: as PIL raises them.
     """
     check_color_mode(color_mode)
+    image = _coloured(_opened(path), color_mode)
+    return image if target_size is None else _resized(image, target_size, interpolation, keep_aspect_ratio)
+
+
+def _opened(path: Any) -> Image.Image:
     if isinstance(path, io.BytesIO):
-        image: Image.Image = Image.open(path)
-    elif isinstance(path, pathlib.Path | bytes | str):
+        return Image.open(path)
+    if isinstance(path, pathlib.Path | bytes | str):
         with open(path, "rb") as file:
-            image = Image.open(io.BytesIO(file.read()))
-    else:
-        raise TypeError(f"path should be path-like or io.BytesIO, not {type(path)}")
+            return Image.open(io.BytesIO(file.read()))
+    raise TypeError(f"path should be path-like or io.BytesIO, not {type(path)}")
+
+
+def _coloured(image: Image.Image, color_mode: str) -> Image.Image:
     if color_mode == "grayscale":
-        image = image if image.mode in ("L", *_DEEP_MODES) else image.convert("L")
-    elif image.mode != color_mode.upper():
-        image = image.convert(color_mode.upper())
-    if target_size is None:
-        return image
+        return image if image.mode in ("L", *_DEEP_MODES) else image.convert("L")
+    return image if image.mode == color_mode.upper() else image.convert(color_mode.upper())
+
+
+def _resized(
+    image: Image.Image, target_size: tuple[int, int], interpolation: str, keep_aspect_ratio: bool
+) -> Image.Image:
     size = (int(target_size[1]), int(target_size[0]))
     if image.size == size:
         return image
@@ -124,21 +137,40 @@ def _centre_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, in
 
 
 def decode_image(path: str, spec: DecodeSpec) -> NDArray[np.uint8]:
-    """One file → (H, W, C) uint8.
+    """One file → (H, W, C) uint8; grey levels of 16 bits are scaled (0 → 0, 65535 → 255, rounded).
 
     Raises:
         DataError: the file is missing, truncated or not an image; its name is in the message.
     """
     try:
-        image = open_image(path, spec.color_mode, spec.target_size, spec.interpolation, spec.keep_aspect_ratio)
-        if image.mode in _DEEP_MODES:
-            # As float the values may pass 255; Keras' own uint8 path would wrap them. Clipping keeps the picture.
-            return np.asarray(image).clip(0, 255).astype(np.uint8)[:, :, None]
+        image, shaping = _opened(path), (spec.target_size, spec.interpolation, spec.keep_aspect_ratio)
+        if is_deep(image):
+            image = _coloured(eight_bits(image, *shaping), spec.color_mode)
+        else:
+            image = _resized(_coloured(image, spec.color_mode), *shaping)
         return np.asarray(image, dtype=np.uint8).reshape(spec.shape)
     except FileNotFoundError:
         raise DataError(f"No image at {path!r}.") from None
     except _UNREADABLE as error:
         raise DataError(f"Cannot read image {path!r}: {_reason(error)}") from error
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether its grey levels have more than 8 bits (whole numbers: PIL's "I;16", "I;16B", "I")."""
+    return image.mode.startswith("I")
+
+
+def eight_bits(
+    image: Image.Image,
+    target_size: tuple[int, int] | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+) -> Image.Image:
+    """A deep image → 8-bit grey, 0..65535 scaled to 0..255; resized before, so that nothing is rounded twice."""
+    grey = Image.fromarray(np.asarray(image, dtype=np.float32) * np.float32(255 / _DEEPEST))
+    if target_size is not None:
+        grey = _resized(grey, target_size, interpolation, keep_aspect_ratio)
+    return Image.fromarray(np.asarray(grey).round().clip(0, 255).astype(np.uint8))
 
 
 def _reason(error: BaseException) -> str:

@@ -68,3 +68,60 @@ def test_equals_keras_on_real_photographs(intel_dir: Path) -> None:
         for size in ((150, 150), (64, 64)):
             expected = np.asarray(keras_load_img(file, target_size=size))
             np.testing.assert_array_equal(decode_image(str(file), DecodeSpec(size)), expected)
+
+
+# -- 16-bit grey levels ------------------------------------------------------------------------------------------------
+
+RAMP = np.arange(256, dtype=np.uint16) * 257  # the 16-bit levels that are 8-bit levels exactly
+
+
+def deep_file(folder: Path, ending: str, levels: np.ndarray) -> str:
+    file = folder / f"ramp.{ending}"
+    if ending == "be.tif":
+        Image.frombytes("I;16B", levels.shape[::-1], levels.astype(">u2").tobytes()).save(file, "tiff")
+    else:
+        Image.fromarray(levels).save(file)
+    return str(file)
+
+
+@pytest.mark.parametrize("ending", ["png", "tiff", "be.tif", "pgm"])
+@pytest.mark.parametrize("color_mode", ["grayscale", "rgb", "rgba"])
+def test_16_bit_levels_are_scaled_not_clipped(tmp_path: Path, ending: str, color_mode: str) -> None:
+    file = deep_file(tmp_path, ending, RAMP.reshape(16, 16))
+    pixels = decode_image(file, DecodeSpec((16, 16), color_mode))
+    for channel in range(min(pixels.shape[2], 3)):
+        np.testing.assert_array_equal(pixels[..., channel].ravel(), np.arange(256))
+    if color_mode == "rgba":
+        assert (pixels[..., 3] == 255).all()
+
+
+def test_levels_between_are_rounded_after_resizing(tmp_path: Path) -> None:
+    levels = np.array([[0, 0, 65535, 65535], [0, 0, 65535, 65535], [128, 129, 385, 386], [100, 100, 400, 400]])
+    file = deep_file(tmp_path, "png", levels.astype(np.uint16))
+    whole = decode_image(file, DecodeSpec((4, 4), "grayscale"))[..., 0]
+    assert whole[2].tolist() == [0, 1, 1, 2] and whole[0].tolist() == [0, 0, 255, 255]
+    halved = decode_image(file, DecodeSpec((2, 2), "grayscale", "box"))[..., 0]
+    # means of 114.25 and 392.75: 0.44 and 1.53 of 255
+    assert halved.tolist() == [[0, 255], [0, 2]]
+
+
+def test_32_bit_levels_beyond_16_bits_are_clipped(tmp_path: Path) -> None:
+    levels = np.array([[-5, 0, 257, 65535, 70000, 2**30]], dtype=np.int32)
+    file = tmp_path / "deep.tiff"
+    Image.fromarray(levels).save(file)
+    assert decode_image(str(file), DecodeSpec((1, 6), "grayscale")).ravel().tolist() == [0, 0, 1, 255, 255, 255]
+
+
+@pytest.mark.parametrize("size", [(9, 1200), (1200, 9)])
+def test_long_and_large_images_are_shrunk_to_any_proportion(tmp_path: Path, size: tuple[int, int]) -> None:
+    """A picture that is dark on its first half and bright on the other, along its long side."""
+    tall = size[0] > size[1]
+    pixels = np.zeros((*size, 3), np.uint8)
+    pixels[600:] = 200 if tall else 0
+    pixels[:, 600:] = pixels[:, 600:] if tall else 200
+    Image.fromarray(pixels).save(tmp_path / "long.png")
+    spec = DecodeSpec((10, 4) if tall else (4, 10), "rgb", "box")
+    shrunk = decode_image(str(tmp_path / "long.png"), spec)
+    assert shrunk.shape == spec.shape
+    along = shrunk.mean((1, 2) if tall else (0, 2))
+    np.testing.assert_array_equal(along, [0] * 5 + [200] * 5)
