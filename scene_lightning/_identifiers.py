@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,12 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     by_fold = {candidate.lower(): candidate for candidate in names}
     found = difflib.get_close_matches(name.lower(), by_fold, n=1, cutoff=0.6)
     return by_fold[found[0]] if found else None
+
+
+def some_of(names: Sequence[str], shown: int = 12) -> str:
+    """Names in one line: all of them, or the first few and how many more there are."""
+    rest = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {rest} others" if rest > 0 else "")
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -28,6 +28,7 @@ from scene_lightning.data.scan import (
 )
 from scene_lightning.saving._files import replacing
 
+_MOST_SHOWN = 30  # classes; a matrix of more fits no terminal
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -121,9 +122,31 @@ def write_evaluation(result: dict[str, Any], path: str | Path) -> None:
 
 
 def format_evaluation(result: dict[str, Any]) -> str:
-    """The result as text for a terminal: figures by class, then the confusion matrix."""
+    """The result as text for a terminal: figures by class, then the confusion matrix.
+
+    Of more than 30 classes the ten that are recognised worst, and the ten most frequent confusions.
+    """
     names = result["classes"]
-    table = format_report({**report_from_matrix(result["confusion_matrix"], names), "loss": result["loss"]})
+    figures = {**report_from_matrix(result["confusion_matrix"], names), "loss": result["loss"]}
+    if len(names) > _MOST_SHOWN:
+        return _format_worst(figures)
+    table = format_report(figures)
     header = ["true \\ predicted", *names]
     rows = [[name, *map(str, row)] for name, row in zip(names, result["confusion_matrix"], strict=True)]
     return f"{table}\n\n{format_table(header, rows)}"
+
+
+def _format_worst(figures: dict[str, Any], shown: int = 10) -> str:
+    by_class = figures["per_class"]
+    occurring = [name for name in by_class if by_class[name]["support"]]
+    worst = sorted(occurring, key=lambda name: by_class[name]["f1"])[:shown]
+    table = format_report({**figures, "per_class": {name: by_class[name] for name in worst}})
+    lines = [f"the {len(worst)} worst of {len(by_class)} classes:", "", table]
+    matrix = np.array(figures["confusion_matrix"])
+    np.fill_diagonal(matrix, 0)
+    places = [np.unravel_index(place, matrix.shape) for place in np.argsort(-matrix, axis=None)[:shown]]
+    names = figures["classes"]
+    rows = [[names[true], names[taken], str(matrix[true, taken])] for true, taken in places if matrix[true, taken]]
+    if rows:
+        lines += ["", format_table(["true", "taken for", "images"], rows)]
+    return "\n".join(lines)

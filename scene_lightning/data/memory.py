@@ -1,9 +1,15 @@
-"""Nothing in; how many bytes of memory this process may still take out."""
+"""Nothing in; how many bytes of memory this process may still take, or has taken, out."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 _ASSUMED = 4 << 30  # where the system does not say
 
@@ -12,6 +18,14 @@ def available_memory() -> int:
     """Bytes that can be allocated without swapping; a container's limit counts."""
     found = [amount for amount in (_of_machine(), _of_container()) if amount is not None]
     return min(found) if found else _ASSUMED
+
+
+def most_memory_used() -> int:
+    """The most bytes that this process has held at any time; 0 where the system does not say."""
+    if resource is None:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _of_machine() -> int | None:

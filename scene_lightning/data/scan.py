@@ -237,6 +237,20 @@ def find_splits(root: str, val_split: float = 0.2, seed: int = 0) -> Splits:
     return Splits(*split_table(scan_folder(root), val_split, seed))
 
 
+def find_training_images(root: str) -> ImageTable:
+    """A data folder → its training images: those of seg_train or train, or all where class folders stand alone.
+
+    Raises:
+        DataError: the folder is no data folder, or has a validation half only.
+    """
+    root = os.fspath(root)
+    require_folder(root)
+    train = _first_of(TRAIN_FOLDERS, class_folders(root))
+    if train and not _holds_images(os.path.join(root, train)):
+        return scan_folder(os.path.join(root, train))
+    return scan_folder(root)
+
+
 def _first_of(names: Sequence[str], present: Sequence[str]) -> str | None:
     return next((name for name in names if name in present), None)
 

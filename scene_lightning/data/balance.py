@@ -1,0 +1,98 @@
+"""The class of every image in; weights, orders and folds that do right by rare classes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scene_lightning._identifiers import did_you_mean, some_of
+from scene_lightning.data.randomness import permutation
+from scene_lightning.data.scan import ImageTable
+from scene_lightning.errors import DataError, InputError
+
+
+def balanced_weights(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float64]:
+    """(N,) class numbers → (K,) weights N / (K · images of the class): all classes then weigh the same together.
+
+    scikit-learn's class_weight="balanced". The mean weight of the images is 1. A class without images gets 0.
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    return np.divide(len(labels), num_classes * counts, out=np.zeros(num_classes), where=counts > 0)
+
+
+def class_weights(wanted: str | Mapping[str, float] | None, table: ImageTable) -> NDArray[np.float64] | None:
+    """What a recipe says → (K,) weights in the order of the table's classes; None for none.
+
+    Args:
+        wanted: "balanced"; or weights by class name, those that are not named weigh 1, as in Keras.
+
+    Raises:
+        InputError: a name that is none of the classes.
+    """
+    names = table.class_names
+    if wanted is None or isinstance(wanted, str):
+        return None if wanted is None else balanced_weights(table.labels, len(names))
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise InputError(
+            f"class_weight names {unknown[0]!r}, which is none of the classes {some_of(names)}."
+            f"{did_you_mean(unknown[0], names)}"
+        )
+    return np.array([wanted.get(name, 1.0) for name in names])
+
+
+def balanced_count(labels: NDArray[np.int64]) -> int:
+    """Draws in an epoch of `balanced_order`: the multiple of the number of classes that is nearest to N."""
+    classes = len(np.unique(labels))
+    return classes * max(1, round(len(labels) / classes)) if classes else 0
+
+
+def balanced_order(labels: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
+    """An epoch in which every class is drawn equally often; a function of its arguments alone.
+
+    An image of a rare class comes several times, each as often as the others of its class or once more; of a frequent
+    class some images stay out, others in each epoch.
+
+    Args:
+        labels: (N,) class numbers.
+
+    Returns:
+        (M,) draws, M = `balanced_count(labels)`: image `draw % N`, for the `draw // N`-th time (so that each time can
+        be augmented in its own way).
+    """
+    n, total = len(labels), balanced_count(labels)
+    if not n:
+        return np.arange(0)
+    _, counts = np.unique(labels, return_counts=True)
+    shuffled = permutation(seed, epoch, n)
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    turns = np.arange(total // len(counts))[:, None]
+    draws = by_class[np.cumsum(counts) - counts + turns % counts] + turns // counts * n
+    # another epoch's number gives another stream: the same one would leave this order's classes half sorted
+    return draws.ravel()[permutation(seed, -1 - epoch, total)]
+
+
+def stratified_folds(table: ImageTable, folds: int, seed: int) -> list[NDArray[np.int64]]:
+    """The rows of each of `folds` parts of a table: of every class, and in all, they differ by one image at most.
+
+    A function of the table, `folds` and `seed`.
+
+    Raises:
+        DataError: fewer than two folds, or a class with fewer images than folds.
+    """
+    counts = np.bincount(table.labels, minlength=len(table.class_names))
+    least = int(counts.argmin())
+    if folds < 2:
+        raise DataError(f"Expected at least two folds; received {folds}.")
+    if counts[least] < folds:
+        most = f"at most {counts[least]} folds" if counts[least] > 1 else "two images a class at the least"
+        raise DataError(
+            f"Class {table.class_names[least]!r} in {table.root!r} has {counts[least]} image(s): too few for {folds} "
+            f"folds, each of which validates on every class. Expected {most}."
+        )
+    random = np.random.Generator(np.random.Philox(key=seed))
+    order = np.concatenate([random.permutation(np.flatnonzero(table.labels == one)) for one in range(len(counts))])
+    # dealt out like cards, going on where the class before ended: sizes stay even within a class and in all
+    return [np.sort(order[fold::folds]) for fold in range(folds)]
