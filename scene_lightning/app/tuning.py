@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from scene_lightning.app.tuning_report import (
 )
 from scene_lightning.app.tuning_space import Space, load_space
 from scene_lightning.app.tuning_storage import opened, storage_path
-from scene_lightning.app.tuning_study import Candidate, Row, Search
+from scene_lightning.app.tuning_study import Row, Search
 from scene_lightning.app.tuning_trial import Bench
 from scene_lightning.data.scan import Splits, find_splits, split_table
 from scene_lightning.errors import InputError, SceneLightningError
@@ -84,7 +85,7 @@ def tune(
     try:
         place = Place(folder, data, path or folder / STORAGE)
         with opened(place.storage) as study:
-            search = Search(study, recipe, searched, trials, _about(bench.splits))
+            search = Search(study, recipe, searched, trials, _about(bench.splits), partial(_said, place))
             return _search(search, bench, place, jobs=jobs, timeout=seconds)
     finally:
         run_folder.forget_run_folder()
@@ -184,13 +185,8 @@ def _search(search: Search, bench: Bench, place: Place, *, jobs: int, timeout: f
     print(f"trials    {search.trials}{at_once}{earlier}")
     print(f"storage   {place.storage}")
     print(f"results   {place.folder}", flush=True)
-
-    def said(candidate: Candidate, row: Row) -> None:
-        print(_line(search, row), flush=True)
-        write_tables(search, place)
-
     try:
-        in_time = run_trials(search, bench, jobs, timeout, said)
+        in_time = run_trials(search, bench, jobs, timeout)
     except KeyboardInterrupt:
         write_tables(search, place)
         best = search.best()
@@ -203,6 +199,12 @@ def _search(search: Search, bench: Bench, place: Place, *, jobs: int, timeout: f
         print(f"time      is over: go on with the same command and --storage {place.storage}")
     _conclude(search, place)
     return place.folder
+
+
+def _said(place: Place, search: Search, row: Row) -> None:
+    """A trial has ended: say so, and bring the tables up to date."""
+    print(_line(search, row), flush=True)
+    write_tables(search, place)
 
 
 def _line(search: Search, row: Row) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -17,30 +19,28 @@ from typing import Any
 
 import torch
 
-from scene_lightning.app.tuning_study import Candidate, Row, Search
+from scene_lightning.app.tuning_study import Candidate, Search
 from scene_lightning.app.tuning_trial import Bench, Outcome, in_words
 from scene_lightning.errors import SceneLightningError
 
-Said = Callable[[Candidate, Row], None]
 _EPOCH, _DONE = "epoch", "done"
 _PATIENCE = 10  # seconds for a process that has closed its pipe to end
 
 
-def run_trials(search: Search, bench: Bench, jobs: int, timeout: float | None, said: Said) -> bool:
+def run_trials(search: Search, bench: Bench, jobs: int, timeout: float | None) -> bool:
     """Run trials until there are enough; False when `timeout` ended it first.
 
     Args:
         jobs: trials at a time.
         timeout: seconds after which no trial begins; those that run are finished.
-        said: called with each trial as it ends.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; the trials that ran are put back into the search.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     if jobs == 1:
-        return _run_here(search, bench, deadline, said)
-    crew = _Crew(search, bench, jobs, deadline, said)
+        return _run_here(search, bench, deadline)
+    crew = _Crew(search, bench, jobs, deadline)
     try:
         return crew.run()
     finally:
@@ -51,7 +51,7 @@ def _is_over(deadline: float | None) -> bool:
     return deadline is not None and time.monotonic() >= deadline
 
 
-def _run_here(search: Search, bench: Bench, deadline: float | None, said: Said) -> bool:
+def _run_here(search: Search, bench: Bench, deadline: float | None) -> bool:
     while not _is_over(deadline):
         candidate = search.begin()
         if candidate is None:
@@ -61,7 +61,7 @@ def _run_here(search: Search, bench: Bench, deadline: float | None, said: Said) 
         except KeyboardInterrupt:
             search.interrupt(candidate)
             raise
-        said(candidate, search.end(candidate, outcome))
+        search.end(candidate, outcome)
     return len(search.counted()) >= search.trials
 
 
@@ -78,8 +78,8 @@ class _Worker:
 class _Crew:
     """Worker processes, and the loop that gives them trials; one trial each."""
 
-    def __init__(self, search: Search, bench: Bench, jobs: int, deadline: float | None, said: Said) -> None:
-        self.search, self.bench, self.deadline, self.said = search, bench, deadline, said
+    def __init__(self, search: Search, bench: Bench, jobs: int, deadline: float | None) -> None:
+        self.search, self.bench, self.deadline = search, bench, deadline
         self.workers = [self._hire(place, jobs) for place in range(jobs)]
         self.jobs = jobs
 
@@ -87,7 +87,8 @@ class _Crew:
         context = multiprocessing.get_context("spawn")  # a fork of a process that has run torch may hang
         ours, theirs = context.Pipe()
         process = context.Process(target=work, args=(theirs, self.bench, place, jobs), daemon=True)
-        process.start()
+        with _deaf():  # the process is born so: Ctrl-C reaches all of them, and this one sees to the others
+            process.start()
         theirs.close()  # so that the end of the process is the end of the pipe
         return _Worker(process, ours)
 
@@ -145,7 +146,7 @@ class _Crew:
     def _finish(self, worker: _Worker, outcome: Outcome) -> None:
         candidate, worker.candidate = worker.candidate, None
         assert candidate is not None
-        self.said(candidate, self.search.end(candidate, outcome))
+        self.search.end(candidate, outcome)
 
     def _replace(self, worker: _Worker) -> None:
         """A worker died (out of memory, most likely): its trial has failed, and another takes its place."""
@@ -167,9 +168,22 @@ class _Crew:
             worker.connection.close()
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Within the block, Ctrl-C is not heard; nothing changes outside the main thread, which alone hears it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def work(connection: Connection, bench: Bench, place: int, jobs: int) -> None:
     """What a worker process does until the other end is gone: train the recipes that it is sent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the first one sees to the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, cores // jobs))
     if torch.cuda.is_available() and bench.hardware["accelerator"] == "cuda":

@@ -32,10 +32,10 @@ def storage_path(text: str) -> Path:
         InputError: another kind of database, a folder, or a file that is no Optuna storage.
     """
     path = Path(text.removeprefix(_PREFIX))
-    if "://" in str(text).removeprefix(_PREFIX) or not path.name:
-        raise InputError(f"--storage {text!r}: expected the path of an SQLite file, such as study.db.")
     if path.is_dir():
         raise InputError(f"--storage {text!r} is a folder. Expected a file, such as {path / 'study.db'}.")
+    if "://" in text.removeprefix(_PREFIX):
+        raise InputError(f"--storage {text!r}: expected the path of an SQLite file, such as study.db.")
     if path.is_file() and path.stat().st_size:
         _require_optuna(path)
     return path

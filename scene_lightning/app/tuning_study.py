@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ _STATES = {
     optuna.trial.TrialState.PRUNED: _PRUNED,
     optuna.trial.TrialState.FAIL: _FAILED,
 }
+_WAITING = optuna.trial.TrialState.WAITING
 _OPTUNAS = {state: found for found, state in _STATES.items()}
 # What may differ between the halves of a search: where it runs, and under which name.
 _FREE = ("name", "data.cache", "training.accelerator", "training.devices", "training.strategy", "training.num_nodes")
@@ -68,13 +70,22 @@ class Search:
         recipe: what the space varies. space: within which bounds.
         trials: how many in all, those of earlier runs included.
         data: classes and numbers of images, which all runs must share.
+        said: called with each trial as it ends.
 
     Raises:
         InputError: the storage holds a search over something else.
     """
 
-    def __init__(self, study: Any, recipe: Recipe, space: Space, trials: int, data: Mapping[str, Any]) -> None:
-        self.study, self.recipe, self.space, self.trials = study, recipe, space, trials
+    def __init__(
+        self,
+        study: Any,
+        recipe: Recipe,
+        space: Space,
+        trials: int,
+        data: Mapping[str, Any],
+        said: Callable[[Search, Row], None] = lambda search, row: None,
+    ) -> None:
+        self.study, self.recipe, self.space, self.trials, self.said = study, recipe, space, trials, said
         self._take_up({"data": dict(data), "space": space.dump(), "recipe": _flat(recipe)})
         self.earlier = len(self.counted())
 
@@ -104,8 +115,8 @@ class Search:
             running: trials that have begun and not ended.
         """
         while len(self.counted()) + running < self.trials:
-            known = self.study.get_trials(deepcopy=False)
-            seed = int(np.random.SeedSequence([self.recipe.training.seed, len(known)]).generate_state(1)[0])
+            begun = sum(trial.state != _WAITING for trial in self.study.get_trials(deepcopy=False))
+            seed = int(np.random.SeedSequence([self.recipe.training.seed, begun]).generate_state(1)[0])
             # constant_liar: trials that are still running count as bad ones, so that parallel ones spread out
             self.study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
             trial = self.study.ask()
@@ -113,7 +124,7 @@ class Search:
             try:
                 return Candidate(trial.number, values, with_values(self.recipe, values), trial)
             except RecipeError as error:
-                self._tell(trial, Outcome(_FAILED, reason=str(error)))
+                self._tell(trial, Outcome(_FAILED, reason=str(error).rstrip(".")))
         return None
 
     def heard(self, candidate: Candidate, epoch: int, accuracy: float) -> bool:
@@ -123,17 +134,19 @@ class Search:
 
     def end(self, candidate: Candidate, outcome: Outcome) -> Row:
         """Record how a trial ended."""
-        self._tell(candidate.trial, outcome)
-        return self.row(self.study.trials[candidate.number])
+        return self._tell(candidate.trial, outcome)
 
     def interrupt(self, candidate: Candidate) -> None:
         """Record that a trial was cut off; it comes first when the search goes on."""
         self._put_back(candidate.number, candidate.trial.params)
 
-    def _tell(self, trial: Any, outcome: Outcome) -> None:
+    def _tell(self, trial: Any, outcome: Outcome) -> Row:
         trial.set_user_attr("outcome", asdict(outcome))
         value = outcome.accuracy if outcome.state == _COMPLETE else None
         self.study.tell(trial, value, state=_OPTUNAS[outcome.state])
+        row = self.row(self.study.trials[trial.number])
+        self.said(self, row)
+        return row
 
     def _put_back(self, number: int, parameters: dict[str, Any]) -> None:
         self.study.set_user_attr(_INTERRUPTED, [*self.study.user_attrs.get(_INTERRUPTED, []), number])
@@ -184,18 +197,20 @@ class Search:
 
         PED-ANOVA (Watanabe et al., 2023), over the completed trials.
         """
-        if len(self.best()) < _LEAST_FOR_IMPORTANCE:
+        completed = len(self.best())
+        if completed < _LEAST_FOR_IMPORTANCE:
             return {}
-        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        try:
+        # Good is the best tenth; Optuna's documentation asks for five trials in it, so of few trials it is more.
+        share = min(0.5, max(0.1, 5 / completed))
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=share)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that trials are few is said in the picture
             raw = optuna.importance.get_param_importances(self.study, evaluator=evaluator, normalize=False)
-        except (ValueError, RuntimeError):  # all trials alike, or no parameter in common
-            return {}
         total = sum(value for value in raw.values() if math.isfinite(value))
         if total <= 0:
             return {}
         shares = {name: float(value) / total for name, value in raw.items() if math.isfinite(value)}
-        return dict(sorted(shares.items(), key=lambda item: -item[1]))
+        return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:
