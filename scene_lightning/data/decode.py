@@ -136,6 +136,12 @@ def _centre_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, in
     return left, top, left + crop_width, top + crop_height
 
 
+def open_scaled(path: Any, color_mode: str = "rgb") -> Image.Image:
+    """As `open_image` at the file's own size, but with 8 bits in any case: deep grey levels are scaled."""
+    image = _opened(path)
+    return _coloured(eight_bits(image) if is_deep(image) else image, color_mode)
+
+
 def decode_image(path: str, spec: DecodeSpec) -> NDArray[np.uint8]:
     """One file → (H, W, C) uint8; grey levels of 16 bits are scaled (0 → 0, 65535 → 255, rounded).
 
@@ -156,7 +162,7 @@ def decode_image(path: str, spec: DecodeSpec) -> NDArray[np.uint8]:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether its grey levels have more than 8 bits (whole numbers: PIL's "I;16", "I;16B", "I")."""
+    """Whether its grey levels have more than 8 bits: whole numbers, PIL's "I;16", "I;16B" or "I"."""
     return image.mode.startswith("I")
 
 

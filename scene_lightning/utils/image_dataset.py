@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from scene_lightning.callbacks.messages import print_message
-from scene_lightning.data.decode import open_image
+from scene_lightning.data.decode import open_scaled
 from scene_lightning.data.scan import require_folder
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.utils.dataset import AUTOTUNE, Dataset
@@ -125,7 +125,7 @@ class _Reader:
     def read(self, path: str) -> torch.Tensor:
         """The image at `path`. Raises DataError, naming the file, when it cannot be read."""
         try:
-            pixels = np.asarray(open_image(path, self.color_mode))
+            pixels = np.asarray(open_scaled(path, self.color_mode))
         except (OSError, SyntaxError, ValueError) as error:
             raise DataError(f"Cannot read image {path!r}: {error}") from error
         image = torch.from_numpy(np.atleast_3d(pixels).astype(np.float32))

@@ -231,3 +231,14 @@ class TestResize:
         assert crop_to_aspect(torch.zeros(20, 10, 3), (5, 10)).shape == (5, 10, 3)
         padded = resize_with_pad(torch.ones(10, 20, 3), (8, 8), "bilinear")
         assert padded[2:6].min() == 1 and padded[:2].max() == padded[6:].max() == 0
+
+
+@pytest.mark.parametrize(("color_mode", "channels"), [("grayscale", 1), ("rgb", 3)])
+def test_16_bit_levels_are_scaled(tmp_path: Path, color_mode: str, channels: int) -> None:
+    levels = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(levels).save(tmp_path / name / "deep.png")
+    images, _ = next(iter(read(tmp_path, image_size=(16, 16), color_mode=color_mode, verbose=False)))
+    expected = np.broadcast_to(np.arange(256).reshape(16, 16, 1), (2, 16, 16, channels))
+    np.testing.assert_array_equal(images.numpy(), expected)

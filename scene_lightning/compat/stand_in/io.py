@@ -11,6 +11,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from scene_lightning.compat.stand_in.text import as_text
+from scene_lightning.data.decode import eight_bits, is_deep
 from scene_lightning.errors import DataError, InputError
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -50,7 +51,7 @@ def decode_image(
     try:
         with Image.open(io.BytesIO(contents)) as picture:
             mode = _MODES.get(channels or 0) or (picture.mode if picture.mode in _MODES.values() else "RGB")
-            pixels = np.array(picture.convert(mode))
+            pixels = np.array((eight_bits(picture) if is_deep(picture) else picture).convert(mode))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise DataError(f"Unknown image file format. One of JPEG, PNG, GIF, BMP required. ({error})") from error
     image = torch.from_numpy(pixels if pixels.ndim == 3 else pixels[..., None])
