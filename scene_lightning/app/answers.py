@@ -71,12 +71,14 @@ class Answerer:
         *,
         strict: bool = False,
         verbose: bool = True,
+        mirrored: bool = False,
     ) -> Any:
         """Call `on_batch(positions in paths, raw outputs, probabilities)` for each batch; give back the feed.
 
-        Files that cannot be read are left out, and noted in the feed, unless `strict`.
+        Files that cannot be read are left out, and noted in the feed, unless `strict`. `mirrored` shows the images
+        with left and right exchanged.
         """
-        feed = prediction_feed(self.info, paths, self.run_on.batch_size or 32, strict)
+        feed = prediction_feed(self.info, paths, self.run_on.batch_size or 32, strict, mirrored)
         readable = (position for position, path in enumerate(paths) if path not in feed.unreadable)
 
         def take(outputs: Any, batch: Any) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 from scene_lightning.app.recipe import Recipe
 from scene_lightning.data.augment import AugmentRanges
+from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages, cache_images
 from scene_lightning.data.decode import DecodeSpec, Unreadable
 from scene_lightning.data.feed import ImageFeed, encode_targets
+from scene_lightning.data.mixing import mixer
 from scene_lightning.data.scan import ImageTable
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.errors import DataError, InputError
@@ -112,9 +114,21 @@ def decode_all(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool)
     return cache_images(table, ImageInfo.of_recipe(recipe, table.class_names).spec, mode, strict=strict)
 
 
-def training_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
-    """The training images: shuffled and augmented, each epoch anew, as a function of the recipe's seed."""
-    return _labelled(recipe, images, shuffle=True, training=True, seed=recipe.training.seed, augment=_ranges(recipe))
+def training_feed(recipe: Recipe, images: CachedImages, targets: Any = None) -> ImageFeed:
+    """The training images: shuffled and augmented, each epoch anew, as a function of the recipe's seed.
+
+    Args:
+        targets: (N, K) shares of classes to learn instead of the labels.
+    """
+    table = images.table
+    mix = mixer(recipe.data.mixup, recipe.data.cutmix, len(table.class_names))
+    weights = class_weights(recipe.training.class_weight, table)
+    return _labelled(
+        recipe, images, targets, shuffle=True, training=True, seed=recipe.training.seed, augment=_ranges(recipe),
+        mix=mix,
+        sample_weight=None if weights is None else weights[table.labels],
+        balance=table.labels if recipe.data.sampling == "balanced" else None,
+    )  # fmt: skip
 
 
 def validation_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
@@ -122,11 +136,13 @@ def validation_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
     return _labelled(recipe, images)
 
 
-def _labelled(recipe: Recipe, images: CachedImages, **options: Any) -> ImageFeed:
+def _labelled(recipe: Recipe, images: CachedImages, targets: Any = None, **options: Any) -> ImageFeed:
     table = images.table
+    if targets is None:
+        targets = encode_targets(table.labels, len(table.class_names), recipe.class_mode)
     return ImageFeed(
         images.source,
-        encode_targets(table.labels, len(table.class_names), recipe.class_mode),
+        targets,
         batch_size=recipe.training.batch_size,
         standardize=Standardize(rescale=recipe.data.rescale),
         **options,
@@ -139,13 +155,15 @@ def _ranges(recipe: Recipe) -> AugmentRanges:
     return AugmentRanges(**wanted, zoom_range=zoom if isinstance(zoom, tuple) else (1 - zoom, 1 + zoom))
 
 
-def prediction_feed(info: ImageInfo, paths: Sequence[str], batch_size: int, strict: bool) -> ImageFeed:
+def prediction_feed(
+    info: ImageInfo, paths: Sequence[str], batch_size: int, strict: bool, mirrored: bool = False
+) -> ImageFeed:
     """Files in their order, decoded as they are read: constant memory, however many they are."""
     return ImageFeed.from_paths(
         paths,
         info.spec,
         batch_size=batch_size,
-        standardize=Standardize(rescale=info.rescale),
+        standardize=Standardize(rescale=info.rescale, mirrored=mirrored),
         skip_unreadable=not strict,
     )
 

@@ -31,8 +31,24 @@ class CompleteCheckpoint(ModelCheckpoint):
         self._last_checkpoint_saved = filepath
 
 
-def checkpoints(folder: Path, monitor: str) -> list[CompleteCheckpoint]:
-    """best.ckpt: the epoch with the best `monitor`; last.ckpt: the latest epoch. Both after each epoch."""
+class AveragedCheckpoint(CompleteCheckpoint):
+    """A checkpoint of the averaged weights, which were validated; training goes on with its own."""
+
+    def __init__(self, swap: callbacks.SwapEMAWeights, **options: Any) -> None:
+        super().__init__(**options)
+        self._swap = swap
+
+    def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
+        with self._swap.averaged():
+            super()._save_checkpoint(trainer, filepath)
+
+
+def checkpoints(folder: Path, monitor: str, swap: callbacks.SwapEMAWeights | None = None) -> list[CompleteCheckpoint]:
+    """best.ckpt: the epoch with the best `monitor`; last.ckpt: the latest epoch. Both after each epoch.
+
+    Args:
+        swap: when the averaged weights are validated, they are what best.ckpt keeps; last.ckpt keeps all.
+    """
     shared: dict[str, Any] = {
         "dirpath": folder.resolve(),
         "save_top_k": 1,
@@ -41,8 +57,9 @@ def checkpoints(folder: Path, monitor: str) -> list[CompleteCheckpoint]:
         "save_on_train_epoch_end": True,  # at validation's end the epoch would count as unfinished
     }
     mode = "min" if monitor.endswith("loss") else "max"
+    best: dict[str, Any] = {"filename": Path(BEST).stem, "monitor": monitor, "mode": mode, **shared}
     return [
-        CompleteCheckpoint(filename=Path(BEST).stem, monitor=monitor, mode=mode, **shared),
+        CompleteCheckpoint(**best) if swap is None else AveragedCheckpoint(swap, **best),
         CompleteCheckpoint(filename=Path(LAST).stem, **shared),
     ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scene_lightning._identifiers import did_you_mean
 from scene_lightning.errors import InputError
+from scene_lightning.models.shipped import shipped_file, shipped_names
 
 RECIPE = "recipe.yaml"
 BEST = "best.ckpt"
@@ -17,6 +18,7 @@ CURVES = "curves.png"
 CONFUSION = "confusion_matrix.png"
 EVALUATION = "evaluation.json"
 TENSORBOARD = "tensorboard"
+FOLDS = "folds.json"
 
 # Lightning starts one process a device by running the command again: all must take the folder that the first one made.
 _CHOSEN = "SCENE_LIGHTNING_RUN_FOLDER"
@@ -83,12 +85,12 @@ def _make_dated(parent: Path, name: str) -> Path:
 
 
 def find_model(path: str | os.PathLike[str]) -> Path:
-    """A model file as it is, a run folder's best (or else last) checkpoint.
+    """A model file as it is, a run folder's best (or else last) checkpoint, or a model of this package by its name.
 
     Raises:
         InputError: nothing there.
     """
-    place = Path(path)
+    place = shipped_file(path) or Path(path)
     if place.is_dir() and not (place / "saved_model.pb").exists():
         for name in (BEST, LAST):
             if (place / name).is_file():
@@ -96,7 +98,7 @@ def find_model(path: str | os.PathLike[str]) -> Path:
         raise InputError(f"No {BEST} and no {LAST} in {str(path)!r}. Expected a model file or the folder of a run.")
     if not place.exists():
         siblings = os.listdir(place.parent) if place.parent.is_dir() else []
-        raise InputError(f"No model file {str(path)!r}.{did_you_mean(place.name, siblings)}")
+        raise InputError(f"No model file {str(path)!r}.{did_you_mean(place.name, [*siblings, *shipped_names()])}")
     return place
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -102,6 +103,16 @@ class SwapEMAWeights(Callback):
                 weight.copy_(average)
                 average.copy_(kept)
         self._ema_weights_in_model = averaged
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within the block the averaged weights are in the model."""
+        before = self._ema_weights_in_model
+        self._swap_to(True)
+        try:
+            yield
+        finally:
+            self._swap_to(before)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if self.swap_on_epoch:

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 # grid_sample may give 254.99998 where the image is flat and white: that must not become 254, nor 255.00002 be taken
 # for an image that leaves 0..255.
 _SLACK = 1e-3
-_DRAWS = 12  # uniform numbers an image uses, whatever is switched on: a new option does not move the others
+_DRAWS = 14  # uniform numbers an image uses, whatever is switched on: a new option does not move the others
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class AffineParams:
         zx, zy: factors for columns and rows; below 1 magnifies.
         flip_h, flip_v: mirrored left to right, top to bottom.
         channel_shift: grey levels added. brightness: factor.
+        contrast: factor of the distance to the image's mean; saturation: to the pixel's own grey.
     """
 
     theta: Floats
@@ -50,6 +51,8 @@ class AffineParams:
     flip_v: NDArray[np.bool_]
     channel_shift: Floats | None = None
     brightness: Floats | None = None
+    contrast: Floats | None = None
+    saturation: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.theta)
@@ -93,7 +96,8 @@ class AffineParams:
 class AugmentRanges:
     """From where each parameter is drawn: the arguments of Keras' ImageDataGenerator, with its defaults and units.
 
-    `zoom_range` is the pair (low, high) here.
+    `zoom_range` is the pair (low, high) here. Beyond Keras: `contrast_range` and `saturation_range`, c for a factor
+    between 1 - c and 1 + c.
     """
 
     rotation_range: float = 0.0
@@ -108,6 +112,8 @@ class AugmentRanges:
     fill_mode: str = "nearest"
     cval: float = 0.0
     order: int = 1
+    contrast_range: float = 0.0
+    saturation_range: float = 0.0
     variant: str = "keras>=2.9"
 
     def __post_init__(self) -> None:
@@ -119,7 +125,7 @@ class AugmentRanges:
         return self.from_uniforms(uniforms(seed, epoch, indices, _DRAWS), height, width)
 
     def from_uniforms(self, u: Floats, height: int, width: int) -> AffineParams:
-        """(N, 12) numbers in [0, 1) → parameters, with the distributions of Keras' `get_random_transform`."""
+        """(N, 14) numbers in [0, 1) → parameters, with the distributions of Keras' `get_random_transform`."""
         low, high = self.zoom_range
         return AffineParams(
             theta=_symmetric(u[:, 0], self.rotation_range),
@@ -134,6 +140,8 @@ class AugmentRanges:
             brightness=None
             if self.brightness_range is None
             else self.brightness_range[0] + (self.brightness_range[1] - self.brightness_range[0]) * u[:, 11],
+            contrast=1 + _symmetric(u[:, 12], self.contrast_range) if self.contrast_range else None,
+            saturation=1 + _symmetric(u[:, 13], self.saturation_range) if self.saturation_range else None,
         )
 
     def apply(self, images: Tensor, params: AffineParams) -> Tensor:
@@ -148,6 +156,8 @@ class AugmentRanges:
             or tuple(self.zoom_range) != (1, 1)
             or self.channel_shift_range
             or self.brightness_range is not None
+            or self.contrast_range
+            or self.saturation_range
             or self.horizontal_flip
             or self.vertical_flip
         )
@@ -204,6 +214,10 @@ def apply_affine(
     if params.brightness is not None:
         slack = _SLACK if params.moves().any() and not exact else 0.0
         x = change_brightness(x, _per_image(params.brightness, x), stretch=variant == "keras<=2.8", slack=slack)
+    if params.contrast is not None:
+        x = change_contrast(x, _per_image(params.contrast, x))
+    if params.saturation is not None:
+        x = change_saturation(x, _per_image(params.saturation, x))
     # NHWC is what the layers want in memory, too.
     return x.permute(0, 2, 3, 1).contiguous() if channels_last else x
 
@@ -251,6 +265,24 @@ def shift_channels(x: Tensor, intensity: Tensor) -> Tensor:
     """Grey levels added, clipped to what each image (N, C, H, W) held before. Keras: `apply_channel_shift`."""
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
     return torch.minimum(torch.maximum(x + intensity, low), high)
+
+
+def change_contrast(x: Tensor, factor: Tensor) -> Tensor:
+    """Each image (N, C, H, W) away from its mean grey, or towards it; clipped to 0..255."""
+    mean = _grey(x).mean((2, 3), keepdim=True)
+    return torch.lerp(mean.expand_as(x), x, factor.expand_as(x)).clamp_(0, 255)
+
+
+def change_saturation(x: Tensor, factor: Tensor) -> Tensor:
+    """Each pixel of (N, C, H, W) away from its own grey, or towards it; clipped to 0..255. Grey images stay."""
+    if x.shape[1] < 3:
+        return x
+    return torch.lerp(_grey(x).expand_as(x), x, factor.expand_as(x)).clamp_(0, 255)
+
+
+def _grey(x: Tensor) -> Tensor:
+    """(N, 1, H, W): the luma of ITU-R BT.601, as PIL has it."""
+    return 0.299 * x[:, :1] + 0.587 * x[:, 1:2] + 0.114 * x[:, 2:3] if x.shape[1] >= 3 else x[:, :1]
 
 
 def change_brightness(x: Tensor, factor: Tensor, stretch: bool = False, slack: float = 0.0) -> Tensor:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scene_lightning.data.augment import AffineParams, AugmentRanges
+from scene_lightning.data.balance import balanced_count, balanced_order
 from scene_lightning.data.datamodule import Feed
 from scene_lightning.data.decode import DecodeSpec, Unreadable
 from scene_lightning.data.prefetch import prefetched
@@ -105,6 +106,9 @@ class ImageFeed(Feed):
         skip_unreadable: leave out files that cannot be read and note them in `unreadable`, instead of an error.
         prefetch: batches made ahead by a background thread.
         on_order: called with each epoch's order.
+        balance: (N,) class numbers, to draw every class equally often (`balanced_order`); an epoch is then not every
+            image once, and `shuffle` has no say. None for no balancing.
+        mix: (x, y) → (x, y) on each training batch, images standardised: mixup, CutMix.
     """
 
     def __init__(
@@ -125,6 +129,8 @@ class ImageFeed(Feed):
         skip_unreadable: bool = False,
         prefetch: int = 4,
         on_order: Callable[[NDArray[np.int64]], None] | None = None,
+        mix: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
+        balance: NDArray[np.int64] | None = None,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1; received {batch_size}.")
@@ -136,10 +142,11 @@ class ImageFeed(Feed):
         self.augment_always = augment_always
         self.standardize = standardize or Standardize()
         self.host_function, self.channels_first = host_function, channels_first
-        self.skip_unreadable, self.prefetch, self.on_order = skip_unreadable, prefetch, on_order
+        self.skip_unreadable, self.prefetch, self.on_order, self.mix = skip_unreadable, prefetch, on_order, mix
         self.unreadable: dict[str, Unreadable] = {}
         self.has_labels = targets is not None
-        self.samples = len(source)
+        self.balance = balance
+        self.samples = self._draws = len(source) if balance is None else balanced_count(balance)
         self.steps = self.steps_on(1)
         self._seed_is_shared = False
         self._resident: Tensor | None = None
@@ -167,11 +174,15 @@ class ImageFeed(Feed):
 
     def steps_on(self, world_size: int) -> int:
         """Batches in one epoch on each of `world_size` devices."""
-        return steps_per_epoch(len(self.source), int(self.batch_size or 1), world_size, self.training)
+        return steps_per_epoch(self._draws, int(self.batch_size or 1), world_size, self.training)
 
     def plan(self, epoch: int, rank: int = 0, world_size: int = 1) -> list[NDArray[np.int64]]:
-        """The sample indices of each batch of one device in `epoch`."""
-        order = epoch_order(len(self.source), self.seed, epoch, self.shuffle is True)
+        """The sample indices of each batch of one device in `epoch`; with `balance` they are draws: the n-th time that
+        an image comes, its index has n times the number of images added."""
+        if self.balance is None:
+            order = epoch_order(len(self.source), self.seed, epoch, self.shuffle is True)
+        else:
+            order = balanced_order(self.balance, self.seed, epoch)
         plan = rank_batches(order, int(self.batch_size or 1), rank, world_size, self.training)
         if self.shuffle == "batches":
             plan = [plan[step] for step in permutation(self.seed, epoch, len(plan))]
@@ -189,8 +200,8 @@ class ImageFeed(Feed):
         plan = self.plan(epoch, rank, world_size)
 
         def make() -> Iterator[ImageBatch]:
-            for indices in plan:
-                batch = self._make(indices, epoch)
+            for draws in plan:
+                batch = self._make(draws, epoch)
                 if len(batch):
                     yield batch
                 elif world_size > 1:
@@ -217,21 +228,23 @@ class ImageFeed(Feed):
         if self.host_function is None and can_reside(self.source, device):
             self._resident = copy_to(self.source, device)
 
-    def _make(self, indices: NDArray[np.int64], epoch: int) -> ImageBatch:
+    def _make(self, draws: NDArray[np.int64], epoch: int) -> ImageBatch:
         height, width = self.source.shape[:2]
+        indices = draws if self.balance is None else draws % len(self.source)
         if self._resident is not None:
             images = torch.from_numpy(indices.copy())
         else:
-            images, indices = self._read(indices)
-        params = None if self.augment is None else self.augment.draw(self.seed, epoch, indices, height, width)
+            images, kept = self._read(indices)
+            draws, indices = draws[kept], indices[kept]
+        params = None if self.augment is None else self.augment.draw(self.seed, epoch, draws, height, width)
         targets = self._pick(self.targets, indices)
         batch = ImageBatch(images, targets, None, indices, params, self._resident is not None)
         if self.sample_weight is not None:
             batch.sample_weight = self._pick(self.sample_weight, indices)
         return batch if self.host_function is None else self._on_host(batch)
 
-    def _read(self, indices: NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
-        """Pixels of the images that can be read, and which these are."""
+    def _read(self, indices: NDArray[np.int64]) -> tuple[Tensor, Any]:
+        """Pixels of the images that can be read, and which of `indices` these are."""
         shape = (len(indices), *self.source.shape)
         kind = torch.uint8 if self.source.dtype == np.uint8 else torch.float32
         images = torch.empty(shape, dtype=kind, pin_memory=torch.cuda.is_available())
@@ -241,8 +254,8 @@ class ImageFeed(Feed):
                 raise DataError(failed[0].reason)
             self.unreadable.update((one.path, one) for one in failed)
             kept = np.setdiff1d(np.arange(len(indices)), [one.position for one in failed])
-            images, indices = images[torch.from_numpy(kept)], indices[kept]
-        return images, indices
+            return images[torch.from_numpy(kept)], kept
+        return images, slice(None)
 
     def _pick(self, values: Any, indices: NDArray[np.int64]) -> Any:
         if isinstance(values, list):
@@ -280,6 +293,8 @@ class ImageFeed(Feed):
             x = x.permute(0, 3, 1, 2)
         x = self.standardize(x)
         y = x if isinstance(self.targets, str) else batch.targets
+        if training and self.mix is not None:
+            x, y = self.mix(x, y)
         return x, y, batch.sample_weight
 
 

@@ -20,6 +20,7 @@ class Standardize:
     Attributes:
         rescale: factor, or None.
         samplewise_center, samplewise_std: subtract each image's mean (one number), divide by its standard deviation.
+        mirrored: left and right exchanged, as a second look at the same image.
         mean, std: (1, 1, C) of the training data, or None. zca: (H·W·C, H·W·C) whitening matrix, or None.
     """
 
@@ -29,11 +30,14 @@ class Standardize:
     mean: Any = None
     std: Any = None
     zca: Any = None
+    mirrored: bool = False
 
     def __call__(self, images: Tensor) -> Tensor:
         """(N, H, W, C) uint8 or float32 → float32."""
         # uint8 times float gives float32 in one pass.
         x = images * self.rescale if self.rescale else images.float()
+        if self.mirrored:
+            x = x.flip(-2)
         if self.samplewise_center:
             x = x - x.mean((1, 2, 3), keepdim=True)
         if self.samplewise_std:

@@ -1,84 +1,29 @@
 """A model in, a file out, and back: what `save`, `load_model`, `save_weights`, `load_weights` and backups do.
 
-`saving` knows the files, this file knows how a model lays itself out as a tree of arrays and how it takes one in.
+`saving` knows the files, `weight_tree` how a model lays itself out in them, this file what goes where.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
-from torch import nn
 
 from scene_lightning import losses, metrics, optimizers, saving
 from scene_lightning._identifiers import custom_object_scope, get_custom_objects
 from scene_lightning.errors import FileFormatError, InputError, UnsupportedError
-from scene_lightning.layers.base import Layer
-from scene_lightning.layers.tracking import TrackedList, weight_budget
+from scene_lightning.layers.tracking import weight_budget
 from scene_lightning.models.serialization import layer_config, layer_from_config
-from scene_lightning.saving import LayerWeights, ModelArchive, OptimizerState, checkpoint, structural_keys
-
-# -- a model as a tree -------------------------------------------------------------------------------------------------
-
-
-def weight_tree(layer: Any, path: str = "", seen: set[int] | None = None) -> tuple[LayerWeights, list[torch.Tensor]]:
-    """A model → its tree of arrays, and the tensors themselves in the tree's own order."""
-    seen = set() if seen is None else seen
-    seen.add(id(layer))
-    own = [(name, getattr(layer, name), spec) for name, spec in layer._weight_specs.items()]
-    own.sort(key=lambda item: not item[2].trainable)  # Keras: trainable ones first; sort() keeps the rest in order
-    node = LayerWeights(
-        name=layer.name, path=path,
-        arrays=[_array(tensor) for _, tensor, _ in own], weight_names=[name for name, _, _ in own],
-        trainable=[spec.trainable and layer.trainable for _, _, spec in own],
-    )  # fmt: skip
-    tensors = [tensor for _, tensor, _ in own]
-    for key, child in children_by_path(layer):
-        if id(child) in seen:  # a shared layer is saved where it is met first
-            continue
-        subtree, inner = weight_tree(child, f"{path}/{key}" if path else key, seen)
-        node.children.append(subtree)
-        tensors.extend(inner)
-    return node, tensors
-
-
-def children_by_path(layer: Any) -> list[tuple[str, Any]]:
-    """The layers directly inside, under the keys that Keras 3's files give them."""
-    if hasattr(layer, "_stack") or hasattr(layer, "_graph"):
-        layers = layer.layers
-        return [(f"layers/{key}", child) for key, child in zip(structural_keys(_classes(layers)), layers, strict=True)]
-    found: list[tuple[str, Any]] = []
-    in_lists: set[int] = set()
-    for name, value in vars(layer).items():
-        if isinstance(value, TrackedList):
-            members = [item for item in value if isinstance(item, Layer)]
-            in_lists.update(id(item) for item in members)
-            keys = structural_keys(_classes(members))
-            found.extend((f"{name}/{key}", item) for key, item in zip(keys, members, strict=True))
-    for name, child in layer._modules.items():
-        if isinstance(child, Layer) and id(child) not in in_lists:
-            found.append((name, child))
-        elif isinstance(child, nn.ModuleList):
-            members = [item for item in child if isinstance(item, Layer)]
-            keys = structural_keys(_classes(members))
-            found.extend((f"{name}/{key}", item) for key, item in zip(keys, members, strict=True))
-    return found
-
-
-def _classes(layers: Any) -> list[str]:
-    return [type(layer).__name__ for layer in layers]
-
-
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy()
+from scene_lightning.models.shipped import shipped_file
+from scene_lightning.models.weight_tree import weight_tree
+from scene_lightning.saving import LayerWeights, ModelArchive, OptimizerState, checkpoint
 
 
 def to_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
@@ -140,7 +85,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
     """Write the whole model, in the format that the name's ending asks for; "keras2": an `.h5` for tf.keras 2."""
     path = Path(os.fspath(filepath))
     ending = path.suffix.lower()
-    if save_format == "keras2" and ending in (".keras", ".ckpt"):
+    if save_format == "keras2" and ending in (".keras", ".ckpt", ".safetensors"):
         raise InputError(
             f"save_format='keras2' makes an .h5 file; received {path.name!r}. Name it {path.stem + '.h5'!r}."
         )
@@ -148,13 +93,18 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
         ending = ".h5"
     if path.name.endswith(".weights.h5"):
         raise InputError(f"{path.name!r} names a weights file: use save_weights(), or save under another name.")
-    if ending not in (".keras", ".h5", ".hdf5", ".ckpt"):
+    if save_format not in (None, "float16") and ending == ".safetensors":
+        raise InputError(f'A .safetensors file takes save_format="float16" or none; received {save_format!r}.')
+    if ending not in (".keras", ".h5", ".hdf5", ".ckpt", ".safetensors"):
         # Keras 2 made a SavedModel folder of any other name (the paper's 'project_model.h7').
         if path.is_dir():
             raise InputError(f"{str(path)!r} is a folder. Expected a file name ending in .keras, .h5 or .ckpt.")
         ending = ".keras"
     _check_target(path, overwrite)
-    if ending == ".ckpt":
+    if ending == ".safetensors":
+        _require_built(model, "save")
+        saving.write_tensors(path, checkpoint_dict(model, include_optimizer=False), half=save_format == "float16")
+    elif ending == ".ckpt":
         checkpoint.write_checkpoint(path, checkpoint_dict(model, include_optimizer))
     elif ending == ".keras":
         saving.write_keras(path, to_archive(model, include_optimizer))
@@ -245,6 +195,12 @@ def _load_checkpoint_into(model: Any, data: dict[str, Any], path: str, with_opti
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
+_STATE_FILES: dict[str, Callable[[str], dict[str, Any]]] = {
+    "ckpt": checkpoint.read_checkpoint,
+    "safetensors": saving.read_tensors,
+}
+
+
 def read_archive(path: Any) -> ModelArchive:
     """Any Keras file → its contents. Raises FileFormatError for anything else."""
     kind = saving.sniff(path)
@@ -262,7 +218,8 @@ def load_model(
     safe_mode: bool = True,
     **_: Any,
 ) -> Any:
-    """A model from its file: `.keras`, `.h5`, `.ckpt` or a SavedModel folder. Keras: `keras.models.load_model`.
+    """A model from its file: `.keras`, `.h5`, `.ckpt`, `.safetensors` or a SavedModel folder; or one that comes with
+    this package, by its name ("scenes"). Keras: `keras.models.load_model`.
 
     Args:
         custom_objects: your own classes and functions by name.
@@ -272,10 +229,10 @@ def load_model(
     Raises:
         FileFormatError: nothing there, not a model file, damaged, or weights without an architecture.
     """
-    path = os.fspath(filepath)
+    path = os.fspath(shipped_file(filepath) or filepath)
     with custom_object_scope(custom_objects):
-        if os.path.isfile(path) and saving.sniff(path) == "ckpt":
-            return _load_from_checkpoint(path, compile)
+        if os.path.isfile(path) and (kind := saving.sniff(path)) in _STATE_FILES:
+            return _load_from_checkpoint(path, compile, _STATE_FILES[kind])
         archive = read_archive(path)
         if archive.config is None:
             raise FileFormatError(
@@ -307,8 +264,8 @@ def _restore_optimizer(model: Any, state: OptimizerState, path: str) -> None:
         warnings.warn(f"{path!r}: the optimizer's state was left out, it starts afresh. {error}", stacklevel=2)
 
 
-def _load_from_checkpoint(path: str, compile: bool) -> Any:
-    data = checkpoint.read_checkpoint(path)
+def _load_from_checkpoint(path: str, compile: bool, read: Callable[[str], dict[str, Any]]) -> Any:
+    data = read(path)
     section = checkpoint.read_model_section(data, path)
     values = sum(value.numel() for value in data["state_dict"].values() if isinstance(value, torch.Tensor))
     model = _model_from(section["model_config"], path, values)
@@ -371,8 +328,8 @@ def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch
     """Weights from any model or weights file into `model`."""
     path = os.fspath(filepath)
     _require_built(model, "load_weights")
-    if os.path.isfile(path) and saving.sniff(path) == "ckpt":
-        _load_checkpoint_into(model, checkpoint.read_checkpoint(path), path, with_optimizer=False)
+    if os.path.isfile(path) and (kind := saving.sniff(path)) in _STATE_FILES:
+        _load_checkpoint_into(model, _STATE_FILES[kind](path), path, with_optimizer=False)
         return
     _fill(model, read_archive(path), path, by_name=by_name, skip_mismatch=skip_mismatch)
 

@@ -246,8 +246,11 @@ class Optimizer(SlotStore):
     def _clipped_update(self, grads: list[Tensor], params: list[Tensor]) -> None:
         rate = self._rate()
         grads = clip(grads, self.clipnorm, self.global_clipnorm, self.clipvalue)
+        slowed = [(param, param.clone()) for param in params if getattr(param, "_learning_rate_factor", 1.0) != 1.0]
         self._apply_weight_decay(params, rate)
         self._update(grads, params, rate)
+        for param, before in slowed:  # discriminative rates: every kind of step is linear in the rate
+            param.copy_(torch.lerp(before, param, param._learning_rate_factor))  # type: ignore[attr-defined]
 
     def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:
         """Move all `params`; the built-in optimizers override this with operations on whole lists."""

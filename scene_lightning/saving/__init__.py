@@ -27,6 +27,7 @@ from scene_lightning.saving.normalize import (
 )
 from scene_lightning.saving.saved_model import read_saved_model_dir, read_tf_checkpoint
 from scene_lightning.saving.sniff import sniff
+from scene_lightning.saving.tensors_file import read_tensors, write_tensors
 
 CustomObjectScope = custom_object_scope
 # Keras' `keras.saving` has functions of models beside this package's files. Models and utilities import this package,
@@ -59,6 +60,7 @@ __all__ = [
     "read_keras",
     "read_legacy_h5",
     "read_saved_model_dir",
+    "read_tensors",
     "read_tf_checkpoint",
     "read_weights_h5",
     "refuse_unsafe",
@@ -71,6 +73,7 @@ __all__ = [
     "write_keras",
     "write_keras2_h5",
     "write_legacy_h5",
+    "write_tensors",
     "write_weights_h5",
 ]
 

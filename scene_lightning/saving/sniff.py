@@ -11,9 +11,12 @@ from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import reading
 from scene_lightning.saving._hdf5 import SafeFile
 
-Format = Literal["keras", "weights_h5", "legacy_h5", "ckpt", "saved_model", "tf_checkpoint"]
+Format = Literal["keras", "weights_h5", "legacy_h5", "ckpt", "safetensors", "saved_model", "tf_checkpoint"]
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_EXPECTED = "a model file: .keras, .h5, .weights.h5, .ckpt, a SavedModel folder, or a TensorFlow checkpoint's prefix"
+_EXPECTED = (
+    "a model file: .keras, .h5, .weights.h5, .ckpt, .safetensors, a SavedModel folder, or a TensorFlow checkpoint's "
+    "prefix"
+)
 
 
 def sniff(path: str | os.PathLike[str]) -> Format:
@@ -21,8 +24,8 @@ def sniff(path: str | os.PathLike[str]) -> Format:
 
     Returns:
         "keras" (Keras 3's zip), "weights_h5" (its weights alone), "legacy_h5" (Keras 2's and 3's .h5, whole or weights
-        only), "ckpt" (torch's zip), "saved_model" (TensorFlow's folder) or "tf_checkpoint" (what tf.keras'
-        `save_weights("dir/ckpt")` wrote: `dir/ckpt.index` and its data).
+        only), "ckpt" (torch's zip), "safetensors", "saved_model" (TensorFlow's folder) or "tf_checkpoint" (what
+        tf.keras' `save_weights("dir/ckpt")` wrote: `dir/ckpt.index` and its data).
 
     Raises:
         FileFormatError: nothing there, or something else.
@@ -36,11 +39,13 @@ def sniff(path: str | os.PathLike[str]) -> Format:
         if not place.exists() and place.with_name(f"{place.name}.index").is_file():
             return "tf_checkpoint"
         with open(place, "rb") as handle:
-            start = handle.read(8)
+            start = handle.read(9)
         if start.startswith(b"PK\x03\x04"):
             return _kind_of_zip(place)
-        if start == _HDF5_SIGNATURE:
+        if start[:8] == _HDF5_SIGNATURE:
             return _kind_of_hdf5(place)
+        if start[8:] == b"{" and int.from_bytes(start[:8], "little") < place.stat().st_size:
+            return "safetensors"
         raise FileFormatError("its first bytes are neither a zip's nor HDF5's." if start else "it is empty.")
 
 

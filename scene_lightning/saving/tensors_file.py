@@ -1,0 +1,72 @@
+"""A safetensors file (`.safetensors`) in, what a checkpoint holds of a model out, and back: no code, no optimizer.
+
+The tensors are the model's state dict, in float32 or, at half the size, float16; the file's metadata hold the texts
+of `checkpoint.model_section`. Format: https://huggingface.co/docs/safetensors.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from scene_lightning.errors import FileFormatError
+from scene_lightning.saving._files import reading, replacing
+from scene_lightning.saving.checkpoint import FORMAT, SECTION
+
+_WHAT = "a safetensors file of a model (.safetensors)"
+_TEXTS = ("model_config", "compile_config", "image_info", "recipe")
+
+
+def write_tensors(path: str | os.PathLike[str], checkpoint: Mapping[str, Any], half: bool = False) -> None:
+    """The weights and the section of a checkpoint → `path`, complete under its name or absent.
+
+    Args:
+        half: keep floating-point tensors as float16; what is beyond its range would be lost, so that is refused.
+
+    Raises:
+        FileFormatError: a weight that float16 cannot hold.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint["state_dict"].items()}
+    if half:
+        for name, tensor in tensors.items():
+            tensors[name] = _halved(name, tensor)
+    section = checkpoint[SECTION]
+    texts = {name: section[name] for name in _TEXTS if section[name] is not None}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"format": str(FORMAT), "package": SECTION, **texts})
+
+
+def _halved(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    small = tensor.half() if tensor.is_floating_point() else tensor
+    if not torch.isfinite(small).all() and torch.isfinite(tensor).all():
+        raise FileFormatError(f"weight {name!r} holds values that float16 cannot: save it in full precision.")
+    return small
+
+
+def read_tensors(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """`path` → a dict like a checkpoint's: "state_dict" (floats as float32) and this package's section.
+
+    Raises:
+        FileFormatError: damaged, or weights without the description of a model.
+    """
+    with reading(path, _WHAT):
+        try:
+            with safe_open(os.fspath(path), framework="pt") as file:
+                metadata = file.metadata() or {}
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        except (SafetensorError, ValueError) as error:
+            raise FileFormatError(f"it is damaged: {error}") from error
+        if metadata.get("package") != SECTION:
+            raise FileFormatError(
+                "it holds tensors without the description of a model. Build the network in code and load them there."
+            )
+    section: dict[str, Any] = {name: metadata.get(name) for name in _TEXTS}
+    number = metadata.get("format", "")
+    section["format"] = int(number) if number.isdigit() else number
+    floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    return {"state_dict": floats, SECTION: section}

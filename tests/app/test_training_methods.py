@@ -1,0 +1,188 @@
+"""What recipes can ask for beyond the paper: backbones, schedules, averaged weights, a teacher."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import scene_lightning as keras
+from scene_lightning.app.backbones import BACKBONE
+from scene_lightning.app.network import build_model, compile_model
+from scene_lightning.app.recipe import Recipe, load_recipe
+from scene_lightning.app.scenes import draw_scenes
+from scene_lightning.app.teacher import ANSWERS
+from scene_lightning.app.training_run import train
+from scene_lightning.data.scan import scan_folder
+from scene_lightning.errors import InputError, RecipeError
+
+SMALL = ["filters=[4]", "dense=[8]", "input_size=24", "batch_size=8", "epochs=2", "precision=32-true"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scenes")
+    draw_scenes(folder, 6, test_per_class=2, predict=1, size=32)
+    return folder
+
+
+def recipe(*overrides: str, config: str = "paper") -> Recipe:
+    return load_recipe(config, overrides)
+
+
+# -- schedules ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_cosine_rises_for_the_warm_up_and_falls_to_the_end() -> None:
+    wanted = recipe("schedule=cosine", "warmup_epochs=2", "epochs=10", "learning_rate=0.1", "batch_size=10", *SMALL[:3])
+    model = build_model(wanted, 3)
+    compile_model(model, wanted, images=95)
+    schedule = model.optimizer.get_config()["learning_rate"]["config"]
+    rates = [float(model.optimizer._learning_rate(step)) for step in range(101)]
+    assert schedule["warmup_steps"] == 20
+    assert rates[0] == pytest.approx(0.001)
+    assert rates[20] == pytest.approx(0.1)
+    assert rates[10] == pytest.approx((0.001 + 0.1) / 2)
+    assert rates[60] == pytest.approx(0.1 * (0.99 * 0.5 * (1 + math.cos(math.pi / 2)) + 0.01))
+    assert rates[100] == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("warmup_epochs=1", "a constant rate has no warm-up"),
+        ("freeze=true", "the paper's network has no backbone"),
+        ("architecture=resnet5", "Did you mean 'resnet50'"),
+        ("backbone_rate=0", "more than 0"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(setting: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        recipe(setting)
+
+
+def test_mixed_targets_need_a_loss_that_takes_them() -> None:
+    with pytest.raises(RecipeError, match="Expected loss: categorical_crossentropy"):
+        recipe("mixup=0.2", "loss=sparse_categorical_crossentropy")
+
+
+# -- averaged weights --------------------------------------------------------------------------------------------------
+
+
+def test_the_averaged_weights_are_validated_and_kept(data: Path, tmp_path: Path) -> None:
+    run = train(str(data), overrides=["ema=0.9", "learning_rate=0.01", *SMALL], out=str(tmp_path / "run"))
+    assert run.evaluation is not None
+    best, last = (
+        torch.load(run.folder / name, weights_only=True, map_location="cpu") for name in ("best.ckpt", "last.ckpt")
+    )
+    name = next(key for key in last["state_dict"] if key.endswith("kernel"))
+    slots = [state["average"] for state in last["optimizer_states"][0]["state"].values()]
+    if best["epoch"] == last["epoch"]:
+        assert any(torch.equal(best["state_dict"][name], slot) for slot in slots if slot.shape == slots[0].shape)
+    assert not torch.equal(best["state_dict"][name], last["state_dict"][name])
+
+
+def test_a_run_with_averages_resumes_exactly(data: Path, tmp_path: Path) -> None:
+    settings = ["ema=0.9", *SMALL]
+    train(str(data), overrides=[*settings, "epochs=2"], out=str(tmp_path / "whole"))
+    train(str(data), overrides=[*settings, "epochs=1"], out=str(tmp_path / "parts"))
+    train(str(data), overrides=["epochs=2"], resume=str(tmp_path / "parts" / "last.ckpt"))
+    whole, parts = (
+        torch.load(tmp_path / name / "last.ckpt", weights_only=True)["state_dict"] for name in ("whole", "parts")
+    )
+    for name, value in whole.items():
+        torch.testing.assert_close(parts[name], value, rtol=0, atol=0)
+
+
+# -- a teacher ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_teachers_answers_become_targets(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher = train(str(data), overrides=SMALL, out=str(tmp_path / "teacher")).folder
+    seen: list[Any] = []
+    real = keras.Model.fit
+
+    def noting(self: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(x.targets.numpy().copy())
+        return real(self, x, *args, **kwargs)
+
+    monkeypatch.setattr(keras.Model, "fit", noting)
+    student = train(
+        str(data), overrides=[f"teacher={teacher}", "teacher_share=0.6", "mixup=0.2", *SMALL], out=str(tmp_path / "s")
+    ).folder
+    (targets,) = seen
+    with np.load(student / ANSWERS) as kept:
+        answers = kept["probabilities"]
+    labels = targets - 0.6 * answers
+    np.testing.assert_allclose(targets.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.sort(labels, axis=1)[:, :-1], 0, atol=1e-6)
+    np.testing.assert_allclose(labels.max(1), 0.4, atol=1e-6)
+    model = keras.models.load_model(teacher / "best.ckpt")
+    table = scan_folder(str(data / "seg_train"))
+    image = keras.utils.img_to_array(keras.utils.load_img(table.paths[0], target_size=(24, 24))) / 255
+    both = model.predict(np.stack([image, image[:, ::-1]]), verbose=0).mean(0)
+    np.testing.assert_allclose(answers[0], both, atol=1e-5)
+
+
+def test_a_teacher_of_other_classes_is_refused(data: Path, tmp_path: Path) -> None:
+    teacher = train(str(data), overrides=[*SMALL, "epochs=1"], out=str(tmp_path / "teacher")).folder
+    other = tmp_path / "other"
+    draw_scenes(other, 3, test_per_class=1, predict=1, size=32)
+    (other / "seg_train" / "sea").rename(other / "seg_train" / "lake")
+    (other / "seg_test" / "sea").rename(other / "seg_test" / "lake")
+    with pytest.raises(InputError, match="trained on the same classes"):
+        train(str(other), overrides=[f"teacher={teacher}", *SMALL], out=str(tmp_path / "student"))
+
+
+# -- backbones ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_backbone_takes_what_its_weights_expect() -> None:
+    model = build_model(recipe("architecture=mobilenet_v2", "input_size=64"), 4)
+    body = model.get_layer(BACKBONE)
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.float32)
+    ready = keras.applications.mobilenet_v2.preprocess_input(images)
+    cut = keras.Model(model.input, model.get_layer("dropout").input)
+    np.testing.assert_allclose(
+        cut.predict(images / 255, verbose=0), body.predict(ready, verbose=0), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_the_head_learns_alone_then_the_backbone_slowly(data: Path, tmp_path: Path) -> None:
+    settings = ["architecture=mobilenet_v3_small", "input_size=32", "batch_size=8", "precision=32-true"]
+    wanted = recipe(*settings, "head_epochs=1", "backbone_rate=0.1")
+    torch.manual_seed(wanted.training.seed)
+    model = build_model(wanted, 6)
+    body, head = model.get_layer(BACKBONE), model.get_layer("classes")
+    assert not body.trainable_weights
+    assert head.trainable_weights
+    before = [weight.copy() for weight in body.get_weights()]
+    folder = train(str(data), recipe=recipe(*settings, "head_epochs=1", "epochs=1"), out=str(tmp_path / "one")).folder
+    frozen = keras.models.load_model(folder / "last.ckpt").get_layer(BACKBONE).get_weights()
+    for one, other in zip(before, frozen, strict=True):
+        np.testing.assert_array_equal(one, other)  # the same seed made the same first weights, and nothing moved
+    folder = train(
+        str(data), recipe=recipe(*settings, "head_epochs=1", "epochs=2", "backbone_rate=0.1"), out=str(tmp_path / "two")
+    ).folder
+    freed = keras.models.load_model(folder / "last.ckpt").get_layer(BACKBONE)
+    moved = [not np.array_equal(a, b) for a, b in zip(before, freed.get_weights(), strict=True)]
+    assert any(moved)
+    assert not all(moved)  # BatchNormalization keeps its statistics
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "lion"])
+def test_a_weights_rate_is_scaled_whatever_the_optimizer(optimizer: str) -> None:
+    weights = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
+    weights[1]._learning_rate_factor = 0.25  # type: ignore[attr-defined]
+    made = keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": 0.1, "weight_decay": 0.1}})
+    made.apply_gradients([(torch.tensor([1.0, -2.0, 0.5]), weight) for weight in weights])
+    torch.testing.assert_close((1 - weights[1]) / (1 - weights[0]), torch.full((3,), 0.25))
+
+
+def test_grey_images_do_not_go_into_a_backbone() -> None:
+    with pytest.raises(InputError, match=r"set data\.color_mode to rgb"):
+        build_model(recipe("architecture=vgg16", "color_mode=grayscale", "input_size=64"), 3)
