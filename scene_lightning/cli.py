@@ -12,8 +12,21 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from scene_lightning import __version__
-from scene_lightning.errors import SceneLightningError
+from scene_lightning import __version__, cli_finders, cli_tuning
+from scene_lightning.cli_options import (
+    Accelerator,
+    BatchSize,
+    DataFolder,
+    JsonFlag,
+    ModelFile,
+    OutFolder,
+    Precision,
+    Settings,
+    Strict,
+    TrainingData,
+    overrides,
+)
+from scene_lightning.errors import InputError, SceneLightningError
 
 _settings = {"debug": False}
 
@@ -93,33 +106,6 @@ def _top(
         print(context.get_help())
 
 
-# -- options that several commands share -------------------------------------------------------------------------------
-
-ModelFile = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A model file (.ckpt, .keras, .h5), or a run folder: its best.ckpt.")
-]
-DataFolder = Annotated[str, typer.Argument(metavar="DATA", help="The folder of images.")]
-Accelerator = Annotated[
-    str | None, typer.Option(metavar="NAME", help="auto (the best there is), cpu, cuda or mps.  [default: auto]")
-]
-Precision = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: 32-true]"),
-]
-BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="Images a batch.  [default: 32]")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change one setting of the recipe, e.g. --set dropout=0.3. Repeatable."
-    ),
-]
-OutFolder = Annotated[
-    str | None, typer.Option("--out", metavar="DIR", help="The run's folder.  [default: runs/<recipe>-<date>-<time>]")
-]
-
-
 # -- commands ----------------------------------------------------------------------------------------------------------
 
 
@@ -141,7 +127,7 @@ def demo(
     """
     from scene_lightning.app import pipeline
 
-    pipeline.demo(out=out, overrides=_overrides(None, accelerator=accelerator, epochs=epochs, seed=seed))
+    pipeline.demo(out=out, overrides=overrides(None, accelerator=accelerator, epochs=epochs, seed=seed))
 
 
 @app.command()
@@ -156,8 +142,21 @@ def train(
     ],
     config: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE", help="A recipe: a name (paper, demo, ...) or a YAML file.  [default: paper]"),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="A recipe: a name (paper, transfer, demo) or a YAML file.  [default: paper; with --model transfer]",
+        ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="A known network as backbone: resnet50, googlenet, vgg16, efficientnet_lite0, ..."
+        ),
+    ] = None,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Start the backbone of --model from ImageNet's weights.")
+    ] = False,
+    freeze: Annotated[bool, typer.Option("--freeze", help="Train the classifier on top of the backbone only.")] = False,
     epochs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the recipe's]")
     ] = None,
@@ -178,6 +177,16 @@ def train(
     val_split: Annotated[
         float | None, typer.Option(help="Share of each class that is held out where DATA has no validation folder.")
     ] = None,
+    class_weight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="balanced|{NAME: W}", help="balanced: rare classes weigh more, all the same together; or by name."
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, metavar="K", help="Cross-validate: K runs, each image validates once; mean and spread."),
+    ] = None,
     out: OutFolder = None,
     resume: Annotated[
         str | None, typer.Option(metavar="CKPT", help="Go on from a checkpoint (last.ckpt) up to --epochs in all.")
@@ -192,11 +201,45 @@ def train(
     """
     from scene_lightning.app import pipeline
 
-    given = _overrides(
+    given = overrides(
         settings, epochs=epochs, batch_size=batch_size, accelerator=accelerator, devices=devices,
-        precision=precision, seed=seed, val_split=val_split,
+        precision=precision, seed=seed, val_split=val_split, class_weight=class_weight,
+        **_backbone(model, pretrained, freeze),
     )  # fmt: skip
-    pipeline.show_run(pipeline.train(data, config, overrides=given, out=out, resume=resume, strict=strict))
+    config = "transfer" if config is None and model is not None and resume is None else config
+    if folds is None:
+        pipeline.show_run(pipeline.train(data, config, overrides=given, out=out, resume=resume, strict=strict))
+        return
+    if resume is not None:
+        raise InputError("--folds starts anew: leave --resume away, or go on with one fold alone, without --folds.")
+    if val_split is not None:
+        raise InputError("--folds holds out one part of --folds each time: leave --val-split away.")
+    pipeline.show_folds(pipeline.train_folds(data, config, folds=folds, overrides=given, out=out, strict=strict))
+
+
+@app.command()
+def compare(
+    data: TrainingData,
+    models: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Two or more of: paper, resnet50, googlenet, alexnet, vgg16, ...")
+    ],
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Start the backbones from ImageNet's weights.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Passes over the data, for all.  [default: the recipes']")
+    ] = None,
+    accelerator: Accelerator = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Same seed, same runs.")] = None,
+    out: OutFolder = None,
+    settings: Settings = None,
+) -> None:
+    """Train several networks under one budget; accuracy, size and speed side by side."""
+    from scene_lightning.app import pipeline
+
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    given = overrides(settings, epochs=epochs, accelerator=accelerator, seed=seed)
+    pipeline.compare(data, names, given, pretrained=pretrained, out=out)
 
 
 @app.command()
@@ -225,6 +268,21 @@ def evaluate(
 
     options = pipeline.RunOn(accelerator, precision, batch_size)
     pipeline.show_evaluation(pipeline.evaluate(model, data, options, strict=strict), as_json=as_json)
+
+
+@app.command()
+def card(
+    model: ModelFile,
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled photographs that it was not trained on.")],
+    out: Annotated[str, typer.Option(metavar="FILE", help="The Markdown file to write.")] = "model-card.md",
+    about: Annotated[str, typer.Option(metavar="TEXT", help="A paragraph of your own.")] = "",
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="A notice to be kept.")] = "",
+) -> None:
+    """Measure a model and write its card: accuracy, confusions, calibration, speed, recipe."""
+    from scene_lightning.app import pipeline
+
+    found = pipeline.write_card(model, data, out, about=about, licence=licence)
+    print(f"{out}: accuracy {found.accuracy(found.plain):.4f} on {len(found.labels)} photographs")
 
 
 @app.command()
@@ -306,8 +364,16 @@ def curves(
     print(pipeline.curves(run_folder, out))
 
 
-def _overrides(settings: list[str] | None, **options: Any) -> list[str]:
-    """The recipe overrides that stand for the options given; --set comes last and so wins."""
-    section = {"val_split": "data"}
-    named = [f"{section.get(key, 'training')}.{key}={value}" for key, value in options.items() if value is not None]
-    return [*named, *(settings or [])]
+def _backbone(model: str | None, pretrained: bool, freeze: bool) -> dict[str, Any]:
+    """What `--model`, `--pretrained` and `--freeze` change in a recipe; untrained backbones learn at the full rate."""
+    found: dict[str, Any] = {"architecture": model, "freeze": "true" if freeze else None}
+    if pretrained:
+        found["pretrained"] = "true"
+    elif model is not None:
+        found.update(pretrained="false", head_epochs=0, backbone_rate=1.0)
+    return found
+
+
+app.command("find-lr")(cli_finders.find_lr)
+app.command("find-batch-size")(cli_finders.find_batch_size)
+app.command()(cli_tuning.tune)

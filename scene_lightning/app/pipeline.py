@@ -12,12 +12,14 @@ from scene_lightning.app.evaluation import evaluate, format_evaluation
 from scene_lightning.app.finders import find_batch_size, find_learning_rate
 from scene_lightning.app.folds import show_folds, train_folds
 from scene_lightning.app.inspection import curves, show_devices, stats, summary
+from scene_lightning.app.model_card import write_card
 from scene_lightning.app.prediction import predict
 from scene_lightning.app.training_run import FinishedRun, train
 
 __all__ = [
     "FinishedRun", "RunOn", "compare", "curves", "demo", "evaluate", "find_batch_size", "find_learning_rate", "predict",
     "show_devices", "show_evaluation", "show_folds", "show_run", "stats", "summary", "train", "train_folds",
+    "write_card",
 ]  # fmt: skip
 
 

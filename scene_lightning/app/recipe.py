@@ -36,8 +36,13 @@ __all__ = [
     "Recipe",
     "TrainingRecipe",
     "dump_recipe",
+    "find_key",
     "load_recipe",
     "recipe_names",
+    "section_keys",
+    "shelf",
+    "value_problem",
+    "with_values",
 ]
 
 _SUFFIXES = (".yaml", ".yml")
@@ -58,6 +63,8 @@ _EXPECTED = {
     "literal_error": "{expected}",
     "string_pattern_mismatch": "letters, digits, '_', '-' and '.' only, as it names files",
 }
+# mappings whose keys depend on the optimiser, the loss or the data: checked with the recipe, or with the data
+_OPEN = ("optimizer_arguments", "loss_arguments", "class_weight")
 _ELSEWHERE = {"channels": "The number of channels follows from data.color_mode."}
 
 
@@ -95,7 +102,7 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
 
 def recipe_names() -> list[str]:
     """The names of the recipes that come with the package, sorted."""
-    return sorted(Path(item.name).stem for item in _shelf().iterdir() if item.name.endswith(_SUFFIXES))
+    return sorted(Path(item.name).stem for item in shelf().iterdir() if item.name.endswith(_SUFFIXES))
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -103,8 +110,52 @@ def dump_recipe(recipe: Recipe) -> str:
     return recipe_yaml.dump(recipe.model_dump(mode="json"))
 
 
-def _shelf() -> Traversable:
-    """The folder of recipes: inside the installed package, or at the root of a checkout."""
+def find_key(key: str) -> str:
+    """The whole dotted key that `key` means: `epochs` → `training.epochs`. Raises RecipeError, with the nearest one."""
+    return ".".join(_locate(key))
+
+
+def section_keys(key: str) -> list[str]:
+    """The dotted keys below `key`; none where it holds a value."""
+    path = tuple(key.split("."))
+    return [".".join(known) for known in _keys() if known[: len(path)] == path and len(known) > len(path)]
+
+
+def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """`recipe` with the values of some whole dotted keys replaced; defaults that hang on others are found anew.
+
+    Raises:
+        RecipeError: values that are wrong, or do not go together, in one line.
+    """
+    try:
+        return _replaced(recipe, values)
+    except ValidationError as invalid:
+        said = dict.fromkeys(_say(error["loc"], error) for error in invalid.errors(include_url=False))
+        raise RecipeError(" ".join(said)) from None
+
+
+def value_problem(recipe: Recipe, key: str, value: Any) -> str:
+    """What is wrong with `value` itself for a whole dotted key; empty when it could do, beside whatever others."""
+    path = tuple(key.split("."))
+    try:
+        _replaced(recipe, {key: value})
+    except ValidationError as invalid:
+        for error in invalid.errors(include_url=False):
+            where = tuple(map(str, error["loc"]))
+            if len(where) > 1 and where[: len(path)] == path[: len(where)]:
+                return _say(error["loc"], error)
+    return ""
+
+
+def _replaced(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    data = recipe.model_dump(exclude_unset=True)
+    for key, value in values.items():
+        _put(data, tuple(key.split(".")), value)
+    return Recipe.model_validate(data)
+
+
+def shelf() -> Traversable:
+    """The folder of recipes, `configs`: inside the installed package, or at the root of a checkout."""
     installed = files("scene_lightning") / "configs"
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "configs"
 
@@ -112,7 +163,7 @@ def _shelf() -> Traversable:
 def _find(name_or_path: str | Path) -> Traversable:
     text = str(name_or_path)
     if isinstance(name_or_path, str) and text in recipe_names():
-        return next(item for item in _shelf().iterdir() if item.name in [text + suffix for suffix in _SUFFIXES])
+        return next(item for item in shelf().iterdir() if item.name in [text + suffix for suffix in _SUFFIXES])
     path = Path(name_or_path)
     if path.is_file():
         return path
@@ -196,15 +247,19 @@ def _apply_overrides(
         except RecipeError as error:
             problems.append(f"--set {override}: {error}")
             continue
-        place = data
-        for part in path[:-1]:
-            inner = place.get(part)
-            place[part] = inner if isinstance(inner, dict) else {}
-            place = place[part]
         section = _section_at(path)
-        place[path[-1]] = value if section is None else _written_out(value, section)
+        _put(data, path, value if section is None else _written_out(value, section))
         given[path] = f"--set {override}: "
     return given
+
+
+def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Write `value` at `path`, making the sections on the way."""
+    for part in path[:-1]:
+        inner = data.get(part)
+        data[part] = inner if isinstance(inner, dict) else {}
+        data = data[part]
+    data[path[-1]] = value
 
 
 def _locate(key: str) -> tuple[str, ...]:
@@ -213,7 +268,7 @@ def _locate(key: str) -> tuple[str, ...]:
     path = tuple(key.split("."))
     if path in paths:
         return path
-    if path[:-1] and path[-2] == "optimizer_arguments":  # its keys depend on the optimiser: checked with the recipe
+    if path[:-1] and path[-2] in _OPEN:
         return (*_locate(".".join(path[:-1])), path[-1])
     ends = [known for known in paths if known[-len(path) :] == path]
     if len(ends) == 1:

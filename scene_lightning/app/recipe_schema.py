@@ -10,9 +10,23 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from scene_lightning._identifiers import did_you_mean
+from scene_lightning.app.recipe_values import (
+    flag_or_warn,
+    is_number,
+    loss_argument_problem,
+    one_of,
+    to_brightness,
+    to_class_weight,
+    to_devices,
+    to_number,
+    to_pair,
+    to_shift,
+    to_tuple,
+    to_zoom,
+)
 
 # name → Keras' default learning rate
 OPTIMIZERS = {
@@ -36,119 +50,43 @@ _FLAGS = ("amsgrad", "nesterov", "centered")
 _FRACTIONS = ("beta_1", "beta_2", "momentum", "rho")
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
-SMOOTHED_LOSSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "binary_crossentropy")
+SMOOTHED_LOSSES = (
+    "categorical_crossentropy", "categorical_focal_crossentropy", "binary_crossentropy", "binary_focal_crossentropy",
+    "m3ce", "m3ce_crossentropy",
+)  # fmt: skip
 LOSSES = (
-    *SMOOTHED_LOSSES, "sparse_categorical_crossentropy", "binary_focal_crossentropy", "kl_divergence",
+    *SMOOTHED_LOSSES, "sparse_categorical_crossentropy", "kl_divergence",
     "mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "poisson", "hinge", "squared_hinge",
     "categorical_hinge", "cosine_similarity",
 )  # fmt: skip
+LOSS_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "categorical_focal_crossentropy": ("alpha", "gamma"),
+    "binary_focal_crossentropy": ("apply_class_balancing", "alpha", "gamma"),
+    "m3ce": ("margin", "eta", "slope"),
+    "m3ce_crossentropy": ("weight", "margin", "eta", "slope"),
+    "huber": ("delta",),
+}
 METRICS = (
     "accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy",
     "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy", "categorical_crossentropy",
     "sparse_categorical_crossentropy", "mean_squared_error", "mean_absolute_error",
     "auc", "precision", "recall", "f1_score",
 )  # fmt: skip
+ARCHITECTURES = (
+    "paper", "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_lite0", "efficientnet_lite1",
+    "efficientnet_lite2", "efficientnet_v2_s", "googlenet", "inception_v3", "mobilenet", "mobilenet_v2",
+    "mobilenet_v3_large", "mobilenet_v3_small", "resnet50", "resnet50_v2", "resnet101", "vgg16", "vgg19", "xception",
+)  # fmt: skip
 COLOR_CHANNELS = {"rgb": 3, "grayscale": 1, "rgba": 4}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_range(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
-
-
-def _pair(value: Any) -> Any:
-    """One whole number stands for both sides."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return (value, value)
-    if isinstance(value, list | tuple) and len(value) == 2:
-        return tuple(value)
-    raise ValueError(f"expected a whole number or two, [height, width]; received {value!r}")
-
-
-def _tuple(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(value)
-    raise ValueError(f"expected a list; received {value!r}")
-
-
-def _number_or_fraction(value: Any) -> Any:
-    """`1/255` is how people write a rescale; YAML reads it as text."""
-    if isinstance(value, str):
-        above, slash, below = value.partition("/")
-        try:
-            return float(above) / float(below) if slash else float(above)
-        except (ValueError, ZeroDivisionError):
-            raise ValueError(f"expected a number or a fraction such as 1/255; received {value!r}") from None
-    return value
-
-
-def _shift(value: Any) -> Any:
-    """Keras tells whole numbers (pixels) from fractions of the side, and takes a list of choices."""
-    if _is_number(value):
-        return value
-    if isinstance(value, list | tuple) and value and all(map(_is_number, value)):
-        return tuple(value)
-    raise ValueError(f"expected a fraction of the side, a whole number of pixels or a list of them; received {value!r}")
-
-
-def _zoom(value: Any) -> Any:
-    if _is_number(value) and 0 <= value < 1:
-        return float(value)
-    if _is_range(value) and value[0] > 0:
-        return (float(value[0]), float(value[1]))
-    raise ValueError(f"expected a number from 0 to below 1, or [lowest, highest] above 0; received {value!r}")
-
-
-def _brightness(value: Any) -> Any:
-    if value is None:
-        return None
-    if (
-        isinstance(value, list | tuple)
-        and len(value) == 2
-        and all(map(_is_number, value))
-        and 0 <= value[0] <= value[1]
-    ):
-        return (float(value[0]), float(value[1]))
-    raise ValueError(f"expected [lowest, highest], both 0 or more, or null; received {value!r}")
-
-
-def _devices(value: Any) -> Any:
-    if isinstance(value, str) and (value == "auto" or all(part.strip().isdigit() for part in value.split(","))):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and (value >= 1 or value == -1):
-        return value
-    if isinstance(value, list | tuple) and value and all(type(item) is int and item >= 0 for item in value):
-        return tuple(value)
-    raise ValueError(
-        f"expected auto, a number of devices from 1 up, -1 for all, or a list of indices; received {value!r}"
-    )
-
-
-def _flag_or_warn(value: Any) -> Any:
-    if isinstance(value, bool) or value == "warn":
-        return value
-    raise ValueError(f"expected true, false or warn; received {value!r}")
-
-
-def _known(table: Any, kind: str) -> Any:
-    def check(value: str) -> str:
-        if value.lower() not in table:
-            raise ValueError(f"unknown {kind} {value!r}.{did_you_mean(value, table)} Known: {', '.join(table)}")
-        return value.lower()
-
-    return AfterValidator(check)
 
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
-Pair = Annotated[tuple[Count, Count], BeforeValidator(_pair)]
-Counts = Annotated[tuple[Count, ...], BeforeValidator(_tuple)]
-Shift = Annotated[Any, BeforeValidator(_shift)]
+Pair = Annotated[tuple[Count, Count], BeforeValidator(to_pair)]
+Counts = Annotated[tuple[Count, ...], BeforeValidator(to_tuple)]
+Shift = Annotated[Any, BeforeValidator(to_shift)]
 
 
 class Section(BaseModel):
@@ -160,9 +98,14 @@ class Section(BaseModel):
 
 
 class ModelRecipe(Section):
-    """The network: blocks of Conv2D, MaxPooling2D, BatchNormalization and Dropout; Dense and Dropout; softmax."""
+    """The network: the paper's, or the body of a known one (a backbone) with a classifier of its own.
 
-    architecture: Literal["paper"] = "paper"
+    Of the paper's: blocks of Conv2D, MaxPooling2D, BatchNormalization and Dropout; Dense and Dropout; softmax. Of a
+    backbone: average pooling, Dropout, softmax; `filters`, `kernel_size`, `pool_size`, `dropout` and `dense` say
+    nothing there.
+    """
+
+    architecture: Annotated[str, one_of(ARCHITECTURES, "architecture")] = "paper"
     filters: Annotated[Counts, Field(min_length=1)] = (32, 64, 128, 256)
     kernel_size: Pair = (3, 3)
     pool_size: Pair = (2, 2)
@@ -170,12 +113,26 @@ class ModelRecipe(Section):
     dense: Counts = (128, 128, 128, 128)
     dense_dropout: Rate = 0.2
     input_size: Pair = (150, 150)
+    pretrained: bool | str = False  # a backbone's weights: true for ImageNet's, or a file
+    freeze: bool = False  # the backbone keeps its weights for the whole training
+    head_epochs: Annotated[int, Field(ge=0)] = 0  # so many epochs train the classifier alone, then all
+    backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # the backbone's share of the learning rate
+
+    @field_validator("pretrained", "freeze", "head_epochs", "backbone_rate")
+    @classmethod
+    def _of_a_backbone(cls, value: Any, info: ValidationInfo) -> Any:
+        assert info.field_name is not None
+        if value != cls.model_fields[info.field_name].default and info.data.get("architecture") == "paper":
+            raise ValueError("the paper's network has no backbone. Expected model.architecture to name one")
+        return value
 
     @field_validator("input_size")
     @classmethod
     def _large_enough(cls, size: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
         if not {"filters", "kernel_size", "pool_size"} <= info.data.keys():
             return size  # those have problems of their own
+        if info.data.get("architecture") != "paper":
+            return size
         blocks = len(info.data["filters"])
         least = smallest_input(blocks, info.data["kernel_size"], info.data["pool_size"])
         if size[0] < least[0] or size[1] < least[1]:
@@ -202,10 +159,12 @@ class AugmentationRecipe(Section):
     width_shift_range: Shift = 0.0
     height_shift_range: Shift = 0.0
     shear_range: NotNegative = 0.2
-    zoom_range: Annotated[float | tuple[float, float], BeforeValidator(_zoom)] = 0.2
+    zoom_range: Annotated[float | tuple[float, float], BeforeValidator(to_zoom)] = 0.2
     horizontal_flip: bool = True
     vertical_flip: bool = False
-    brightness_range: Annotated[tuple[float, float] | None, BeforeValidator(_brightness)] = None
+    brightness_range: Annotated[tuple[float, float] | None, BeforeValidator(to_brightness)] = None
+    contrast_range: Rate = 0.0  # not Keras': c for a factor between 1 - c and 1 + c
+    saturation_range: Rate = 0.0
     channel_shift_range: NotNegative = 0.0
     fill_mode: Literal["nearest", "reflect", "constant", "wrap"] = "nearest"
     cval: float = 0.0
@@ -220,9 +179,12 @@ class DataRecipe(Section):
     val_split: Annotated[float, Field(gt=0, lt=1)] = 0.2
     color_mode: Literal["rgb", "grayscale", "rgba"] = "rgb"
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] = "nearest"
-    rescale: Annotated[Positive, BeforeValidator(_number_or_fraction)] = 1 / 255
+    rescale: Annotated[Positive, BeforeValidator(to_number)] = 1 / 255
     cache: Literal["auto", "off", "ram", "disk"] = "auto"
+    sampling: Literal["balanced"] | None = None  # balanced: every class is drawn equally often
     augmentation: AugmentationRecipe = AugmentationRecipe()
+    mixup: NotNegative = 0.0  # the Beta distribution's parameter; 0 for none
+    cutmix: NotNegative = 0.0
 
 
 class EarlyStoppingRecipe(Section):
@@ -241,20 +203,28 @@ class TrainingRecipe(Section):
 
     epochs: Count = 12
     batch_size: Count = 32
-    optimizer: Annotated[str, _known(OPTIMIZERS, "optimizer")] = "adam"
+    optimizer: Annotated[str, one_of(OPTIMIZERS, "optimizer")] = "adam"
     learning_rate: Positive | None = None
     optimizer_arguments: dict[str, Any] = Field(default_factory=dict)
-    loss: Annotated[str, _known(LOSSES, "loss")] = "categorical_crossentropy"
+    loss: Annotated[str, one_of(LOSSES, "loss")] = "categorical_crossentropy"
+    loss_arguments: dict[str, Any] = Field(default_factory=dict)
     label_smoothing: Rate = 0.0
-    metrics: Annotated[tuple[Annotated[str, _known(METRICS, "metric")], ...], BeforeValidator(_tuple)] = ("accuracy",)
+    class_weight: Annotated[Any, BeforeValidator(to_class_weight)] = None  # balanced: all classes weigh the same
+    metrics: Annotated[tuple[Annotated[str, one_of(METRICS, "metric")], ...], BeforeValidator(to_tuple)] = ("accuracy",)
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 777
     accelerator: Literal["auto", "cpu", "cuda", "gpu", "mps"] = "auto"
-    devices: Annotated[Any, BeforeValidator(_devices)] = "auto"
+    devices: Annotated[Any, BeforeValidator(to_devices)] = "auto"
     num_nodes: Count = 1
     strategy: Annotated[str, Field(min_length=1)] = "auto"
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"] = "auto"
-    deterministic: Annotated[bool | Literal["warn"], BeforeValidator(_flag_or_warn)] = False
+    deterministic: Annotated[bool | Literal["warn"], BeforeValidator(flag_or_warn)] = False
     early_stopping: EarlyStoppingRecipe | None = None
+    schedule: Literal["constant", "cosine"] = "constant"  # cosine: up over warmup_epochs, then down to nearly 0
+    warmup_epochs: NotNegative = 0.0
+    ema: Rate = 0.0  # momentum of the averaged weights that are validated and kept; 0 for none
+    teacher: str | None = None  # a model file, run folder or name: what it answers becomes part of the targets
+    teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.7
+    jit_compile: bool | Literal["auto"] = "auto"
 
     @field_validator("learning_rate")
     @classmethod
@@ -270,6 +240,21 @@ class TrainingRecipe(Section):
                 raise ValueError("; ".join(problems))
         return arguments
 
+    @field_validator("loss_arguments")
+    @classmethod
+    def _arguments_of_the_loss(cls, arguments: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        known = LOSS_ARGUMENTS.get(info.data.get("loss", ""), ())
+        for name, value in arguments.items():
+            if "loss" in info.data and name not in known:
+                hint = did_you_mean(str(name), known)
+                raise ValueError(
+                    f"{info.data['loss']} has no argument {name!r}.{hint} Known: {', '.join(known) or 'none'}"
+                )
+            problem = loss_argument_problem(str(name), value)
+            if problem:
+                raise ValueError(f"{name}: {problem}; received {value!r}")
+        return arguments
+
     @field_validator("label_smoothing")
     @classmethod
     def _smoothable(cls, amount: float, info: ValidationInfo) -> float:
@@ -278,6 +263,15 @@ class TrainingRecipe(Section):
                 f"{info.data['loss']} has no label smoothing. Expected 0, or a loss of: {', '.join(SMOOTHED_LOSSES)}"
             )
         return amount
+
+    @field_validator("warmup_epochs")
+    @classmethod
+    def _shorter_than_the_run(cls, epochs: float, info: ValidationInfo) -> float:
+        if epochs and info.data.get("schedule") == "constant":
+            raise ValueError("a constant rate has no warm-up. Expected training.schedule: cosine")
+        if epochs and epochs >= info.data.get("epochs", math.inf):
+            raise ValueError(f"expected less than training.epochs, {info.data['epochs']}; received {epochs:g}")
+        return epochs
 
 
 def _argument_problems(optimizer: str, arguments: dict[str, Any]) -> list[str]:
@@ -291,9 +285,9 @@ def _argument_problems(optimizer: str, arguments: dict[str, Any]) -> list[str]:
             problems.append(f"{optimizer} has no argument {name!r}.{hint} Known: {', '.join(known)}")
         elif name in _FLAGS and not isinstance(value, bool):
             problems.append(f"{name}: expected true or false; received {value!r}")
-        elif name in _FRACTIONS and not (_is_number(value) and 0 <= value < 1):
+        elif name in _FRACTIONS and not (is_number(value) and 0 <= value < 1):
             problems.append(f"{name}: expected a number from 0 to below 1; received {value!r}")
-        elif name not in (*_FLAGS, *_FRACTIONS) and not (_is_number(value) and value >= 0):
+        elif name not in (*_FLAGS, *_FRACTIONS) and not (is_number(value) and value >= 0):
             problems.append(f"{name}: expected a number, 0 or more; received {value!r}")
     clips = [name for name in _CLIPS if name in arguments]
     if len(clips) > 1:
@@ -308,6 +302,34 @@ class Recipe(Section):
     model: ModelRecipe = ModelRecipe()
     data: DataRecipe = DataRecipe()
     training: TrainingRecipe = TrainingRecipe()
+
+    @field_validator("training")
+    @classmethod
+    def _targets_can_be_mixed(cls, training: TrainingRecipe, info: ValidationInfo) -> TrainingRecipe:
+        data = info.data.get("data")
+        mixes = training.teacher is not None or (data is not None and (data.mixup > 0 or data.cutmix > 0))
+        if mixes and not training.loss.startswith("categorical_"):
+            raise ValueError(
+                f"mixup, cutmix and a teacher give shares of classes as targets, which {training.loss} cannot take. "
+                "Expected loss: categorical_crossentropy"
+            )
+        return training
+
+    @field_validator("training")
+    @classmethod
+    def _balanced_once(cls, training: TrainingRecipe, info: ValidationInfo) -> TrainingRecipe:
+        data = info.data.get("data")
+        if training.class_weight == "balanced" and data is not None and data.sampling == "balanced":
+            raise ValueError(
+                "class_weight: balanced and data.sampling: balanced both make up for rare classes; together they would "
+                "do it twice. Expected one of them"
+            )
+        if training.class_weight is not None and data is not None and (data.mixup > 0 or data.cutmix > 0):
+            raise ValueError(
+                "mixup and cutmix make images of two classes, which class_weight has no weight for. Expected "
+                "data.sampling: balanced in its place"
+            )
+        return training
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

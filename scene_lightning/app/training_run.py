@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from scene_lightning import callbacks
+from scene_lightning._identifiers import some_of
 from scene_lightning.app import report, run_folder
 from scene_lightning.app.answers import Answerer, RunOn
 from scene_lightning.app.backbones import Unfreeze
@@ -23,8 +24,9 @@ from scene_lightning.app.recipe import Recipe, dump_recipe, load_recipe
 from scene_lightning.app.resume import Resume
 from scene_lightning.app.run_callbacks import RunRecorder, checkpoints
 from scene_lightning.app.teacher import soft_targets
+from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages
-from scene_lightning.data.scan import ImageTable, Splits, find_splits
+from scene_lightning.data.scan import ImageTable, find_splits
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.saving._files import replacing
 from scene_lightning.training import devices
@@ -73,27 +75,41 @@ def train(
     if recipe is None:
         from_checkpoint = earlier is not None and config is None
         recipe = earlier.recipe(overrides) if from_checkpoint and earlier else load_recipe(config or "paper", overrides)
-    hardware = _hardware(recipe)
+    hardware = hardware_of(recipe)
     splits = find_splits(data, recipe.data.val_split, recipe.training.seed)
-    model = prepare_model(recipe, splits.train.class_names, len(splits.train) // _device_count(hardware))
+    class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
+    model = prepare_model(recipe, splits.train.class_names, len(splits.train) // device_count(hardware))
     if earlier is not None:
         earlier.check(model, recipe, splits.train.class_names)
     try:
         folder = _choose_folder(recipe, out, earlier)
-        count = _announce(data, splits, recipe, folder, hardware)
+        shares = f"{len(splits.train)} images to train on, {len(splits.validation)} to validate on"
+        count = announce(f"{data}: {shares}", splits.train.class_names, recipe, folder, hardware)
         train_images, val_images = (
-            _decode(recipe, table, strict=strict, shared=count > 1) for table in (splits.train, splits.validation)
+            decode_shown(recipe, table, strict=strict, shared=count > 1) for table in (splits.train, splits.validation)
         )
-        _fit(model, recipe, (train_images, val_images), folder, earlier, hardware)
-        if not run_folder.is_main_process():
-            return FinishedRun(folder, None)
-        _leave_process_group()
-        return FinishedRun(folder, _evaluate_best(folder, val_images.table, recipe))
+        return train_in(folder, model, recipe, (train_images, val_images), hardware, earlier)
     finally:
         run_folder.forget_run_folder()
 
 
-def _hardware(recipe: Recipe) -> dict[str, Any]:
+def train_in(
+    folder: Path,
+    model: Any,
+    recipe: Recipe,
+    images: tuple[CachedImages, CachedImages],
+    hardware: dict[str, Any],
+    earlier: Resume | None = None,
+) -> FinishedRun:
+    """Train on (training, validation) images, keep the run in `folder`, and judge its best checkpoint."""
+    _fit(model, recipe, images, folder, earlier, hardware)
+    if not run_folder.is_main_process():
+        return FinishedRun(folder, None)
+    _leave_process_group()
+    return FinishedRun(folder, _evaluate_best(folder, images[1].table, recipe))
+
+
+def hardware_of(recipe: Recipe) -> dict[str, Any]:
     """`fit`'s hardware arguments, checked against this machine before anything slow."""
     training = recipe.training
     chosen = training.devices
@@ -109,7 +125,7 @@ def _hardware(recipe: Recipe) -> dict[str, Any]:
     return wanted
 
 
-def _device_count(hardware: dict[str, Any]) -> int:
+def device_count(hardware: dict[str, Any]) -> int:
     """The devices of all machines together."""
     chosen = devices.trainer_arguments(devices.Hardware(**hardware))["devices"]
     return (chosen if isinstance(chosen, int) else len(chosen)) * int(hardware["num_nodes"])
@@ -136,26 +152,32 @@ def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None) -> P
     else:
         folder = run_folder.make_run_folder(recipe.name, out)
     if run_folder.is_main_process():
-        with replacing(folder / run_folder.RECIPE) as temporary:
-            temporary.write_text(dump_recipe(recipe), encoding="utf-8")
+        write_recipe(recipe, folder)
     return folder
 
 
-def _announce(data: str, splits: Splits, recipe: Recipe, folder: Path, hardware: dict[str, Any]) -> int:
-    """Say what is about to be trained on what; the number of devices comes back."""
+def write_recipe(recipe: Recipe, folder: Path) -> None:
+    """The resolved recipe, into the folder of a run."""
+    with replacing(folder / run_folder.RECIPE) as temporary:
+        temporary.write_text(dump_recipe(recipe), encoding="utf-8")
+
+
+def announce(data: str, class_names: Sequence[str], recipe: Recipe, folder: Path, hardware: dict[str, Any]) -> int:
+    """Say what is about to be trained on what (`data`: in words); the number of devices comes back."""
     chosen = devices.trainer_arguments(devices.Hardware(**hardware))
     count = chosen["devices"] if isinstance(chosen["devices"], int) else len(chosen["devices"])
     if not run_folder.is_main_process():
         return count
-    print(f"data      {data}: {len(splits.train)} images to train on, {len(splits.validation)} to validate on")
-    print(f"classes   {', '.join(splits.train.class_names)}")
+    print(f"data      {data}")
+    print(f"classes   {some_of(class_names)}")
     print(f"recipe    {recipe.name}: {recipe.training.epochs} epochs, batches of {recipe.training.batch_size}")
     print(f"runs on   {chosen['accelerator']}, {count} device{'s' if count != 1 else ''}, {chosen['precision']}")
     print(f"run       {folder}", flush=True)
     return count
 
 
-def _decode(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool) -> CachedImages:
+def decode_shown(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool) -> CachedImages:
+    """`decode_all`, and say what came of it."""
     images = decode_all(recipe, table, strict=strict, shared=shared)
     if run_folder.is_main_process():
         report_unreadable(images.unreadable, len(table))

@@ -1,0 +1,46 @@
+"""The words and options that several commands share, and how options become overrides of a recipe. No torch here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+ModelFile = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A model file (.ckpt, .keras, .h5), or a run folder: its best.ckpt.")
+]
+DataFolder = Annotated[str, typer.Argument(metavar="DATA", help="The folder of images.")]
+Accelerator = Annotated[
+    str | None, typer.Option(metavar="NAME", help="auto (the best there is), cpu, cuda or mps.  [default: auto]")
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: 32-true]"),
+]
+BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="Images a batch.  [default: 32]")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change one setting of the recipe, e.g. --set dropout=0.3. Repeatable."
+    ),
+]
+OutFolder = Annotated[
+    str | None, typer.Option("--out", metavar="DIR", help="The run's folder.  [default: runs/<recipe>-<date>-<time>]")
+]
+Config = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE", help="A recipe: a name (paper, demo, ...) or a YAML file.  [default: paper]"),
+]
+TrainingData = Annotated[str, typer.Argument(metavar="DATA", help="A folder of images, as for train.")]
+
+
+def overrides(settings: list[str] | None, **options: Any) -> list[str]:
+    """The recipe overrides that stand for the options given; --set comes last and so wins."""
+    section = {
+        "val_split": "data",
+        **dict.fromkeys(("architecture", "pretrained", "freeze", "head_epochs", "backbone_rate"), "model"),
+    }
+    named = [f"{section.get(key, 'training')}.{key}={value}" for key, value in options.items() if value is not None]
+    return [*named, *(settings or [])]
