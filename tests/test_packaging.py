@@ -42,7 +42,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_every_module_the_recipes_and_the_licence(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "scene_lightning").rglob("*.py")}
-    recipes = {f"scene_lightning/{path.relative_to(ROOT)}" for path in (ROOT / "configs").glob("*.yaml")}
+    recipes = {f"scene_lightning/{path.relative_to(ROOT)}" for path in (ROOT / "configs").rglob("*.yaml")}
     assert modules | recipes | {"scene_lightning/py.typed"} <= packed
     assert any(name.endswith("/licenses/LICENSE") for name in packed)
     assert not [name for name in packed if name.startswith(("tests/", "benchmarks/", "examples/", "configs/"))]
