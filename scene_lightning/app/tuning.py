@@ -18,6 +18,9 @@ from scene_lightning.app.tuning_report import (
     Place,
     format_best,
     format_counts,
+    parameter_names,
+    percent,
+    short_names,
     write_pictures,
     write_tables,
 )
@@ -174,7 +177,7 @@ def _announce(data: str, recipe: Recipe, space: Space, bench: Bench) -> None:
     print(f"data      {data}: {counts}")
     print(f"classes   {', '.join(splits.train.class_names)}")
     print(f"recipe    {recipe.name}")
-    print(f"searched  {', '.join(space.dimensions)}")
+    print(f"searched  {', '.join(short_names(list(space.dimensions)).values())}")
     print(f"runs on   {bench.hardware['accelerator']}, {bench.hardware['precision']}", flush=True)
 
 
@@ -232,7 +235,9 @@ def _conclude(search: Search, place: Place) -> None:
     print(f"{format_best(search)}\n")
     shares = search.importance()
     if shares:
-        print("importance  " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(shares.items())[:5]))
+        most = list(shares)[:5]
+        named = zip(parameter_names(most), most, strict=True)
+        print(f"importance  {', '.join(f'{name} {percent(shares[key])}' for name, key in named)}")
     drawn = write_pictures(search, place.folder)
     print(f"pictures    {', '.join(drawn)}")
     print(f"best        scene-lightning train {place.data} --config {place.folder / WINNER}")

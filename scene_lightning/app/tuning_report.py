@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def write_tables(search: Search, place: Place) -> None:
     if winner is not None:
         best = search.best()[0]
         header = (
-            f"# Found by `scene-lightning tune {place.data}`: trial {best.number} of {len(search.counted())}.\n"
+            f"# Found by `scene-lightning tune {place.data}`: trial {best.number}, of {len(search.counted())} trials.\n"
             f"# Accuracy {best.accuracy:.4f} after epoch {best.epoch}, on images held out of the training images for "
             "the search.\n#\n"
             f"#   scene-lightning train {place.data} --config {place.folder / WINNER}\n"
@@ -137,26 +138,24 @@ def write_pictures(search: Search, folder: Path) -> list[str]:
 
 
 def plot_history(rows: Sequence[Row], path: Path) -> Path:
-    """Accuracy against trials: complete ones, those stopped early, failed ones, and the best so far as a line."""
+    """Accuracy against trials: complete ones (one at least), stopped and failed ones; the best so far as a line."""
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    complete = [row for row in rows if row.state == "complete" and row.accuracy is not None]
-    pruned = [row for row in rows if row.state == "pruned" and row.accuracy is not None]
+    complete, pruned = (
+        [(row.number, row.accuracy) for row in rows if row.state == state and row.accuracy is not None]
+        for state in ("complete", "pruned")
+    )
     failed = [row.number for row in rows if row.state == "failed"]
-    best, so_far = 0.0, []
-    for row in complete:
-        best = max(best, row.accuracy or 0.0)
-        so_far.append(best)
-    last = max(row.number for row in rows)
-    steps = [row.number for row in complete]
+    steps, accuracies = zip(*complete, strict=True)
+    so_far = list(accumulate(accuracies, max))
+    best, last = so_far[-1], max(row.number for row in rows)
     axes.step([*steps, last], [*so_far, best], where="post", color=_BLUE, linewidth=1.6, label="best so far")
-    axes.plot(steps, [row.accuracy for row in complete], "o", color=_BLUE, markersize=5, label="complete")
+    axes.plot(steps, accuracies, "o", color=_BLUE, markersize=5, label="complete")
     if pruned:
-        accuracies = [row.accuracy for row in pruned]
-        axes.plot([row.number for row in pruned], accuracies, "x", color=_ORANGE, markersize=6, label="stopped early")
+        axes.plot(*zip(*pruned, strict=True), "x", color=_ORANGE, markersize=6, label="stopped early")
     if failed:
         axes.plot(
-            failed, [0.02] * len(failed), "|", color=_GREY, markersize=9, markeredgewidth=2, label="failed",
+            failed, [0.03] * len(failed), "|", color=_GREY, markersize=9, markeredgewidth=2, label="failed",
             transform=axes.get_xaxis_transform(), clip_on=False,
         )  # fmt: skip
     title = f"{len(rows)} trials: best {100 * best:.1f} %"
@@ -167,7 +166,7 @@ def plot_history(rows: Sequence[Row], path: Path) -> Path:
     axes.margins(y=0.12)
     axes.grid(alpha=0.3)
     _tidy(axes)
-    axes.legend(frameon=False, loc="lower right")
+    figure.legend(frameon=False, loc="outside lower center", ncols=4)  # within the axes it would hide trials
     return save_figure(figure, path)
 
 
@@ -178,9 +177,9 @@ def plot_importance(shares: Mapping[str, float], trials: int, path: Path) -> Pat
     axes = figure.add_subplot()
     places = range(len(shown))
     bars = axes.barh(places, list(shown.values()), color=_BLUE, height=0.65)
-    axes.bar_label(bars, [f"{100 * value:.0f} %" for value in shown.values()], padding=3, fontsize=9)
-    axes.set_yticks(places, _parameter_names(list(shown)), parse_math=False)
-    axes.invert_yaxis()
+    axes.bar_label(bars, [percent(value) for value in shown.values()], padding=3, fontsize=9)
+    axes.set_yticks(places, parameter_names(list(shown)), parse_math=False)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(0, 1.12 * max(shown.values()))
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     few = "; so few are only a hint" if trials < 30 else ""
@@ -191,7 +190,12 @@ def plot_importance(shares: Mapping[str, float], trials: int, path: Path) -> Pat
     return save_figure(figure, path)
 
 
-def _parameter_names(parameters: Sequence[str]) -> list[str]:
+def percent(share: float) -> str:
+    """A share of 1 in whole percents."""
+    return "< 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
+
+
+def parameter_names(parameters: Sequence[str]) -> list[str]:
     """`model.filters.layers` → `filters: layers`; others by their short names."""
     parts = {name: name.rsplit(".", 2) for name in parameters}
     own = {name for name, split in parts.items() if split[-1] in ("layers", "width", "growth") and len(split) == 3}

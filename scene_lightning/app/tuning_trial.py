@@ -58,7 +58,7 @@ class _Listener(callbacks.Callback):
         told = dict(logs or {})
         if not all(math.isfinite(told.get(name, 0.0)) for name in ("loss", "val_accuracy")):
             raise NoNumber(f"the loss of epoch {epoch + 1} is no finite number: a lower learning rate may help")
-        self.accuracies.append(float(told["val_accuracy"]))
+        self.accuracies.append(round(float(told["val_accuracy"]), 6))  # float32: more digits say nothing
         if self.heard(epoch + 1, self.accuracies[-1]):
             self.pruned = self.model.stop_training = True
 
