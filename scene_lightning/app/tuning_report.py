@@ -158,7 +158,7 @@ def plot_history(rows: Sequence[Row], path: Path) -> Path:
             failed, [0.03] * len(failed), "|", color=_GREY, markersize=9, markeredgewidth=2, label="failed",
             transform=axes.get_xaxis_transform(), clip_on=False,
         )  # fmt: skip
-    title = f"{len(rows)} trials: best {100 * best:.1f} %"
+    title = f"{len(rows)} trial{'s' if len(rows) != 1 else ''}: best {100 * best:.1f} %"
     axes.set(title=title, xlabel="Trial", ylabel="Accuracy on held-out training images")
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
