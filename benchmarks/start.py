@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("photograph")
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
-    program = [sys.executable, "-m", "scene_lightning.cli"]
+    program = [sys.executable, "-c", "from scene_lightning.cli import main; main()"]  # what the installed command runs
     commands = {
         "scene-lightning --help": [*program, "--help"],
         "import torch, lightning": [sys.executable, "-c", "import torch, lightning"],
@@ -30,7 +30,9 @@ def main() -> None:
     for number in range(asked.rounds + 1):
         for name, command in commands.items():
             begun = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True)
+            done = subprocess.run(command, check=True, capture_output=True)
+            if name.startswith("scene-lightning") and not done.stdout:
+                sys.exit(f"error: {name} printed nothing: it did not run")
             if number:  # the first round fills the page cache
                 seconds[name].append(time.perf_counter() - begun)
     print(

@@ -66,7 +66,7 @@ def measure(model: str, data: str, run_on: RunOn | None = None) -> Measured:
     begun = time.perf_counter()
     plain = _answers(answerer, table, mirrored=False)
     seconds = time.perf_counter() - begun
-    averaged = (plain + _answers(answerer, table, mirrored=True)) / 2
+    averaged = np.asarray((plain + _answers(answerer, table, mirrored=True)) / 2, dtype=np.float32)
     return Measured(
         list(answerer.info.class_names), np.asarray(table.labels), plain, averaged, seconds,
         answerer.model._recipe or {}, int(answerer.model.count_params()),

@@ -16,9 +16,9 @@ import torch
 
 from scene_lightning.fast.switch import fast_paths_enabled
 
-LEAST_SAMPLES = 50_000
-"""From here on "auto" compiles a prediction. On two CPU cores compiling the paper's network took 10 to 26 s and made
-float32 a quarter faster, so that it pays from some 30,000 photographs; see `benchmarks/results`."""
+LEAST_SAMPLES = 100_000
+"""From here on "auto" compiles a prediction. On two CPU cores compiling the paper's network took 5 to 26 s and made
+float32 a tenth faster, so that it pays from some 70,000 photographs; see `benchmarks/results`."""
 
 _CACHED = "_compiled_calls"
 

@@ -123,7 +123,7 @@ class Model(Verbs, Layer, TrainableModule):
         """Set what training minimises, how, and what it reports. Keras: `Model.compile`.
 
         Args:
-            jit_compile: whether the model goes through torch.compile. "auto" takes it for predicting 50,000 samples
+            jit_compile: whether the model goes through torch.compile. "auto" takes it for predicting 100,000 samples
                 and more, which pay for compiling; True always; where it fails, a warning says so and it runs as it is.
 
         Raises:
