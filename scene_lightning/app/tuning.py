@@ -150,7 +150,7 @@ def _choose_folder(recipe: Recipe, out: str | None, storage: Path | None) -> Pat
     if (folder / SUMMARY).is_file():
         held = folder / STORAGE
         cure = f"; go on with it: --storage {held}" if held.is_file() else ""
-        raise InputError(f"--out {out!r} already holds another search. Name another folder{cure}.")
+        raise InputError(f"--out {out!r} already holds a search. Name another folder{cure}.")
     if folder.is_dir() and any(storage is None or not _same(item, storage) for item in folder.iterdir()):
         raise InputError(f"--out {out!r} already holds files. Name another folder, or leave --out away for a new one.")
     if folder.is_dir():
