@@ -65,7 +65,7 @@ REASONS = {
     "saving": dict.fromkeys(
         (
             "OptimizerState", "check_image_info", "normalize_compile_config", "normalize_model_config",
-            "portable_config", "read_tf_checkpoint", "write_keras2_h5",
+            "portable_config", "read_tensors", "read_tf_checkpoint", "write_keras2_h5", "write_tensors",
         ),
         "parts of reading and writing, driven by each test of a file",
     ),

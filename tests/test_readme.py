@@ -32,9 +32,9 @@ def test_what_it_links_to_is_there() -> None:
 def test_it_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     cli.run(["--help"])
     commands = re.findall(
-        r"^  (\w+) ", capsys.readouterr().out.partition("Commands:")[2].partition("\n\n")[0], re.MULTILINE
+        r"^  ([\w-]+) ", capsys.readouterr().out.partition("Commands:")[2].partition("\n\n")[0], re.MULTILINE
     )
-    assert commands == re.findall(r"^\| `(\w+)", README, re.MULTILINE)
+    assert commands == re.findall(r"^\| `([\w-]+)", README, re.MULTILINE)
 
 
 def test_make_targets_exist() -> None:

@@ -242,7 +242,8 @@ def test_the_names_that_recipes_know_are_keras_names():
         assert float(optimizer.learning_rate) == pytest.approx(rate)
         assert {*OPTIMIZER_ARGUMENTS[name], *COMMON_ARGUMENTS} <= arguments.keys()
     for name in LOSSES:
-        assert keras.losses.get(name) is not None
+        if not name.startswith("m3ce"):  # of a paper, not of Keras
+            assert keras.losses.get(name) is not None
     for name in METRICS:
         if name not in ("accuracy", "acc"):  # compile() resolves these two from the shapes
             assert keras.metrics.get(name) is not None
