@@ -43,18 +43,28 @@ class RateCurve:
 
     @property
     def smoothed(self) -> NDArray[np.float64]:
-        """The losses, averaged with the steps before and after: (steps,)."""
+        """The losses, averaged with their neighbours under a bell of width `_width`: (steps,)."""
         losses = np.asarray(self.losses, dtype=np.float64)
-        return (_average(losses) + _average(losses[::-1])[::-1]) / 2
+        steps = np.arange(len(losses))
+        weights = np.exp(-0.5 * ((steps[:, None] - steps) / self._width) ** 2)
+        return weights @ losses / weights.sum(axis=1)
+
+    @property
+    def _width(self) -> float:
+        return max(1.0, len(self.losses) / 25)
 
     def suggestion(self) -> float | None:
-        """The rate at which the loss falls fastest by the logarithm of the rate; None where it does not fall."""
-        losses = self.smoothed
-        if len(losses) < 3:
+        """The rate at which the loss falls fastest by the logarithm of the rate; None where it does not fall.
+
+        The ends, which have fewer neighbours to be averaged with, are left out.
+        """
+        losses, left_out = self.smoothed, round(2 * self._width)
+        inner = slice(left_out, min(int(losses.argmin()) + 1 if len(losses) else 0, len(losses) - 1))
+        if inner.stop - inner.start < 1:
             return None
-        slopes = np.gradient(losses, np.log10(self.rates))
-        steepest = int(slopes[: int(losses.argmin()) + 1].argmin())
-        return self.rates[steepest] if slopes[steepest] < 0 else None
+        slopes = np.gradient(losses, np.log10(self.rates))[inner]
+        steepest = int(slopes.argmin())
+        return self.rates[left_out + steepest] if slopes[steepest] < 0 else None
 
 
 def _average(values: NDArray[np.float64]) -> NDArray[np.float64]:

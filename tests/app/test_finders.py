@@ -29,7 +29,7 @@ TINY = [word for one in ("filters=[4]", "dense=[]", "input_size=[8, 8]", "batch_
 
 def test_find_lr_prints_and_draws(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "rates.png"
-    words = ["find-lr", str(data), "--accelerator", "cpu", "--steps", "40", "--out", str(picture), *TINY]
+    words = ["find-lr", str(data), "--accelerator", "cpu", "--steps", "20", "--out", str(picture), *TINY]
     assert cli.run([*words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert len(told["rates"]) == len(told["losses"]) > 10
@@ -42,13 +42,13 @@ def test_find_lr_prints_and_draws(data: Path, tmp_path: Path, capsys: pytest.Cap
 
 
 def test_find_batch_size_prints_a_table(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["find-batch-size", str(data), "--accelerator", "cpu", "--limit", "8", *TINY]
+    words = ["find-batch-size", str(data), "--accelerator", "cpu", "--limit", "4", *TINY]
     assert cli.run(words) == 0
     told = capsys.readouterr()
-    assert "batch size  8   (the largest tried: all fit, up to 8)" in told.out and "images/s" in told.out
-    assert cli.run([*words, "--json"]) == 0
+    assert "batch size  4   (the largest tried: all fit, up to 4)" in told.out and "images/s" in told.out
+    assert cli.run([*words[:5], "2", *words[6:], "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["largest"] == 8 and [one["batch_size"] for one in found["trials"]] == [1, 2, 4, 8]
+    assert found["largest"] == 2 and [one["batch_size"] for one in found["trials"]] == [1, 2]
 
 
 @pytest.mark.parametrize("words", [["--from", "0"], ["--from", "0.1", "--to", "0.01"]])

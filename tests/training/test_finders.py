@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,11 +17,11 @@ from scene_lightning.training.finders import BatchTrial, RateCurve, sweep_rates,
 CPU = Hardware("cpu", 1)
 
 
-def small_model(optimizer: object = "adam") -> keras.Model:
+def small_model(optimizer: object = "adam", normalise: bool = True) -> keras.Model:
     keras.utils.set_random_seed(0)
+    between = keras.layers.BatchNormalization() if normalise else keras.layers.Rescaling(1 / 255)
     model = keras.Sequential([
-        keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.BatchNormalization(),
-        keras.layers.Dense(2, activation="softmax"),
+        keras.Input((6, 6, 1)), keras.layers.Flatten(), between, keras.layers.Dense(2, activation="softmax")
     ])  # fmt: skip
     model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -31,6 +33,10 @@ def feed(batch_size: int = 16) -> ArrayImageFeed:
     labels = np.arange(96) % 2
     images = np.clip(random.normal(90 + 80 * labels[:, None, None, None], 40, (96, 6, 6, 1)), 0, 255).astype(np.uint8)
     return ArrayImageFeed(images, np.eye(2)[labels], batch_size=batch_size, shuffle=True, training=True, seed=1)
+
+
+def plain(variables: Any) -> list[Any]:
+    return [value.tolist() if isinstance(value, torch.Tensor) else float(value) for value in variables]
 
 
 # -- the suggestion ----------------------------------------------------------------------------------------------------
@@ -62,17 +68,16 @@ def test_a_sweep_rises_evenly_falls_explodes_and_leaves_no_trace() -> None:
     model = small_model(keras.optimizers.SGD(0.125, momentum=0.9))
     model.fit(feed(), epochs=1, verbose=0, accelerator="cpu")
     weights = [value.copy() for value in model.get_weights()]
-    slots = [value.clone() for value in model.optimizer.variables]
+    slots = plain(model.optimizer.variables)
     optimizer = model.optimizer
-    curve = sweep_rates(model, feed(), (1e-4, 1e4), 60, CPU)
-    assert len(curve.rates) == len(curve.losses) <= 60
-    np.testing.assert_allclose(curve.rates, np.geomspace(1e-4, 1e4, 60)[: len(curve.rates)])
+    curve = sweep_rates(model, feed(), (1e-4, 1e4), 30, CPU)
+    assert len(curve.rates) == len(curve.losses) <= 30
+    np.testing.assert_allclose(curve.rates, np.geomspace(1e-4, 1e4, 30)[: len(curve.rates)])
     assert min(curve.smoothed) < curve.smoothed[0]
     assert model.optimizer is optimizer and float(optimizer.learning_rate) == 0.125
     for before, after in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
-    for kept, slot in zip(slots, optimizer.variables, strict=True):
-        assert torch.equal(kept, torch.as_tensor(slot))
+    assert plain(optimizer.variables) == slots
 
 
 def test_a_sweep_works_with_a_schedule_and_stops_at_nonsense() -> None:
@@ -84,11 +89,10 @@ def test_a_sweep_works_with_a_schedule_and_stops_at_nonsense() -> None:
 
 def test_the_first_losses_are_the_models_own() -> None:
     """Lightning's finder shows half of the first loss."""
-    model = small_model("sgd")
+    model = small_model("sgd", normalise=False)
     at_rest = model.evaluate(feed(), verbose=0, return_dict=True, accelerator="cpu")["loss"]
     curve = sweep_rates(model, feed(), (1e-9, 1e-8), 20, CPU)
-    assert 0.5 * at_rest < curve.smoothed[0] < 2 * at_rest
-    assert np.ptp(curve.smoothed) < 0.2 * curve.smoothed[0], "at such rates nothing is learned"
+    assert curve.smoothed == pytest.approx(np.full(20, at_rest), rel=0.15), "at such rates nothing is learned"
 
 
 # -- batch sizes -------------------------------------------------------------------------------------------------------
@@ -105,8 +109,8 @@ def test_batch_sizes_rise_until_one_does_not_fit(monkeypatch: pytest.MonkeyPatch
         return own(self, batch, batch_idx)
 
     monkeypatch.setattr(type(model), "training_step", step)
-    trials = list(try_batch_sizes(model, feed, [2, 4, 8, 16, 32], hardware=CPU))
-    assert [(one.batch_size, one.fits) for one in trials] == [(2, True), (4, True), (8, True), (16, False)]
+    trials = list(try_batch_sizes(model, feed, [4, 8, 16, 32], hardware=CPU))
+    assert [(one.batch_size, one.fits) for one in trials] == [(4, True), (8, True), (16, False)]
     assert all(one.images_per_second > 0 and one.memory_bytes > 0 for one in trials if one.fits)
     for before, after in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
