@@ -1,6 +1,6 @@
 """A compiled model and a feed in; how the loss answers to the learning rate, or speed to the batch size, out.
 
-Lightning's `Tuner` does the like, and was tried first. It is not used, because with it
+Lightning's `Tuner` does the like. It is not used, because in its code (2.6)
 - the smoothed loss starts at half its value (its correction of the bias counts one step too many), so that a sweep
   seems to rise at first, and the best loss that divergence is measured by is too low;
 - the suggestion takes the slope by the rate, not by its logarithm: on a sweep over powers of ten the noise of the very
