@@ -138,10 +138,14 @@ def plot_comparison(rows: Sequence[dict[str, Any]], path: str | Path) -> Path:
         area = 40 + 1500 * row["parameters"] / largest
         axes.scatter(row["gflops"], row["accuracy"], s=area, alpha=0.45, color="tab:blue", linewidths=0)
         label = f"{row['model']}\n{row['parameters'] / 1e6:.1f} M, {row['images_per_second']:.0f} images/s"
-        axes.annotate(label, (row["gflops"], row["accuracy"]), ha="center", va="center", fontsize=8)
+        below = (0, -(area**0.5 / 2 + 3))  # points: under the disc
+        place = (row["gflops"], row["accuracy"])
+        axes.annotate(label, place, below, textcoords="offset points", ha="center", va="top", fontsize=8)
     axes.set_xscale("log")
+    for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        ticks(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "125" else "")
     axes.margins(0.25)
-    axes.set(xlabel="GFLOPs for one photograph", ylabel="Accuracy on the validation photographs")
+    axes.set(xlabel="GFLOPs for one photograph (the larger the disc, the more parameters)", ylabel="Accuracy")
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
     axes.grid(alpha=0.3)
     for side in ("top", "right"):
