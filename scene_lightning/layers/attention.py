@@ -308,6 +308,8 @@ class MultiHeadAttention(StandardLayer):
             scores = torch.where(mask, scores, scores + _masked(scores.dtype))
         axes = len(self.attention_axes or ())
         weights = torch.softmax(scores.flatten(-axes), -1).reshape(scores.shape)
+        if mask is not None:  # a query whose places are all masked attends to none
+            weights = torch.where(mask, weights, 0.0)
         return torch.einsum(self._combine_equation, self._dropout_layer(weights, training=training), value), weights
 
     def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> Shape:

@@ -113,6 +113,11 @@ class EinsumDense(StandardLayer):
         wrong = [letter for letter in bias_axes if letter not in letters]
         if wrong:
             raise InputError(f"Bias dimension {wrong} was requested, but is not part of the output {output!r}.")
+        own = self.partial_output_shape
+        told = letters[1:] if output.endswith("...") else letters[max(0, len(letters) - len(own)) :]
+        unknown = [letter for letter, side in zip(told, own, strict=False) if side is None and letter in bias_axes]
+        if unknown:  # Keras takes the bias's sides from output_shape alone
+            raise InputError(f"The bias differs along {unknown}, whose side output_shape={own} leaves open. Give it.")
         sides = output_shape[: len(letters)] if output.endswith("...") else output_shape[-len(letters) :]
         free = len(output_shape) - len(letters)
         shape = [side if letter in bias_axes else 1 for letter, side in zip(letters, sides, strict=True)]

@@ -85,6 +85,7 @@ def together(**kwargs: Any) -> Any:
         ({"output_shape": (2, 3)}, separately(attention_mask=MASK, return_attention_scores=True), [QUERY, VALUE]),
         ({"kernel_regularizer": "l2"}, separately(use_causal_mask=True), [QUERY, QUERY]),
         ({"sliding_window": 2}, separately(return_attention_scores=True), [QUERY, QUERY]),
+        ({"sliding_window": 1}, separately(return_attention_scores=True), [QUERY, KEY]),  # the last query sees nothing
         ({"use_gate": True}, separately(), [QUERY, VALUE]),
         ({"dropout": 0.5}, separately(), [QUERY, VALUE]),
         ({}, separately(), [GRID, GRID]),
@@ -198,6 +199,8 @@ def test_wrong_calls_are_named() -> None:
         ours.layers.Attention(score_mode="cosine")
     with pytest.raises(InputError, match="einsum"):
         ours.layers.EinsumDense("abc", 3)(torch.tensor(QUERY))
+    with pytest.raises(InputError, match="leaves open"):
+        ours.layers.EinsumDense("abc,bd->acd", (None, 1), bias_axes="cd")(torch.tensor(QUERY))
 
 
 def test_scores_are_outputs_of_a_functional_model() -> None:

@@ -140,7 +140,7 @@ def check_numbers(
             floor = max([floor, *(3 * float(one.abs().max()) for one in references if one is not None)])
         for mine, reference in zip(gradients, references, strict=True):
             if reference is not None:
-                close(mine, reference, "gradients", floor)
+                close(mine, reference, "gradients", max(floor, 1e-2))  # sums of numbers around 1, in float32
     for mine, reference in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         close(mine, reference, "weights after the call")
 
