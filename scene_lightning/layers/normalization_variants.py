@@ -164,7 +164,11 @@ class GroupNormalization(ScaledAndCentred):
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         values = as_float(inputs).movedim(self.axis, 1)
-        # not F.group_norm, which refuses groups of one value; Keras gives beta for them
+        if values.shape[1] // self.groups * values.shape[2:].numel() == 1:  # only beta: torch leaves rounding
+            outputs = values - values
+            for weight, apply in ((self.gamma, torch.mul), (self.beta, torch.add)):
+                outputs = outputs if weight is None else apply(outputs, weight.view(-1, *[1] * (values.ndim - 2)))
+            return outputs.movedim(1, self.axis)
         return torch.group_norm(values, self.groups, self.gamma, self.beta, self.epsilon).movedim(1, self.axis)
 
 
