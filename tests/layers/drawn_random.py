@@ -47,7 +47,7 @@ GEOMETRY = {
 }
 COLOUR = {"value_range": RANGES, "data_format": LAYOUTS}
 THREE = st.just(3)
-ZOOM = factor(-0.875, 1.0)
+ZOOM = factor(-0.875, 0.875)
 SIDES = {"height": st.integers(1, 9), "width": st.integers(1, 9)}
 SHARE = factor(0.0, 1.0)
 SATURATION = pair(0, 0.875)  # of a single number Keras documents another range than its code draws from
