@@ -36,8 +36,11 @@ __all__ = [
     "Recipe",
     "TrainingRecipe",
     "dump_recipe",
+    "find_file",
     "find_key",
     "load_recipe",
+    "names_in",
+    "read_file",
     "recipe_names",
     "section_keys",
     "shelf",
@@ -77,8 +80,8 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
     Raises:
         RecipeError: no such recipe, no YAML, or unknown keys, wrong types and impossible values, all of them together.
     """
-    source = _find(name_or_path)
-    document = recipe_yaml.parse(_read(source), str(source))
+    source = find_file(name_or_path, shelf(), "recipe")
+    document = recipe_yaml.parse(read_file(source, "recipe"), str(source))
     if not isinstance(document.data, Mapping):
         raise RecipeError(
             f"{source} is not a recipe: expected 'key: value' lines; received {type(document.data).__name__}."
@@ -102,7 +105,7 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
 
 def recipe_names() -> list[str]:
     """The names of the recipes that come with the package, sorted."""
-    return sorted(Path(item.name).stem for item in shelf().iterdir() if item.name.endswith(_SUFFIXES))
+    return names_in(shelf())
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -160,26 +163,32 @@ def shelf() -> Traversable:
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "configs"
 
 
-def _find(name_or_path: str | Path) -> Traversable:
-    text = str(name_or_path)
-    if isinstance(name_or_path, str) and text in recipe_names():
-        return next(item for item in shelf().iterdir() if item.name in [text + suffix for suffix in _SUFFIXES])
+def names_in(folder: Traversable) -> list[str]:
+    """The names of the YAML files in a folder, sorted."""
+    return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(_SUFFIXES))
+
+
+def find_file(name_or_path: str | Path, folder: Traversable, what: str) -> Traversable:
+    """The YAML file that a name (of `names_in(folder)`) or a path stands for. Raises RecipeError for neither."""
+    text, known = str(name_or_path), names_in(folder)
+    if isinstance(name_or_path, str) and text in known:
+        return next(item for item in folder.iterdir() if item.name in [text + suffix for suffix in _SUFFIXES])
     path = Path(name_or_path)
     if path.is_file():
         return path
-    known = recipe_names()
     raise RecipeError(
-        f"No recipe {text!r}.{did_you_mean(path.stem, known)} Expected one of: {', '.join(known)}; or the path of a "
+        f"No {what} {text!r}.{did_you_mean(path.stem, known)} Expected one of: {', '.join(known)}; or the path of a "
         "YAML file."
     )
 
 
-def _read(source: Traversable) -> str:
+def read_file(source: Traversable, what: str) -> str:
+    """Its text. Raises RecipeError for a file that cannot be read, or is no UTF-8."""
     try:
         return source.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         where = f"{error.reason}, byte {error.start}"
-        raise RecipeError(f"{source} is not a recipe: expected UTF-8 text ({where}).") from error
+        raise RecipeError(f"{source} is not a {what}: expected UTF-8 text ({where}).") from error
     except OSError as error:
         raise RecipeError(f"Cannot read {source}: {error.strerror or error}.") from error
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any
 
-from scene_lightning._identifiers import did_you_mean
 from scene_lightning.app import recipe_yaml
-from scene_lightning.app.recipe import Recipe, find_key, section_keys, shelf, value_problem
+from scene_lightning.app.recipe import (
+    Recipe,
+    find_file,
+    find_key,
+    names_in,
+    read_file,
+    section_keys,
+    shelf,
+    value_problem,
+)
 from scene_lightning.app.tuning_dimensions import Dimension, Suggests, read_dimension
 from scene_lightning.errors import RecipeError
 
-_SUFFIXES = (".yaml", ".yml")
 # Keys that trials must have in common, or that say nothing about accuracy; and what to do instead.
 _FIXED = {
     "name": "it only names files",
@@ -75,8 +81,8 @@ def load_space(name_or_path: str, recipe: Recipe) -> Space:
     Raises:
         RecipeError: no such space, no YAML, or unknown keys, types and impossible bounds, all of them together.
     """
-    source = _find(name_or_path)
-    document = recipe_yaml.parse(_read(source), str(source))
+    source = find_file(name_or_path, _spaces(), "search space")
+    document = recipe_yaml.parse(read_file(source, "search space"), str(source))
     if not isinstance(document.data, Mapping) or not document.data:
         came = "nothing" if not document.data else type(document.data).__name__
         raise RecipeError(
@@ -100,33 +106,11 @@ def load_space(name_or_path: str, recipe: Recipe) -> Space:
 
 def space_names() -> list[str]:
     """The names of the search spaces that come with the package, sorted."""
-    return sorted(Path(item.name).stem for item in _spaces().iterdir() if item.name.endswith(_SUFFIXES))
+    return names_in(_spaces())
 
 
 def _spaces() -> Traversable:
     return shelf() / "spaces"
-
-
-def _find(name_or_path: str) -> Traversable:
-    if name_or_path in space_names():
-        return next(item for item in _spaces().iterdir() if item.name in [name_or_path + end for end in _SUFFIXES])
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    known = space_names()
-    raise RecipeError(
-        f"No search space {name_or_path!r}.{did_you_mean(path.stem, known)} Expected one of: {', '.join(known)}; or "
-        "the path of a YAML file."
-    )
-
-
-def _read(source: Traversable) -> str:
-    try:
-        return source.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{source} is not a search space: expected UTF-8 text ({error.reason}).") from error
-    except OSError as error:
-        raise RecipeError(f"Cannot read {source}: {error.strerror or error}.") from error
 
 
 def _searchable_key(name: str) -> str:
