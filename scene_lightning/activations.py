@@ -35,7 +35,10 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     """max(x, 0); with the arguments: slope below `threshold`, zero at it, capped at `max_value`."""
     x = _tensor(x)
     if negative_slope == 0.0 and threshold == 0.0:
-        return torch.relu(x) if max_value is None else torch.clamp(x, 0.0, max_value)
+        if max_value is None:
+            return torch.relu(x)
+        # One kernel each way; clamp's backward pass makes four passes over memory
+        return F.hardtanh(x, 0.0, max_value) if x.is_floating_point() else torch.clamp(x, 0.0, max_value)
     if max_value is None and threshold == 0.0:
         return F.leaky_relu(x, negative_slope)
     positive = torch.where(x > threshold, x, torch.zeros_like(x)) if threshold != 0.0 else torch.relu(x)

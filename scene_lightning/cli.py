@@ -277,11 +277,16 @@ def card(
     out: Annotated[str, typer.Option(metavar="FILE", help="The Markdown file to write.")] = "model-card.md",
     about: Annotated[str, typer.Option(metavar="TEXT", help="A paragraph of your own.")] = "",
     licence: Annotated[str, typer.Option(metavar="TEXT", help="A notice to be kept.")] = "",
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="The run that trained it: tell how that went.")] = None,
+    trained_on: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="What it was trained on: fit the temperature on the share held out there."),
+    ] = None,
 ) -> None:
     """Measure a model and write its card: accuracy, confusions, calibration, speed, recipe."""
     from scene_lightning.app import pipeline
 
-    found = pipeline.write_card(model, data, out, about=about, licence=licence)
+    found = pipeline.write_card(model, data, out, about=about, licence=licence, run=run, trained_on=trained_on)
     print(f"{out}: accuracy {found.accuracy(found.plain):.4f} on {len(found.labels)} photographs")
 
 
@@ -366,7 +371,8 @@ def curves(
 
 def _backbone(model: str | None, pretrained: bool, freeze: bool) -> dict[str, Any]:
     """What `--model`, `--pretrained` and `--freeze` change in a recipe; untrained backbones learn at the full rate."""
-    found: dict[str, Any] = {"architecture": model, "freeze": "true" if freeze else None}
+    # another backbone's layers have other names than those that the recipe freezes
+    found: dict[str, Any] = {"architecture": model, "freeze": "true" if freeze else ("false" if model else None)}
     if pretrained:
         found["pretrained"] = "true"
     elif model is not None:

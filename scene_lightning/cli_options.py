@@ -7,7 +7,12 @@ from typing import Annotated, Any
 import typer
 
 ModelFile = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A model file (.ckpt, .keras, .h5), or a run folder: its best.ckpt.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A model file (.ckpt, .keras, .h5), a run folder (its best.ckpt), or one that is installed: scenes, "
+        "scenes-large.",
+    ),
 ]
 DataFolder = Annotated[str, typer.Argument(metavar="DATA", help="The folder of images.")]
 Accelerator = Annotated[

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scene_lightning import applications, layers, models
+from scene_lightning._identifiers import did_you_mean, some_of
 from scene_lightning.app.recipe_schema import Recipe
 from scene_lightning.callbacks import Callback
 from scene_lightning.errors import InputError
@@ -75,27 +76,52 @@ def build_on_backbone(recipe: Recipe, num_classes: int) -> Any:
     features = layers.Dropout(plan.dense_dropout, name="dropout")(features)
     outputs = layers.Dense(num_classes, activation="softmax", name="classes")(features)
     model = models.Functional(inputs, outputs, name=f"{plan.architecture}_classifier")
-    _set_trainable(backbone, not plan.freeze and not plan.head_epochs)
+    free_backbone(model, plan.freeze)
+    if plan.head_epochs:
+        backbone.trainable = False
     for weight in backbone.parameters():
         weight._learning_rate_factor = plan.backbone_rate  # type: ignore[attr-defined]
     return model
 
 
-def _set_trainable(backbone: Any, trainable: bool) -> None:
-    """Freeze or free a backbone; its BatchNormalization layers keep ImageNet's statistics either way."""
-    backbone.trainable = trainable
+def free_backbone(model: Any, freeze: bool | str) -> None:
+    """Let a model's backbone learn, but for what `ModelRecipe.freeze` says; BatchNormalization keeps its statistics.
+
+    Raises:
+        InputError: no layer of the backbone has a name that begins like `freeze`.
+    """
+    backbone = model.get_layer(BACKBONE)
+    backbone.trainable = True
+    if freeze is True:
+        backbone.trainable = False
+        return
+    if freeze:
+        names = [layer.name for layer in backbone.layers]
+        first = next((number for number, name in enumerate(names) if name.startswith(freeze)), None)
+        if first is None:
+            raise InputError(
+                f"model.freeze: no layer of the backbone has a name that begins with {freeze!r}."
+                f"{did_you_mean(freeze, names)} Its layers: {some_of(names)}; all layers before the first such one "
+                "are frozen."
+            )
+        for layer in backbone.layers[:first]:
+            layer.trainable = False
     for module in backbone.modules():
         if isinstance(module, layers.BatchNormalization):
             module.trainable = False
 
 
 class Unfreeze(Callback):
-    """Frees the backbone when `epochs` epochs have trained the classifier alone (staged unfreezing)."""
+    """Frees the backbone when `epochs` epochs have trained the classifier alone (staged unfreezing).
 
-    def __init__(self, epochs: int) -> None:
+    Args:
+        freeze: what stays frozen, as in `ModelRecipe.freeze`.
+    """
+
+    def __init__(self, epochs: int, freeze: bool | str = False) -> None:
         super().__init__()
-        self.epochs = epochs
+        self.epochs, self.freeze = epochs, freeze
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if epoch >= self.epochs:
-            _set_trainable(self.model.get_layer(BACKBONE), True)
+            free_backbone(self.model, self.freeze)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scene_lightning.app.growing import growth
 from scene_lightning.app.recipe import Recipe
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.balance import class_weights
@@ -125,7 +126,7 @@ def training_feed(recipe: Recipe, images: CachedImages, targets: Any = None) -> 
     weights = class_weights(recipe.training.class_weight, table)
     return _labelled(
         recipe, images, targets, shuffle=True, training=True, seed=recipe.training.seed, augment=_ranges(recipe),
-        mix=mix,
+        mix=mix, grow=growth(recipe),
         sample_weight=None if weights is None else weights[table.labels],
         balance=table.labels if recipe.data.sampling == "balanced" else None,
     )  # fmt: skip

@@ -21,8 +21,10 @@ from scene_lightning.app.calibration import at_temperature, calibration_error, f
 from scene_lightning.app.evaluation import labelled_images
 from scene_lightning.app.recipe_yaml import dump
 from scene_lightning.app.report_tables import report_from_matrix
-from scene_lightning.app.run_folder import find_model
-from scene_lightning.data.scan import ImageTable
+from scene_lightning.app.run_callbacks import read_metrics
+from scene_lightning.app.run_folder import METRICS, find_model, find_run
+from scene_lightning.data.scan import ImageTable, find_splits, relabel
+from scene_lightning.errors import InputError
 from scene_lightning.saving._files import replacing
 
 _WORST = 5
@@ -34,6 +36,7 @@ class Measured:
 
     Attributes:
         labels: (N,) true classes. plain, averaged: (N, K) probabilities. seconds: for the plain ones.
+        held_out: labels and plain answers of the images that training held out, to fit the temperature on; or None.
     """
 
     names: list[str]
@@ -43,6 +46,7 @@ class Measured:
     seconds: float
     recipe: dict[str, Any] = field(default_factory=dict)
     parameters: int = 0
+    held_out: tuple[np.ndarray, Probabilities] | None = None
 
     @property
     def matrix(self) -> np.ndarray:
@@ -55,11 +59,14 @@ class Measured:
         return float((probabilities.argmax(1) == self.labels).mean())
 
 
-def measure(model: str, data: str, run_on: RunOn | None = None) -> Measured:
+def measure(model: str, data: str, run_on: RunOn | None = None, *, trained_on: str | None = None) -> Measured:
     """Let a model answer labelled images twice.
 
+    Args:
+        trained_on: the data folder of its training, if that held a share of it out: the same share is taken again.
+
     Raises:
-        InputError: no model, no labelled images, or classes that the model does not know.
+        InputError: no model, no labelled images, classes that the model does not know, or a file without its recipe.
     """
     answerer = Answerer.load(model, run_on or RunOn())
     table = labelled_images(data, answerer.info)
@@ -70,7 +77,20 @@ def measure(model: str, data: str, run_on: RunOn | None = None) -> Measured:
     return Measured(
         list(answerer.info.class_names), np.asarray(table.labels), plain, averaged, seconds,
         answerer.model._recipe or {}, int(answerer.model.count_params()),
+        None if trained_on is None else _held_out(answerer, trained_on),
     )  # fmt: skip
+
+
+def _held_out(answerer: Answerer, trained_on: str) -> tuple[np.ndarray, Probabilities]:
+    recipe = answerer.model._recipe
+    if not recipe:
+        raise InputError(
+            "The model's file does not say which share of the data its training held out. Expected a model that "
+            "`scene-lightning train` made; without --trained-on the temperature is fitted on DATA."
+        )
+    split = find_splits(trained_on, recipe["data"]["val_split"], recipe["training"]["seed"])
+    table = relabel(split.validation, answerer.info.class_names)
+    return np.asarray(table.labels), _answers(answerer, table, mirrored=False)
 
 
 def _answers(answerer: Answerer, table: ImageTable, mirrored: bool) -> Probabilities:
@@ -84,25 +104,38 @@ def _answers(answerer: Answerer, table: ImageTable, mirrored: bool) -> Probabili
 
 
 def write_card(
-    model: str, data: str, out: str | Path, *, about: str = "", licence: str = "", run_on: RunOn | None = None
+    model: str,
+    data: str,
+    out: str | Path,
+    *,
+    about: str = "",
+    licence: str = "",
+    run: str | None = None,
+    trained_on: str | None = None,
+    run_on: RunOn | None = None,
 ) -> Measured:
     """Measure a model on labelled images that it was not trained on, and write its card.
 
     Args:
         about: a paragraph of one's own: where the photographs come from, what else was tried.
         licence: a notice to be kept, of weights that training began from.
+        run: the folder of the run that trained it: how that went is told.
+        trained_on: as for `measure`.
 
     Raises:
-        InputError: as `measure`.
+        InputError: as `measure`; no such run.
     """
-    found = measure(model, data, run_on)
+    history = [] if run is None else read_metrics(find_run(run) / METRICS)
+    found = measure(model, data, run_on, trained_on=trained_on)
     with replacing(out) as temporary:
-        temporary.write_text(card_text(found, model, data, about, licence), encoding="utf-8")
+        temporary.write_text(card_text(found, model, data, about, licence, history), encoding="utf-8")
     return found
 
 
-def card_text(found: Measured, model: str, data: str, about: str, licence: str) -> str:
-    """The card as Markdown."""
+def card_text(
+    found: Measured, model: str, data: str, about: str, licence: str, history: Sequence[dict[str, Any]] = ()
+) -> str:
+    """The card as Markdown. `history`: a row an epoch, as in metrics.csv."""
     file = find_model(model)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     name = file.stem if file.suffix == ".safetensors" else Path(model).name
@@ -130,6 +163,8 @@ def card_text(found: Measured, model: str, data: str, about: str, licence: str) 
         f"{len(found.labels) / found.seconds:.0f} photographs a second from JPEG files to probabilities, on the "
         "machine that wrote this card.",
     ]
+    if history:
+        parts += ["## Training", _training(history)]
     if found.recipe:
         parts += ["## Recipe", f"```yaml\n{dump(found.recipe)}```"]
     if licence:
@@ -171,9 +206,20 @@ def _failures(found: Measured) -> str:
 
 
 def _calibration(found: Measured) -> str:
-    temperature = fit_temperature(found.plain, found.labels)
+    labels, answers = found.held_out or (found.labels, found.plain)
+    temperature = fit_temperature(answers, labels)
+    fitted = f"{len(labels)} photographs that training held out" if found.held_out else "these photographs"
     return (
         f"Expected calibration error, 15 bins: {calibration_error(found.plain, found.labels):.4f}. The temperature "
-        f"with the lowest cross-entropy on these photographs is {temperature:.3f}; with the logits divided by it the "
+        f"with the lowest cross-entropy on {fitted} is {temperature:.3f}; with the logits divided by it the "
         f"error is {calibration_error(at_temperature(found.plain, temperature), found.labels):.4f}."
     )
+
+
+def _training(history: Sequence[dict[str, Any]]) -> str:
+    shown = [key for key in ("loss", "accuracy", "val_loss", "val_accuracy") if key in history[-1]]
+    steps = max(1, len(history) // 10)
+    rows = [row for row in history if row["epoch"] % steps == 0 or row is history[-1]]
+    table = _table(["epoch", *shown], [[str(row["epoch"]), *(f"{row[key]:.4f}" for key in shown)] for row in rows])
+    minutes = sum(row["seconds"] for row in history) / 60
+    return f"{len(history)} epochs, {minutes:.0f} minutes.\n\n{table}"

@@ -114,7 +114,7 @@ class ModelRecipe(Section):
     dense_dropout: Rate = 0.2
     input_size: Pair = (150, 150)
     pretrained: bool | str = False  # a backbone's weights: true for ImageNet's, or a file
-    freeze: bool = False  # the backbone keeps its weights for the whole training
+    freeze: bool | str = False  # true: the backbone keeps its weights; a name: the layers before the first so named do
     head_epochs: Annotated[int, Field(ge=0)] = 0  # so many epochs train the classifier alone, then all
     backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # the backbone's share of the learning rate
 
@@ -143,13 +143,30 @@ class ModelRecipe(Section):
         return size
 
 
-def smallest_input(blocks: int, kernel_size: tuple[int, int], pool_size: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) in pixels that leave one pixel after `blocks` valid convolutions, each followed by pooling."""
-    height, width = 1, 1
+def smallest_input(
+    blocks: int, kernel_size: tuple[int, int], pool_size: tuple[int, int], left: tuple[int, int] = (1, 1)
+) -> tuple[int, int]:
+    """(height, width) in pixels that leave `left` after `blocks` valid convolutions, each followed by pooling."""
+    height, width = left
     for _ in range(blocks):
         height = height * pool_size[0] + kernel_size[0] - 1
         width = width * pool_size[1] + kernel_size[1] - 1
     return height, width
+
+
+def last_map(plan: ModelRecipe) -> tuple[int, int]:
+    """(height, width) of what the paper's network flattens."""
+    height, width = plan.input_size
+    for _ in plan.filters:
+        height = (height - plan.kernel_size[0] + 1) // plan.pool_size[0]
+        width = (width - plan.kernel_size[1] + 1) // plan.pool_size[1]
+    return height, width
+
+
+def seen_size(plan: ModelRecipe) -> tuple[int, int]:
+    """(height, width) of the part of an image that the paper's network makes use of; pooling drops the last rows and
+    columns of odd sides, so that of 150 pixels it sees 142."""
+    return smallest_input(len(plan.filters), plan.kernel_size, plan.pool_size, last_map(plan))
 
 
 class AugmentationRecipe(Section):
@@ -224,7 +241,16 @@ class TrainingRecipe(Section):
     ema: Rate = 0.0  # momentum of the averaged weights that are validated and kept; 0 for none
     teacher: str | None = None  # a model file, run folder or name: what it answers becomes part of the targets
     teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.7
+    # shares of the images' sides in parts of equal length of the run: [0.5, 0.75, 1] begins with half the side
+    progressive: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], BeforeValidator(to_tuple)] = ()
     jit_compile: bool | Literal["auto"] = "auto"
+
+    @field_validator("progressive")
+    @classmethod
+    def _ends_whole(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if shares and shares[-1] != 1:
+            raise ValueError(f"expected the last share to be 1, the size that predictions have; received {shares[-1]:g}")
+        return shares
 
     @field_validator("learning_rate")
     @classmethod
@@ -329,6 +355,23 @@ class Recipe(Section):
                 "mixup and cutmix make images of two classes, which class_weight has no weight for. Expected "
                 "data.sampling: balanced in its place"
             )
+        return training
+
+    @field_validator("training")
+    @classmethod
+    def _large_enough_at_first(cls, training: TrainingRecipe, info: ValidationInfo) -> TrainingRecipe:
+        plan = info.data.get("model")
+        if not training.progressive or plan is None:
+            return training
+        if plan.architecture != "paper":
+            raise ValueError(f"progressive: expected architecture: paper; {plan.architecture} takes images of one size")
+        least, seen = smallest_input(len(plan.filters), plan.kernel_size, plan.pool_size), seen_size(plan)
+        for share in training.progressive:
+            if any(round(share * side) < small for side, small in zip(seen, least, strict=True)):
+                raise ValueError(
+                    f"progressive: at {share:g} of their sides the images are too small for {len(plan.filters)} "
+                    f"blocks, which need {least[0]} x {least[1]} of {seen[0]} x {seen[1]} pixels"
+                )
         return training
 
     @property

@@ -18,6 +18,7 @@ from scene_lightning.app import report, run_folder
 from scene_lightning.app.answers import Answerer, RunOn
 from scene_lightning.app.backbones import Unfreeze
 from scene_lightning.app.evaluation import score, write_evaluation
+from scene_lightning.app.growing import WholeMaps
 from scene_lightning.app.images import ImageInfo, decode_all, report_unreadable, training_feed, validation_feed
 from scene_lightning.app.network import build_model, compile_model
 from scene_lightning.app.recipe import Recipe, dump_recipe, load_recipe
@@ -231,8 +232,10 @@ def fit_model(
     asked: list[Any] = []
     if recipe.training.early_stopping is not None:
         asked.append(callbacks.EarlyStopping(**recipe.training.early_stopping.model_dump()))
-    if recipe.model.head_epochs and not recipe.model.freeze:
-        asked.append(Unfreeze(recipe.model.head_epochs))
+    if recipe.model.head_epochs and recipe.model.freeze is not True:
+        asked.append(Unfreeze(recipe.model.head_epochs, recipe.model.freeze))
+    if recipe.training.progressive:
+        asked.append(WholeMaps(recipe))
     if recipe.training.ema and not any(isinstance(one, callbacks.SwapEMAWeights) for one in listening):
         asked.append(callbacks.SwapEMAWeights())
     return model.fit(

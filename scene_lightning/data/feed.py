@@ -109,6 +109,7 @@ class ImageFeed(Feed):
         balance: (N,) class numbers, to draw every class equally often (`balanced_order`); an epoch is then not every
             image once, and `shuffle` has no say. None for no balancing.
         mix: (x, y) → (x, y) on each training batch, images standardised: mixup, CutMix.
+        grow: (images, epoch) → images of another size, on each augmented training batch.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class ImageFeed(Feed):
         on_order: Callable[[NDArray[np.int64]], None] | None = None,
         mix: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
         balance: NDArray[np.int64] | None = None,
+        grow: Callable[[Tensor, int], Tensor] | None = None,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1; received {batch_size}.")
@@ -142,7 +144,8 @@ class ImageFeed(Feed):
         self.augment_always = augment_always
         self.standardize = standardize or Standardize()
         self.host_function, self.channels_first = host_function, channels_first
-        self.skip_unreadable, self.prefetch, self.on_order, self.mix = skip_unreadable, prefetch, on_order, mix
+        self.skip_unreadable, self.prefetch, self.on_order = skip_unreadable, prefetch, on_order
+        self.mix, self.grow = mix, grow
         self.unreadable: dict[str, Unreadable] = {}
         self.has_labels = targets is not None
         self.balance = balance
@@ -289,6 +292,8 @@ class ImageFeed(Feed):
             x = self._resident.index_select(0, x)
         if self.augment is not None and batch.params is not None and (training or self.augment_always):
             x = self.augment.apply(x, batch.params)
+        if training and self.grow is not None:
+            x = self.grow(x, epoch)
         if self.channels_first and self.host_function is None:
             x = x.permute(0, 3, 1, 2)
         x = self.standardize(x)

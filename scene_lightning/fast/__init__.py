@@ -6,6 +6,7 @@
 | `dropout` | masks from whole random integers, on the CPU | in distribution: the rate to 2⁻¹⁷ |
 | `compilation` | the model's call through torch.compile, where asked for or worth it | to rounding |
 | `folding` | prediction: BatchNormalization inside the next (or last) layer's weights, no Dropout | to rounding |
+| `affine` | training: a frozen BatchNormalization inside the weights of the layer before it | to rounding |
 | `memory` | freed memory is kept for the next step, on Linux | exactly |
 
 `scene_lightning.config.set_fast_paths(False)`, or SCENE_LIGHTNING_FAST=0 in the environment, turns them all off.
@@ -14,7 +15,7 @@
 from scene_lightning.fast.compilation import call, compiled, worth_compiling
 from scene_lightning.fast.folding import folded
 from scene_lightning.fast.memory import keep_freed_memory
-from scene_lightning.fast.order import Folds, followers, graph_calls, relu_pool_pairs, stack_calls
+from scene_lightning.fast.order import Folds, followers, graph_calls, joined_pairs, stack_calls
 from scene_lightning.fast.switch import fast_paths_enabled, plain_paths, set_fast_paths
 
 __all__ = [
@@ -25,9 +26,9 @@ __all__ = [
     "folded",
     "followers",
     "graph_calls",
+    "joined_pairs",
     "keep_freed_memory",
     "plain_paths",
-    "relu_pool_pairs",
     "set_fast_paths",
     "stack_calls",
     "worth_compiling",

@@ -15,8 +15,16 @@ from typing import Any
 
 import torch
 
-from scene_lightning import activations
-from scene_lightning.fast.order import CONVOLUTIONS, Folds, watched
+from scene_lightning.fast.affine import (
+    DEPTHWISE,
+    can_scale_outputs,
+    on_last_axis,
+    output_channels,
+    outputs_scaled,
+    plain,
+    takes,
+)
+from scene_lightning.fast.order import Folds
 from scene_lightning.fast.switch import fast_paths_enabled
 from scene_lightning.layers import (
     BatchNormalization,
@@ -60,7 +68,7 @@ def fold(layers: Sequence[Layer], followers: Sequence[int | None]) -> Folds:
     """
     work = _Folding(layers, followers)
     for number, layer in enumerate(layers):
-        if type(layer) is BatchNormalization and _plain(layer) and layer.built:
+        if type(layer) is BatchNormalization and plain(layer) and layer.built:
             work.take(number, layer)
     return Folds(work.gone, {number: work.rounded(number) for number in work.weights})
 
@@ -79,9 +87,9 @@ class _Folding:
         shift = -layer.moving_mean.detach().cpu().double() * scale
         shift = shift if layer.beta is None else shift + layer.beta.detach().cpu().double()
         before = [other for other, follower in enumerate(self.followers) if follower == number]
-        if len(before) == 1 and self._can_scale_outputs(before[0], layer):
+        if len(before) == 1 and can_scale_outputs(self.layers[before[0]], layer):
             kernel, bias = self._weights(before[0])
-            self.weights[before[0]] = kernel * scale, bias * scale + shift
+            self.weights[before[0]] = outputs_scaled(self.layers[before[0]], kernel, scale), bias * scale + shift
         elif (after := self._taker_of_inputs(number, layer, scale.numel())) is not None:
             kernel, bias = self._weights(after)
             inputs = kernel.shape[-2]
@@ -97,8 +105,8 @@ class _Folding:
         if number not in self.weights:
             layer: Any = self.layers[number]
             kernel = layer.kernel.detach().cpu().double()
-            bias = kernel.new_zeros(kernel.shape[-1]) if layer.bias is None else layer.bias.detach().cpu().double()
-            self.weights[number] = kernel, bias
+            zeros = kernel.new_zeros(output_channels(layer, kernel))
+            self.weights[number] = kernel, zeros if layer.bias is None else layer.bias.detach().cpu().double()
         return self.weights[number]
 
     def rounded(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -106,22 +114,18 @@ class _Folding:
         kernel, bias = self.weights[number]
         return kernel.to(layer.kernel.dtype), bias.to(layer.kernel.dtype)
 
-    def _can_scale_outputs(self, number: int, normalization: Any) -> bool:
-        layer: Any = self.layers[number]
-        return _takes(layer) and layer.activation is activations.linear and _on_last_axis(normalization)
-
     def _taker_of_inputs(self, number: int, normalization: Any, channels: int) -> int | None:
-        if not _on_last_axis(normalization):
+        if not on_last_axis(normalization):
             return None
         flat = False
         after = self.followers[number]
         while after is not None and type(self.layers[after]) in _TRANSPARENT:
             between: Any = self.layers[after]
-            if not _plain(between) or getattr(between, "data_format", "channels_last") != "channels_last":
+            if not plain(between) or getattr(between, "data_format", "channels_last") != "channels_last":
                 return None
             flat = flat or type(between) is Flatten
             after = self.followers[after]
-        if after is None or not _takes(self.layers[after]):
+        if after is None or not takes(self.layers[after]) or type(self.layers[after]) in DEPTHWISE:
             return None
         layer: Any = self.layers[after]
         if type(layer) is Dense:
@@ -130,17 +134,3 @@ class _Folding:
             fits = layer.padding == "valid" and layer.groups == 1 and layer.kernel.shape[-2] == channels
         return after if fits else None
 
-
-def _plain(layer: Layer) -> bool:
-    return not watched(layer) and layer._explicit_dtype is None
-
-
-def _takes(layer: Any) -> bool:
-    if type(layer) is not Dense and type(layer) not in CONVOLUTIONS:
-        return False
-    return _plain(layer) and layer.built and getattr(layer, "data_format", "channels_last") == "channels_last"
-
-
-def _on_last_axis(layer: Any) -> bool:
-    rank = layer.input_spec.ndim
-    return layer.axis in (-1, rank - 1)

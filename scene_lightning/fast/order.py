@@ -16,14 +16,12 @@ from typing import Any
 import torch
 
 from scene_lightning import activations
+from scene_lightning.fast.affine import CONVOLUTIONS, frozen, normalised, product, watched
 from scene_lightning.fast.dropout import IntegerDropout, worth_it
 from scene_lightning.fast.switch import fast_paths_enabled
 from scene_lightning.layers import (
     Activation,
-    Conv1D,
-    Conv2D,
-    Conv3D,
-    Dense,
+    BatchNormalization,
     Dropout,
     MaxPooling1D,
     MaxPooling2D,
@@ -33,8 +31,8 @@ from scene_lightning.layers import (
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.symbolic import KerasTensor, Node
 
-CONVOLUTIONS = (Conv1D, Conv2D, Conv3D)
 _POOLS = (MaxPooling1D, MaxPooling2D, MaxPooling3D)
+_JOINED = (*_POOLS, BatchNormalization)  # layers that may be computed with the one before
 Call = Callable[..., Any]
 
 
@@ -64,7 +62,7 @@ def stack_calls(layers: Sequence[Layer], folds: Folds | None = None) -> list[Cal
     if not fast_paths_enabled():
         return list(layers)
     numbers = range(len(layers) - 1)
-    return _calls(layers, [(n, n + 1) for n in numbers if type(layers[n + 1]) in _POOLS], folds)
+    return _calls(layers, [(n, n + 1) for n in numbers if type(layers[n + 1]) in _JOINED], folds)
 
 
 def followers(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[int | None]:
@@ -77,14 +75,14 @@ def followers(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[int
     return [None if after is None or nodes[after].kwargs else after for after in found]
 
 
-def relu_pool_pairs(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[tuple[int, int]]:
-    """Where in `nodes` max-pooling is all that sees a layer: (number of that layer, number of the pool)."""
+def joined_pairs(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[tuple[int, int]]:
+    """Where in `nodes` max-pooling or BatchNormalization is all that sees a layer: (number of that layer, of it)."""
     after = enumerate(followers(nodes, outputs))
-    return [(n, pool) for n, pool in after if pool is not None and type(nodes[pool].layer) in _POOLS]
+    return [(n, user) for n, user in after if user is not None and type(nodes[user].layer) in _JOINED]
 
 
 def graph_calls(nodes: Sequence[Node], pairs: Iterable[tuple[int, int]], folds: Folds | None = None) -> list[Call]:
-    """What to call for each node of a graph, in the order of `nodes`; `pairs` come from `relu_pool_pairs`."""
+    """What to call for each node of a graph, in the order of `nodes`; `pairs` come from `joined_pairs`."""
     layers = [node.layer for node in nodes]
     return _calls(layers, pairs, folds) if fast_paths_enabled() else layers
 
@@ -96,7 +94,10 @@ def _calls(layers: Sequence[Layer], pairs: Iterable[tuple[int, int]], folds: Fol
         calls[number] = _as_it_is
     for first, pool in pairs:
         before, after = layers[first], layers[pool]
-        if _ends_in_relu(before) and _may_pool_first(before, after):
+        if type(after) is BatchNormalization:
+            if pool not in folds.gone and first not in folds.weights and frozen(before, after):
+                calls[first], calls[pool] = normalised(before, after), _as_it_is
+        elif _ends_in_relu(before) and _may_pool_first(before, after):
             if first in folds.weights:
                 calls[first], calls[pool] = _folded(folds, first, before, activated=False), _then_relu(after)
             elif isinstance(before, CONVOLUTIONS):
@@ -108,18 +109,12 @@ def _calls(layers: Sequence[Layer], pairs: Iterable[tuple[int, int]], folds: Fol
 
 def _folded(folds: Folds, number: int, layer: Any, activated: bool = True) -> Call:
     """The layer with its folded weights, with or without its activation."""
-    product = layer.project if type(layer) is Dense else layer.convolve
 
     def compute(inputs: torch.Tensor) -> torch.Tensor:
-        outputs = product(inputs, *folds.weights_like(number, layer.kernel))
+        outputs = product(layer)(inputs, *folds.weights_like(number, layer.kernel))
         return layer.activation(outputs) if activated else outputs
 
     return lambda inputs: layer.run(compute, inputs)
-
-
-def watched(layer: Layer) -> bool:
-    """Whether somebody looks at what this layer gives: a hook, a penalty on its output."""
-    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer.activity_regularizer is not None)
 
 
 def _ends_in_relu(layer: Layer) -> bool:

@@ -69,9 +69,13 @@ class DepthwiseConvolution(WindowedLayer):
         self._add_bias_weight(depth * self.depth_multiplier)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.activation(self.convolve(inputs, self.kernel, self.bias))
+
+    def convolve(self, inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        """The outputs before the activation."""
         images = to_channels_first(as_float(inputs), self.data_format)
-        outputs = self._convolve(images, depthwise_kernel(self.kernel), self.bias, images.shape[1])
-        return self.activation(from_channels_first(outputs, self.data_format))
+        outputs = self._convolve(images, depthwise_kernel(kernel), bias, images.shape[1])
+        return from_channels_first(outputs, self.data_format)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         depth = channels(input_shape, self.data_format)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from scene_lightning.errors import InputError
-from scene_lightning.fast import Folds, followers, graph_calls, relu_pool_pairs
+from scene_lightning.fast import Folds, followers, graph_calls, joined_pairs
 from scene_lightning.layers import InputLayer
 from scene_lightning.layers.base import bound_arguments
 from scene_lightning.layers.dtypes import as_declared
@@ -52,7 +52,7 @@ class Functional(Model):
         self._graph: Graph = trace(flatten(inputs), flatten(outputs))
         self._graph_layers = nn.ModuleList(self._graph.layers)
         self._nodes = [node for node in self._graph.nodes if not self._is_start(node)]
-        self._relu_pools = relu_pool_pairs(self._nodes, self.outputs)
+        self._joined = joined_pairs(self._nodes, self.outputs)
         self._folds: Folds | None = None
         self.built = True
 
@@ -120,7 +120,7 @@ class Functional(Model):
         def value_of(leaf: Any) -> Any:
             return values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
 
-        for node, call in zip(self._nodes, graph_calls(self._nodes, self._relu_pools, self._folds), strict=True):
+        for node, call in zip(self._nodes, graph_calls(self._nodes, self._joined, self._folds), strict=True):
             args = map_structure(value_of, node.args)
             kwargs = map_structure(value_of, node.kwargs)
             for symbol, result in zip(node.outputs, flatten(call(*args, **kwargs)), strict=True):

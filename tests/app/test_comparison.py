@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from scene_lightning.app.comparison import COLUMNS, compare
+from scene_lightning.app.calibration import fit_temperature
 from scene_lightning.app.model_card import measure, write_card
 from scene_lightning.app.scenes import draw_scenes
 from scene_lightning.app.training_run import train
@@ -73,3 +74,26 @@ def test_a_card_says_what_was_measured(data: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(again.averaged, found.averaged, atol=1e-6)
     assert not np.allclose(again.averaged, again.plain, atol=1e-6)
     assert re.search(r"SHA-256 `[0-9a-f]{64}`", text)
+    assert "on these photographs is" in text and "## Training" not in text
+
+
+def test_a_card_tells_of_the_run_and_fits_the_temperature_on_what_training_held_out(data: Path, tmp_path: Path) -> None:
+    alone = str(data / "seg_train")
+    settings = [*SMALL, "filters=[4]", "dense=[8]", "val_split=0.34", "seed=5"]
+    run = train(alone, overrides=settings, out=str(tmp_path / "run"))
+    found = write_card(
+        str(run.folder), str(data / "seg_test"), tmp_path / "card.md", run=str(run.folder), trained_on=alone
+    )
+    assert found.held_out is not None and run.evaluation is not None
+    labels, answers = found.held_out
+    assert len(labels) == run.evaluation["images"]
+    assert (answers.argmax(1) == labels).mean() == pytest.approx(run.evaluation["accuracy"])
+    text = (tmp_path / "card.md").read_text()
+    assert f"on {len(labels)} photographs that training held out is {fit_temperature(answers, labels):.3f}" in text
+    rows = (run.folder / "metrics.csv").read_text().splitlines()
+    assert f"{len(rows) - 1} epochs, " in text
+    last = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
+    assert f"| {last['epoch']} | {float(last['loss']):.4f} | {float(last['accuracy']):.4f} |" in text
+    with pytest.raises(InputError, match="No run folder"):
+        write_card(str(run.folder), str(data / "seg_test"), tmp_path / "other.md", run=str(tmp_path / "no"))
+    assert not (tmp_path / "other.md").exists()

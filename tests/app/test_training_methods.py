@@ -174,6 +174,28 @@ def test_the_head_learns_alone_then_the_backbone_slowly(data: Path, tmp_path: Pa
     assert not all(moved)  # BatchNormalization keeps its statistics
 
 
+def test_the_layers_before_a_named_one_stay_frozen(data: Path, tmp_path: Path) -> None:
+    settings = ["architecture=efficientnet_lite0", "input_size=32", "batch_size=8", "precision=32-true"]
+    settings += ["freeze=block4", "head_epochs=1", "epochs=2", "learning_rate=0.01"]
+    wanted = recipe(*settings)
+    torch.manual_seed(wanted.training.seed)
+    before = build_model(wanted, 6).get_layer(BACKBONE)
+    folder = train(str(data), recipe=wanted, out=str(tmp_path / "run")).folder
+    after = keras.models.load_model(folder / "last.ckpt").get_layer(BACKBONE)
+    names = [layer.name for layer in before.layers]
+    border = names.index("block4a_expand_conv")
+    kernels = [number for number, name in enumerate(names) if name.endswith("conv")]
+    for number in kernels:
+        same = np.array_equal(before.layers[number].get_weights()[0], after.layers[number].get_weights()[0])
+        assert same == (number < border), names[number]
+    for one, other in zip(before.layers, after.layers, strict=True):
+        if isinstance(one, keras.layers.BatchNormalization):
+            for old, new in zip(one.get_weights(), other.get_weights(), strict=True):
+                np.testing.assert_array_equal(old, new)
+    with pytest.raises(InputError, match=r"no layer of the backbone has a name that begins with 'blok4'\. Did you mean"):
+        build_model(recipe(*settings, "freeze=blok4"), 6)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "lion"])
 def test_a_weights_rate_is_scaled_whatever_the_optimizer(optimizer: str) -> None:
     weights = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]

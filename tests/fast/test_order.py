@@ -77,7 +77,7 @@ def moved(model: Model) -> int:
     """How many ReLUs of the model wait for the pool after them."""
     nodes = getattr(model, "_nodes", None)
     if nodes is not None:
-        calls = graph_calls(nodes, model._relu_pools)
+        calls = graph_calls(nodes, model._joined)
         return sum(call is not node.layer for call, node in zip(calls, nodes, strict=True)) // 2
     return sum(call is not layer for call, layer in zip(stack_calls(model.layers), model.layers, strict=True)) // 2
 

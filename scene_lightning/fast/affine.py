@@ -1,0 +1,88 @@
+"""A layer and the BatchNormalization that follows it in; the layer's weights with the normalisation inside out.
+
+With known statistics BatchNormalization is a·x + b for each channel, which a convolution or Dense layer without
+activation takes into its filters and bias. Prediction does it once (`folding`). In training a layer that is frozen
+(`trainable = False`) uses its moving statistics too: there the filters are scaled anew at each step, so that their
+gradients are those of the layers as they stand; a pass over each activation less, forward and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from scene_lightning import activations
+from scene_lightning.layers import Conv1D, Conv2D, Conv3D, Dense, DepthwiseConv1D, DepthwiseConv2D
+from scene_lightning.layers.base import Layer
+
+CONVOLUTIONS = (Conv1D, Conv2D, Conv3D)
+DEPTHWISE = (DepthwiseConv1D, DepthwiseConv2D)
+
+
+def watched(layer: Layer) -> bool:
+    """Whether somebody looks at what this layer gives: a hook, a penalty on its output."""
+    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer.activity_regularizer is not None)
+
+
+def plain(layer: Layer) -> bool:
+    """Whether nobody would notice that the layer is not called as it stands."""
+    return not watched(layer) and layer._explicit_dtype is None
+
+
+def takes(layer: Any) -> bool:
+    """Whether `layer` is linear but for its activation, and can be called with other weights."""
+    if type(layer) is not Dense and type(layer) not in (*CONVOLUTIONS, *DEPTHWISE):
+        return False
+    return plain(layer) and layer.built and getattr(layer, "data_format", "channels_last") == "channels_last"
+
+
+def on_last_axis(normalization: Any) -> bool:
+    """Whether a built BatchNormalization normalises the channels of NHWC."""
+    return normalization.axis in (-1, normalization.input_spec.ndim - 1)
+
+
+def can_scale_outputs(layer: Any, normalization: Any) -> bool:
+    """Whether the layer's weights can take in the normalisation of its outputs."""
+    return takes(layer) and layer.activation is activations.linear and on_last_axis(normalization)
+
+
+def outputs_scaled(layer: Any, kernel: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """The kernel whose outputs (..., C) are `scale` (C,) times as large."""
+    return kernel * (scale.view(kernel.shape[-2:]) if type(layer) in DEPTHWISE else scale)
+
+
+def output_channels(layer: Any, kernel: torch.Tensor) -> int:
+    """The length of the layer's bias."""
+    return int(kernel.shape[-1] * kernel.shape[-2] if type(layer) in DEPTHWISE else kernel.shape[-1])
+
+
+def product(layer: Any) -> Callable[..., torch.Tensor]:
+    """(inputs, kernel, bias) → what the layer gives before its activation, with these weights for its own."""
+    found: Callable[..., torch.Tensor] = layer.project if type(layer) is Dense else layer.convolve
+    return found
+
+
+def frozen(layer: Any, normalization: Any) -> bool:
+    """Whether `normalization` keeps its statistics in training, and `layer`, all that it sees, can take it in."""
+    return (
+        not normalization.trainable
+        and normalization.built
+        and torch.is_grad_enabled()
+        and plain(normalization)
+        and can_scale_outputs(layer, normalization)
+    )
+
+
+def normalised(layer: Any, normalization: Any) -> Callable[[Any], Any]:
+    """What to call for `layer`: its outputs normalised, with gradients for all that learns."""
+
+    def compute(inputs: torch.Tensor) -> torch.Tensor:
+        scale = torch.rsqrt(normalization.moving_variance + normalization.epsilon)
+        scale = scale if normalization.gamma is None else scale * normalization.gamma
+        shift = -normalization.moving_mean if layer.bias is None else layer.bias - normalization.moving_mean
+        shift = shift * scale if normalization.beta is None else shift * scale + normalization.beta
+        return product(layer)(inputs, outputs_scaled(layer, layer.kernel, scale), shift)
+
+    return lambda inputs: layer.run(compute, inputs)
