@@ -371,8 +371,7 @@ def curves(
 
 def _backbone(model: str | None, pretrained: bool, freeze: bool) -> dict[str, Any]:
     """What `--model`, `--pretrained` and `--freeze` change in a recipe; untrained backbones learn at the full rate."""
-    # another backbone's layers have other names than those that the recipe freezes
-    found: dict[str, Any] = {"architecture": model, "freeze": "true" if freeze else ("false" if model else None)}
+    found: dict[str, Any] = {"architecture": model, "freeze": "true" if freeze else None}
     if pretrained:
         found["pretrained"] = "true"
     elif model is not None:
