@@ -249,7 +249,7 @@ class TrainingRecipe(Section):
     @classmethod
     def _ends_whole(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
         if shares and shares[-1] != 1:
-            raise ValueError(f"expected the last share to be 1, the size that predictions have; received {shares[-1]:g}")
+            raise ValueError(f"expected the last share to be 1, the size of predictions; received {shares[-1]:g}")
         return shares
 
     @field_validator("learning_rate")

@@ -133,4 +133,3 @@ class _Folding:
         else:
             fits = layer.padding == "valid" and layer.groups == 1 and layer.kernel.shape[-2] == channels
         return after if fits else None
-

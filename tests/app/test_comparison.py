@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scene_lightning.app.comparison import COLUMNS, compare
 from scene_lightning.app.calibration import fit_temperature
+from scene_lightning.app.comparison import COLUMNS, compare
 from scene_lightning.app.model_card import measure, write_card
 from scene_lightning.app.scenes import draw_scenes
 from scene_lightning.app.training_run import train
