@@ -20,12 +20,13 @@ def build_model(recipe: Recipe, num_classes: int) -> Any:
     if plan.architecture != "paper":
         return build_on_backbone(recipe, num_classes)
     model = models.Sequential()
-    for block, filters in enumerate(plan.filters):
+    rates = plan.dropout if isinstance(plan.dropout, tuple) else (plan.dropout,) * len(plan.filters)
+    for block, (filters, rate) in enumerate(zip(plan.filters, rates, strict=True)):
         first: dict[str, Any] = {"input_shape": recipe.input_shape} if block == 0 else {}
         model.add(layers.Conv2D(filters, kernel_size=plan.kernel_size, activation="relu", **first))
         model.add(layers.MaxPooling2D(pool_size=plan.pool_size))
         model.add(layers.BatchNormalization())
-        model.add(layers.Dropout(plan.dropout))
+        model.add(layers.Dropout(rate))
     model.add(layers.Flatten())
     for units in plan.dense:
         model.add(layers.Dense(units, activation="relu"))

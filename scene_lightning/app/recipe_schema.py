@@ -23,6 +23,7 @@ from scene_lightning.app.recipe_values import (
     to_devices,
     to_number,
     to_pair,
+    to_rates,
     to_shift,
     to_tuple,
     to_zoom,
@@ -109,7 +110,7 @@ class ModelRecipe(Section):
     filters: Annotated[Counts, Field(min_length=1)] = (32, 64, 128, 256)
     kernel_size: Pair = (3, 3)
     pool_size: Pair = (2, 2)
-    dropout: Rate = 0.2
+    dropout: Annotated[float | tuple[float, ...], BeforeValidator(to_rates)] = 0.2  # a list has one for each block
     dense: Counts = (128, 128, 128, 128)
     dense_dropout: Rate = 0.2
     input_size: Pair = (150, 150)
@@ -117,6 +118,14 @@ class ModelRecipe(Section):
     freeze: bool | str = False  # true: the backbone keeps its weights; a name: the layers before the first so named do
     head_epochs: Annotated[int, Field(ge=0)] = 0  # so many epochs train the classifier alone, then all
     backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # the backbone's share of the learning rate
+
+    @field_validator("dropout")
+    @classmethod
+    def _one_for_each_block(cls, rates: Any, info: ValidationInfo) -> Any:
+        blocks = len(info.data.get("filters", ()))
+        if isinstance(rates, tuple) and blocks and len(rates) != blocks:
+            raise ValueError(f"expected one rate, or {blocks}, one for each of model.filters; received {len(rates)}")
+        return rates
 
     @field_validator("pretrained", "freeze", "head_epochs", "backbone_rate")
     @classmethod

@@ -47,6 +47,17 @@ def to_number(value: Any) -> Any:
     return value
 
 
+def to_rates(value: Any) -> Any:
+    """One share for all blocks of layers, or a list with one for each."""
+    rates = value if isinstance(value, list | tuple) and value else (value,)
+    for rate in rates:
+        if not is_number(rate):
+            raise ValueError(f"expected a number from 0 to below 1, or a list of them; received {rate!r}")
+        if not 0 <= rate < 1:
+            raise ValueError(f"expected {'less than 1' if rate >= 1 else '0 or more'}; received {rate!r}")
+    return tuple(map(float, rates)) if rates is value else float(value)
+
+
 def to_shift(value: Any) -> Any:
     """Keras tells whole numbers (pixels) from fractions of the side, and takes a list of choices."""
     if is_number(value):
