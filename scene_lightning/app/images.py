@@ -137,6 +137,11 @@ def validation_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
     return _labelled(recipe, images)
 
 
+def sample_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
+    """The images in an order drawn by the recipe's seed, not augmented."""
+    return _labelled(recipe, images, shuffle=True, seed=recipe.training.seed)
+
+
 def _labelled(recipe: Recipe, images: CachedImages, targets: Any = None, **options: Any) -> ImageFeed:
     table = images.table
     if targets is None:

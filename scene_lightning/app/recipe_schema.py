@@ -248,6 +248,7 @@ class TrainingRecipe(Section):
     schedule: Literal["constant", "cosine"] = "constant"  # cosine: up over warmup_epochs, then down to nearly 0
     warmup_epochs: NotNegative = 0.0
     ema: Rate = 0.0  # momentum of the averaged weights that are validated and kept; 0 for none
+    recalculate_batchnorm: bool = False  # before validation: its statistics anew, of training images as they are
     teacher: str | None = None  # a model file, run folder or name: what it answers becomes part of the targets
     teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.7
     # shares of the images' sides in parts of equal length of the run: [0.5, 0.75, 1] begins with half the side

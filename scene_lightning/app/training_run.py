@@ -24,6 +24,7 @@ from scene_lightning.app.network import build_model, compile_model
 from scene_lightning.app.recipe import Recipe, dump_recipe, load_recipe
 from scene_lightning.app.resume import Resume
 from scene_lightning.app.run_callbacks import RunRecorder, checkpoints
+from scene_lightning.app.statistics_anew import StatisticsAnew
 from scene_lightning.app.teacher import soft_targets
 from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages
@@ -238,6 +239,8 @@ def fit_model(
         asked.append(WholeMaps(recipe))
     if recipe.training.ema and not any(isinstance(one, callbacks.SwapEMAWeights) for one in listening):
         asked.append(callbacks.SwapEMAWeights())
+    if recipe.training.recalculate_batchnorm:
+        asked.append(StatisticsAnew(recipe, images[0]))  # after the averaged weights have come in
     return model.fit(
         training_feed(recipe, images[0], targets),
         validation_data=validation_feed(recipe, images[1]),

@@ -294,13 +294,19 @@ def change_brightness(x: Tensor, factor: Tensor, stretch: bool = False, slack: f
     """
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
     beyond = (low < -slack) | (high > 255 + slack)
+    if x.device.type == "cpu" and not stretch and not beyond.any():  # a GPU would wait for the answer
+        return _scale_levels(x.add(slack), factor)
     stretched = x - low
     stretched = stretched / torch.where(high == low, torch.ones_like(high), high - low) * 255
-    levels = (torch.where(beyond | stretch, stretched, x) + slack).floor().clamp(0, 255)
-    result = (levels * factor).floor().clamp(0, 255)
-    if x.shape[1] == 4:
-        result = torch.cat((result[:, :3], levels[:, 3:]), dim=1)
+    result = _scale_levels(torch.where(beyond | stretch, stretched, x) + slack, factor)
     return result if stretch else torch.where(beyond, result / 255 * (high - low) + low, result)
+
+
+def _scale_levels(x: Tensor, factor: Tensor) -> Tensor:
+    """Grey levels, cut to whole ones in place, times their image's factor; cut again. Alpha keeps its value."""
+    levels = x.floor_().clamp_(0, 255)
+    result = (levels * factor).floor_().clamp_(0, 255)
+    return torch.cat((result[:, :3], levels[:, 3:]), dim=1) if x.shape[1] == 4 else result
 
 
 class KerasAffine(v2.Transform):

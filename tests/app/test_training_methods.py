@@ -58,6 +58,10 @@ def test_a_cosine_rises_for_the_warm_up_and_falls_to_the_end() -> None:
         ("freeze=true", "the paper's network has no backbone"),
         ("architecture=resnet5", "Did you mean 'resnet50'"),
         ("backbone_rate=0", "more than 0"),
+        ("model.dropout=[0.1, 0.2]", "expected one rate, or 4, one for each of model.filters; received 2"),
+        ("model.dropout=[0, 0, 0, 1.5]", "expected less than 1; received 1.5"),
+        ("model.dropout=[0, 0, 0, -0.5]", "expected 0 or more; received -0.5"),
+        ("model.dropout=much", "expected a number from 0 to below 1, or a list of them; received 'much'"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(setting: str, message: str) -> None:
@@ -68,6 +72,12 @@ def test_settings_that_mean_nothing_are_refused(setting: str, message: str) -> N
 def test_mixed_targets_need_a_loss_that_takes_them() -> None:
     with pytest.raises(RecipeError, match="Expected loss: categorical_crossentropy"):
         recipe("mixup=0.2", "loss=sparse_categorical_crossentropy")
+
+
+def test_each_block_may_have_its_own_dropout() -> None:
+    model = build_model(recipe("model.dropout=[0, 0.1, 0.2, 0.4]", "dense=[8]", "dense_dropout=0.3"), 6)
+    rates = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    assert rates == [0.0, 0.1, 0.2, 0.4, 0.3]
 
 
 # -- averaged weights --------------------------------------------------------------------------------------------------

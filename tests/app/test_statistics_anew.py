@@ -1,0 +1,101 @@
+"""BatchNormalization's statistics, recalculated: those of training images as they are, for the kept weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import scene_lightning as keras
+from scene_lightning.app.images import decode_all, sample_feed
+from scene_lightning.app.recipe import load_recipe
+from scene_lightning.app.scenes import draw_scenes
+from scene_lightning.app.statistics_anew import recalculate
+from scene_lightning.app.training_run import train
+from scene_lightning.data.scan import find_splits
+
+IMAGES = torch.rand(12, 10, 10, 3, generator=torch.Generator().manual_seed(1)) * 3
+
+
+def network() -> Any:
+    keras.utils.set_random_seed(5)
+    return keras.Sequential(
+        [
+            keras.Input((10, 10, 3)),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.5),
+            keras.layers.Conv2D(5, 3),
+            keras.layers.BatchNormalization(),
+            keras.layers.GaussianNoise(0.9),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def statistics(model: Any) -> list[np.ndarray]:
+    found = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    return [part.numpy(force=True).copy() for layer in found for part in (layer.moving_mean, layer.moving_variance)]
+
+
+def test_predictions_are_then_those_of_a_batch_normalised_by_itself() -> None:
+    model = network()
+    recalculate(model, [IMAGES])
+    x = IMAGES.numpy()
+    for layer in model.layers:  # by hand, with numpy; dropout and noise do nothing
+        if isinstance(layer, keras.layers.BatchNormalization):
+            x = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + layer.epsilon)
+        else:
+            x = layer(torch.as_tensor(x), training=False).numpy(force=True)
+    np.testing.assert_allclose(model.predict(IMAGES.numpy(), verbose=0), x, atol=1e-5)
+
+
+def test_several_batches_are_averaged_and_nothing_is_drawn() -> None:
+    apart = []
+    for part in IMAGES.split(4):
+        model = network()
+        recalculate(model, [part])
+        apart.append(statistics(model))
+    model, before = network(), torch.get_rng_state()
+    recalculate(model, IMAGES.split(4))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not any(layer._forward_pre_hooks for layer in model.layers)
+    for averaged, *single in zip(statistics(model), *apart, strict=True):
+        np.testing.assert_allclose(averaged, np.mean(single, 0), rtol=1e-5, atol=1e-6)
+
+
+def test_frozen_layers_keep_their_statistics() -> None:
+    model = network()
+    model.layers[2].trainable = False
+    before = statistics(model)
+    recalculate(model, [IMAGES])
+    after = statistics(model)
+    assert all(np.array_equal(a, b) for a, b in zip(before[:2], after[:2], strict=True))
+    assert not any(np.allclose(a, b) for a, b in zip(before[2:], after[2:], strict=True))
+
+
+def test_a_model_without_any_is_left_alone() -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    recalculate(model, iter(()))  # asks for no batch
+
+
+def test_a_run_keeps_averaged_weights_with_their_own_statistics(tmp_path: Path) -> None:
+    data = tmp_path / "scenes"
+    draw_scenes(data, 6, test_per_class=2, predict=1, size=32)
+    wanted = load_recipe(
+        "paper",
+        ["filters=[4]", "dense=[8]", "input_size=24", "batch_size=8", "epochs=2", "precision=32-true", "ema=0.9",
+         "data.mixup=0.4", "brightness_range=[0.3, 0.6]", "recalculate_batchnorm=true"],
+    )  # fmt: skip
+    run = train(str(data), recipe=wanted, out=str(tmp_path / "run"))
+    model = keras.models.load_model(str(run.folder / "best.ckpt"))
+    kept = statistics(model)
+    images = decode_all(wanted, find_splits(str(data), 0.2, wanted.training.seed).train, strict=True, shared=False)
+    feed = sample_feed(wanted, images)
+    recalculate(model, [feed.to_device_batch(batch, 0, training=False)[0] for batch in feed.batches(0)])
+    for ours, expected in zip(kept, statistics(model), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
