@@ -21,7 +21,7 @@ from scene_lightning.data.cache import CachedImages
 from scene_lightning.fast.switch import plain_paths
 from scene_lightning.layers import BatchNormalization
 
-IMAGES = 1024  # of the training images, at most: 50,000 values a channel in the last of the paper's maps
+IMAGES = 512  # of the training images, at most: 25,000 values a channel in the last of the paper's maps
 
 
 class StatisticsAnew(Callback):

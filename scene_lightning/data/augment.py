@@ -17,7 +17,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from scene_lightning.data.geometry import affine_matrices, check_variant, fold_flips
+from scene_lightning.data.geometry import View, affine_matrices, check_variant, fold_flips
 from scene_lightning.data.randomness import uniforms
 from scene_lightning.data.sampling import check_fill_mode, sample, sample_exactly, sample_spline
 
@@ -144,9 +144,9 @@ class AugmentRanges:
             saturation=1 + _symmetric(u[:, 13], self.saturation_range) if self.saturation_range else None,
         )
 
-    def apply(self, images: Tensor, params: AffineParams) -> Tensor:
-        """(N, H, W, C) float32 → the same, augmented."""
-        return apply_affine(images, params, self.fill_mode, self.cval, self.variant, order=self.order)
+    def apply(self, images: Tensor, params: AffineParams, view: View | None = None) -> Tensor:
+        """(N, H, W, C) float32 → the same, augmented; with a view, in its size."""
+        return apply_affine(images, params, self.fill_mode, self.cval, self.variant, order=self.order, view=view)
 
     def is_identity(self) -> bool:
         """Whether no image is ever changed."""
@@ -190,6 +190,7 @@ def apply_affine(
     order: int = 1,
     channels_last: bool = True,
     exact: bool = False,
+    view: View | None = None,
 ) -> Tensor:
     """A whole batch through Keras' `apply_transform`: affine, channel shift, flips, brightness.
 
@@ -199,16 +200,18 @@ def apply_affine(
         params: one set an image.
         fill_mode, cval, order: as in Keras; an order above 1 (splines) needs SciPy and runs on the host.
         variant: see `geometry.affine_matrices`; "keras<=2.8" also stretches to 0..255 before changing brightness.
+        view: the result's part and size of the images, read from them at once (bilinear, whatever `order` says).
         exact: gather in float64 instead of `grid_sample`: within 0.0001 grey levels of Keras instead of 0.005.
 
     Returns:
-        float32, shaped as `images`; an image whose parameters are the identity comes back bit for bit.
+        float32, shaped as `images`, or as the view; without one, an image whose parameters are the identity comes back
+        bit for bit.
     """
     check_fill_mode(fill_mode)
     x = images.permute(0, 3, 1, 2) if channels_last else images
     if not x.is_floating_point():  # one pass: to float32 and to planes, which is what sampling reads
         x = x.to(torch.float32, memory_format=torch.contiguous_format)
-    x = _geometry(x, params, fill_mode, cval, variant, order, exact)
+    x = _geometry(x, params, fill_mode, cval, variant, order, exact, view)
     if params.channel_shift is not None:
         x = shift_channels(x, _per_image(params.channel_shift, x))
     if params.brightness is not None:
@@ -227,16 +230,27 @@ def _per_image(values: Floats, like: Tensor) -> Tensor:
 
 
 def _geometry(
-    x: Tensor, params: AffineParams, fill_mode: str, cval: float, variant: str, order: int, exact: bool
+    x: Tensor,
+    params: AffineParams,
+    fill_mode: str,
+    cval: float,
+    variant: str,
+    order: int,
+    exact: bool,
+    view: View | None,
 ) -> Tensor:
     moves = params.moves()
-    if moves.any():
-        height, width = x.shape[-2:]
+    if moves.any() or view is not None:
         # MPS has no float64; there the coordinates cost 0.002 grey levels more.
         kind = torch.float32 if x.device.type == "mps" else torch.float64
-        matrices = torch.as_tensor(params.matrices(height, width, variant), dtype=kind).to(x.device, non_blocking=True)
+        height, width = x.shape[-2:]
+        plan = params.matrices(height, width, variant)
+        plan = plan if view is None else view.of(plan)
+        matrices = torch.as_tensor(plan, dtype=kind).to(x.device, non_blocking=True)
+        if view is not None:
+            return sample(x, matrices, fill_mode, cval, view.size)
         if order > 1:
-            moved = sample_spline(x, params.matrices(height, width, variant), fill_mode, cval, order)
+            moved = sample_spline(x, plan, fill_mode, cval, order)
         elif order == 1 and not exact:
             moved = sample(x, matrices, fill_mode, cval)
         else:

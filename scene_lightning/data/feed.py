@@ -19,6 +19,7 @@ from scene_lightning.data.augment import AffineParams, AugmentRanges
 from scene_lightning.data.balance import balanced_count, balanced_order
 from scene_lightning.data.datamodule import Feed
 from scene_lightning.data.decode import DecodeSpec, Unreadable
+from scene_lightning.data.growth import Growth
 from scene_lightning.data.prefetch import prefetched
 from scene_lightning.data.randomness import permutation
 from scene_lightning.data.resident import can_reside, copy_to
@@ -109,7 +110,7 @@ class ImageFeed(Feed):
         balance: (N,) class numbers, to draw every class equally often (`balanced_order`); an epoch is then not every
             image once, and `shuffle` has no say. None for no balancing.
         mix: (x, y) → (x, y) on each training batch, images standardised: mixup, CutMix.
-        grow: (images, epoch) → images of another size, on each augmented training batch.
+        grow: in which size each epoch's training batches are.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class ImageFeed(Feed):
         on_order: Callable[[NDArray[np.int64]], None] | None = None,
         mix: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
         balance: NDArray[np.int64] | None = None,
-        grow: Callable[[Tensor, int], Tensor] | None = None,
+        grow: Growth | None = None,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1; received {batch_size}.")
@@ -291,8 +292,8 @@ class ImageFeed(Feed):
             assert self._resident is not None
             x = self._resident.index_select(0, x)
         if self.augment is not None and batch.params is not None and (training or self.augment_always):
-            x = self.augment.apply(x, batch.params)
-        if training and self.grow is not None:
+            x = self.augment.apply(x, batch.params, self.grow.view_in(epoch) if training and self.grow else None)
+        elif training and self.grow is not None:
             x = self.grow(x, epoch)
         if self.channels_first and self.host_function is None:
             x = x.permute(0, 3, 1, 2)

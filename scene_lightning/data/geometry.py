@@ -7,12 +7,33 @@ of the input.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scene_lightning.errors import InputError
 
 VARIANTS = ("keras>=2.9", "keras<=2.8")
+
+
+@dataclass(frozen=True)
+class View:
+    """What of an image is looked at, and how large it becomes.
+
+    Attributes:
+        seen: (height, width) in pixels, its upper left part.
+        size: (height, width) in pixels that this part is brought to.
+    """
+
+    seen: tuple[int, int]
+    size: tuple[int, int]
+
+    def of(self, matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, 2, 3) output → input, the same for the view's pixels: the outer edges of `seen` and `size` coincide."""
+        rows, cols = (seen / side for seen, side in zip(self.seen, self.size, strict=True))
+        scale = np.array([[rows, 0, (rows - 1) / 2], [0, cols, (cols - 1) / 2], [0, 0, 1]])
+        return matrices @ scale
 
 
 def check_variant(variant: str) -> None:

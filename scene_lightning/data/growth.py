@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
+from scene_lightning.data.geometry import View
+
 
 @dataclass(frozen=True)
 class Growth:
@@ -30,8 +32,12 @@ class Growth:
         """(height, width) in `epoch`, counted from 0."""
         return self.sizes[min(epoch * len(self.sizes) // self.epochs, len(self.sizes) - 1)]
 
+    def view_in(self, epoch: int) -> View:
+        """What augmentation is to read of each image in `epoch`."""
+        return View(self.seen, self.size_in(epoch))
+
     def __call__(self, images: Tensor, epoch: int) -> Tensor:
-        """(N, H, W, C) grey levels → (N, h, w, C) float32, by averaging."""
+        """(N, H, W, C) grey levels that nothing augments → (N, h, w, C) float32, by averaging."""
         images = images[:, : self.seen[0], : self.seen[1]]
         size = self.size_in(epoch)
         if size == tuple(images.shape[1:3]):

@@ -45,55 +45,67 @@ def _outside(rows: Tensor, cols: Tensor, height: int, width: int) -> Tensor:
     return (rows < 0) | (rows > height - 1) | (cols < 0) | (cols > width - 1)
 
 
-def sample(images: Tensor, matrices: Tensor, fill_mode: str = "nearest", cval: float = 0.0) -> Tensor:
+def sample(
+    images: Tensor,
+    matrices: Tensor,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    size: tuple[int, int] | None = None,
+) -> Tensor:
     """(N, C, H, W) float images read at `matrices` (N, 2, 3), bilinear: batched `grid_sample`.
 
     Args:
         images: float32, any device.
         matrices: float64 (float32 where the device has no float64), on the images' device.
         fill_mode, cval: as in Keras.
+        size: (height, width) of the result; None for the images' own.
     """
     if fill_mode == "wrap":
-        return sample_exactly(images, matrices, fill_mode, cval)
+        return sample_exactly(images, matrices, fill_mode, cval, size=size)
     height, width = images.shape[-2:]
-    grid = _grid(matrices, height, width).to(images.dtype)
+    grid = _grid(matrices, height, width, *(size or (height, width))).to(images.dtype)
     padding = "reflection" if fill_mode == "reflect" else "border"
     # grid_sample reads planes: an NHWC view is a third slower and would be copied inside.
     result = F.grid_sample(images.contiguous(), grid, "bilinear", padding, align_corners=False)
     if fill_mode == "constant":
-        rows, cols = positions(matrices, height, width)
+        rows, cols = positions(matrices, *(size or (height, width)))
         result = result.masked_fill(_outside(rows, cols, height, width)[:, None], cval)
     return result
 
 
-def _grid(matrices: Tensor, height: int, width: int) -> Tensor:
-    """(N, 2, 3) → (N, H, W, 2) of (x, y) in [-1, 1], float32, for `align_corners=False`.
+def _grid(matrices: Tensor, height: int, width: int, rows: int, cols: int) -> Tensor:
+    """(N, 2, 3) → (N, rows, cols, 2) of (x, y) in [-1, 1], float32, for `align_corners=False`.
 
     The row part and the column part are computed in float64 and rounded before they are added: as near to SciPy as
     an all-float64 grid (0.004 grey levels), at an eighth of its time.
     """
     scaled = torch.stack((matrices[:, 1] * (2 / width), matrices[:, 0] * (2 / height)), dim=1)
     start = torch.stack((scaled[:, 0, 2] + (1 / width - 1), scaled[:, 1, 2] + (1 / height - 1)), dim=1)
-    row = torch.arange(height, dtype=matrices.dtype, device=matrices.device)[None, :, None]
-    col = torch.arange(width, dtype=matrices.dtype, device=matrices.device)[None, :, None]
+    row = torch.arange(rows, dtype=matrices.dtype, device=matrices.device)[None, :, None]
+    col = torch.arange(cols, dtype=matrices.dtype, device=matrices.device)[None, :, None]
     by_row = scaled[:, None, :, 0] * row + start[:, None]
     by_col = scaled[:, None, :, 1] * col
     return by_row.float()[:, :, None] + by_col.float()[:, None]
 
 
 def sample_exactly(
-    images: Tensor, matrices: Tensor, fill_mode: str = "nearest", cval: float = 0.0, order: int = 1
+    images: Tensor,
+    matrices: Tensor,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    order: int = 1,
+    size: tuple[int, int] | None = None,
 ) -> Tensor:
     """As `sample`, by gathering the neighbours with weights in the matrices' dtype; `order` 0 takes the nearest."""
     count, channels, height, width = images.shape
-    rows, cols = positions(matrices, height, width)
+    rows, cols = positions(matrices, *(size or (height, width)))
     outside = _outside(rows, cols, height, width) if fill_mode == "constant" else None
     rows, cols = _within(rows, height, fill_mode), _within(cols, width, fill_mode)
     flat = images.reshape(count, channels, height * width)
 
     def pixel(row: Tensor, col: Tensor) -> Tensor:
         where = (row.clamp(0, height - 1) * width + col.clamp(0, width - 1)).reshape(count, 1, -1)
-        return flat.gather(2, where.expand(-1, channels, -1)).reshape(count, channels, height, width)
+        return flat.gather(2, where.expand(-1, channels, -1)).reshape(count, channels, *rows.shape[1:])
 
     if order == 0:
         result = pixel((rows + 0.5).floor().long(), (cols + 0.5).floor().long())

@@ -17,6 +17,8 @@ from scene_lightning.app.recipe import load_recipe
 from scene_lightning.app.recipe_schema import last_map, seen_size
 from scene_lightning.app.scenes import draw_scenes
 from scene_lightning.app.training_run import TrainingInterrupted, decode_shown, train
+from scene_lightning.data.augment import AugmentRanges
+from scene_lightning.data.geometry import View
 from scene_lightning.data.scan import scan_folder
 from scene_lightning.errors import RecipeError
 
@@ -72,6 +74,33 @@ def test_smaller_images_are_averages() -> None:
     assert smaller.shape == (1, 11, 11, 3)
     assert smaller.mean() == pytest.approx(200 * 10 / 22, abs=3)
     np.testing.assert_allclose(smaller[0, 3, [0, -1], 0], [0, 200], atol=1e-3)
+
+
+RANGES = {"rotation_range": 20.0, "width_shift_range": 0.1, "zoom_range": (0.7, 1.2), "horizontal_flip": True}
+
+
+@pytest.mark.parametrize("fill_mode", ["nearest", "reflect", "constant", "wrap"])
+def test_augmented_images_are_read_in_their_final_size_at_once(fill_mode: str) -> None:
+    ranges = AugmentRanges(**RANGES, fill_mode=fill_mode, cval=7.0, brightness_range=(0.5, 0.9))
+    params = ranges.draw(3, 0, np.arange(6), 40, 30)
+    rows, cols = torch.meshgrid(torch.linspace(0, 250, 40), torch.linspace(0, 1, 30), indexing="ij")
+    images = torch.stack((rows, 250 * cols**2, 250 - rows), dim=-1).expand(6, -1, -1, -1).contiguous()
+    whole = ranges.apply(images, params)
+    cut = ranges.apply(images, params, View((36, 20), (36, 20)))
+    torch.testing.assert_close(cut, whole[:, :36, :20], atol=1.01, rtol=0)  # brightness is in whole grey levels
+    half = ranges.apply(images, params, View((36, 20), (18, 10)))
+    averaged = whole[:, :36, :20].unflatten(1, (18, 2)).unflatten(3, (10, 2)).mean((2, 4))
+    assert half.shape == (6, 18, 10, 3)
+    assert (half - averaged).abs().median() < 1  # an edge that the image was moved away from differs more
+
+
+def test_an_image_that_stays_is_brought_to_the_size_too() -> None:
+    ranges = AugmentRanges(horizontal_flip=True)
+    params = ranges.draw(1, 0, np.arange(8), 8, 8)
+    images = torch.arange(8.0)[None, :, None, None].expand(8, 8, 8, 3)
+    assert params.flip_h.any() and not params.flip_h.all()
+    small = ranges.apply(images, params, View((8, 8), (4, 4)))
+    torch.testing.assert_close(small[..., 0], torch.tensor([0.5, 2.5, 4.5, 6.5])[None, :, None].expand(8, 4, 4))
 
 
 def test_a_run_that_grows_resumes_exactly_and_keeps_the_network(
