@@ -12,7 +12,7 @@ from typing import Any
 
 from scene_lightning import applications, layers, models
 from scene_lightning._identifiers import did_you_mean, some_of
-from scene_lightning.app.recipe_schema import Recipe
+from scene_lightning.app.recipe_schema import ModelRecipe, Recipe
 from scene_lightning.callbacks import Callback
 from scene_lightning.errors import InputError
 
@@ -76,7 +76,7 @@ def build_on_backbone(recipe: Recipe, num_classes: int) -> Any:
     features = layers.Dropout(plan.dense_dropout, name="dropout")(features)
     outputs = layers.Dense(num_classes, activation="softmax", name="classes")(features)
     model = models.Functional(inputs, outputs, name=f"{plan.architecture}_classifier")
-    free_backbone(model, plan.freeze)
+    free_backbone(model, plan)
     if plan.head_epochs:
         backbone.trainable = False
     for weight in backbone.parameters():
@@ -84,12 +84,14 @@ def build_on_backbone(recipe: Recipe, num_classes: int) -> Any:
     return model
 
 
-def free_backbone(model: Any, freeze: bool | str) -> None:
-    """Let a model's backbone learn, but for what `ModelRecipe.freeze` says; BatchNormalization keeps its statistics.
+def free_backbone(model: Any, plan: ModelRecipe) -> None:
+    """Let a model's backbone learn, but for what `plan.freeze` says. BatchNormalization that came with pretrained
+    weights keeps its statistics; that of a backbone which starts from nothing has none worth keeping.
 
     Raises:
-        InputError: no layer of the backbone has a name that begins like `freeze`.
+        InputError: no layer of the backbone has a name that begins like `plan.freeze`.
     """
+    freeze = plan.freeze
     backbone = model.get_layer(BACKBONE)
     backbone.trainable = True
     if freeze is True:
@@ -107,21 +109,17 @@ def free_backbone(model: Any, freeze: bool | str) -> None:
         for layer in backbone.layers[:first]:
             layer.trainable = False
     for module in backbone.modules():
-        if isinstance(module, layers.BatchNormalization):
+        if plan.pretrained and isinstance(module, layers.BatchNormalization):
             module.trainable = False
 
 
 class Unfreeze(Callback):
-    """Frees the backbone when `epochs` epochs have trained the classifier alone (staged unfreezing).
+    """Frees the backbone when `plan.head_epochs` epochs have trained the classifier alone (staged unfreezing)."""
 
-    Args:
-        freeze: what stays frozen, as in `ModelRecipe.freeze`.
-    """
-
-    def __init__(self, epochs: int, freeze: bool | str = False) -> None:
+    def __init__(self, plan: ModelRecipe) -> None:
         super().__init__()
-        self.epochs, self.freeze = epochs, freeze
+        self._plan = plan
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if epoch >= self.epochs:
-            free_backbone(self.model, self.freeze)
+        if epoch >= self._plan.head_epochs:
+            free_backbone(self.model, self._plan)

@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from scene_lightning._identifiers import did_you_mean
 from scene_lightning.app import report, run_folder
 from scene_lightning.app.recipe import Recipe, load_recipe
-from scene_lightning.app.recipe_schema import ARCHITECTURES
+from scene_lightning.app.recipe_vocabulary import ARCHITECTURES
 from scene_lightning.app.report_tables import format_table
 from scene_lightning.app.training_run import train
 from scene_lightning.errors import InputError

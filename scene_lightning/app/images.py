@@ -138,8 +138,8 @@ def validation_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
 
 
 def sample_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
-    """The images in an order drawn by the recipe's seed, not augmented."""
-    return _labelled(recipe, images, shuffle=True, seed=recipe.training.seed)
+    """The images in an order drawn by the recipe's seed, not augmented; none are read before they are asked for."""
+    return _labelled(recipe, images, shuffle=True, seed=recipe.training.seed, prefetch=0)
 
 
 def _labelled(recipe: Recipe, images: CachedImages, targets: Any = None, **options: Any) -> ImageFeed:

@@ -234,7 +234,7 @@ def fit_model(
     if recipe.training.early_stopping is not None:
         asked.append(callbacks.EarlyStopping(**recipe.training.early_stopping.model_dump()))
     if recipe.model.head_epochs and recipe.model.freeze is not True:
-        asked.append(Unfreeze(recipe.model.head_epochs, recipe.model.freeze))
+        asked.append(Unfreeze(recipe.model))
     if recipe.training.progressive:
         asked.append(WholeMaps(recipe))
     if recipe.training.ema and not any(isinstance(one, callbacks.SwapEMAWeights) for one in listening):

@@ -28,7 +28,7 @@ _SLACK = 1e-3
 _DRAWS = 14  # uniform numbers an image uses, whatever is switched on: a new option does not move the others
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning copies batches field by field where it converts them to a precision
 class AffineParams:
     """What happens to each of N images; every field is (N,), or None where nothing of the kind happens.
 
@@ -200,7 +200,8 @@ def apply_affine(
         params: one set an image.
         fill_mode, cval, order: as in Keras; an order above 1 (splines) needs SciPy and runs on the host.
         variant: see `geometry.affine_matrices`; "keras<=2.8" also stretches to 0..255 before changing brightness.
-        view: the result's part and size of the images, read from them at once (bilinear, whatever `order` says).
+        view: the result's part and size of the images, read from them at once (by `sample`, whatever `order` and
+            `exact` say).
         exact: gather in float64 instead of `grid_sample`: within 0.0001 grey levels of Keras instead of 0.005.
 
     Returns:
@@ -215,7 +216,8 @@ def apply_affine(
     if params.channel_shift is not None:
         x = shift_channels(x, _per_image(params.channel_shift, x))
     if params.brightness is not None:
-        slack = _SLACK if params.moves().any() and not exact else 0.0
+        sampled = view is not None or params.moves().any()
+        slack = _SLACK if sampled and not exact else 0.0
         x = change_brightness(x, _per_image(params.brightness, x), stretch=variant == "keras<=2.8", slack=slack)
     if params.contrast is not None:
         x = change_contrast(x, _per_image(params.contrast, x))

@@ -1,4 +1,7 @@
-"""Augmented training images and the epoch in; smaller ones in the first parts of a run out (progressive resizing).
+"""The epoch in; how large training images are then out, smaller in the first parts of a run (progressive resizing).
+
+Augmented images are read in that size at once (`view_in`), bilinear and without averaging: at half the side each pixel
+still is of four, and a step saves more than it lost in sharpness. Others are brought to it afterwards.
 
 Most of what a network learns first needs no fine detail: Howard and others, 2018 (DAWNBench, fast.ai).
 """
@@ -37,7 +40,7 @@ class Growth:
         return View(self.seen, self.size_in(epoch))
 
     def __call__(self, images: Tensor, epoch: int) -> Tensor:
-        """(N, H, W, C) grey levels that nothing augments → (N, h, w, C) float32, by averaging."""
+        """(N, H, W, C) grey levels, not to be augmented on the device → (N, h, w, C) float32, by averaging."""
         images = images[:, : self.seen[0], : self.seen[1]]
         size = self.size_in(epoch)
         if size == tuple(images.shape[1:3]):

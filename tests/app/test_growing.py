@@ -94,6 +94,14 @@ def test_augmented_images_are_read_in_their_final_size_at_once(fill_mode: str) -
     assert (half - averaged).abs().median() < 1  # an edge that the image was moved away from differs more
 
 
+def test_brightness_still_counts_in_whole_grey_levels() -> None:
+    ranges = AugmentRanges(horizontal_flip=True, brightness_range=(1.0, 1.0))
+    images = torch.randint(0, 256, (4, 30, 30, 3), generator=torch.Generator().manual_seed(0)).float()
+    params = ranges.draw(1, 0, np.arange(4), 30, 30)
+    whole = ranges.apply(images, params)
+    torch.testing.assert_close(ranges.apply(images, params, View((28, 28), (28, 28))), whole[:, :28, :28])
+
+
 def test_an_image_that_stays_is_brought_to_the_size_too() -> None:
     ranges = AugmentRanges(horizontal_flip=True)
     params = ranges.draw(1, 0, np.arange(8), 8, 8)

@@ -10,14 +10,8 @@ from pathlib import Path
 import pytest
 
 from scene_lightning.app.recipe import Recipe, dump_recipe, load_recipe, recipe_names
-from scene_lightning.app.recipe_schema import (
-    COMMON_ARGUMENTS,
-    LOSSES,
-    METRICS,
-    OPTIMIZER_ARGUMENTS,
-    OPTIMIZERS,
-    smallest_input,
-)
+from scene_lightning.app.recipe_schema import smallest_input
+from scene_lightning.app.recipe_vocabulary import COMMON_ARGUMENTS, LOSSES, METRICS, OPTIMIZER_ARGUMENTS, OPTIMIZERS
 from scene_lightning.errors import RecipeError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"

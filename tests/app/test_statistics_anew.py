@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 import scene_lightning as keras
@@ -15,7 +17,9 @@ from scene_lightning.app.scenes import draw_scenes
 from scene_lightning.app.statistics_anew import recalculate
 from scene_lightning.app.training_run import train
 from scene_lightning.data.scan import find_splits
+from scene_lightning.errors import RecipeError
 
+SETTINGS = ["filters=[4]", "dense=[8]", "input_size=24", "batch_size=8"]
 IMAGES = torch.rand(12, 10, 10, 3, generator=torch.Generator().manual_seed(1)) * 3
 
 
@@ -79,8 +83,40 @@ def test_frozen_layers_keep_their_statistics() -> None:
 
 
 def test_a_model_without_any_is_left_alone() -> None:
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    recalculate(model, iter(()))  # asks for no batch
+    def asked() -> Iterator[torch.Tensor]:
+        raise AssertionError("asked for images that nobody needs")
+        yield
+
+    recalculate(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), asked())
+
+
+def test_a_short_batch_counts_for_less_and_a_layer_called_twice_is_averaged() -> None:
+    shared = keras.layers.BatchNormalization()
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.add([shared(inputs), shared(keras.layers.Rescaling(3.0)(inputs))]))
+    recalculate(model, [torch.ones(3, 2), torch.full((1, 2), 5.0)])
+    np.testing.assert_allclose(shared.moving_mean, np.full(2, (3 * 1 + 1 * 5) / 4 * (1 + 3) / 2), rtol=1e-6)
+
+
+def test_a_layer_that_is_not_called_keeps_its_statistics() -> None:
+    model = network()
+    model.spare = keras.layers.BatchNormalization()
+    model.spare.build((None, 3))
+    recalculate(model, [IMAGES])
+    np.testing.assert_array_equal(model.spare.moving_variance, np.ones(3))
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+def test_in_every_precision(tmp_path: Path, precision: str) -> None:
+    draw_scenes(tmp_path / "scenes", 2, test_per_class=1, predict=1, size=32)
+    wanted = load_recipe("paper", [*SETTINGS, "epochs=1", f"precision={precision}", "recalculate_batchnorm=true"])
+    run = train(str(tmp_path / "scenes"), recipe=wanted, out=str(tmp_path / "run"))
+    assert all(np.isfinite(part).all() for part in statistics(keras.models.load_model(str(run.folder / "best.ckpt"))))
+
+
+def test_pretrained_backbones_keep_theirs_so_that_there_is_nothing_to_recalculate() -> None:
+    with pytest.raises(RecipeError, match="keeps its statistics"):
+        load_recipe("transfer", ["recalculate_batchnorm=true"])
 
 
 def test_a_run_keeps_averaged_weights_with_their_own_statistics(tmp_path: Path) -> None:
@@ -88,8 +124,8 @@ def test_a_run_keeps_averaged_weights_with_their_own_statistics(tmp_path: Path) 
     draw_scenes(data, 6, test_per_class=2, predict=1, size=32)
     wanted = load_recipe(
         "paper",
-        ["filters=[4]", "dense=[8]", "input_size=24", "batch_size=8", "epochs=2", "precision=32-true", "ema=0.9",
-         "data.mixup=0.4", "brightness_range=[0.3, 0.6]", "recalculate_batchnorm=true"],
+        [*SETTINGS, "epochs=2", "precision=32-true", "ema=0.9", "data.mixup=0.4", "brightness_range=[0.3, 0.6]",
+         "recalculate_batchnorm=true"],
     )  # fmt: skip
     run = train(str(data), recipe=wanted, out=str(tmp_path / "run"))
     model = keras.models.load_model(str(run.folder / "best.ckpt"))

@@ -162,8 +162,33 @@ def test_a_backbone_takes_what_its_weights_expect() -> None:
     )
 
 
-def test_the_head_learns_alone_then_the_backbone_slowly(data: Path, tmp_path: Path) -> None:
-    settings = ["architecture=mobilenet_v3_small", "input_size=32", "batch_size=8", "precision=32-true"]
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Files of weights to start from, by architecture: what has them keeps BatchNormalization's statistics."""
+    folder, made = tmp_path_factory.mktemp("weights"), {}
+    for name, construct in (
+        ("mobilenet_v3_small", keras.applications.MobileNetV3Small),
+        ("efficientnet_lite0", keras.applications.EfficientNetLite0),
+    ):
+        made[name] = str(folder / f"{name}.weights.h5")
+        construct(include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg").save_weights(made[name])
+    return made
+
+
+def test_a_backbone_without_weights_finds_its_own_statistics() -> None:
+    model = build_model(recipe("architecture=mobilenet_v3_small", "input_size=32"), 6)
+    found = [one for one in model.modules() if isinstance(one, keras.layers.BatchNormalization)]
+    assert found and all(one.trainable for one in found)
+
+
+def test_the_head_learns_alone_then_the_backbone_slowly(data: Path, tmp_path: Path, weights: dict[str, str]) -> None:
+    settings = [
+        f"pretrained={weights['mobilenet_v3_small']}",
+        "architecture=mobilenet_v3_small",
+        "input_size=32",
+        "batch_size=8",
+        "precision=32-true",
+    ]
     wanted = recipe(*settings, "head_epochs=1", "backbone_rate=0.1")
     torch.manual_seed(wanted.training.seed)
     model = build_model(wanted, 6)
@@ -184,8 +209,14 @@ def test_the_head_learns_alone_then_the_backbone_slowly(data: Path, tmp_path: Pa
     assert not all(moved)  # BatchNormalization keeps its statistics
 
 
-def test_the_layers_before_a_named_one_stay_frozen(data: Path, tmp_path: Path) -> None:
-    settings = ["architecture=efficientnet_lite0", "input_size=32", "batch_size=8", "precision=32-true"]
+def test_the_layers_before_a_named_one_stay_frozen(data: Path, tmp_path: Path, weights: dict[str, str]) -> None:
+    settings = [
+        f"pretrained={weights['efficientnet_lite0']}",
+        "architecture=efficientnet_lite0",
+        "input_size=32",
+        "batch_size=8",
+        "precision=32-true",
+    ]
     settings += ["freeze=block4", "head_epochs=1", "epochs=2", "learning_rate=0.01"]
     wanted = recipe(*settings)
     torch.manual_seed(wanted.training.seed)
