@@ -163,15 +163,17 @@ def test_a_backbone_takes_what_its_weights_expect() -> None:
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Files of weights to start from, by architecture: what has them keeps BatchNormalization's statistics."""
+def started(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """By architecture, settings that start it from a file of weights: it then keeps BatchNormalization's statistics."""
     folder, made = tmp_path_factory.mktemp("weights"), {}
     for name, construct in (
         ("mobilenet_v3_small", keras.applications.MobileNetV3Small),
         ("efficientnet_lite0", keras.applications.EfficientNetLite0),
     ):
-        made[name] = str(folder / f"{name}.weights.h5")
-        construct(include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg").save_weights(made[name])
+        file = str(folder / f"{name}.weights.h5")
+        construct(include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg").save_weights(file)
+        small = ["input_size=32", "batch_size=8", "precision=32-true"]
+        made[name] = [f"pretrained={file}", f"architecture={name}", *small]
     return made
 
 
@@ -181,14 +183,10 @@ def test_a_backbone_without_weights_finds_its_own_statistics() -> None:
     assert found and all(one.trainable for one in found)
 
 
-def test_the_head_learns_alone_then_the_backbone_slowly(data: Path, tmp_path: Path, weights: dict[str, str]) -> None:
-    settings = [
-        f"pretrained={weights['mobilenet_v3_small']}",
-        "architecture=mobilenet_v3_small",
-        "input_size=32",
-        "batch_size=8",
-        "precision=32-true",
-    ]
+def test_the_head_learns_alone_then_the_backbone_slowly(
+    data: Path, tmp_path: Path, started: dict[str, list[str]]
+) -> None:
+    settings = started["mobilenet_v3_small"]
     wanted = recipe(*settings, "head_epochs=1", "backbone_rate=0.1")
     torch.manual_seed(wanted.training.seed)
     model = build_model(wanted, 6)
@@ -209,15 +207,8 @@ def test_the_head_learns_alone_then_the_backbone_slowly(data: Path, tmp_path: Pa
     assert not all(moved)  # BatchNormalization keeps its statistics
 
 
-def test_the_layers_before_a_named_one_stay_frozen(data: Path, tmp_path: Path, weights: dict[str, str]) -> None:
-    settings = [
-        f"pretrained={weights['efficientnet_lite0']}",
-        "architecture=efficientnet_lite0",
-        "input_size=32",
-        "batch_size=8",
-        "precision=32-true",
-    ]
-    settings += ["freeze=block4", "head_epochs=1", "epochs=2", "learning_rate=0.01"]
+def test_the_layers_before_a_named_one_stay_frozen(data: Path, tmp_path: Path, started: dict[str, list[str]]) -> None:
+    settings = [*started["efficientnet_lite0"], "freeze=block4", "head_epochs=1", "epochs=2", "learning_rate=0.01"]
     wanted = recipe(*settings)
     torch.manual_seed(wanted.training.seed)
     before = build_model(wanted, 6).get_layer(BACKBONE)
