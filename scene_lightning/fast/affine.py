@@ -8,12 +8,14 @@ gradients are those of the layers as they stand; a pass over each activation les
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from scene_lightning import activations
+from scene_lightning.fast import depthwise
 from scene_lightning.layers import Conv1D, Conv2D, Conv3D, Dense, DepthwiseConv1D, DepthwiseConv2D
 from scene_lightning.layers.base import Layer
 
@@ -60,6 +62,8 @@ def output_channels(layer: Any, kernel: torch.Tensor) -> int:
 
 def product(layer: Any) -> Callable[..., torch.Tensor]:
     """(inputs, kernel, bias) → what the layer gives before its activation, with these weights for its own."""
+    if type(layer) is DepthwiseConv2D:
+        return functools.partial(layer.convolve, function=depthwise.conv2d)
     found: Callable[..., torch.Tensor] = layer.project if type(layer) is Dense else layer.convolve
     return found
 

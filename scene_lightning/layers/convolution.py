@@ -5,6 +5,7 @@ NHWC tensors are viewed as NCHW for torch, which is then its channels_last memor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -80,9 +81,15 @@ class WindowedLayer(StandardLayer):
             )
 
     def _convolve(
-        self, inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None, groups: int
+        self,
+        inputs: torch.Tensor,
+        kernel: torch.Tensor,
+        bias: torch.Tensor | None,
+        groups: int,
+        function: Callable[..., torch.Tensor] | None = None,
     ) -> torch.Tensor:
-        """(N, C, ...) with a torch-ordered kernel (O, I/groups, ...) → (N, O, ...), padded as Keras pads."""
+        """(N, C, ...) with a torch-ordered kernel (O, I/groups, ...) → (N, O, ...), padded as Keras pads; by
+        `function`, which takes what torch's convolutions take."""
         padding: tuple[int, ...] = (0,) * self.rank
         if self.padding == "causal":
             inputs = F.pad(inputs, [(self.kernel_size[0] - 1) * self.dilation_rate[0], 0])
@@ -92,7 +99,8 @@ class WindowedLayer(StandardLayer):
                 padding = tuple(before for before, _ in pads)
             else:  # torch pads both ends alike
                 inputs = F.pad(inputs, torch_pad_list(pads))
-        return CONVOLVE[self.rank](inputs, kernel, bias, self.strides, padding, self.dilation_rate, groups)
+        convolve = function or CONVOLVE[self.rank]
+        return convolve(inputs, kernel, bias, self.strides, padding, self.dilation_rate, groups)
 
     def _output_shape(self, input_shape: Any, filters: int) -> Shape:
         sides = output_sides(

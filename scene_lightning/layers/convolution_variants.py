@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -71,10 +71,16 @@ class DepthwiseConvolution(WindowedLayer):
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.activation(self.convolve(inputs, self.kernel, self.bias))
 
-    def convolve(self, inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        """The outputs before the activation."""
+    def convolve(
+        self,
+        inputs: torch.Tensor,
+        kernel: torch.Tensor,
+        bias: torch.Tensor | None,
+        function: Callable[..., torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """The outputs before the activation; `function`: see `WindowedLayer._convolve`."""
         images = to_channels_first(as_float(inputs), self.data_format)
-        outputs = self._convolve(images, depthwise_kernel(kernel), bias, images.shape[1])
+        outputs = self._convolve(images, depthwise_kernel(kernel), bias, images.shape[1], function)
         return from_channels_first(outputs, self.data_format)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
