@@ -23,6 +23,7 @@ from scene_lightning.app.recipe_values import (
     to_pair,
     to_rates,
     to_shift,
+    to_teacher,
     to_tuple,
     to_zoom,
 )
@@ -205,7 +206,8 @@ class TrainingRecipe(Section):
     warmup_epochs: NotNegative = 0.0
     ema: Rate = 0.0  # momentum of the averaged weights that are validated and kept; 0 for none
     recalculate_batchnorm: bool = False  # before validation: its statistics anew, of training images as they are
-    teacher: str | None = None  # a model file, run folder or name: what it answers becomes part of the targets
+    # a model file, run folder or name, or a list of them: what they answer on average becomes part of the targets
+    teacher: Annotated[str | tuple[str, ...] | None, BeforeValidator(to_teacher)] = None
     teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.7
     # shares of the images' sides in parts of equal length of the run: [0.5, 0.75, 1] begins with half the side
     progressive: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], BeforeValidator(to_tuple)] = ()

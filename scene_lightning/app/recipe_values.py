@@ -36,6 +36,17 @@ def to_tuple(value: Any) -> Any:
     raise ValueError(f"expected a list; received {value!r}")
 
 
+def to_teacher(value: Any) -> Any:
+    """None, a name, or names."""
+    if isinstance(value, list | tuple):
+        if not value or not all(isinstance(name, str) and name for name in value):
+            raise ValueError(f"expected model files, run folders or names; received {list(value)!r}")
+        return tuple(value)
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise ValueError(f"expected a model file, a run folder or a name, or a list of them; received {value!r}")
+
+
 def to_number(value: Any) -> Any:
     """`1/255` is how people write a rescale; YAML reads it as text."""
     if isinstance(value, str):

@@ -138,6 +138,28 @@ def test_a_teachers_answers_become_targets(data: Path, tmp_path: Path, monkeypat
     np.testing.assert_allclose(answers[0], both, atol=1e-5)
 
 
+def test_several_teachers_answer_on_average(data: Path, tmp_path: Path) -> None:
+    teachers = [
+        train(str(data), overrides=[*SMALL, "epochs=1", f"seed={n}"], out=str(tmp_path / f"t{n}")).folder
+        for n in (1, 2)
+    ]
+    answers = []
+    for number, chosen in enumerate([f"[{teachers[0]},{teachers[1]}]", str(teachers[0]), str(teachers[1])]):
+        overrides = [*SMALL, "epochs=1", f"teacher={chosen}"]
+        student = train(str(data), overrides=overrides, out=str(tmp_path / f"student{number}")).folder
+        with np.load(student / ANSWERS) as kept:
+            answers.append(kept["probabilities"])
+    both, first, second = answers
+    assert np.abs(first - second).max() > 0.01
+    np.testing.assert_allclose(both, (first + second) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", ["[]", "[1]", "7"])
+def test_a_teacher_is_named(value: str, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="run folder"):
+        train(str(data), overrides=[f"teacher={value}", *SMALL], out=str(tmp_path / "student"))
+
+
 def test_a_teacher_of_other_classes_is_refused(data: Path, tmp_path: Path) -> None:
     teacher = train(str(data), overrides=[*SMALL, "epochs=1"], out=str(tmp_path / "teacher")).folder
     other = tmp_path / "other"
