@@ -59,7 +59,8 @@ def _load(teacher: str, training: TrainingRecipe, table: ImageTable) -> Answerer
     if list(answerer.info.class_names) != list(table.class_names):
         raise InputError(
             f"The teacher {teacher!r} knows the classes {', '.join(answerer.info.class_names)}; the data have "
-            f"{', '.join(table.class_names)}. Expected a teacher that was trained on the same classes."
+            f"{', '.join(table.class_names)}. Expected a teacher that was trained on the same classes; "
+            "--set teacher=null trains without one."
         )
     return answerer
 
