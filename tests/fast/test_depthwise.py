@@ -47,7 +47,7 @@ def gradients(model: Sequential, images: torch.Tensor, mixed: bool) -> list[torc
 
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("padding", ["same", "valid"])
-def test_a_model_learns_in_bfloat16_as_near_to_float64_as_by_torch(
+def test_a_model_learns_in_bfloat16_as_near_to_float32_as_by_torch(
     frozen: bool, padding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(1)
@@ -85,6 +85,9 @@ def test_only_the_kernels_that_learn_in_bfloat16_take_it() -> None:
     assert depthwise.worth_it(images, kernel, (1, 1), 4)
     assert not depthwise.worth_it(images, kernel, (2, 2), 4)
     assert not depthwise.worth_it(images.float(), kernel.float(), (1, 1), 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert depthwise.worth_it(images.float(), kernel.float(), (1, 1), 4)
+        assert not depthwise.worth_it(images.double(), kernel.double(), (1, 1), 4)  # autocast leaves float64 alone
     assert not depthwise.worth_it(images, torch.randn(4, 1, 3, 3).bfloat16().requires_grad_(), (1, 1), 4)
     assert not depthwise.worth_it(images, torch.randn(8, 1, 5, 5).bfloat16().requires_grad_(), (1, 1), 4)
     with torch.no_grad():
