@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from scene_lightning import __version__, cli_finders, cli_tuning
+from scene_lightning import __version__, cli_cards, cli_finders, cli_tuning
 from scene_lightning.cli_options import (
     Accelerator,
     BatchSize,
@@ -270,24 +270,7 @@ def evaluate(
     pipeline.show_evaluation(pipeline.evaluate(model, data, options, strict=strict), as_json=as_json)
 
 
-@app.command()
-def card(
-    model: ModelFile,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled photographs that it was not trained on.")],
-    out: Annotated[str, typer.Option(metavar="FILE", help="The Markdown file to write.")] = "model-card.md",
-    about: Annotated[str, typer.Option(metavar="TEXT", help="A paragraph of your own.")] = "",
-    licence: Annotated[str, typer.Option(metavar="TEXT", help="A notice to be kept.")] = "",
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="The run that trained it: tell how that went.")] = None,
-    trained_on: Annotated[
-        str | None,
-        typer.Option(metavar="DATA", help="What it was trained on: fit the temperature on the share held out there."),
-    ] = None,
-) -> None:
-    """Measure a model and write its card: accuracy, confusions, calibration, speed, recipe."""
-    from scene_lightning.app import pipeline
-
-    found = pipeline.write_card(model, data, out, about=about, licence=licence, run=run, trained_on=trained_on)
-    print(f"{out}: accuracy {found.accuracy(found.plain):.4f} on {len(found.labels)} photographs")
+app.command()(cli_cards.card)
 
 
 @app.command()
@@ -379,6 +362,7 @@ def _backbone(model: str | None, pretrained: bool, freeze: bool) -> dict[str, An
     return found
 
 
+app.command()(cli_cards.calibrate)
 app.command("find-lr")(cli_finders.find_lr)
 app.command("find-batch-size")(cli_finders.find_batch_size)
 app.command()(cli_tuning.tune)

@@ -89,6 +89,20 @@ class Answerer:
             self.model.predict(feed, verbose=int(verbose), on_batch=take, **self.run_on.hardware())
         return feed
 
+    def probabilities(self, paths: Sequence[str], *, mirrored: bool = False) -> Probabilities:
+        """(N, K), one row an image, in the order of `paths`.
+
+        Raises:
+            InputError: an image that cannot be read.
+        """
+        found = np.zeros((len(paths), len(self.info.class_names)), dtype=np.float32)
+
+        def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
+            found[list(positions)] = probabilities
+
+        self.answer(paths, take, strict=True, verbose=False, mirrored=mirrored)
+        return found
+
 
 def as_probabilities(outputs: NDArray[Any], model: Any) -> Probabilities:
     """Whatever a classifier gives → (N, K) that sum to 1: one sigmoid unit becomes two classes, logits a softmax."""

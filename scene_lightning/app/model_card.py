@@ -19,12 +19,11 @@ import numpy as np
 from scene_lightning.app.answers import Answerer, Probabilities, RunOn
 from scene_lightning.app.calibration import at_temperature, calibration_error, fit_temperature
 from scene_lightning.app.evaluation import labelled_images
+from scene_lightning.app.held_out import held_out_images
 from scene_lightning.app.recipe_yaml import dump
 from scene_lightning.app.report_tables import report_from_matrix
 from scene_lightning.app.run_callbacks import read_metrics
 from scene_lightning.app.run_folder import METRICS, find_model, find_run
-from scene_lightning.data.scan import ImageTable, find_splits, relabel
-from scene_lightning.errors import InputError
 from scene_lightning.saving._files import replacing
 
 _WORST = 5
@@ -71,9 +70,9 @@ def measure(model: str, data: str, run_on: RunOn | None = None, *, trained_on: s
     answerer = Answerer.load(model, run_on or RunOn())
     table = labelled_images(data, answerer.info)
     begun = time.perf_counter()
-    plain = _answers(answerer, table, mirrored=False)
+    plain = answerer.probabilities(table.paths)
     seconds = time.perf_counter() - begun
-    averaged = np.asarray((plain + _answers(answerer, table, mirrored=True)) / 2, dtype=np.float32)
+    averaged = np.asarray((plain + answerer.probabilities(table.paths, mirrored=True)) / 2, dtype=np.float32)
     return Measured(
         list(answerer.info.class_names), np.asarray(table.labels), plain, averaged, seconds,
         answerer.model._recipe or {}, int(answerer.model.count_params()),
@@ -82,25 +81,8 @@ def measure(model: str, data: str, run_on: RunOn | None = None, *, trained_on: s
 
 
 def _held_out(answerer: Answerer, trained_on: str) -> tuple[np.ndarray, Probabilities]:
-    recipe = answerer.model._recipe
-    if not recipe:
-        raise InputError(
-            "The model's file does not say which share of the data its training held out. Expected a model that "
-            "`scene-lightning train` made; without --trained-on the temperature is fitted on DATA."
-        )
-    split = find_splits(trained_on, recipe["data"]["val_split"], recipe["training"]["seed"])
-    table = relabel(split.validation, answerer.info.class_names)
-    return np.asarray(table.labels), _answers(answerer, table, mirrored=False)
-
-
-def _answers(answerer: Answerer, table: ImageTable, mirrored: bool) -> Probabilities:
-    found = np.zeros((len(table), len(answerer.info.class_names)), dtype=np.float32)
-
-    def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
-        found[list(positions)] = probabilities
-
-    answerer.answer(table.paths, take, strict=True, verbose=False, mirrored=mirrored)
-    return found
+    table = held_out_images(answerer, trained_on)
+    return np.asarray(table.labels), answerer.probabilities(table.paths)
 
 
 def write_card(

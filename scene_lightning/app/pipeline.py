@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from scene_lightning.app.answers import RunOn
+from scene_lightning.app.calibrated import calibrate
 from scene_lightning.app.comparison import compare
 from scene_lightning.app.demonstration import demo
 from scene_lightning.app.evaluation import evaluate, format_evaluation
@@ -17,9 +18,9 @@ from scene_lightning.app.prediction import predict
 from scene_lightning.app.training_run import FinishedRun, train
 
 __all__ = [
-    "FinishedRun", "RunOn", "compare", "curves", "demo", "evaluate", "find_batch_size", "find_learning_rate", "predict",
-    "show_devices", "show_evaluation", "show_folds", "show_run", "stats", "summary", "train", "train_folds",
-    "write_card",
+    "FinishedRun", "RunOn", "calibrate", "compare", "curves", "demo", "evaluate", "find_batch_size",
+    "find_learning_rate", "predict", "show_devices", "show_evaluation", "show_folds", "show_run", "stats", "summary",
+    "train", "train_folds", "write_card",
 ]  # fmt: skip
 
 

@@ -215,9 +215,12 @@ class TrainingRecipe(Section):
 
     @field_validator("progressive")
     @classmethod
-    def _ends_whole(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
-        if shares and shares[-1] != 1:
-            raise ValueError(f"expected the last share to be 1, the size of predictions; received {shares[-1]:g}")
+    def _suits_predictions(cls, shares: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        if shares and shares[-1] != 1 and not info.data.get("recalculate_batchnorm"):
+            raise ValueError(
+                "expected the last share to be 1, the size of predictions, or recalculate_batchnorm: true, which takes "
+                f"BatchNormalization's statistics of images of that size; received {shares[-1]:g}"
+            )
         return shares
 
     @field_validator("learning_rate")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,11 +66,5 @@ def _load(teacher: str, training: TrainingRecipe, table: ImageTable) -> Answerer
 
 def _ask(answerer: Answerer, paths: Sequence[str]) -> Probabilities:
     """Answers to the images as they are and mirrored, averaged."""
-    found = np.zeros((len(paths), len(answerer.info.class_names)), dtype=np.float32)
-
-    def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
-        found[list(positions)] += probabilities / 2
-
-    for mirrored in (False, True):
-        answerer.answer(paths, take, strict=True, verbose=False, mirrored=mirrored)
-    return found
+    plain, mirrored = (answerer.probabilities(paths, mirrored=way) for way in (False, True))
+    return np.asarray((plain + mirrored) / 2, dtype=np.float32)

@@ -146,7 +146,7 @@ def test_a_run_that_grows_resumes_exactly_and_keeps_the_network(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["progressive=[0.5,0.9]"], "expected the last share to be 1"),
+        (["progressive=[0.5,0.9]"], "expected the last share to be 1, .*, or recalculate_batchnorm: true"),
         (["progressive=[0.1,1]"], "too small for 4 blocks, which need 46 x 46 of 142 x 142"),
         (["progressive=[0.5,1]", "architecture=resnet50"], "expected architecture: paper"),
         (["progressive=[2,1]"], "less than or equal to 1"),
@@ -155,3 +155,10 @@ def test_a_run_that_grows_resumes_exactly_and_keeps_the_network(
 def test_impossible_sizes_are_refused(settings: list[str], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         load_recipe("paper", settings)
+
+
+def test_images_may_stay_smaller_where_the_statistics_are_those_of_whole_ones() -> None:
+    recipe = load_recipe("paper", [*SMALL, "progressive=[0.5,0.75]", "recalculate_batchnorm=true"])
+    grow = growth(recipe)
+    assert grow is not None
+    assert grow.size_in(recipe.training.epochs - 1) == (16, 16)

@@ -1,0 +1,108 @@
+"""A model and labelled photographs that it was not trained on in; the same model, as sure as it is right, out.
+
+The temperature of `calibration` goes into the weights of the last Dense layer, so that every program that reads the
+file gets the mended probabilities. Which class is the likeliest does not change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from scene_lightning.app.answers import Answerer, RunOn
+from scene_lightning.app.calibration import at_temperature, calibration_error, fit_temperature
+from scene_lightning.app.evaluation import labelled_images
+from scene_lightning.app.held_out import held_out_images
+from scene_lightning.errors import InputError
+from scene_lightning.layers import Activation, Dense, Softmax
+
+_ENDINGS = ("softmax", "sigmoid", "linear")
+ENDINGS = (".keras", ".safetensors", ".h5", ".ckpt")
+FEWEST = 50  # photographs; on fewer one number cannot be fitted so that it holds for others
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What was done to a model: logits divided by `temperature`, the calibration error (15 bins) before and after on
+    the `images` that it was fitted on."""
+
+    temperature: float
+    before: float
+    after: float
+    images: int
+
+
+def calibrate(
+    model: str,
+    data: str,
+    out: str | Path,
+    *,
+    held_out: bool = False,
+    half: bool = False,
+    run_on: RunOn | None = None,
+) -> Calibrated:
+    """Fit the temperature and write the model with it.
+
+    Args:
+        data: labelled photographs that it was not trained on; with `held_out` the folder that it was trained on, of
+            which the share is taken that training held out.
+        out: the model file to write.
+        half: 16-bit floats, in a .safetensors file.
+
+    Raises:
+        InputError: no model, one that does not end in a Dense layer, no labelled images or too few, or no such file
+            can be written.
+    """
+    place = _checked(out, half)
+    answerer = Answerer.load(model, run_on or RunOn())
+    layer = last_dense(answerer.model)
+    table = held_out_images(answerer, data) if held_out else labelled_images(data, answerer.info)
+    if len(table) < FEWEST:
+        raise InputError(f"{data!r} has {len(table)} photographs to fit a temperature on. Expected at least {FEWEST}.")
+    rows, labels = answerer.probabilities(table.paths), np.asarray(table.labels)
+    temperature = fit_temperature(rows, labels)
+    with torch.no_grad():
+        for weight in layer.weights:
+            weight.div_(temperature)
+    answerer.model.save(str(place), save_format="float16" if half else None)
+    after = calibration_error(at_temperature(rows, temperature), labels)
+    return Calibrated(temperature, calibration_error(rows, labels), after, len(table))
+
+
+def _checked(out: str | Path, half: bool) -> Path:
+    place = Path(out)
+    endings = (".safetensors",) if half else ENDINGS
+    if place.suffix.lower() not in endings or place.name.endswith(".weights.h5"):
+        kind = "--half writes a .safetensors file" if half else f"a model file ends in {', '.join(ENDINGS)}"
+        raise InputError(f"Expected another name than {place.name!r}: {kind}.")
+    if not place.parent.is_dir():
+        raise InputError(f"There is no folder {str(place.parent)!r} to write {place.name!r} into. Make it first.")
+    return place
+
+
+def last_dense(model: Any) -> Dense:
+    """The layer that gives the logits.
+
+    Raises:
+        InputError: the model does not end in a Dense layer with softmax, sigmoid or no activation, nor in one without
+            activation and a layer of such an activation.
+    """
+    layers = list(model.layers)
+    separate = bool(layers) and isinstance(layers[-1], Activation | Softmax)
+    if separate and _activation(layers.pop()) not in _ENDINGS:
+        layers = []
+    last = layers[-1] if layers else None
+    if isinstance(last, Dense) and _activation(last) in (("linear",) if separate else _ENDINGS):
+        return last
+    raise InputError(
+        "The model does not end in a Dense layer with softmax, sigmoid or no activation. Expected one: its weights "
+        "take the temperature."
+    )
+
+
+def _activation(layer: Any) -> str:
+    return str(layer.get_config().get("activation", "softmax"))

@@ -1,0 +1,56 @@
+"""The commands that say how far a model may be believed: card and calibrate. Words in, one call out; no torch here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scene_lightning.cli_options import Accelerator, ModelFile, Precision
+
+
+def card(
+    model: ModelFile,
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled photographs that it was not trained on.")],
+    out: Annotated[str, typer.Option(metavar="FILE", help="The Markdown file to write.")] = "model-card.md",
+    about: Annotated[str, typer.Option(metavar="TEXT", help="A paragraph of your own.")] = "",
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="A notice to be kept.")] = "",
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="The run that trained it: tell how that went.")] = None,
+    trained_on: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="What it was trained on: fit the temperature on the share held out there."),
+    ] = None,
+) -> None:
+    """Measure a model and write its card: accuracy, confusions, calibration, speed, recipe."""
+    from scene_lightning.app import pipeline
+
+    found = pipeline.write_card(model, data, out, about=about, licence=licence, run=run, trained_on=trained_on)
+    print(f"{out}: accuracy {found.accuracy(found.plain):.4f} on {len(found.labels)} photographs")
+
+
+def calibrate(
+    model: ModelFile,
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled photographs that it was not trained on.")],
+    out: Annotated[
+        str, typer.Option(metavar="FILE", help="The model file to write: .keras, .safetensors, .h5, .ckpt.")
+    ],
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="DATA is what it was trained on: take the share that training held out.")
+    ] = False,
+    half: Annotated[bool, typer.Option("--half", help="Write a .safetensors of 16-bit floats, half the size.")] = False,
+    accelerator: Accelerator = None,
+    precision: Precision = None,
+) -> None:
+    """Make a model as sure as it is right.
+
+    Writes the same model with its last layer's weights divided by one number, the temperature that gives the lowest
+    cross-entropy on DATA. Predicted classes stay; probabilities become those that come true.
+    """
+    from scene_lightning.app import pipeline
+
+    on = pipeline.RunOn(accelerator, precision)
+    found = pipeline.calibrate(model, data, out, held_out=held_out, half=half, run_on=on)
+    print(
+        f"{out}: temperature {found.temperature:.3f}; expected calibration error {found.before:.4f} before, "
+        f"{found.after:.4f} after, on the {found.images} photographs it was fitted on"
+    )
