@@ -271,6 +271,7 @@ def evaluate(
 
 
 app.command()(cli_cards.card)
+app.command()(cli_cards.calibrate)
 
 
 @app.command()
@@ -362,7 +363,6 @@ def _backbone(model: str | None, pretrained: bool, freeze: bool) -> dict[str, An
     return found
 
 
-app.command()(cli_cards.calibrate)
 app.command("find-lr")(cli_finders.find_lr)
 app.command("find-batch-size")(cli_finders.find_batch_size)
 app.command()(cli_tuning.tune)

@@ -26,7 +26,7 @@ ORDER = (
     {"compat"},
     {"app"},
     {"cli_options"},
-    {"cli_finders", "cli_tuning"},
+    {"cli_cards", "cli_finders", "cli_tuning"},
     {"cli"},
     {"__main__"},
 )  # fmt: skip
