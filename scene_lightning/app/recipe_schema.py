@@ -194,6 +194,8 @@ class TrainingRecipe(Section):
     label_smoothing: Rate = 0.0
     class_weight: Annotated[Any, BeforeValidator(to_class_weight)] = None  # balanced: all classes weigh the same
     metrics: Annotated[tuple[Annotated[str, one_of(METRICS, "metric")], ...], BeforeValidator(to_tuple)] = ("accuracy",)
+    # which epoch best.ckpt keeps; null: the one with the best val_accuracy, or val_loss where accuracy is not measured
+    best_by: Literal["val_accuracy", "val_loss"] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 777
     accelerator: Literal["auto", "cpu", "cuda", "gpu", "mps"] = "auto"
     devices: Annotated[Any, BeforeValidator(to_devices)] = "auto"
@@ -212,6 +214,13 @@ class TrainingRecipe(Section):
     # shares of the images' sides in parts of equal length of the run: [0.5, 0.75, 1] begins with half the side
     progressive: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], BeforeValidator(to_tuple)] = ()
     jit_compile: bool | Literal["auto"] = "auto"
+
+    @field_validator("best_by")
+    @classmethod
+    def _is_measured(cls, best_by: str | None, info: ValidationInfo) -> str | None:
+        if best_by == "val_accuracy" and "accuracy" not in info.data.get("metrics", ("accuracy",)):
+            raise ValueError("val_accuracy needs metrics: [accuracy]; val_loss is always measured")
+        return best_by
 
     @field_validator("progressive")
     @classmethod

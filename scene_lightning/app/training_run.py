@@ -195,7 +195,8 @@ def _fit(
     earlier: Resume | None,
     hardware: dict[str, Any],
 ) -> None:
-    monitor = "val_accuracy" if "accuracy" in recipe.training.metrics else "val_loss"
+    measured = "val_accuracy" if "accuracy" in recipe.training.metrics else "val_loss"
+    monitor = recipe.training.best_by or measured
     recorder = RunRecorder(folder, earlier.earlier_metrics() if earlier else None)
     swap = callbacks.SwapEMAWeights() if recipe.training.ema else None
     targets = None if recipe.training.teacher is None else soft_targets(recipe.training, images[0].table, folder)

@@ -14,6 +14,7 @@ import scene_lightning as keras
 from scene_lightning.app.backbones import BACKBONE
 from scene_lightning.app.network import build_model, compile_model
 from scene_lightning.app.recipe import Recipe, load_recipe
+from scene_lightning.app.run_callbacks import read_metrics
 from scene_lightning.app.scenes import draw_scenes
 from scene_lightning.app.teacher import ANSWERS
 from scene_lightning.app.training_run import train
@@ -94,6 +95,21 @@ def test_the_averaged_weights_are_validated_and_kept(data: Path, tmp_path: Path)
     if best["epoch"] == last["epoch"]:
         assert any(torch.equal(best["state_dict"][name], slot) for slot in slots if slot.shape == slots[0].shape)
     assert not torch.equal(best["state_dict"][name], last["state_dict"][name])
+
+
+def test_the_best_epoch_is_the_one_that_the_recipe_means(data: Path, tmp_path: Path) -> None:
+    for monitor, best in (("val_accuracy", max), ("val_loss", min)):
+        run = train(
+            str(data),
+            overrides=[*SMALL, "epochs=5", "learning_rate=0.00003", "augmentation=off", f"best_by={monitor}"],
+            out=str(tmp_path / monitor),
+        )
+        rows = read_metrics(run.folder / "metrics.csv")
+        kept = torch.load(run.folder / "best.ckpt", weights_only=True)["epoch"] + 1
+        assert kept == best(rows, key=lambda row: row[monitor])["epoch"]  # the first of equals
+    assert kept != max(rows, key=lambda row: row["val_accuracy"])["epoch"]
+    with pytest.raises(RecipeError, match="val_accuracy needs metrics"):
+        recipe("metrics=[precision]", "best_by=val_accuracy")
 
 
 def test_a_run_with_averages_resumes_exactly(data: Path, tmp_path: Path) -> None:
