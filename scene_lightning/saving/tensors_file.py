@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import reading, replacing
@@ -38,7 +38,8 @@ def write_tensors(path: str | os.PathLike[str], checkpoint: Mapping[str, Any], h
     section = checkpoint[SECTION]
     texts = {name: section[name] for name in _TEXTS if section[name] is not None}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": str(FORMAT), "package": SECTION, **texts})
+        # not save_file(): its files are for their owner alone, whatever the umask says
+        temporary.write_bytes(save(tensors, metadata={"format": str(FORMAT), "package": SECTION, **texts}))
 
 
 def _halved(name: str, tensor: torch.Tensor) -> torch.Tensor:

@@ -50,6 +50,12 @@ def test_a_model_comes_back_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(other.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0))
 
 
+def test_whoever_may_read_other_new_files_may_read_it(tmp_path: Path) -> None:
+    network().save(tmp_path / "m.safetensors")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "m.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_half_precision_is_half_the_size_and_nearly_the_same(tmp_path: Path) -> None:
     model = network()
     model.save(tmp_path / "half.safetensors", save_format="float16")
