@@ -10,7 +10,7 @@ ModelFile = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A model file (.ckpt, .keras, .h5), a run folder (its best.ckpt), or one that is installed: scenes, "
+        help="A model file (.ckpt, .keras, .h5, .safetensors), a run folder (its best.ckpt), or one installed: scenes, "
         "scenes-large.",
     ),
 ]
