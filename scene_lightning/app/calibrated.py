@@ -19,9 +19,9 @@ from scene_lightning.app.evaluation import labelled_images
 from scene_lightning.app.held_out import held_out_images
 from scene_lightning.errors import InputError
 from scene_lightning.layers import Activation, Dense, Softmax
+from scene_lightning.models.persistence import check_target
 
-_ENDINGS = ("softmax", "sigmoid", "linear")
-ENDINGS = (".keras", ".safetensors", ".h5", ".ckpt")
+_FILES = (".keras", ".safetensors", ".h5", ".ckpt")
 FEWEST = 50  # photographs; on fewer one number cannot be fitted so that it holds for others
 
 
@@ -75,34 +75,28 @@ def calibrate(
 
 def _checked(out: str | Path, half: bool) -> Path:
     place = Path(out)
-    endings = (".safetensors",) if half else ENDINGS
+    endings = (".safetensors",) if half else _FILES
     if place.suffix.lower() not in endings or place.name.endswith(".weights.h5"):
-        kind = "--half writes a .safetensors file" if half else f"a model file ends in {', '.join(ENDINGS)}"
+        kind = "--half writes a .safetensors file" if half else f"a model file ends in {', '.join(_FILES)}"
         raise InputError(f"Expected another name than {place.name!r}: {kind}.")
-    if not place.parent.is_dir():
-        raise InputError(f"There is no folder {str(place.parent)!r} to write {place.name!r} into. Make it first.")
+    check_target(place, overwrite=True)
     return place
 
 
 def last_dense(model: Any) -> Dense:
-    """The layer that gives the logits.
+    """The layer that gives the logits; what makes probabilities of them may be a layer of its own.
 
     Raises:
-        InputError: the model does not end in a Dense layer with softmax, sigmoid or no activation, nor in one without
-            activation and a layer of such an activation.
+        InputError: the model does not end in a Dense layer with softmax or no activation, or of one unit with sigmoid.
     """
-    layers = list(model.layers)
-    separate = bool(layers) and isinstance(layers[-1], Activation | Softmax)
-    if separate and _activation(layers.pop()) not in _ENDINGS:
-        layers = []
+    layers: list[Any] = list(model.layers)
+    ending = "softmax" if isinstance(layers[-1], Softmax) else layers[-1].get_config().get("activation")
+    if isinstance(layers[-1], Activation | Softmax):
+        layers = [layer for layer in layers[-2:-1] if layer.get_config().get("activation") == "linear"]
     last = layers[-1] if layers else None
-    if isinstance(last, Dense) and _activation(last) in (("linear",) if separate else _ENDINGS):
+    if isinstance(last, Dense) and (ending in ("softmax", "linear") or (ending == "sigmoid" and last.units == 1)):
         return last
     raise InputError(
-        "The model does not end in a Dense layer with softmax, sigmoid or no activation. Expected one: its weights "
-        "take the temperature."
+        "The model does not end in a Dense layer with softmax or no activation, or of one unit with sigmoid. Expected "
+        "one: its weights take the temperature."
     )
-
-
-def _activation(layer: Any) -> str:
-    return str(layer.get_config().get("activation", "softmax"))

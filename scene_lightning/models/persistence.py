@@ -100,7 +100,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
         if path.is_dir():
             raise InputError(f"{str(path)!r} is a folder. Expected a file name ending in .keras, .h5 or .ckpt.")
         ending = ".keras"
-    _check_target(path, overwrite)
+    check_target(path, overwrite)
     if ending == ".safetensors":
         _require_built(model, "save")
         saving.write_tensors(path, checkpoint_dict(model, include_optimizer=False), half=save_format == "float16")
@@ -118,7 +118,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool) -> None:
     """Write the weights only: Keras 3's layout for `.weights.h5`, Keras 2's for any other name."""
     path = Path(os.fspath(filepath))
     _require_built(model, "save_weights")
-    _check_target(path, overwrite)
+    check_target(path, overwrite)
     archive = weights_archive(model)
     if path.name.endswith(".weights.h5"):
         saving.write_weights_h5(path, archive)
@@ -126,7 +126,8 @@ def save_weights(model: Any, filepath: Any, overwrite: bool) -> None:
         saving.write_legacy_h5(path, archive, weights_only=True)
 
 
-def _check_target(path: Path, overwrite: bool) -> None:
+def check_target(path: Path, overwrite: bool) -> None:
+    """An InputError where a model could not be written."""
     if path.exists() and not overwrite:
         raise InputError(f"{str(path)!r} exists. Pass overwrite=True, or another name.")
     if not path.parent.is_dir():

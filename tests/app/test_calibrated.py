@@ -118,6 +118,9 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(tmp_path: Path) 
         [keras.layers.Dense(2, activation="relu")],
         [keras.layers.Dense(2, activation="softmax"), keras.layers.Softmax()],
         [keras.layers.Dense(2), keras.layers.Activation("tanh")],
+        [keras.layers.Dense(2, activation="sigmoid")],  # each unit for itself: no shares of one
+        [keras.layers.Dense(2), keras.layers.Activation("sigmoid")],
+        [keras.layers.Softmax()],
         [keras.layers.Conv1D(2, 1), keras.layers.Flatten()],
     ],
 )
