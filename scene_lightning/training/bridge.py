@@ -74,6 +74,7 @@ class KerasBridge(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         logs = keras_order({**to_floats(self._model.train_logs()), **self._validation_logs})
+        _draw(trainer, logs, self.epoch(trainer) + 1)
         self._callbacks.on_epoch_end(self.epoch(trainer), logs)
         self._last_logs = logs
         self._obey(trainer)
@@ -122,3 +123,11 @@ class KerasBridge(L.Callback):
 
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._callbacks.on_predict_end()
+
+
+def _draw(trainer: L.Trainer, logs: Mapping[str, Any], epoch: int) -> None:
+    """The logs of an epoch to Lightning's loggers, against epochs (counted from 1) as Keras draws, not batches."""
+    values = {name: float(value) for name, value in logs.items() if isinstance(value, int | float)}
+    for logger in trainer.loggers:
+        logger.log_metrics(values, step=epoch)
+        logger.save()

@@ -141,6 +141,17 @@ def validation_plan(frequency: Any, has_validation: bool) -> Callable[[int], boo
     return partial(_every, frequency)
 
 
+@contextmanager
+def _counting_epochs(model: Any, initial_epoch: int) -> Iterator[None]:
+    """Within the block the model counts as `fit` does; afterwards a Trainer of the user's own finds nothing of it."""
+    before = model._epoch_offset, model._loggers_count_epochs
+    model._epoch_offset, model._loggers_count_epochs = initial_epoch, True
+    try:
+        yield
+    finally:
+        model._epoch_offset, model._loggers_count_epochs = before
+
+
 def run_fit(
     model: Any,
     train: Feed,
@@ -167,7 +178,6 @@ def run_fit(
     ledger.count("fit")
     build_from(model, train)
     model.stop_training = False
-    model._epoch_offset = initial_epoch
     listed, lightning_callbacks = listen(
         model, train, verbose, callbacks, add_history=True, epochs=epochs, steps=trial.steps(train.steps),
         samples=trial.samples(train.samples, train.steps, train.batch_size),
@@ -178,7 +188,9 @@ def run_fit(
         listed.on_train_begin()
         listed.on_train_end()
         return listed.history
-    with quiet_lightning(), _keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
+    with _counting_epochs(model, initial_epoch), quiet_lightning(), _keeping_interrupts() as holder, outcome_of(
+        model, listed
+    ) as outcome:
         trainer = make_trainer(
             hardware or Hardware(),
             [bridge, outcome.callback, *lightning_callbacks],

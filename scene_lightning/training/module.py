@@ -48,7 +48,7 @@ class TrainableModule(KerasSteps, L.LightningModule):
         self._objective: Objective | None = None
         self._compile_arguments: dict[str, Any] = {}
         self._step_logs, self._epoch_logs, self._evaluating = None, None, False
-        self._epoch_offset = 0
+        self._epoch_offset, self._loggers_count_epochs = 0, False
         self._recipe: Any = None
 
     def _compile(self, optimizer: Any, loss: Any, loss_weights: Any, metric_list: Any, weighted: Any) -> None:
@@ -138,6 +138,7 @@ class TrainableModule(KerasSteps, L.LightningModule):
         Returns None when nothing can be trained (all is frozen): as in Keras the loss is reported, with a warning.
         A `train_step(data)` of the user's own is called instead, and moves the weights by itself.
         """
+        self._go_on_with_the_epoch()
         if not self.automatic_optimization:
             self._own_train_step(batch)
             return None
@@ -200,7 +201,7 @@ class TrainableModule(KerasSteps, L.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
-            self._epoch_logs = self.train_logs()  # a metric of the user's own serves both phases, as in Keras
+            self._interrupt_the_epoch()
         self.on_test_epoch_start()
 
     def on_test_epoch_start(self) -> None:
@@ -217,11 +218,14 @@ class TrainableModule(KerasSteps, L.LightningModule):
         self._log_epoch(self.train_logs())
 
     def _log_epoch(self, logs: dict[str, Any]) -> None:
-        # "step" tells Lightning's loggers to draw against epochs, as Keras does, not against batches.
-        epoch = float(self._epoch_offset + self.current_epoch + 1)
         values = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in logs.items()}
-        # Already equal on all ranks: the metrics' states are summed over them when the result is computed.
-        self.log_dict({**values, "step": torch.tensor(epoch)}, sync_dist=False)
+        # Already equal on all ranks: the metrics' states are summed over them when the result is computed. In `fit` the
+        # bridge speaks to the loggers, which Lightning would have draw against batches.
+        self.log_dict(
+            {name: value for name, value in values.items() if value.numel() == 1},
+            sync_dist=False,
+            logger=not self._loggers_count_epochs,
+        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Lightning: put into the checkpoint all that `load_model` and `predict` need."""

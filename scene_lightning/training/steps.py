@@ -17,6 +17,7 @@ import torch
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.symbolic import flatten
 from scene_lightning.metrics import Metric, MetricContainer
+from scene_lightning.training.metric_states import MetricStates
 
 
 class CompileMetrics:
@@ -64,6 +65,7 @@ class KerasSteps:
     _evaluating = False
     _step_logs: dict[str, Any] | None = None
     _epoch_logs: dict[str, Any] | None = None
+    _epoch_states: MetricStates | None = None
 
     @property
     def metrics(self) -> list[Any]:
@@ -177,10 +179,21 @@ class KerasSteps:
         """Keras' `reset_metrics` at the start of an epoch or an evaluation; the user's own metrics too."""
         self._step_logs = None
         if not self._evaluating:
-            self._epoch_logs = None
+            self._epoch_logs = self._epoch_states = None
         self._container.reset()
         for metric in self.metrics:
             metric.reset_state()
+
+    def _interrupt_the_epoch(self) -> None:
+        """A validation begins: keep the logs of training, for metrics of the user's own serve both phases."""
+        self._epoch_logs = self.train_logs()
+        self._epoch_states = MetricStates(_attached(self))
+
+    def _go_on_with_the_epoch(self) -> None:
+        """A validation in the middle of an epoch (Lightning's `val_check_interval`) is over: count on."""
+        if self._epoch_states is not None:
+            self._epoch_states.give_back()
+            self._epoch_logs = self._epoch_states = self._step_logs = None
 
     def _logs(self, sync: bool = True) -> dict[str, Any]:
         """The logs so far: those of the metrics, unless the user's step reports something else.

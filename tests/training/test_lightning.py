@@ -197,3 +197,94 @@ def test_evaluate_on_two_processes_counts_every_sample_once():
     expected = model.evaluate(X[:11], Y[:11], batch_size=2, verbose=0)
     found = model.evaluate(X[:11], Y[:11], batch_size=2, verbose=0, accelerator="cpu", devices=2, strategy="ddp_fork")
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+class Seen(L.Callback):
+    """What a Lightning user's own callback finds in the trainer."""
+
+    def __init__(self):
+        self.metrics, self.bar = set(), set()
+
+    def on_train_batch_start(self, trainer, *_):
+        self.metrics |= set(trainer.callback_metrics)
+
+    def on_train_epoch_end(self, trainer, *_):
+        self.metrics |= set(trainer.callback_metrics) | set(trainer.logged_metrics)
+        self.bar |= set(trainer.progress_bar_metrics)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_checkpoints_by_steps_keep_lightnings_names(tmp_path):
+    for folder, run in (("own", _in_a_trainer_of_ones_own), ("fit", _in_fit)):
+        by_steps = ModelCheckpoint(tmp_path / folder, every_n_train_steps=2, save_top_k=-1)
+        seen = Seen()
+        run([by_steps, seen], CSVLogger(tmp_path / f"{folder}-log"))
+        names = sorted(path.stem for path in (tmp_path / folder).glob("*.ckpt"))
+        assert names == ["epoch=0-step=2", "epoch=1-step=4", "epoch=1-step=6"]
+        assert seen.metrics == {"loss", "accuracy", "val_loss", "val_accuracy"} and not seen.bar
+
+
+def _in_a_trainer_of_ones_own(callbacks, logger):
+    L.Trainer(max_epochs=2, callbacks=callbacks, logger=logger, **QUIET).fit(compiled(), loader(), loader())
+
+
+def _in_fit(callbacks, logger):
+    data = dict(validation_data=(X, Y), accelerator="cpu")
+    compiled().fit(X, Y, batch_size=4, epochs=2, verbose=0, callbacks=callbacks, logger=logger, **data)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_loggers_draw_against_epochs_in_fit_and_against_steps_in_a_trainer(tmp_path):
+    drawn = {}
+    for name, run in (("fit", _in_fit), ("own", _in_a_trainer_of_ones_own)):
+        run([], CSVLogger(tmp_path / name))
+        with open(tmp_path / name / "lightning_logs" / "version_0" / "metrics.csv") as file:
+            drawn[name] = [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(file) if row["loss"]]
+    assert [step for step, _ in drawn["fit"]] == [1, 2]
+    assert [step for step, _ in drawn["own"]] == [2, 5]  # Lightning's own way
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_trainer_finds_nothing_of_an_earlier_fit(tmp_path):
+    model = compiled()
+    model.fit(X, Y, batch_size=4, epochs=6, initial_epoch=5, verbose=0, accelerator="cpu")
+    by_steps = ModelCheckpoint(tmp_path, every_n_train_steps=3, save_top_k=-1)
+    logger = CSVLogger(tmp_path)
+    L.Trainer(max_epochs=1, callbacks=[by_steps], logger=logger, **QUIET).fit(model, loader())
+    assert [path.stem for path in tmp_path.glob("*.ckpt")] == ["epoch=0-step=3"]
+    with open(tmp_path / "lightning_logs" / "version_0" / "metrics.csv") as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["2"]
+
+
+class Counting(keras.Sequential):
+    """A model with a metric of its own, as Keras' guides write it."""
+
+    def __init__(self, layers):
+        super().__init__(layers)
+        self.seen = keras.metrics.Sum(name="seen")
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        self.seen.update_state(torch.ones(len(x)))
+        return {**super().compute_metrics(x, y, y_pred, sample_weight), "seen": self.seen.result()}
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.filterwarnings("ignore")
+def test_validations_in_mid_epoch_leave_the_epochs_logs_whole(times):
+    found = {}
+    for own in (False, True):
+        torch.manual_seed(1)
+        layers = [keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
+        model = Counting(layers) if own else keras.Sequential(layers)
+        model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", metrics=["accuracy"])
+        options = dict(max_epochs=1, logger=False, enable_checkpointing=False, val_check_interval=1 / times)
+        trainer = L.Trainer(**options, **QUIET)
+        trainer.fit(model, loader(), loader(2))
+        found[own] = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    torch.manual_seed(1)
+    model = keras.Sequential([*layers[:1], keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")])
+    model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", metrics=["accuracy"])
+    wanted = model.fit(X, Y, batch_size=4, shuffle=False, verbose=0).history
+    for name in ("loss", "accuracy"):
+        assert found[False][name] == pytest.approx(wanted[name][0], rel=1e-5)
+    assert found[True]["seen"] == found[True]["val_seen"] == 12
