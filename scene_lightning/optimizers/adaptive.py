@@ -67,9 +67,10 @@ def adam_update(
     alpha = rate * math.sqrt(1.0 - power_f32(beta_2, step, dtype)) / (1.0 - power_f32(beta_1, step, dtype))
     m, v = opt._slots(params, "momentum"), opt._slots(params, "velocity")
     v_hat = opt._slots(params, "velocity_hat") if amsgrad else []
-    if _fusable(params, grads):
+    if _fusable(params, m, v, *([v_hat] if amsgrad else [])) and _fusable(params, grads, laid_out=False):
         device = params[0].device
         never = opt._never.setdefault(device, torch.tensor(float("inf"), device=device))
+        grads = [grad.contiguous() for grad in grads]  # outside `fit` their strides are what the backward pass left
         torch._fused_adam_(
             params, grads, m, v, v_hat, [never] * len(params), lr=alpha, beta1=beta_1, beta2=beta_2, weight_decay=0.0,
             eps=opt.epsilon, amsgrad=amsgrad, maximize=False,
@@ -85,16 +86,24 @@ def adam_update(
     torch._foreach_addcdiv_(params, m, denominator, value=-alpha)
 
 
-def _fusable(params: list[Tensor], grads: list[Tensor]) -> bool:
-    """Whether torch's fused kernel takes these: one device of the right kind, one float type."""
+def _fusable(params: list[Tensor], *others: list[Tensor], laid_out: bool = True) -> bool:
+    """Whether torch's fused kernel takes these: one device of the right kind, one float type, and one order in memory.
+
+    The kernel walks the memory of each tensor from its first value on and looks at no strides.
+    """
     first = params[0]
-    return first.device.type in ("cpu", "cuda", "mps") and all(
-        p.device == first.device
-        and p.dtype == first.dtype
-        and g.dtype == first.dtype
-        and p.is_floating_point()
-        and not g.is_sparse
-        for p, g in zip(params, grads, strict=True)
+    return (
+        first.device.type in ("cpu", "cuda", "mps")
+        and first.is_floating_point()
+        and all(
+            tensor.device == first.device
+            and tensor.dtype == first.dtype
+            and tensor.layout == torch.strided
+            and tensor.shape == of_one[0].shape
+            and (not laid_out or tensor.is_contiguous())
+            for of_one in zip(params, *others, strict=True)
+            for tensor in of_one
+        )
     )
 
 

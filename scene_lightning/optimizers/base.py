@@ -20,7 +20,7 @@ from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
 from scene_lightning.optimizers import schedules
 from scene_lightning.optimizers.adapter import KerasOptimizer
-from scene_lightning.optimizers.clipping import clip
+from scene_lightning.optimizers.clipping import as_gradient, clip
 from scene_lightning.optimizers.slots import SlotStore
 from scene_lightning.optimizers.variable import ScalarVariable
 
@@ -205,13 +205,13 @@ class Optimizer(SlotStore):
         """One step; weights whose gradient is None are left as they are.
 
         Raises:
-            InputError: not one gradient was given, or their number is not that of the weights.
+            InputError: not one gradient was given, their number is not that of the weights, or a shape does not fit.
         """
         variables = self._params if trainable_variables is None else list(trainable_variables)
         if len(grads) != len(variables):
             raise InputError(f"Expected one gradient for each of {len(variables)} weights; received {len(grads)}.")
         pairs = [
-            (torch.as_tensor(grad).to(device=variable.device, dtype=variable.dtype), variable)
+            (as_gradient(grad, variable), variable)
             for grad, variable in zip(grads, variables, strict=True)
             if grad is not None
         ]
@@ -222,6 +222,7 @@ class Optimizer(SlotStore):
 
     @torch.no_grad()
     def _step(self, grads: list[Tensor], params: list[Tensor]) -> None:
+        grads = [grad.to_dense() if grad.is_sparse else grad for grad in grads]  # of torch's own sparse embeddings
         if any(param not in self._index for param in params):
             self.build(params)
         if self.gradient_accumulation_steps:

@@ -1,9 +1,13 @@
-"""Gradients in; clipped gradients out (new tensors: a caller's are not changed)."""
+"""Makes gradients fit their weights, and clips them (into new tensors: a caller's are not changed)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+
+from scene_lightning.errors import InputError
 
 
 def clip(
@@ -22,3 +26,17 @@ def clip(
     if clipvalue:
         return [torch.clamp(grad, -clipvalue, clipvalue) for grad in grads]
     return grads
+
+
+def as_gradient(grad: Any, variable: Tensor) -> Tensor:
+    """The gradient where the weight is, in its dtype and shape (one that broadcasts to it, too, as in Keras)."""
+    found = torch.as_tensor(grad).to(device=variable.device, dtype=variable.dtype)
+    if found.shape == variable.shape:
+        return found
+    try:
+        return found.expand(variable.shape)
+    except RuntimeError:
+        raise InputError(
+            f"A gradient has the shape of its weight, {tuple(variable.shape)}; received {tuple(found.shape)}. "
+            "Pair each gradient with the weight by which it was taken."
+        ) from None

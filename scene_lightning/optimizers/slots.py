@@ -106,9 +106,9 @@ class SlotStore:
         return []
 
     def slot_arrays(self) -> list[np.ndarray]:
-        """`variables` as NumPy arrays: what a Keras file holds."""
+        """Copies of `variables` as NumPy arrays: what a Keras file holds."""
         return [
-            v.detach().cpu().float().numpy() if isinstance(v, Tensor) else np.asarray(v.numpy()) for v in self.variables
+            np.array(v.detach().cpu().float().numpy() if isinstance(v, Tensor) else v.numpy()) for v in self.variables
         ]
 
     def load_slot_arrays(self, arrays: Sequence[Any]) -> None:
