@@ -197,7 +197,7 @@ def train(
     """Train a recipe's network on a folder of images.
 
     The run's folder holds the checkpoints best.ckpt and last.ckpt, the resolved recipe, metrics.csv, TensorBoard
-    events, curves.png, the evaluation of the best checkpoint and its confusion matrix.
+    events, curves.png, the evaluation of the best checkpoint and its confusion matrix, and which images it saw.
     """
     from scene_lightning.app import pipeline
 
@@ -261,8 +261,8 @@ def evaluate(
 ) -> None:
     """Judge a model on labelled images.
 
-    Prints the loss, the accuracy, precision, recall and F1 of each class, and the confusion matrix. Classes are matched
-    by name.
+    Prints the loss, the accuracy, precision, recall and F1 of each class, and the confusion matrix, and how many of the
+    images the model was trained on. Classes are matched by name.
     """
     from scene_lightning.app import pipeline
 

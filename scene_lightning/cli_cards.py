@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from scene_lightning.cli_options import Accelerator, ModelFile, Precision
+from scene_lightning.cli_options import Accelerator, JsonFlag, ModelFile, Precision
 
 
 def card(
     model: ModelFile,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled photographs that it was not trained on.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Labelled photographs, best such as it was not trained on; the card says how many of them were.",
+        ),
+    ],
     out: Annotated[str, typer.Option(metavar="FILE", help="The Markdown file to write.")] = "model-card.md",
     about: Annotated[str, typer.Option(metavar="TEXT", help="A paragraph of your own.")] = "",
     licence: Annotated[str, typer.Option(metavar="TEXT", help="A notice to be kept.")] = "",
@@ -20,12 +27,23 @@ def card(
         str | None,
         typer.Option(metavar="DATA", help="What it was trained on: fit the temperature on the share held out there."),
     ] = None,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Measure a model and write its card: accuracy, confusions, calibration, speed, recipe."""
+    """Measure a model and write its card: accuracy, confusions, calibration, speed, recipe.
+
+    The card says how many of the photographs the model was trained on, and whether they chose its epoch.
+    """
     from scene_lightning.app import pipeline
 
     found = pipeline.write_card(model, data, out, about=about, licence=licence, run=run, trained_on=trained_on)
-    print(f"{out}: accuracy {found.accuracy(found.plain):.4f} on {len(found.labels)} photographs")
+    accuracy, count = found.accuracy(found.plain), len(found.labels)
+    if as_json:
+        told = {"card": out, "data": found.data, "images": count, "accuracy": accuracy, "seen": found.seen.as_dict()}
+        print(json.dumps(told))
+        return
+    print(f"{out}: accuracy {accuracy:.4f} on {count} photographs of {found.data}; {found.seen.in_words()}")
+    if caution := found.seen.caution():
+        print(caution)
 
 
 def calibrate(
@@ -52,5 +70,7 @@ def calibrate(
     found = pipeline.calibrate(model, data, out, held_out=held_out, half=half, run_on=on)
     print(
         f"{out}: temperature {found.temperature:.3f}; expected calibration error {found.before:.4f} before, "
-        f"{found.after:.4f} after, on the {found.images} photographs it was fitted on"
+        f"{found.after:.4f} after, on the {found.images} photographs it was fitted on; {found.seen.in_words()}"
     )
+    if found.seen.count("trained"):
+        print("On photographs that it was trained on a model is surer than on new ones: fit on others, or --held-out.")

@@ -22,7 +22,7 @@ from scene_lightning.app.scenes import SCENE_NAMES, draw_scenes
 ROOT = Path(__file__).resolve().parents[1]
 RUN_FILES = {
     "recipe.yaml", "best.ckpt", "last.ckpt", "metrics.csv", "curves.png", "confusion_matrix.png", "evaluation.json",
-    "tensorboard",
+    "images.csv", "tensorboard",
 }  # fmt: skip
 RECIPE = """
 model: {filters: [4, 8], dense: [8], input_size: [24, 24]}
@@ -133,7 +133,8 @@ def test_evaluate_prints_one_json_object(run: Path, place: Path) -> None:
     precision = "auto"  # what the run was judged in: bfloat16 on some processors; `evaluate` takes float32
     out, _ = command("evaluate", run / "best.ckpt", "scenes", "--json", "--precision", precision, cwd=place)
     told = json.loads(out)
-    assert set(told) == {"images", "loss", "accuracy", "classes", "per_class", "confusion_matrix"}
+    figures = {"images", "loss", "accuracy", "classes", "per_class", "confusion_matrix"}
+    assert set(told) == figures | {"data", "split", "seen"}
     assert told["images"] == 18 and told["classes"] == list(SCENE_NAMES)
     assert sum(map(sum, told["confusion_matrix"])) == 18
     written = json.loads((run / "evaluation.json").read_text())

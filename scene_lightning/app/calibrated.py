@@ -1,4 +1,4 @@
-"""A model and labelled photographs that it was not trained on in; the same model, as sure as it is right, out.
+"""Makes a model as sure as it is right, on labelled photographs that it was not trained on.
 
 The temperature of `calibration` goes into the weights of the last Dense layer, so that every program that reads the
 file gets the mended probabilities. Which class is the likeliest does not change.
@@ -17,6 +17,7 @@ from scene_lightning.app.answers import Answerer, RunOn
 from scene_lightning.app.calibration import at_temperature, calibration_error, fit_temperature
 from scene_lightning.app.evaluation import labelled_images
 from scene_lightning.app.held_out import held_out_images
+from scene_lightning.app.images_seen import CALIBRATED, ImagesSeen, Overlap, digests_of
 from scene_lightning.errors import InputError
 from scene_lightning.layers import Activation, Dense, Softmax
 from scene_lightning.models.persistence import check_target
@@ -28,12 +29,13 @@ FEWEST = 50  # photographs; on fewer one number cannot be fitted so that it hold
 @dataclass(frozen=True)
 class Calibrated:
     """What was done to a model: logits divided by `temperature`, the calibration error (15 bins) before and after on
-    the `images` that it was fitted on."""
+    the `images` that it was fitted on; `seen`: how many of these its training saw."""
 
     temperature: float
     before: float
     after: float
     images: int
+    seen: Overlap
 
 
 def calibrate(
@@ -63,14 +65,16 @@ def calibrate(
     table = held_out_images(answerer, data) if held_out else labelled_images(data, answerer.info)
     if len(table) < FEWEST:
         raise InputError(f"{data!r} has {len(table)} photographs to fit a temperature on. Expected at least {FEWEST}.")
+    seen = ImagesSeen.of_model(answerer.model)
     rows, labels = answerer.probabilities(table.paths), np.asarray(table.labels)
     temperature = fit_temperature(rows, labels)
     with torch.no_grad():
         for weight in layer.weights:
             weight.div_(temperature)
+    answerer.model._images_seen = seen.and_also(CALIBRATED, digests_of(table.paths)).as_text()
     answerer.model.save(str(place), save_format="float16" if half else None)
     after = calibration_error(at_temperature(rows, temperature), labels)
-    return Calibrated(temperature, calibration_error(rows, labels), after, len(table))
+    return Calibrated(temperature, calibration_error(rows, labels), after, len(table), seen.among(table.paths))
 
 
 def _checked(out: str | Path, half: bool) -> Path:

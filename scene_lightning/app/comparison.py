@@ -67,7 +67,8 @@ def compare(
         )
         _write(folder, rows)  # what is known so far: a later network may fail
     plot_comparison(rows, folder / PICTURE)
-    print(f"\n{format_comparison(rows)}\n\ncomparison {folder}")
+    print(f"\n{format_comparison(rows)}\n\naccuracy: of the best epoch, which the same validation images chose")
+    print(f"comparison {folder}")
     return rows
 
 

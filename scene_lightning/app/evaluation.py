@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scene_lightning import losses
 from scene_lightning.app.answers import Answerer, Probabilities, RunOn, gives_logits
 from scene_lightning.app.images import ImageInfo, report_unreadable
+from scene_lightning.app.images_seen import ImagesSeen, Overlap
 from scene_lightning.app.report_tables import format_report, format_table, report_from_matrix
 from scene_lightning.data.feed import encode_targets
 from scene_lightning.data.scan import (
@@ -58,8 +59,10 @@ def _is_half(data: str, half: str, folders: Sequence[str]) -> bool:
 
 
 def score(answerer: Answerer, table: ImageTable, *, strict: bool = False, verbose: bool = True) -> dict[str, Any]:
-    """Keys: images, loss (None for a model without one), accuracy, classes, per_class, confusion_matrix.
+    """Keys: data, split, seen, images, loss (None without one), accuracy, classes, per_class, confusion_matrix.
 
+    `data` is the folder of the class folders, `split` its name where that is a split's (seg_test), else None; `seen`
+    says how many of the images the model's training saw (`Overlap.as_dict`).
     `per_class` maps a class name to precision, recall, f1 and support (images of the class); `confusion_matrix` has a
     row for each true class and a column for each predicted one.
     """
@@ -75,11 +78,21 @@ def score(answerer: Answerer, table: ImageTable, *, strict: bool = False, verbos
     feed = answerer.answer(table.paths, take, strict=strict, verbose=verbose)
     report_unreadable(list(feed.unreadable.values()), len(table))
     figures = report_from_matrix(matrix, names)
+    read = [path for path in table.paths if path not in feed.unreadable]
     return {
+        "data": table.root,
+        "split": split_name(table),
+        "seen": ImagesSeen.of_model(answerer.model).among(read).as_dict(),
         "images": figures["images"],
         "loss": total.mean(),
         **{key: figures[key] for key in ("accuracy", "classes", "per_class", "confusion_matrix")},
     }
+
+
+def split_name(table: ImageTable) -> str | None:
+    """What the folder of the images is called, where that names a split: seg_test, train."""
+    name = os.path.basename(os.path.abspath(table.root))
+    return name if name in (*TRAIN_FOLDERS, *VALIDATION_FOLDERS) else None
 
 
 class LossSum:
@@ -122,12 +135,26 @@ def write_evaluation(result: dict[str, Any], path: str | Path) -> None:
 
 
 def format_evaluation(result: dict[str, Any]) -> str:
-    """The result as text for a terminal: figures by class, then the confusion matrix.
+    """The result as text for a terminal: which images, figures by class, then the confusion matrix.
 
     Of more than 30 classes the ten that are recognised worst, and the ten most frequent confusions.
     """
     names = result["classes"]
     figures = {**report_from_matrix(result["confusion_matrix"], names), "loss": result["loss"]}
+    text = _format_figures(result, figures)
+    return f"{_which_images(result)}\n\n{text}" if "seen" in result else text  # earlier runs' evaluations have it not
+
+
+def _which_images(result: dict[str, Any]) -> str:
+    seen = Overlap.of_dict(result["images"], result["seen"])
+    lines = [f"data      {result['data']}: {result['images']:,} images", f"seen      {seen.in_words()}"]
+    if caution := seen.caution():
+        lines.append(f"          {caution}")
+    return "\n".join(lines)
+
+
+def _format_figures(result: dict[str, Any], figures: dict[str, Any]) -> str:
+    names = result["classes"]
     if len(names) > _MOST_SHOWN:
         return _format_worst(figures)
     table = format_report(figures)

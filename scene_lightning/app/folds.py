@@ -123,7 +123,7 @@ def show_folds(done: FinishedFolds) -> None:
     ]
     rows.append(["mean ± spread", "", *(_with_spread(summary[key]) for key in ("accuracy", "loss"))])
     table = format_table(["fold", "images", "accuracy", "loss"], rows, rule_before_last=True)
-    print(f"\nbest.ckpt of each fold on its own validation images:\n\n{table}\n")
+    print(f"\nbest.ckpt of each fold on its own validation images, which chose the epoch:\n\n{table}\n")
     print(f"run       {done.folder}")
 
 

@@ -1,7 +1,7 @@
-"""A model and labelled photographs that it was not trained on in; a model card, measured, as Markdown out.
+"""Writes a model card as Markdown: a model measured on labelled photographs, and what is known of these.
 
 What a card says follows Mitchell et al., 2019, "Model Cards for Model Reporting". Every figure is measured here; the
-recipe comes from the model's file.
+recipe, and which of the photographs the model has seen before, come from the model's file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import numpy as np
 from scene_lightning.app.answers import Answerer, Probabilities, RunOn
 from scene_lightning.app.calibration import at_temperature, calibration_error, fit_temperature
 from scene_lightning.app.evaluation import labelled_images
-from scene_lightning.app.held_out import held_out_images
+from scene_lightning.app.held_out import held_out_images, seen_by
+from scene_lightning.app.images_seen import Overlap
 from scene_lightning.app.recipe_yaml import dump
 from scene_lightning.app.report_tables import report_from_matrix
 from scene_lightning.app.run_callbacks import read_metrics
@@ -35,10 +36,13 @@ class Measured:
 
     Attributes:
         labels: (N,) true classes. plain, averaged: (N, K) probabilities. seconds: for the plain ones.
+        data: the folder of the class folders. seen: how many of the images the model's training saw.
         held_out: labels and plain answers of the images that training held out, to fit the temperature on; or None.
     """
 
     names: list[str]
+    data: str
+    seen: Overlap
     labels: np.ndarray
     plain: Probabilities
     averaged: Probabilities
@@ -62,7 +66,8 @@ def measure(model: str, data: str, run_on: RunOn | None = None, *, trained_on: s
     """Let a model answer labelled images twice.
 
     Args:
-        trained_on: the data folder of its training, if that held a share of it out: the same share is taken again.
+        trained_on: the data folder of its training, if that held a share of it out: the same share is taken again,
+            and for a file that does not say what it was trained on the rest of it is taken to be that.
 
     Raises:
         InputError: no model, no labelled images, classes that the model does not know, or a file without its recipe.
@@ -74,7 +79,8 @@ def measure(model: str, data: str, run_on: RunOn | None = None, *, trained_on: s
     seconds = time.perf_counter() - begun
     averaged = np.asarray((plain + answerer.probabilities(table.paths, mirrored=True)) / 2, dtype=np.float32)
     return Measured(
-        list(answerer.info.class_names), np.asarray(table.labels), plain, averaged, seconds,
+        list(answerer.info.class_names), table.root, seen_by(answerer, trained_on).among(table.paths),
+        np.asarray(table.labels), plain, averaged, seconds,
         answerer.model._recipe or {}, int(answerer.model.count_params()),
         None if trained_on is None else _held_out(answerer, trained_on),
     )  # fmt: skip
@@ -96,7 +102,7 @@ def write_card(
     trained_on: str | None = None,
     run_on: RunOn | None = None,
 ) -> Measured:
-    """Measure a model on labelled images that it was not trained on, and write its card.
+    """Measure a model on labelled images, best such as it was not trained on, and write its card.
 
     Args:
         about: a paragraph of one's own: where the photographs come from, what else was tried.
@@ -110,13 +116,11 @@ def write_card(
     history = [] if run is None else read_metrics(find_run(run) / METRICS)
     found = measure(model, data, run_on, trained_on=trained_on)
     with replacing(out) as temporary:
-        temporary.write_text(card_text(found, model, data, about, licence, history), encoding="utf-8")
+        temporary.write_text(card_text(found, model, about, licence, history), encoding="utf-8")
     return found
 
 
-def card_text(
-    found: Measured, model: str, data: str, about: str, licence: str, history: Sequence[dict[str, Any]] = ()
-) -> str:
+def card_text(found: Measured, model: str, about: str, licence: str, history: Sequence[dict[str, Any]] = ()) -> str:
     """The card as Markdown. `history`: a row an epoch, as in metrics.csv."""
     file = find_model(model)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -131,9 +135,9 @@ def card_text(
         "answers with one of these classes whatever it is shown: a photograph of anything else gets a class too, often "
         "with confidence. Not for decisions about people, and not for safety.",
         "## Accuracy",
-        f"On {len(found.labels)} photographs of `{Path(data).name}`, none of them trained on: "
-        f"**{found.accuracy(found.plain):.4f}**; averaged with the answer to the mirror image "
-        f"{found.accuracy(found.averaged):.4f}.",
+        f"On {len(found.labels)} photographs of `{Path(found.data).name}`: **{found.accuracy(found.plain):.4f}**; "
+        f"averaged with the answer to the mirror image {found.accuracy(found.averaged):.4f}.",
+        _seen(found.seen),
         _per_class(found),
         "Rows are the true classes, columns the answers:",
         _confusions(found),
@@ -152,6 +156,12 @@ def card_text(
     if licence:
         parts += ["## Licence", licence]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _seen(seen: Overlap) -> str:
+    """What the model has had to do with these photographs before, as sentences."""
+    said = seen.in_words()
+    return f"{said[0].upper()}{said[1:]}. {seen.caution()}".strip()
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -20,10 +20,20 @@ from scene_lightning.saving._files import replacing
 
 
 class CompleteCheckpoint(ModelCheckpoint):
-    """Lightning's ModelCheckpoint under one fixed name, which a reader never sees half-written."""
+    """Lightning's ModelCheckpoint under one fixed name, which a reader never sees half-written.
+
+    Args:
+        seen: which images have trained these weights and chosen this epoch, as a model's file keeps it.
+    """
+
+    def __init__(self, seen: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._seen = seen
 
     def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
         partial = f"{filepath}.part"
+        model: Any = trainer.lightning_module
+        model._images_seen = self._seen
         super()._save_checkpoint(trainer, partial)
         if trainer.is_global_zero:
             os.replace(partial, filepath)
@@ -43,10 +53,16 @@ class AveragedCheckpoint(CompleteCheckpoint):
             super()._save_checkpoint(trainer, filepath)
 
 
-def checkpoints(folder: Path, monitor: str, swap: callbacks.SwapEMAWeights | None = None) -> list[CompleteCheckpoint]:
+def checkpoints(
+    folder: Path,
+    monitor: str,
+    swap: callbacks.SwapEMAWeights | None = None,
+    seen: tuple[str | None, str | None] = (None, None),
+) -> list[CompleteCheckpoint]:
     """best.ckpt: the epoch with the best `monitor`; last.ckpt: the latest epoch. Both after each epoch.
 
     Args:
+        seen: which images they have seen, best.ckpt and last.ckpt.
         swap: when the averaged weights are validated, they are what best.ckpt keeps; last.ckpt keeps all.
     """
     shared: dict[str, Any] = {
@@ -57,10 +73,10 @@ def checkpoints(folder: Path, monitor: str, swap: callbacks.SwapEMAWeights | Non
         "save_on_train_epoch_end": True,  # at validation's end the epoch would count as unfinished
     }
     mode = "min" if monitor.endswith("loss") else "max"
-    best: dict[str, Any] = {"filename": Path(BEST).stem, "monitor": monitor, "mode": mode, **shared}
+    best: dict[str, Any] = {"filename": Path(BEST).stem, "monitor": monitor, "mode": mode, "seen": seen[0], **shared}
     return [
         CompleteCheckpoint(**best) if swap is None else AveragedCheckpoint(swap, **best),
-        CompleteCheckpoint(filename=Path(LAST).stem, **shared),
+        CompleteCheckpoint(filename=Path(LAST).stem, seen=seen[1], **shared),
     ]
 
 

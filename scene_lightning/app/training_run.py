@@ -20,6 +20,7 @@ from scene_lightning.app.backbones import Unfreeze
 from scene_lightning.app.evaluation import score, write_evaluation
 from scene_lightning.app.growing import WholeMaps
 from scene_lightning.app.images import ImageInfo, decode_all, report_unreadable, training_feed, validation_feed
+from scene_lightning.app.images_seen_by_run import seen_by_run
 from scene_lightning.app.network import build_model, compile_model
 from scene_lightning.app.recipe import Recipe, dump_recipe, load_recipe
 from scene_lightning.app.resume import Resume
@@ -200,12 +201,13 @@ def _fit(
     recorder = RunRecorder(folder, earlier.earlier_metrics() if earlier else None)
     swap = callbacks.SwapEMAWeights() if recipe.training.ema else None
     targets = None if recipe.training.teacher is None else soft_targets(recipe.training, images[0].table, folder)
+    seen = seen_by_run(recipe, images[0].table, images[1].table, folder, earlier)
     with _naming_last_checkpoint(folder, earlier):
         fit_model(
             model,
             recipe,
             images,
-            [*([swap] if swap else []), recorder, *checkpoints(folder, monitor, swap)],
+            [*([swap] if swap else []), recorder, *checkpoints(folder, monitor, swap, seen)],
             targets,
             logger=TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD),
             ckpt_path=str(earlier.path) if earlier else None,

@@ -41,6 +41,7 @@ def weights_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
         weights=weight_tree(model)[0],
         optimizer=_optimizer_state(model) if model.compiled and include_optimizer else None,
         image_info=model.image_info,
+        images_seen=model._images_seen,
     )
 
 
@@ -148,7 +149,7 @@ def checkpoint_section(model: Any) -> dict[str, Any]:
     """What goes into a Lightning checkpoint beside Lightning's own entries."""
     return checkpoint.model_section(
         model_config=layer_config(model), compile_config=compile_config(model), image_info=model.image_info,
-        recipe=model._recipe,
+        recipe=model._recipe, images_seen=model._images_seen,
     )  # fmt: skip
 
 
@@ -241,7 +242,7 @@ def load_model(
             )
         model = _model_from(archive.config, path, _values_in(archive.weights))
         _fill(model, archive, path)
-        model.image_info = archive.image_info
+        model.image_info, model._images_seen = archive.image_info, archive.images_seen
         if compile and archive.compile_config:
             _compile_from(model, archive.compile_config, path)
             if archive.optimizer is not None:
@@ -274,6 +275,7 @@ def _load_from_checkpoint(path: str, compile: bool, read: Callable[[str], dict[s
         _compile_from(model, section["compile_config"], path)
     _load_checkpoint_into(model, data, path, with_optimizer=compile)
     model.image_info, model._recipe = section["image_info"], section["recipe"]
+    model._images_seen = section["images_seen"]
     return model
 
 

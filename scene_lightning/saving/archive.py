@@ -92,6 +92,7 @@ class ModelArchive:
         layout: how the tree is to be matched with a model (see `align`).
         optimizer: None when the file holds no optimiser state.
         image_info: class_names, input_size, rescale, color_mode, interpolation: this package's addition.
+        images_seen: which images a run trained on, as the application's text; another addition.
         source: format and era, for messages: "Keras 3 .keras file (3.15.1)".
     """
 
@@ -101,7 +102,23 @@ class ModelArchive:
     layout: Layout = "structure"
     optimizer: OptimizerState | None = None
     image_info: dict[str, Any] | None = None
+    images_seen: str | None = None
     source: str = ""
+
+    def own_notes(self) -> dict[str, Any]:
+        """What this package adds to Keras' files, without what is not known."""
+        notes = {"image_info": self.image_info, "images_seen": self.images_seen}
+        return {name: value for name, value in notes.items() if value}
+
+    def take_own_notes(self, notes: Any) -> None:
+        """`own_notes` as read from a file, checked; anything that is no object counts as none.
+
+        Raises:
+            FileFormatError: a note is not what it should be.
+        """
+        if isinstance(notes, Mapping):
+            self.image_info = check_image_info(notes.get("image_info"))
+            self.images_seen = check_images_seen(notes.get("images_seen"))
 
 
 def structural_keys(class_names: Iterable[str]) -> list[str]:
@@ -117,6 +134,13 @@ def structural_keys(class_names: Iterable[str]) -> list[str]:
         keys.append(f"{base}_{seen[base]}" if seen[base] else base)
         seen[base] += 1
     return keys
+
+
+def check_images_seen(text: Any) -> str | None:
+    """`text` as read from a file, or a FileFormatError when it is no text."""
+    if text is not None and not isinstance(text, str):
+        raise FileFormatError(f"images_seen should be text; received {type(text).__name__}.")
+    return text or None
 
 
 def check_image_info(info: Any) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ import torch
 
 from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import parse_json_object, reading, replacing, to_json
-from scene_lightning.saving.archive import check_image_info
+from scene_lightning.saving.archive import check_image_info, check_images_seen
 
 SECTION = "scene_lightning"
 FORMAT = 1
@@ -59,6 +59,7 @@ def model_section(
     compile_config: Mapping[str, Any] | None = None,
     image_info: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
+    images_seen: str | None = None,
 ) -> dict[str, Any]:
     """What goes under `SECTION`: configs as JSON text, so that `weights_only` loading has nothing to object to."""
     return {
@@ -67,13 +68,14 @@ def model_section(
         "compile_config": to_json(dict(compile_config)) if compile_config else None,
         "image_info": to_json(dict(image_info)) if image_info else None,
         "recipe": to_json(dict(recipe)) if recipe else None,
+        "images_seen": images_seen,
     }
 
 
 def read_model_section(
     checkpoint: Mapping[str, Any], path: str | os.PathLike[str] = "the checkpoint"
 ) -> dict[str, Any]:
-    """The section of a read checkpoint, checked: its four JSON texts as dicts or None.
+    """The section of a read checkpoint, checked: its four JSON texts as dicts or None, `images_seen` as it is.
 
     Raises:
         FileFormatError: no such section (another program's checkpoint), a newer format, or wrong types.
@@ -99,6 +101,7 @@ def read_model_section(
     if out["model_config"] is None:
         raise FileFormatError(f"{str(path)!r} has no model_config; expected a checkpoint that this package wrote.")
     out["image_info"] = check_image_info(out["image_info"])
+    out["images_seen"] = check_images_seen(section.get("images_seen"))
     return out
 
 

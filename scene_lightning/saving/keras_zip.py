@@ -21,7 +21,7 @@ import numpy as np
 from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import parse_json_object, reading, replacing, to_json
 from scene_lightning.saving._hdf5 import MAX_EXPANSION, SMALL_BYTES, SafeFile
-from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState, check_image_info
+from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState
 from scene_lightning.saving.normalize import normalize_compile_config, normalize_model_config, portable_config
 from scene_lightning.saving.optimizer_state import from_keras3_variables
 
@@ -44,8 +44,8 @@ def write_keras(path: str | os.PathLike[str], archive: ModelArchive) -> None:
         "keras_version": KERAS_VERSION,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
     }
-    if archive.image_info:
-        metadata[IMAGE_INFO_KEY] = {"image_info": archive.image_info}
+    if notes := archive.own_notes():
+        metadata[IMAGE_INFO_KEY] = notes
     weights = io.BytesIO()
     with h5py.File(weights, "w") as file:
         _write_tree(file, archive)
@@ -59,8 +59,8 @@ def write_weights_h5(path: str | os.PathLike[str], archive: ModelArchive) -> Non
     """`archive`'s weights and optimiser state → a `.weights.h5` file that Keras 3's `load_weights` takes."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         _write_tree(file, archive)
-        if archive.image_info:
-            file.attrs[IMAGE_INFO_KEY] = to_json({"image_info": archive.image_info})
+        if notes := archive.own_notes():
+            file.attrs[IMAGE_INFO_KEY] = to_json(notes)
 
 
 def read_keras(path: str | os.PathLike[str]) -> ModelArchive:
@@ -78,13 +78,12 @@ def read_keras(path: str | os.PathLike[str]) -> ModelArchive:
             weights = _member(members, infos, _WEIGHTS)
         version = str(metadata.get("keras_version", "unknown version"))[:40]
         compile_config = normalize_compile_config(config.pop("compile_config", None))
-        ours = metadata.get(IMAGE_INFO_KEY)
         archive = ModelArchive(
             config=normalize_model_config(config),
             compile_config=compile_config,
-            image_info=check_image_info(ours.get("image_info")) if isinstance(ours, dict) else None,
             source=f"the .keras file (Keras {version})",
         )
+        archive.take_own_notes(metadata.get(IMAGE_INFO_KEY))
         with SafeFile(weights) as file:
             _read_tree(file, archive)
         return archive
@@ -103,7 +102,7 @@ def read_weights_h5(path: str | os.PathLike[str]) -> ModelArchive:
             raise FileFormatError("it holds no weights where Keras 3 puts them (layers/…/vars).")
         ours = file.attribute(file.file, IMAGE_INFO_KEY)
         if isinstance(ours, str):
-            archive.image_info = check_image_info(parse_json_object(ours, IMAGE_INFO_KEY).get("image_info"))
+            archive.take_own_notes(parse_json_object(ours, IMAGE_INFO_KEY))
         return archive
 
 

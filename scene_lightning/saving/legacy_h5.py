@@ -17,7 +17,7 @@ import numpy as np
 from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import parse_json_object, reading, replacing, to_json
 from scene_lightning.saving._hdf5 import SafeFile, write_names
-from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState, check_image_info
+from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState
 from scene_lightning.saving.keras2_form import KERAS2_VERSION, keras2_model_config, keras2_tree
 from scene_lightning.saving.keras2_training import keras2_optimizer_state, keras2_training_config
 from scene_lightning.saving.keras_zip import IMAGE_INFO_KEY, KERAS_VERSION
@@ -65,8 +65,8 @@ def write_keras2_h5(path: str | os.PathLike[str], archive: ModelArchive) -> None
             file.attrs["training_config"] = to_json(training)
         if state is not None:
             _write_optimizer(file, state, archive.compile_config)
-        if archive.image_info:
-            file.attrs[IMAGE_INFO_KEY] = to_json({"image_info": archive.image_info})
+        if notes := archive.own_notes():
+            file.attrs[IMAGE_INFO_KEY] = to_json(notes)
 
 
 def read_legacy_h5(path: str | os.PathLike[str]) -> ModelArchive:
@@ -93,7 +93,7 @@ def read_legacy_h5(path: str | os.PathLike[str]) -> ModelArchive:
             archive.optimizer = from_named_variables(names, variables, archive.compile_config)
         ours = file.attribute(root, IMAGE_INFO_KEY)
         if isinstance(ours, str):
-            archive.image_info = check_image_info(parse_json_object(ours, IMAGE_INFO_KEY).get("image_info"))
+            archive.take_own_notes(parse_json_object(ours, IMAGE_INFO_KEY))
         return archive
 
 
@@ -145,8 +145,8 @@ def _write_configs(file: h5py.File, archive: ModelArchive) -> None:
             optimizer = {key: optimizer[key] for key in ("class_name", "config")}
         training["optimizer_config"] = optimizer
         file.attrs["training_config"] = to_json(training)
-    if archive.image_info:
-        file.attrs[IMAGE_INFO_KEY] = to_json({"image_info": archive.image_info})
+    if notes := archive.own_notes():
+        file.attrs[IMAGE_INFO_KEY] = to_json(notes)
 
 
 def _legacy_form(value: Any) -> Any:

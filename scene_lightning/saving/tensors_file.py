@@ -19,7 +19,7 @@ from scene_lightning.saving._files import reading, replacing
 from scene_lightning.saving.checkpoint import FORMAT, SECTION
 
 _WHAT = "a safetensors file of a model (.safetensors)"
-_TEXTS = ("model_config", "compile_config", "image_info", "recipe")
+_TEXTS = ("model_config", "compile_config", "image_info", "recipe", "images_seen")
 
 
 def write_tensors(path: str | os.PathLike[str], checkpoint: Mapping[str, Any], half: bool = False) -> None:

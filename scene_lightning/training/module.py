@@ -50,6 +50,7 @@ class TrainableModule(KerasSteps, L.LightningModule):
         self._step_logs, self._epoch_logs, self._evaluating = None, None, False
         self._epoch_offset, self._loggers_count_epochs = 0, False
         self._recipe: Any = None
+        self._images_seen: str | None = None  # which images a run trained on; unknown once `fit` takes others
 
     def _compile(self, optimizer: Any, loss: Any, loss_weights: Any, metric_list: Any, weighted: Any) -> None:
         # Resolve everything before anything is set: a misspelt name leaves the model as it was.
@@ -115,6 +116,8 @@ class TrainableModule(KerasSteps, L.LightningModule):
 
     def _step(self, batch: Any, container: Any, training: bool) -> torch.Tensor:
         x, y, sample_weight = unpack_batch(batch)
+        if training:
+            self._images_seen = None  # a run that knows says so when it saves
         self._clear_added_losses()
         y_pred = fast.call(self, x, training)
         loss = self._compute_loss(x, y, y_pred, sample_weight, training)
