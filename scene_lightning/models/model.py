@@ -12,7 +12,8 @@ import yaml
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.symbolic import is_symbolic
-from scene_lightning.models import persistence, summary
+from scene_lightning.models import persistence, summary, weight_files
+from scene_lightning.models.file_arguments import check_arguments
 from scene_lightning.models.serialization import layer_config, register_model_class
 from scene_lightning.models.verbs import Verbs
 from scene_lightning.saving.normalize import portable_config
@@ -200,18 +201,37 @@ class Model(Verbs, Layer, TrainableModule):
         """Write the model: `.keras` (Keras 3), `.h5` (Keras' older file), `.ckpt` (Lightning). Keras: `Model.save`.
 
         `save_format="keras2"` writes an `.h5` that tf.keras 2 loads; UnsupportedError names what it does not have.
+
+        Args:
+            overwrite: False refuses to replace a file.
+            include_optimizer: False leaves what `compile` was given, and the optimizer's state, out of the file.
         """
+        check_arguments("save", kwargs, "filepath", "overwrite", "include_optimizer", "save_format")
         persistence.save_model(
             self, filepath, overwrite=overwrite, include_optimizer=include_optimizer, save_format=save_format
         )
 
     def save_weights(self, filepath: Any, overwrite: bool = True, save_format: Any = None, **kwargs: Any) -> None:
-        """Write the weights only: `.weights.h5`, or `.h5` in Keras 2's layout."""
-        persistence.save_weights(self, filepath, overwrite=overwrite)
+        """Write the weights only: `.weights.h5`; `.safetensors`; under any other name an `.h5` in Keras 2's layout."""
+        check_arguments("save_weights", kwargs, "filepath", "overwrite", "save_format")
+        weight_files.save_weights(self, filepath, overwrite=overwrite, save_format=save_format)
 
-    def load_weights(self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Weights from any model or weights file. Raises FileFormatError when they do not fit; nothing changes then."""
-        persistence.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
+    def load_weights(self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, **kwargs: Any) -> Any:
+        """Weights from any model or weights file. Keras: `Model.load_weights`.
+
+        Args:
+            by_name: take the layers whose names the file has, and leave the others.
+            skip_mismatch: leave layers whose weights do not fit, with a warning, instead of failing.
+
+        Returns:
+            As in Keras 2: for a TensorFlow checkpoint, or a file called like one, a status with `expect_partial()` and
+            `assert_consumed()`; else None.
+
+        Raises:
+            FileFormatError: they do not fit; nothing changes then.
+        """
+        check_arguments("load_weights", kwargs, "filepath", "by_name", "skip_mismatch")
+        return weight_files.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
 
     def _describe_for_checkpoint(self) -> dict[str, Any]:
         return persistence.checkpoint_section(self)

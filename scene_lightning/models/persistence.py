@@ -17,18 +17,19 @@ import lightning
 import torch
 
 from scene_lightning import losses, metrics, optimizers, saving
-from scene_lightning._identifiers import custom_object_scope, get_custom_objects
+from scene_lightning._identifiers import custom_object_scope, did_you_mean, get_custom_objects
 from scene_lightning.errors import FileFormatError, InputError, UnsupportedError
 from scene_lightning.layers.tracking import weight_budget
+from scene_lightning.models.file_arguments import check_arguments
 from scene_lightning.models.serialization import layer_config, layer_from_config
 from scene_lightning.models.shipped import shipped_file
-from scene_lightning.models.weight_tree import weight_tree
+from scene_lightning.models.weight_tree import fill, weight_tree
 from scene_lightning.saving import LayerWeights, ModelArchive, OptimizerState, checkpoint
 
 
 def to_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
     """Everything a model file holds."""
-    _require_built(model, "save")
+    require_built(model, "save")
     archive = weights_archive(model, include_optimizer)
     archive.config = layer_config(model)
     archive.compile_config = compile_config(model) if model.compiled and include_optimizer else None
@@ -79,6 +80,9 @@ def _optimizer_state(model: Any) -> OptimizerState | None:
     return OptimizerState(int(variables[0]), rate, list(variables[2 if has_rate else 1 :]))
 
 
+SAVE_FORMATS = (None, "keras", "h5", "hdf5", "tf", "keras2", "float16")
+
+
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
@@ -94,6 +98,13 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
         ending = ".h5"
     if path.name.endswith(".weights.h5"):
         raise InputError(f"{path.name!r} names a weights file: use save_weights(), or save under another name.")
+    if save_format not in SAVE_FORMATS:
+        raise InputError(
+            f"Unknown save_format {save_format!r}.{did_you_mean(str(save_format), SAVE_FORMATS[1:])} Leave it away: "
+            "the name's ending says it (.keras, .h5, .ckpt, .safetensors)."
+        )
+    if save_format == "float16" and ending != ".safetensors":
+        raise InputError(f'save_format="float16" makes a .safetensors file; received {path.name!r}.')
     if save_format not in (None, "float16") and ending == ".safetensors":
         raise InputError(f'A .safetensors file takes save_format="float16" or none; received {save_format!r}.')
     if ending not in (".keras", ".h5", ".hdf5", ".ckpt", ".safetensors"):
@@ -103,8 +114,9 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
         ending = ".keras"
     check_target(path, overwrite)
     if ending == ".safetensors":
-        _require_built(model, "save")
-        saving.write_tensors(path, checkpoint_dict(model, include_optimizer=False), half=save_format == "float16")
+        require_built(model, "save")
+        # the description only; the format has no place for the optimizer's state
+        saving.write_tensors(path, checkpoint_dict(model, include_optimizer), half=save_format == "float16")
     elif ending == ".ckpt":
         checkpoint.write_checkpoint(path, checkpoint_dict(model, include_optimizer))
     elif ending == ".keras":
@@ -115,18 +127,6 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
         saving.write_legacy_h5(path, to_archive(model, include_optimizer))
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool) -> None:
-    """Write the weights only: Keras 3's layout for `.weights.h5`, Keras 2's for any other name."""
-    path = Path(os.fspath(filepath))
-    _require_built(model, "save_weights")
-    check_target(path, overwrite)
-    archive = weights_archive(model)
-    if path.name.endswith(".weights.h5"):
-        saving.write_weights_h5(path, archive)
-    else:
-        saving.write_legacy_h5(path, archive, weights_only=True)
-
-
 def check_target(path: Path, overwrite: bool) -> None:
     """An InputError where a model could not be written."""
     if path.exists() and not overwrite:
@@ -135,7 +135,7 @@ def check_target(path: Path, overwrite: bool) -> None:
         raise InputError(f"There is no folder {str(path.parent)!r} to write {path.name!r} into. Make it first.")
 
 
-def _require_built(model: Any, verb: str) -> None:
+def require_built(model: Any, verb: str) -> None:
     if not model.built:
         raise InputError(
             f"{verb}() needs a model with weights; {model.name!r} is not built. Call build(input_shape), or fit it."
@@ -145,17 +145,21 @@ def _require_built(model: Any, verb: str) -> None:
 # -- checkpoints -------------------------------------------------------------------------------------------------------
 
 
-def checkpoint_section(model: Any) -> dict[str, Any]:
+def checkpoint_section(model: Any, compiled: bool = True) -> dict[str, Any]:
     """What goes into a Lightning checkpoint beside Lightning's own entries."""
     return checkpoint.model_section(
-        model_config=layer_config(model), compile_config=compile_config(model), image_info=model.image_info,
+        model_config=layer_config(model), compile_config=compile_config(model) if compiled else None,
+        image_info=model.image_info,
         recipe=model._recipe, images_seen=model._images_seen,
     )  # fmt: skip
 
 
 def checkpoint_dict(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
     """A checkpoint like Lightning's, of a model that no trainer is running."""
-    return {**training_state(model, include_optimizer), checkpoint.SECTION: checkpoint_section(model)}
+    return {
+        **training_state(model, include_optimizer),
+        checkpoint.SECTION: checkpoint_section(model, include_optimizer),
+    }
 
 
 def training_state(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
@@ -176,12 +180,21 @@ def write_backup(model: Any, path: Any) -> None:
 
 def read_backup(model: Any, path: Any) -> None:
     """Weights and optimizer from a backup, into a model of the same network."""
-    _load_checkpoint_into(model, checkpoint.read_checkpoint(path), str(path), with_optimizer=True)
+    load_checkpoint_into(model, checkpoint.read_checkpoint(path), str(path), with_optimizer=True)
 
 
-def _load_checkpoint_into(model: Any, data: dict[str, Any], path: str, with_optimizer: bool) -> None:
-    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(getattr(value, "shape", ())) for name, value in data["state_dict"].items()}
+def shapes_of(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """A state dict's shapes, by its keys."""
+    return {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
+
+
+def load_checkpoint_into(model: Any, data: dict[str, Any], path: str, with_optimizer: bool) -> None:
+    """What a file with a state dict holds → a model of the same network, whole or not at all.
+
+    Raises:
+        FileFormatError: another network.
+    """
+    own, found = shapes_of(model.state_dict()), shapes_of(data["state_dict"])
     if own != found:
         wrong = sorted(set(own) ^ set(found)) or [name for name in own if own[name] != found[name]]
         raise FileFormatError(
@@ -197,7 +210,7 @@ def _load_checkpoint_into(model: Any, data: dict[str, Any], path: str, with_opti
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-_STATE_FILES: dict[str, Callable[[str], dict[str, Any]]] = {
+STATE_FILES: dict[str, Callable[[str], dict[str, Any]]] = {
     "ckpt": checkpoint.read_checkpoint,
     "safetensors": saving.read_tensors,
 }
@@ -218,7 +231,7 @@ def load_model(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
-    **_: Any,
+    **old: Any,
 ) -> Any:
     """A model from its file: `.keras`, `.h5`, `.ckpt`, `.safetensors` or a SavedModel folder; or one that comes with
     this package, by its name ("scenes"). Keras: `keras.models.load_model`.
@@ -230,18 +243,20 @@ def load_model(
 
     Raises:
         FileFormatError: nothing there, not a model file, damaged, or weights without an architecture.
+        InputError: an argument that there is not.
     """
+    check_arguments("load_model", old, "custom_objects", "compile", "safe_mode")
     path = os.fspath(shipped_file(filepath) or filepath)
     with custom_object_scope(custom_objects):
-        if os.path.isfile(path) and (kind := saving.sniff(path)) in _STATE_FILES:
-            return _load_from_checkpoint(path, compile, _STATE_FILES[kind])
+        if os.path.isfile(path) and (kind := saving.sniff(path)) in STATE_FILES:
+            return model_from_state(STATE_FILES[kind](path), path, compile)
         archive = read_archive(path)
         if archive.config is None:
             raise FileFormatError(
                 f"{path!r} holds weights but no architecture. Build the network in code, then model.load_weights(path)."
             )
         model = _model_from(archive.config, path, _values_in(archive.weights))
-        _fill(model, archive, path)
+        fill(model, archive, path)
         model.image_info, model._images_seen = archive.image_info, archive.images_seen
         if compile and archive.compile_config:
             _compile_from(model, archive.compile_config, path)
@@ -266,14 +281,14 @@ def _restore_optimizer(model: Any, state: OptimizerState, path: str) -> None:
         warnings.warn(f"{path!r}: the optimizer's state was left out, it starts afresh. {error}", stacklevel=2)
 
 
-def _load_from_checkpoint(path: str, compile: bool, read: Callable[[str], dict[str, Any]]) -> Any:
-    data = read(path)
+def model_from_state(data: dict[str, Any], path: str, compile: bool) -> Any:
+    """The model that a file with a state dict describes, with its weights."""
     section = checkpoint.read_model_section(data, path)
     values = sum(value.numel() for value in data["state_dict"].values() if isinstance(value, torch.Tensor))
     model = _model_from(section["model_config"], path, values)
     if compile and section["compile_config"]:
         _compile_from(model, section["compile_config"], path)
-    _load_checkpoint_into(model, data, path, with_optimizer=compile)
+    load_checkpoint_into(model, data, path, with_optimizer=compile)
     model.image_info, model._recipe = section["image_info"], section["recipe"]
     model._images_seen = section["images_seen"]
     return model
@@ -325,26 +340,3 @@ def _restored(structure: Any, deserialize: Any) -> Any:
         return [_restored(value, deserialize) for value in structure]
     # A function by its name: now, because custom objects are known only while the file is read.
     return get_custom_objects().get(structure, structure) if isinstance(structure, str) else structure
-
-
-def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch: bool = False) -> None:
-    """Weights from any model or weights file into `model`."""
-    path = os.fspath(filepath)
-    _require_built(model, "load_weights")
-    if os.path.isfile(path) and (kind := saving.sniff(path)) in _STATE_FILES:
-        _load_checkpoint_into(model, _STATE_FILES[kind](path), path, with_optimizer=False)
-        return
-    _fill(model, read_archive(path), path, by_name=by_name, skip_mismatch=skip_mismatch)
-
-
-def _fill(model: Any, archive: ModelArchive, path: str, by_name: bool = False, skip_mismatch: bool = False) -> None:
-    tree, tensors = weight_tree(model)
-    arrays = saving.align(tree, archive, by_name=by_name, skip_mismatch=skip_mismatch)
-    if skip_mismatch and any(array is None for array in arrays):
-        skipped = [tuple(t.shape) for t, array in zip(tensors, arrays, strict=True) if array is None]
-        warnings.warn(f"{path!r}: weights that do not fit were left as they are, of shapes {skipped}.", stacklevel=4)
-    with torch.no_grad():
-        for tensor, array in zip(tensors, arrays, strict=True):
-            if array is not None:
-                native = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
-                tensor.copy_(torch.as_tensor(native))

@@ -1,7 +1,8 @@
-"""A model in; its weights as the tree of arrays that Keras' files hold, and the tensors in the tree's order, out."""
+"""Lays a model's weights out as the tree of arrays that Keras' files hold, and fills them from such a file."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import nn
 
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.tracking import TrackedList
-from scene_lightning.saving import LayerWeights, structural_keys
+from scene_lightning.saving import LayerWeights, ModelArchive, align, structural_keys
 
 
 def weight_tree(layer: Any, path: str = "", seen: set[int] | None = None) -> tuple[LayerWeights, list[torch.Tensor]]:
@@ -63,3 +64,31 @@ def _classes(layers: Any) -> list[str]:
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
+
+
+def fill(model: Any, archive: ModelArchive, path: str, by_name: bool = False, skip_mismatch: bool = False) -> None:
+    """The file's arrays → the model's weights; all of them or, where they do not fit, none.
+
+    Args:
+        path: the file, for messages.
+        by_name, skip_mismatch: as in `load_weights`; what is left as it is gets a warning.
+
+    Raises:
+        FileFormatError: they do not fit. InputError: `by_name`, of a file that has no names.
+    """
+    tree, tensors = weight_tree(model)
+    arrays = align(tree, archive, by_name=by_name, skip_mismatch=skip_mismatch)
+    if by_name and all(array is None for array in arrays):
+        names = ", ".join(child.name for child in archive.weights.children[:8])
+        warnings.warn(
+            f"{path!r}: by_name=True loaded nothing: no layer of the model is called as one of the file's ({names}).",
+            stacklevel=4,
+        )
+    elif skip_mismatch and any(array is None for array in arrays):
+        skipped = [tuple(t.shape) for t, array in zip(tensors, arrays, strict=True) if array is None]
+        warnings.warn(f"{path!r}: weights that do not fit were left as they are, of shapes {skipped}.", stacklevel=4)
+    with torch.no_grad():
+        for tensor, array in zip(tensors, arrays, strict=True):
+            if array is not None:
+                native = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
+                tensor.copy_(torch.as_tensor(native))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scene_lightning.errors import FileFormatError
+from scene_lightning.errors import FileFormatError, InputError
 from scene_lightning.saving.archive import LayerWeights, ModelArchive
 
 # Variables of random generators, which some Keras versions list among a layer's weights; no model needs them.
@@ -38,9 +38,15 @@ def align(
 
     Raises:
         FileFormatError: a layer, a number of weights or a shape differs.
+        InputError: `by_name`, of a file without names.
     """
     filled: dict[int, np.ndarray] = {}
     matcher = _Matcher(filled, archive.source or "the file", skip_mismatch)
+    if by_name and not any(child.name for child in archive.weights.children):
+        raise InputError(
+            f"{archive.source or 'The file'} has no names of layers, so by_name=True cannot find them. Leave it away: "
+            "the weights are matched by the network's structure."
+        )
     if by_name or archive.layout == "flat":
         matcher.flat(model, archive.weights, by_name=by_name)
     elif archive.layout == "ordered":
@@ -65,7 +71,7 @@ class _Matcher:
             if found is None:
                 self._misfit(f"{self.source} has no weights for layer {_called(node)}.")
                 continue
-            self._fill(_called(node), _own(node), _without_seeds(found), found.weight_names)
+            self._fill(_called(node), _own(node), _without_seeds(found), found.weight_names, whole=True)
         extra = [node for path, node in by_path.items() if path not in expected_paths and _without_seeds(node)]
         if extra and not all(_is_generator(node.path) for node in extra):
             names = ", ".join(_called(node) for node in extra[:5])
@@ -88,7 +94,7 @@ class _Matcher:
         for child, found in pairs:
             names, arrays = _flattened(found)
             self._fill_group(_called(child), child, arrays, names)
-        if model.arrays and file.arrays and not by_name:
+        if model.arrays and file.arrays:
             self._fill(_called(model), _own(model), file.arrays, file.weight_names)
 
     def ordered(self, model: LayerWeights, file: LayerWeights) -> None:
@@ -122,7 +128,10 @@ class _Matcher:
             legacy, arrays = own, [by_tail[key] for key in keys]  # names say it, whatever was frozen when it was saved
         self._fill(called, legacy, arrays, names)
 
-    def _fill(self, called: str, own: list[_Own], arrays: list[np.ndarray], names: list[str]) -> None:
+    def _fill(
+        self, called: str, own: list[_Own], arrays: list[np.ndarray], names: list[str], whole: bool = False
+    ) -> None:
+        """`whole`: a layer is left from its first misfit on, as Keras 3's own files have it; else weight for weight."""
         if len(own) != len(arrays):
             self._misfit(f"Layer {called} expects {len(own)} weights; {self.source} has {len(arrays)}.")
             return
@@ -136,6 +145,8 @@ class _Matcher:
                     f"Shape mismatch in layer {called}, weight {item.weight or 'without a name'}: the model expects "
                     f"{tuple(item.array.shape)}, {self.source} has {tuple(array.shape)}."
                 )
+                if whole:
+                    return
                 continue
             self.filled[id(item.array)] = array
 

@@ -115,11 +115,11 @@ def _built_in(config: Mapping[str, Any]) -> Any:
     return layer_from_config(config)
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **_: Any) -> None:
+def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
     """`model.load_weights(filepath)`. Keras: `keras.saving.load_weights`."""
-    model.load_weights(filepath, skip_mismatch=skip_mismatch)
+    model.load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool = True, **_: Any) -> None:
+def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
     """`model.save_weights(filepath)`. Keras: `keras.saving.save_weights`."""
-    model.save_weights(filepath, overwrite=overwrite)
+    model.save_weights(filepath, overwrite=overwrite, **kwargs)

@@ -25,6 +25,7 @@ from scene_lightning.compat.stand_in.train_v1 import (
 )  # fmt: skip
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.saving import checkpoint as files
+from scene_lightning.saving.load_status import LoadStatus
 
 _SUFFIX = ".index"
 _KEY = "tf.train"
@@ -80,30 +81,6 @@ class Checkpoint:
     def restore(self, save_path: Any, options: Any = None) -> LoadStatus:
         """As `read`; without a path (no checkpoint yet) nothing changes."""
         return LoadStatus([], None) if save_path is None else self.read(save_path)
-
-
-class LoadStatus:
-    """What `restore` returns. The assertions raise InputError for objects whose values the file lacks."""
-
-    def __init__(self, missing: list[str], path: str | None) -> None:
-        self._missing, self._path = missing, path
-
-    def assert_existing_objects_matched(self) -> LoadStatus:
-        """Every variable here has got a value."""
-        if self._path is None or self._missing:
-            raise InputError(f"{self._path} has no value for {', '.join(self._missing[:5]) or 'anything'}.")
-        return self
-
-    assert_consumed = assert_nontrivial_match = assert_existing_objects_matched
-
-    def expect_partial(self) -> LoadStatus:
-        """Nothing to silence: values that are left over are not reported."""
-        return self
-
-    def run_restore_ops(self, session: Any = None) -> None:
-        """They have run."""
-
-    initialize_or_restore = run_restore_ops
 
 
 class CheckpointManager:

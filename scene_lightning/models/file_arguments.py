@@ -1,0 +1,51 @@
+"""Checks the further arguments of saving and loading: without meaning here, refused, or unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scene_lightning._identifiers import did_you_mean
+from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning.training.ledger import ledger
+
+# Arguments of some Keras that change nothing here: how TensorFlow writes its own folders, and on what machine.
+_WITHOUT_MEANING = {
+    "save": ("options", "save_traces"),
+    "save_weights": ("options",),
+    "load_weights": ("options",),
+    "load_model": ("options",),
+}
+_REFUSED = {
+    "save": {
+        "signatures": "they belong to TensorFlow's SavedModel folders, which are not written here",
+        "zipped": "only zipped files are written; a name that ends in .keras gives one",
+    },
+    "save_weights": {"max_shard_size": "weights are written into one file; a name that ends in .weights.h5 gives one"},
+    "load_weights": {"objects_to_skip": "skip_mismatch=True or by_name=True leave layers as they are"},
+    "load_model": {},
+}
+_DEFAULTS: dict[str, tuple[Any, ...]] = {"zipped": (None, True), "objects_to_skip": (None, [], ())}
+
+
+def check_arguments(verb: str, given: Mapping[str, Any], *own: str) -> None:
+    """Take note of, or refuse, what `verb` was given beside its own arguments.
+
+    Args:
+        verb: "save", "save_weights", "load_weights" or "load_model".
+        own: the arguments that it has, for a hint at a misspelt one.
+
+    Raises:
+        UnsupportedError: an argument of Keras that this package cannot follow.
+        InputError: one that no Keras has.
+    """
+    for name, value in given.items():
+        if name in _WITHOUT_MEANING[verb]:
+            if value is not None:
+                ledger.ignore(f"{verb}({name}=)", "it says how TensorFlow is to write its own files")
+        elif name in _REFUSED[verb]:
+            if value not in _DEFAULTS.get(name, (None,)):
+                raise UnsupportedError(f"{verb}({name}={value!r}) is not supported: {_REFUSED[verb][name]}.")
+        else:
+            known = (*own, *_WITHOUT_MEANING[verb], *_REFUSED[verb])
+            raise InputError(f"{verb}() got an unexpected argument {name!r}.{did_you_mean(name, known)}")

@@ -1,0 +1,101 @@
+"""Writes a model's weights alone, and takes weights from any model or weights file: `save_weights`, `load_weights`."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scene_lightning import saving
+from scene_lightning._identifiers import custom_object_scope
+from scene_lightning.errors import FileFormatError, InputError
+from scene_lightning.layers.base import Layer
+from scene_lightning.models import persistence
+from scene_lightning.models.weight_tree import fill, weight_tree
+from scene_lightning.saving import ModelArchive, checkpoint
+from scene_lightning.saving.load_status import LoadStatus
+
+_FORMATS = (None, "h5", "hdf5", "tf", "keras")
+_WHOLE_NAMES = (".h5", ".hdf5", ".keras", ".safetensors")
+
+
+def save_weights(model: Any, filepath: Any, overwrite: bool, save_format: Any = None) -> None:
+    """Write the weights only: Keras 3's layout for `.weights.h5`, a `.safetensors`, Keras 2's for any other name.
+
+    Raises:
+        InputError: a model without weights, a name that cannot be written, an unknown format.
+    """
+    if save_format not in _FORMATS:
+        raise InputError(
+            f"Unknown save_format {save_format!r}. Leave it away: the name's ending says it (.weights.h5)."
+        )
+    path = Path(os.fspath(filepath))
+    persistence.require_built(model, "save_weights")
+    persistence.check_target(path, overwrite)
+    if path.suffix.lower() == ".safetensors":
+        saving.write_tensors(path, persistence.checkpoint_dict(model, include_optimizer=False))
+        return
+    archive = persistence.weights_archive(model)
+    if path.name.endswith(".weights.h5"):
+        saving.write_weights_h5(path, archive)
+    else:
+        saving.write_legacy_h5(path, archive, weights_only=True)
+
+
+def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch: bool = False) -> LoadStatus | None:
+    """Weights from any model or weights file into `model`; see `Model.load_weights`."""
+    path = os.fspath(filepath)
+    persistence.require_built(model, "load_weights")
+    if os.path.isfile(path) and (kind := saving.sniff(path)) in persistence.STATE_FILES:
+        seen = _from_state(model, persistence.STATE_FILES[kind](path), path, by_name, skip_mismatch)
+    else:
+        archive = persistence.read_archive(path)
+        fill(model, archive, path, by_name=by_name, skip_mismatch=skip_mismatch)
+        seen = archive.images_seen
+    model._images_seen = None if by_name or skip_mismatch else seen
+    return None if path.lower().endswith(_WHOLE_NAMES) else LoadStatus([], path)
+
+
+def _from_state(model: Any, data: dict[str, Any], path: str, by_name: bool, skip_mismatch: bool) -> str | None:
+    """From a file that holds a state dict, by its keys; where these do not fit, or names are asked for, by way of the
+    network that the file describes. Returns which images it has seen, if it says so."""
+    described = isinstance(data.get(checkpoint.SECTION), dict)
+    if not described and by_name:
+        raise InputError(
+            f"{path!r} has no names of layers, for it does not describe its network; by_name=True cannot find them. "
+            "Leave it away, or use a file that model.save() wrote."
+        )
+    if not described and skip_mismatch:
+        _by_key(model, data["state_dict"], path)
+        return None
+    fits = persistence.shapes_of(data["state_dict"]) == persistence.shapes_of(model.state_dict())
+    if not described or (fits and not by_name):
+        persistence.load_checkpoint_into(model, data, path, with_optimizer=False)
+        return data[checkpoint.SECTION].get("images_seen") if described else None
+    with custom_object_scope(_classes_of(model)):
+        whole = persistence.model_from_state(data, path, compile=False)
+    archive = ModelArchive(weights=weight_tree(whole)[0], source=f"the {Path(path).suffix or 'state'} file")
+    fill(model, archive, path, by_name=by_name, skip_mismatch=skip_mismatch)
+    return whole._images_seen  # type: ignore[no-any-return]
+
+
+def _classes_of(model: Any) -> dict[str, type]:
+    """The layers' classes of the model by name: a file of the same code needs no registration."""
+    classes = {type(module) for module in model.modules() if isinstance(module, Layer)}
+    return {cls.__name__: cls for cls in classes if not cls.__module__.startswith("scene_lightning.")}
+
+
+def _by_key(model: Any, state: Any, path: str) -> None:
+    """What has the same key and shape; the rest is left as it is, with a warning."""
+    own = model.state_dict()
+    fitting = {key: state[key] for key in own if key in state and tuple(state[key].shape) == tuple(own[key].shape)}
+    left = [key for key in own if key not in fitting]
+    if not fitting:
+        raise FileFormatError(f"{path!r} has no weight that fits: its keys are {', '.join(list(state)[:5])}.")
+    if left:
+        warnings.warn(f"{path!r}: weights that do not fit were left as they are: {', '.join(left)}.", stacklevel=5)
+    with torch.no_grad():
+        model.load_state_dict(fitting, strict=False)
