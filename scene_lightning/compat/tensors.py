@@ -6,6 +6,7 @@ these, and `restore` takes them off again:
 - `numpy()` also for tensors that carry gradients or live on a GPU (`model(x).numpy()`);
 - NumPy functions (`np.max(t)`) see an array, as they do for TensorFlow's tensors; + - * / ** between an array and a
   tensor give a tensor;
+- `image - [103.9, 116.8, 123.7]` and `image[..., ::-1]`: torch takes no lists and no steps backwards;
 - `get_shape`, `set_shape` (checks nothing), `assign`, `assign_add`, `assign_sub`, `read_value`;
 - `shape` has TensorFlow's methods (`x.shape.as_list()`);
 - `value`, which TensorFlow calls (`w.value()`) and Keras 3 reads (`w.value.grad`).
@@ -66,6 +67,40 @@ def _operand(value: Any, anchor: torch.Tensor) -> torch.Tensor:
         return value
     dtype = anchor.dtype if anchor.is_floating_point() else None
     return torch.as_tensor(np.asarray(value), dtype=dtype, device=anchor.device)
+
+
+def _taking_lists(name: str) -> Callable[[torch.Tensor, Any], Any]:
+    torch_method = getattr(torch.Tensor, name)
+
+    @functools.wraps(torch_method)
+    def method(self: torch.Tensor, other: Any) -> Any:
+        return torch_method(self, _operand(other, self) if type(other) in (list, tuple) else other)
+
+    return method
+
+
+_torch_getitem = torch.Tensor.__getitem__
+
+
+def _goes_back(part: Any) -> bool:
+    return type(part) is slice and part.step is not None and part.step < 0
+
+
+@functools.wraps(_torch_getitem)
+def _getitem(self: torch.Tensor, key: Any) -> Any:
+    parts = key if type(key) is tuple else (key,)
+    if not any(_goes_back(part) for part in parts):
+        return _torch_getitem(self, key)
+    axes = sum(part is not None and part is not Ellipsis for part in parts)
+    tensor, found, axis = self, [], 0
+    for part in parts:
+        if _goes_back(part):
+            places = range(*part.indices(tensor.shape[axis]))
+            order = torch.tensor(places, dtype=torch.long, device=self.device)
+            tensor, part = tensor.index_select(axis, order), slice(None)
+        found.append(part)
+        axis += self.ndim - axes if part is Ellipsis else part is not None
+    return _torch_getitem(tensor, tuple(found))
 
 
 def _get_shape(self: torch.Tensor) -> TensorShape:
@@ -138,7 +173,14 @@ _METHODS: dict[str, Any] = {
     "shape": property(_shape),
     "value": property(_value),
     "read_value": _itself,
+    "__getitem__": _getitem,
+    **{
+        f"__{side}{name}__": _taking_lists(f"__{side}{name}__")
+        for name in ("add", "sub", "mul", "truediv")
+        for side in ("", "r")
+    },
 }
+_TORCHS_OWN = {name: vars(torch.Tensor)[name] for name in _METHODS if name in vars(torch.Tensor)}
 
 
 def patch() -> None:
@@ -150,5 +192,7 @@ def patch() -> None:
 def restore() -> None:
     """Take them off; what torch had shows again."""
     for name in _METHODS:
-        if name in vars(torch.Tensor):
+        if name in _TORCHS_OWN:
+            setattr(torch.Tensor, name, _TORCHS_OWN[name])
+        elif name in vars(torch.Tensor):
             delattr(torch.Tensor, name)

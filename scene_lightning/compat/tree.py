@@ -110,6 +110,7 @@ _ALL_OPS = tuple(
     f"{_STAND_IN}.{name}"
     for name in ("runtime", "dtypes", "array_ops", "math_ops", "tensor_ops", "gradients", "module")
 )
+_IMAGES = ("geometry", "sizes", "colour", "chance", "measures", "boxes", "files")
 _TENSORFLOW = {
     "": _ALL_OPS,
     "autograph": (f"{_STAND_IN}.autograph",),
@@ -129,7 +130,8 @@ _TENSORFLOW = {
     "distribute.cluster_resolver": (f"{_STAND_IN}.distribute",),
     "dtypes": (f"{_STAND_IN}.dtypes", f"{_STAND_IN}.array_ops"),
     "errors": (f"{_STAND_IN}.errors",),
-    "image": (f"{_STAND_IN}.image", f"{_STAND_IN}.image_measures"),
+    "image": tuple(f"{_STAND_IN}.images.{name}" for name in (*_IMAGES, "v1_names")),
+    "compat.v1.image": tuple(f"{_STAND_IN}.images.{name}" for name in ("v1", *_IMAGES)),
     "io": (f"{_STAND_IN}.io",),
     "io.gfile": (f"{_STAND_IN}.gfile",),
     "gfile": (f"{_STAND_IN}.gfile",),

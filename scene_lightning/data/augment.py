@@ -97,7 +97,8 @@ class AugmentRanges:
     """From where each parameter is drawn: the arguments of Keras' ImageDataGenerator, with its defaults and units.
 
     `zoom_range` is the pair (low, high) here. Beyond Keras: `contrast_range` and `saturation_range`, c for a factor
-    between 1 - c and 1 + c.
+    between 1 - c and 1 + c. Contrast is the distance from the image's mean grey, saturation each pixel's from its own
+    grey, as PIL and torchvision's ColorJitter have them; `tf.image.adjust_saturation` multiplies the S of HSV.
     """
 
     rotation_range: float = 0.0

@@ -1,32 +1,50 @@
-"""An image and a size in; the image at that size, as `tf.image.resize` without antialiasing gives it, out."""
+"""Resizes images as `tf.image.resize` does, pixel for pixel, for every method that it has."""
 
 from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
+_RADII = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5, "gaussian": 1.5, "mitchellcubic": 2}
+_STEPS = 1024  # TensorFlow's bicubic looks its weights up in a table of so many steps between two pixels
 
 
-def resize_image(image: torch.Tensor, size: tuple[int, int], interpolation: str = "bilinear") -> torch.Tensor:
-    """(H, W, C) → (*size, C) float32. Pixel centres lie at half integers. Source: tf.image.resize, antialias=False."""
+def resize_image(
+    image: torch.Tensor, size: tuple[int, int], interpolation: str = "bilinear", antialias: bool = False
+) -> torch.Tensor:
+    """(…, H, W, C) → (…, *size, C) float32. Pixel centres lie at half integers. Source: tf.image.resize.
+
+    Args:
+        interpolation: a name of `INTERPOLATIONS`.
+        antialias: widen the kernel when the image shrinks; "nearest" and "area" have no kernel to widen.
+    """
     pixels = image.to(torch.float32)
-    if tuple(image.shape[:2]) == tuple(size):
+    sides = tuple(image.shape[-3:-1])
+    if sides == tuple(size) and interpolation not in ("gaussian", "mitchellcubic"):  # those two blur at any size
         return pixels
-    if interpolation in ("bilinear", "nearest"):
-        planes = pixels.permute(2, 0, 1)[None]
+    shrinks = antialias and (size[0] < sides[0] or size[1] < sides[1])
+    if interpolation == "nearest" or (interpolation == "bilinear" and not shrinks):
+        planes = (pixels if pixels.ndim == 4 else pixels.unsqueeze(0)).permute(0, 3, 1, 2)
         if interpolation == "bilinear":
             planes = F.interpolate(planes, size=size, mode="bilinear", align_corners=False)
         else:
             planes = F.interpolate(planes, size=size, mode="nearest-exact")
-        return planes[0].permute(1, 2, 0).contiguous()
-    rows = _weights(image.shape[0], size[0], interpolation)
-    columns = _weights(image.shape[1], size[1], interpolation)
-    return torch.einsum("hi,wj,ijc->hwc", rows, columns, pixels)
+        made = planes.permute(0, 2, 3, 1).contiguous()
+        return made if pixels.ndim == 4 else made[0]
+    rows, columns = (_weights(side, wanted, interpolation, antialias) for side, wanted in zip(sides, size, strict=True))
+    return weighted(pixels, rows, columns)
+
+
+def weighted(image: torch.Tensor, rows: Any, columns: Any) -> torch.Tensor:
+    """(…, H, W, C) → (…, h, w, C) float32 by weights (h, H) of the rows and (w, W) of the columns."""
+    down, across = (torch.as_tensor(weights, dtype=torch.float32) for weights in (rows, columns))
+    return torch.einsum("hi,wj,...ijc->...hwc", down, across, image.to(torch.float32))
 
 
 def crop_to_aspect(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
@@ -39,7 +57,7 @@ def crop_to_aspect(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def resize_with_pad(image: torch.Tensor, size: tuple[int, int], interpolation: str) -> torch.Tensor:
-    """(H, W, C) resized to fit in `size`, on a black ground. Source: tf.image.resize_with_pad."""
+    """(H, W, C) resized to fit in `size`, on a black ground."""
     height, width = image.shape[:2]
     ratio = max(width / size[1], height / size[0])
     inner = tuple(max(1, math.floor(side / ratio + 1e-6)) for side in (height, width))
@@ -51,29 +69,59 @@ def resize_with_pad(image: torch.Tensor, size: tuple[int, int], interpolation: s
 
 
 @functools.lru_cache(64)
-def _weights(length: int, target: int, interpolation: str) -> torch.Tensor:
+def _weights(length: int, target: int, interpolation: str, antialias: bool = False) -> torch.Tensor:
     """(target, length): how much of each input pixel goes into each output pixel; rows sum to 1."""
-    scale = length / target
     if interpolation == "area":
-        start = np.arange(target)[:, None] * scale
-        pixel = np.arange(length)[None, :]
-        overlap = np.minimum(start + scale, pixel + 1) - np.maximum(start, pixel)
-        weights = np.clip(overlap, 0, None)
+        weights = overlaps(length, target, length / target)
+    elif interpolation == "bicubic" and not antialias:
+        scale = np.float32(length / target)
+        weights = np.zeros((target, length))
+        for pixel, share in cubic_steps(scale * (np.arange(target, dtype=np.float32) + 0.5) - 0.5, -0.5):
+            inside = (pixel >= 0) & (pixel < length)
+            weights[np.flatnonzero(inside), pixel[inside].astype(int)] = share[inside]
     else:
-        centre = (np.arange(target)[:, None] + 0.5) * scale
-        weights = _kernel(interpolation, np.abs(np.arange(length)[None, :] + 0.5 - centre))
+        one, half = np.float32(1), np.float32(0.5)  # 32 bits decide, as in TensorFlow, which pixels are just within
+        scale = one / (np.float32(target) / np.float32(length))
+        centre = (np.arange(target, dtype=np.float32)[:, None] + half) * scale
+        distance = np.abs(np.arange(length, dtype=np.float32)[None, :] + half - centre)
+        weights = _kernel(interpolation, distance * (one / max(scale, one)) if antialias else distance)
     return torch.from_numpy((weights / weights.sum(1, keepdims=True)).astype(np.float32))
 
 
+def overlaps(length: int, target: int, scale: float) -> np.ndarray:
+    """(target, length): the share of each output pixel, `scale` input pixels wide, that an input pixel covers."""
+    start = np.arange(target)[:, None] * scale
+    pixel = np.arange(length)[None, :]
+    inner = np.clip(np.minimum(start + scale, pixel + 1) - np.maximum(start, pixel), 0, None)
+    return inner / inner.sum(1, keepdims=True)
+
+
+def cubic_steps(places: np.ndarray, a: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For places between pixels: four (pixel, weight) pairs of Keys' cubic with the parameter `a`."""
+    first = np.floor(places)
+    share = np.rint((places - first) * _STEPS) / _STEPS
+    return [(first + step, _keys(np.abs(share - step), a)) for step in (-1, 0, 1, 2)]
+
+
+def _keys(x: np.ndarray, a: float) -> np.ndarray:
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
 def _kernel(name: str, distance: np.ndarray) -> np.ndarray:
-    if name.startswith("lanczos"):
-        radius = int(name[-1])
-        return np.where(distance < radius, np.sinc(distance) * np.sinc(distance / radius), 0.0)
-    if name == "gaussian":
-        return np.where(distance < 1.5, np.exp(-(distance**2) / (2 * 0.5**2)), 0.0)
-    if name == "mitchellcubic":
-        return _cubic(distance, 1 / 3, 1 / 3)
-    return _cubic(distance, 0.0, 0.5)  # Keys' cubic: TensorFlow's "bicubic", where PyTorch has a = −0.75
+    radius = _RADII[name]
+    if name == "bilinear":
+        values = 1 - distance
+    elif name.startswith("lanczos"):
+        values = np.sinc(distance) * np.sinc(distance / radius)
+    elif name == "gaussian":
+        values = np.exp(-(distance**2) / (2 * 0.5**2))
+    elif name == "mitchellcubic":
+        values = _cubic(distance, 1 / 3, 1 / 3)
+    else:
+        values = _keys(distance, -0.5)  # TensorFlow's "bicubic", where PyTorch has a = −0.75
+    return np.where(distance < radius, values, 0.0)
 
 
 def _cubic(x: np.ndarray, b: float, c: float) -> np.ndarray:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from scene_lightning import activations
-from scene_lightning.compat.stand_in import data, image_measures, math_ops, nn, random, tensor_ops
+from scene_lightning.compat.stand_in import data, math_ops, nn, random, tensor_ops
+from scene_lightning.compat.stand_in.images import boxes, chance, colour, geometry, measures
 from scene_lightning.layers import Dense, Input
 from scene_lightning.models import Sequential, load_model
 
@@ -23,39 +24,39 @@ MATRIX = RNG.normal(size=(2, 4, 4)).astype("float32")
     ("size", "step", "rate", "padding"), [(3, 3, 1, "VALID"), (3, 2, 1, "SAME"), (2, 1, 2, "SAME")]
 )
 def test_patches_are_those_of_keras(size: int, step: int, rate: int, padding: str) -> None:
-    found = image_measures.extract_patches(IMAGES, [1, size, size, 1], [1, step, step, 1], [1, rate, rate, 1], padding)
+    found = geometry.extract_patches(IMAGES, [1, size, size, 1], [1, step, step, 1], [1, rate, rate, 1], padding)
     expected = keras.ops.image.extract_patches(IMAGES, size, step, rate, padding.lower())
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_colours_go_there_and_back() -> None:
     expected = keras.ops.image.rgb_to_hsv(IMAGES)
-    np.testing.assert_allclose(image_measures.rgb_to_hsv(IMAGES), expected, atol=1e-5)
+    np.testing.assert_allclose(colour.rgb_to_hsv(IMAGES), expected, atol=1e-5)
     for there, back in [("rgb_to_hsv", "hsv_to_rgb"), ("rgb_to_yuv", "yuv_to_rgb")]:
-        changed = getattr(image_measures, there)(IMAGES)
-        np.testing.assert_allclose(getattr(image_measures, back)(changed), IMAGES, atol=1e-5)
+        changed = getattr(colour, there)(IMAGES)
+        np.testing.assert_allclose(getattr(colour, back)(changed), IMAGES, atol=1e-5)
 
 
 def test_measures() -> None:
     first, second = IMAGES[:1].repeat(2, 1).repeat(2, 2), IMAGES[1:].repeat(2, 1).repeat(2, 2)
-    np.testing.assert_allclose(image_measures.ssim(first, first, 1.0), [1.0], atol=1e-5)
-    np.testing.assert_allclose(image_measures.ssim(first, second, 1.0), keras.ops.image.ssim(first, second), atol=1e-4)
+    np.testing.assert_allclose(measures.ssim(first, first, 1.0), [1.0], atol=1e-5)
+    np.testing.assert_allclose(measures.ssim(first, second, 1.0), keras.ops.image.ssim(first, second), atol=1e-4)
     error = ((first - second) ** 2).mean()
-    np.testing.assert_allclose(image_measures.psnr(first, second, 1.0), [-10 * np.log10(error)], rtol=1e-5)
+    np.testing.assert_allclose(measures.psnr(first, second, 1.0), [-10 * np.log10(error)], rtol=1e-5)
     expected = np.abs(np.diff(first, axis=1)).sum() + np.abs(np.diff(first, axis=2)).sum()
-    np.testing.assert_allclose(image_measures.total_variation(first), [expected], rtol=1e-5)
+    np.testing.assert_allclose(measures.total_variation(first), [expected], rtol=1e-5)
     np.testing.assert_allclose(
-        image_measures.sobel_edges(first)[:, 1:-1, 1:-1], keras.ops.image.sobel_edges(first)[:, 1:-1, 1:-1], atol=1e-5
+        measures.sobel_edges(first)[:, 1:-1, 1:-1], keras.ops.image.sobel_edges(first)[:, 1:-1, 1:-1], atol=1e-5
     )
-    down, right = image_measures.image_gradients(first)
+    down, right = measures.image_gradients(first)
     np.testing.assert_allclose(down[:, :-1], np.diff(first, axis=1), atol=1e-6)
     assert float(right[:, :, -1].abs().max()) == 0
 
 
 def test_the_whole_image_is_its_own_crop() -> None:
-    found = image_measures.crop_and_resize(IMAGES, [[0.0, 0.0, 1.0, 1.0]] * 2, [1, 0], [9, 8])
+    found = boxes.crop_and_resize(IMAGES, [[0.0, 0.0, 1.0, 1.0]] * 2, [1, 0], [9, 8])
     np.testing.assert_allclose(found, IMAGES[[1, 0]], atol=1e-5)
-    half = image_measures.crop_and_resize(IMAGES, [[0.0, 0.0, 0.5, 1.0]], [0], [5, 8])
+    half = boxes.crop_and_resize(IMAGES, [[0.0, 0.0, 0.5, 1.0]], [0], [5, 8])
     np.testing.assert_allclose(half[0], IMAGES[0, :5], atol=1e-5)
 
 
@@ -67,7 +68,7 @@ def test_the_whole_image_is_its_own_crop() -> None:
     ],
 )  # fmt: skip
 def test_stateless_chance_follows_its_seed(name: str, args: tuple[object, ...]) -> None:
-    function = getattr(image_measures, f"stateless_random_{name}")
+    function = getattr(chance, f"stateless_random_{name}")
     before = torch.get_rng_state()
     results = [function(torch.tensor(IMAGES[0]), *args, seed=(seed, 7)) for seed in (1, 1, 2, 3, 4, 5, 6)]
     assert torch.equal(torch.get_rng_state(), before)

@@ -15,22 +15,31 @@ from scene_lightning.compat.stand_in.operation import as_tensor, operation
 
 newaxis = None
 _range, _pyslice = range, slice
+_NARROW = (torch.uint8, torch.int8, torch.uint16, torch.int16)
 
 
 @operation
 def cast(x: Any, dtype: Any, name: Any = None) -> Any:
-    """`x` in another dtype; floats become integers by cutting off."""
-    return as_tensor(x).to(as_dtype(dtype))
+    """`x` in another dtype; floats become integers by cutting off, and 8 or 16 bits keep what fits into them."""
+    given, wanted = as_tensor(x), as_dtype(dtype)
+    if given.is_floating_point() and wanted in _NARROW:  # C leaves open what becomes of 300.0: TensorFlow 2.21 says 255
+        return saturate_cast(given, wanted)
+    return given.to(wanted)
 
 
 @operation
 def saturate_cast(value: Any, dtype: Any, name: Any = None) -> Any:
     """`value` in another dtype, cut to its range first."""
-    wanted = as_dtype(dtype)
-    if not wanted.is_floating_point:
-        limits = torch.iinfo(wanted)
-        value = torch.clamp(as_tensor(value), limits.min, limits.max)
-    return as_tensor(value).to(wanted)
+    given, wanted = as_tensor(value), as_dtype(dtype)
+    if wanted.is_floating_point or given.dtype == torch.bool:
+        return given.to(wanted)
+    limits = torch.iinfo(wanted)
+    if not given.is_floating_point():
+        return torch.clamp(given.to(torch.int64), limits.min, limits.max).to(wanted)
+    most = torch.tensor(limits.max, dtype=given.dtype)
+    if float(most) > limits.max:  # the next smaller number that fits
+        most = torch.nextafter(most, torch.zeros_like(most))
+    return torch.clamp(given, max(limits.min, torch.finfo(given.dtype).min), float(most)).to(wanted)
 
 
 def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, name: Any = None) -> Any:

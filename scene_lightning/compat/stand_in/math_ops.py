@@ -110,8 +110,16 @@ def _sum(x: torch.Tensor, axes: tuple[int, ...], keepdims: bool) -> torch.Tensor
     return torch.sum(x, axes, keepdims, dtype=torch.float32 if x.dtype == torch.bool else x.dtype)
 
 
+def _mean(x: torch.Tensor, axes: tuple[int, ...], keepdims: bool) -> torch.Tensor:
+    if x.is_floating_point() or x.is_complex():
+        return torch.mean(x, axes, keepdims)
+    if x.dtype == torch.bool:
+        return torch.mean(x.float(), axes, keepdims)
+    return torch.mean(x.double(), axes, keepdims).trunc().to(x.dtype)
+
+
 reduce_sum = _reduction(_sum, "The sum over `axis` (all by default); integers keep their dtype.")
-reduce_mean = _reduction(torch.mean, "The mean over `axis`.", floats=True)
+reduce_mean = _reduction(_mean, "The mean over `axis`; of integers an integer, cut off.")
 reduce_max = _reduction(torch.amax, "The largest over `axis`.")
 reduce_min = _reduction(torch.amin, "The smallest over `axis`.")
 reduce_prod = _reduction(_over_axes(torch.prod), "The product over `axis`.")
@@ -159,9 +167,13 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False,
 
 
 @operation
-def cumsum(x: Any, axis: int = 0, **_: Any) -> Any:
-    """Running sums along `axis`."""
-    return torch.cumsum(as_tensor(x), axis)
+def cumsum(x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False, name: Any = None) -> Any:
+    """Running sums along `axis`: without the element itself if `exclusive`, from the end if `reverse`."""
+    given = as_tensor(x)
+    turned = torch.flip(given, (axis,)) if reverse else given
+    sums = torch.cumsum(turned, axis, dtype=given.dtype)
+    sums = sums - turned if exclusive else sums
+    return torch.flip(sums, (axis,)) if reverse else sums
 
 
 @operation

@@ -164,6 +164,16 @@ def depth_to_space(input: Any, block_size: int, **_: Any) -> Any:
 
 
 @operation
+def strided_slice(input_: Any, begin: Any, end: Any, strides: Any = None, name: Any = None) -> Any:
+    """`input_[begin[0]:end[0]:strides[0], …]`; steps may go backwards."""
+    x = as_tensor(input_)
+    steps = _sides(strides) if strides is not None else (1,) * len(_sides(begin))
+    for axis, bounds in enumerate(zip(_sides(begin), _sides(end), steps, strict=True)):
+        x = x.index_select(axis, torch.tensor(range(*slice(*bounds).indices(x.shape[axis])), dtype=torch.long))
+    return x
+
+
+@operation
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: Any = None) -> Any:
     """`t`, made shorter where its norm is larger."""
     x = as_tensor(t)
@@ -216,6 +226,6 @@ __all__ = [
     "constant_initializer", "cosh", "count_nonzero", "cumprod", "depth_to_space", "det", "diag", "diag_part", "einsum",
     "ensure_shape", "erfc", "expm1", "global_norm", "inv", "matrix_transpose", "meshgrid", "ones_initializer",
     "random_normal_initializer", "random_uniform_initializer", "rint", "roll", "scatter_nd", "searchsorted",
-    "sequence_mask", "sinh", "space_to_depth", "switch_case", "tensor_scatter_nd_add", "tensor_scatter_nd_update",
-    "tensordot", "trace", "truncated_normal_initializer", "while_loop", "zeros_initializer",
+    "sequence_mask", "sinh", "space_to_depth", "strided_slice", "switch_case", "tensor_scatter_nd_add",
+    "tensor_scatter_nd_update", "tensordot", "trace", "truncated_normal_initializer", "while_loop", "zeros_initializer",
 ]  # fmt: skip

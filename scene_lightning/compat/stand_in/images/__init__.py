@@ -1,0 +1,1 @@
+"""`tf.image` in parts: geometry, sizes, colours, chance, measures, boxes, and TensorFlow 1's own resizing."""
