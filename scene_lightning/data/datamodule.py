@@ -127,12 +127,15 @@ class FeedModule(L.LightningDataModule):
         """Augmentation and rescaling happen here: on the device, on whole batches."""
         training = bool(self.trainer is not None and self.trainer.training)
         if training:
-            feed = self.train_feed
+            feed, step = self.train_feed, "training_step"
         elif self.trainer is not None and self.trainer.predicting:
-            feed = self.predict_feed
+            feed, step = self.predict_feed, "predict_step"
         else:
-            feed = self.validation_feed
+            feed, step = self.validation_feed, "validation_step"
         assert feed is not None
         ready = feed.to_device_batch(batch, self.epoch, training)
+        as_step_batch = getattr(self.trainer and self.trainer.lightning_module, "as_step_batch", None)
+        if as_step_batch is not None:
+            ready = as_step_batch(ready, step, dataloader_idx)
         # Lightning converts what the loader gives: indices or bytes, of which the feed has made floats only now.
         return ready if self.trainer is None else self.trainer.precision_plugin.convert_input(ready)

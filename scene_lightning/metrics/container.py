@@ -74,6 +74,7 @@ class MetricContainer(nn.Module):
         self.output_losses = nn.ModuleDict()
         self._slots: list[tuple[str, int, bool]] = []  # (log name, output, weighted) of each of `metrics`
         self.built = False
+        self.has_seen_batches = False  # since the last reset
 
     # -- building -----------------------------------------------------------------------------------------------------
 
@@ -155,6 +156,7 @@ class MetricContainer(nn.Module):
 
     def update_loss(self, loss: Any, count: int) -> None:
         """Take in the loss of a batch of `count` samples: a scalar, or a dict as `update` takes it."""
+        self.has_seen_batches = True
         if isinstance(loss, Mapping):
             for name, value in loss.items():
                 if name != "loss":
@@ -201,6 +203,7 @@ class MetricContainer(nn.Module):
 
     def reset(self) -> None:
         """Forget all batches: at the start of an epoch or an evaluation."""
+        self.has_seen_batches = False
         for metric in (self.loss, *self.output_losses.values(), *self.metrics):
             metric.reset()  # type: ignore[operator]
 

@@ -32,7 +32,7 @@ def to_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
     require_built(model, "save")
     archive = weights_archive(model, include_optimizer)
     archive.config = layer_config(model)
-    archive.compile_config = compile_config(model) if model.compiled and include_optimizer else None
+    archive.compile_config = compile_config(model, "A Keras file") if model.compiled and include_optimizer else None
     return archive
 
 
@@ -46,13 +46,24 @@ def weights_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
     )
 
 
-def compile_config(model: Any) -> dict[str, Any] | None:
-    """What `compile` was given, as Keras 3's dict; None for an uncompiled model."""
+def compile_config(model: Any, what: str = "A checkpoint") -> dict[str, Any] | None:
+    """What `compile` was given, as Keras 3's dict; None for an uncompiled model, or what that file cannot hold."""
     if not model.compiled:
         return None
     given = model._compile_arguments
+    try:
+        optimizer = optimizers.serialize(model.optimizer)
+        if isinstance(model.optimizer, optimizers.TorchOptimizer) and what == "A Keras file":
+            raise UnsupportedError("Keras has no optimizers of torch: a .ckpt keeps them.")
+    except UnsupportedError as error:
+        warnings.warn(
+            f"{what} keeps the network and its weights, but not what compile() was given with {model.optimizer!r}. "
+            f"{error} Call compile() again after load_model().",
+            stacklevel=2,
+        )
+        return None
     return {
-        "optimizer": optimizers.serialize(model.optimizer),
+        "optimizer": optimizer,
         "loss": _serialized(given["loss"], losses.serialize),
         "loss_weights": given["loss_weights"],
         "metrics": _serialized(given["metrics"], metrics.serialize),

@@ -75,7 +75,7 @@ class Verbs:
         Raises:
             InputError: not compiled, or data that do not fit.
         """
-        self._require_compiled()
+        self._require_ready("training_step")
         _note_loading("fit", max_queue_size, workers, use_multiprocessing)
         epochs = _translated(trainer_options, "nb_epoch", "epochs", epochs)
         if isinstance(epochs, bool) or not isinstance(epochs, int | float | np.integer):
@@ -134,7 +134,7 @@ class Verbs:
         Returns:
             A float when there is only the loss, else a list `[loss, metric, …]`; a dict with `return_dict`.
         """
-        self._require_compiled()
+        self._require_ready("validation_step")
         _note_loading("evaluate", max_queue_size, workers, use_multiprocessing)
         feed = as_feed(x, y, sample_weight, batch_size=batch_size, shuffle=False, training=False, steps=steps)
         hardware = Hardware(accelerator, devices, num_nodes, strategy, precision, deterministic)

@@ -14,6 +14,7 @@ from scene_lightning.optimizers.adaptive import Adam, Adamax, AdamW, Lamb, Lion,
 from scene_lightning.optimizers.base import Optimizer
 from scene_lightning.optimizers.gradient import SGD, Adadelta, Adagrad, Ftrl, RMSprop
 from scene_lightning.optimizers.matrix import Adafactor, Muon
+from scene_lightning.optimizers.torch_optimizer import TorchOptimizer, from_torch
 from scene_lightning.optimizers.variable import ScalarVariable
 
 
@@ -63,11 +64,17 @@ experimental = SimpleNamespace(Optimizer=Optimizer, **{cls.__name__: cls for cls
 def get(identifier: Any) -> Any:
     """A name (any case), a class, an object or a config dict → an `Optimizer`; None → None.
 
+    Of torch a class, a partial, a factory or an instance (see `torch_optimizer`).
+
     Raises:
         InputError: an unknown name (the nearest one is suggested), or something else.
     """
-    if isinstance(identifier, Optimizer):
+    if isinstance(identifier, KerasOptimizer):
+        return identifier.keras
+    if isinstance(identifier, Optimizer | TorchOptimizer):
         return identifier
+    if (of_torch := from_torch(identifier)) is not None:
+        return of_torch
     if isinstance(identifier, str) and identifier not in _TABLE:
         identifier = identifier.lower() if identifier.lower() in _TABLE else identifier
     found = resolve(identifier, table=_TABLE, kind="optimizer")
@@ -83,7 +90,8 @@ def serialize(optimizer: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The reverse of `serialize`; also Keras 2's dicts (`Custom>Adam`, `decay`, `lr`)."""
-    return resolve(config, table={**_TABLE, **(custom_objects or {})}, kind="optimizer")
+    table = {**_TABLE, "TorchOptimizer": TorchOptimizer, **(custom_objects or {})}
+    return resolve(config, table=table, kind="optimizer")
 
 
 __all__ = [

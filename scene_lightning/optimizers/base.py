@@ -376,6 +376,11 @@ class Optimizer(SlotStore):
             warnings.simplefilter("ignore", DeprecationWarning)
             return cls(**config)
 
+    def fresh(self, learning_rate: float | None = None) -> Optimizer:
+        """Another one like this that has taken no step, at `learning_rate` if given."""
+        config = self.get_config()
+        return type(self).from_config(config if learning_rate is None else {**config, "learning_rate": learning_rate})
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
 

@@ -69,15 +69,19 @@ class KerasBridge(L.Callback):
         self._callbacks.on_train_batch_begin(batch_idx)
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self._callbacks.on_train_batch_end(batch_idx, LazyLogs(lambda: self._model.train_logs(sync=False)))
+        self._callbacks.on_train_batch_end(batch_idx, LazyLogs(self._batch_logs))
         self._obey(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        logs = keras_order({**to_floats(self._model.train_logs()), **self._validation_logs})
+        logs = {**to_floats(self._model.train_logs()), **self._validation_logs}
+        logs = keras_order({**self._model.logged(), **logs})
         _draw(trainer, logs, self.epoch(trainer) + 1)
         self._callbacks.on_epoch_end(self.epoch(trainer), logs)
         self._last_logs = logs
         self._obey(trainer)
+
+    def _batch_logs(self) -> dict[str, Any]:
+        return {**self._model.logged(), **self._model.train_logs(sync=False)}
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._callbacks.on_train_end(self._last_logs)
@@ -99,12 +103,15 @@ class KerasBridge(L.Callback):
     def on_validation_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._callbacks.on_test_batch_end(batch_idx, LazyLogs(lambda: self._model.test_logs(sync=False)))
+        self._callbacks.on_test_batch_end(batch_idx, LazyLogs(self._test_batch_logs))
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         logs = keras_order(to_floats(self._model.test_logs()))
         self._validation_logs = {f"val_{name}": value for name, value in logs.items()}
-        self._callbacks.on_test_end(logs)
+        self._callbacks.on_test_end({**self._model.logged(), **logs})
+
+    def _test_batch_logs(self) -> dict[str, Any]:
+        return {**self._model.logged(), **self._model.test_logs(sync=False)}
 
     # -- predict ---------------------------------------------------------------------------------------------------
 

@@ -227,7 +227,7 @@ def run_evaluate(
         )
         trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
         outcome.collect()
-        return keras_order(to_floats(outcome.logs))
+        return keras_order({**model.logged(), **to_floats(outcome.logs)})
 
 
 class _Collector(L.Callback):

@@ -206,10 +206,7 @@ def _borrowed(model: Any, feed: Feed, rate: float | None = None) -> Iterator[Non
     build_from(model, feed)
     weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
     own = model.optimizer
-    config = own.get_config()
-    if rate is not None:
-        config["learning_rate"] = rate
-    model.optimizer = type(own).from_config(config)
+    model.optimizer = own.fresh(rate)
     try:
         yield
     finally:

@@ -13,15 +13,21 @@ from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
 from scene_lightning.training import true_precision
+from scene_lightning.training.building import build_for
 from scene_lightning.training.objective import Objective
+from scene_lightning.training.own_steps import OwnSteps, join_own, kept_hook
 from scene_lightning.training.processes import one_thread_if_forked
 from scene_lightning.training.steps import KerasSteps, flat_logs
 
+_STEP_OF = {"fit": "training_step", "validate": "validation_step", "test": "test_step"}
 _CHOSEN_BY_SHAPES = ("accuracy", "acc", "crossentropy", "ce")
 
 
-class TrainableModule(KerasSteps, L.LightningModule):
+class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
     """What `compile` sets and Lightning's hooks use. Mixed into `Model`, which is also a layer.
+
+    A subclass may bring Lightning's steps and hooks of its own, `training_step(self, batch, batch_idx)` or
+    `configure_optimizers(self)` for example, with or without `compile`; see `own_steps`.
 
     Attributes:
         optimizer: the Keras-facing optimizer, or None before `compile`.
@@ -42,6 +48,10 @@ class TrainableModule(KerasSteps, L.LightningModule):
     training_seed: int | None
     image_info: dict[str, Any] | None
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        join_own(cls)
+
     def _init_training(self) -> None:
         self.optimizer, self.loss, self.compiled, self.stop_training = None, None, False, False
         self.image_info, self.training_seed, self.jit_compile = None, None, "auto"
@@ -59,6 +69,8 @@ class TrainableModule(KerasSteps, L.LightningModule):
         for identifier in (*flatten(metric_list), *flatten(weighted)):
             if isinstance(identifier, str) and identifier.lower() not in _CHOSEN_BY_SHAPES:
                 metrics.get(identifier)  # raises for an unknown name now, not at the first batch
+        if isinstance(resolved, optimizers.TorchOptimizer) and resolved.built:
+            resolved.torch_optimizer(list(self.parameters()))  # raises for one that drives other weights
         names = self._output_names()
         container = metrics.MetricContainer(metric_list, weighted, names)
         validation = metrics.MetricContainer(_copies(metric_list), _copies(weighted), names)
@@ -79,8 +91,24 @@ class TrainableModule(KerasSteps, L.LightningModule):
     def setup(self, stage: str) -> None:
         """Lightning: each process of a run begins here."""
         one_thread_if_forked()
+        if stage in _STEP_OF:
+            self._require_ready(_STEP_OF[stage])
+        if stage == "fit" and not self.steps_without_call:
+            build_for(self, self.trainer)
         self.__dict__["_dtypes_of_rest"] = true_precision.dtypes_of(self)
 
+    @kept_hook
+    def on_fit_start(self) -> None:
+        """Lightning: the optimizers are there. One of the user's own is what Keras' callbacks see and steer."""
+        given = [getattr(optimizer, "optimizer", optimizer) for optimizer in self.trainer.optimizers]
+        if not self.brings("configure_optimizers") or len(given) != 1:
+            return
+        if isinstance(given[0], optimizers.KerasOptimizer):
+            self.optimizer = given[0].keras
+        elif not (isinstance(self.optimizer, optimizers.TorchOptimizer) and self.optimizer.drives(given[0])):
+            self.optimizer = optimizers.TorchOptimizer(type(given[0]), given[0])
+
+    @kept_hook
     def on_train_start(self) -> None:
         """Lightning: the weights have the dtype of the run."""
         true_precision.convert_slots(self.optimizer)
@@ -142,7 +170,7 @@ class TrainableModule(KerasSteps, L.LightningModule):
         A `train_step(data)` of the user's own is called instead, and moves the weights by itself.
         """
         self._go_on_with_the_epoch()
-        if not self.automatic_optimization:
+        if self.overrides("train_step"):
             self._own_train_step(batch)
             return None
         loss = self._step(batch, self._train_metrics, training=True)
@@ -153,6 +181,9 @@ class TrainableModule(KerasSteps, L.LightningModule):
 
     def validation_step(self, batch: Any, batch_idx: int = 0, dataloader_idx: int = 0) -> None:
         """Lightning: one batch of validation."""
+        if not self.compiled:  # it trains by a training_step of its own; Lightning skips a validation without a step
+            warnings.warn("Validation was skipped: there is no validation_step and no compiled loss.", stacklevel=1)
+            return
         with self._evaluation():
             if self.overrides("test_step"):
                 self._own_test_step(batch)
@@ -176,51 +207,60 @@ class TrainableModule(KerasSteps, L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Lightning: the torch side of the compiled optimizer, over all parameters (frozen ones are skipped)."""
         self._require_compiled()
-        if not self.automatic_optimization:  # a train_step of the user's own, perhaps with optimizers of its own
-            parameters = list(self.parameters())
+        parameters = list(self.parameters())
+        if self.overrides("train_step"):  # which may use optimizers and models of the user's own
             return self.optimizer.torch_optimizer(parameters) if parameters else None
-        if not getattr(self, "built", True):
-            raise InputError(
-                "The model has no weights yet, so there is nothing to optimise. Give its first layer an Input(shape), "
-                "or call model.build((None, height, width, channels)) before handing it to a Trainer."
-            )
-        return self.optimizer.torch_optimizer(list(self.parameters()))
+        return self.optimizer.torch_optimizer(parameters)
 
     @property
     def automatic_optimization(self) -> bool:
-        """Lightning: whether it computes gradients and steps the optimizer, as it does unless `train_step` does."""
-        return not self.overrides("train_step")
+        """Lightning: whether it computes gradients and steps the optimizer.
+
+        It does, unless `train_step` does, or a `training_step` of the user's own, where this was set to False.
+        """
+        return not self.overrides("train_step") and self.__dict__.get("_automatic_optimization", True)
 
     @automatic_optimization.setter
     def automatic_optimization(self, value: bool) -> None:
-        if value != self.automatic_optimization:
-            raise InputError("Override train_step(data) to take the optimizer's steps in code of your own.")
+        if not self.brings("training_step") and value != self.automatic_optimization:
+            raise InputError(
+                "Override training_step(self, batch, batch_idx) or train_step(data) to take the optimizer's steps in "
+                "code of your own."
+            )
+        self._automatic_optimization = bool(value)
 
+    @kept_hook
     def on_train_epoch_start(self) -> None:
         self._reset_for_epoch()
         if self.training_seed is not None:
             epoch = self._epoch_offset + self.current_epoch
             torch.manual_seed((self.training_seed * 1_000_003 + epoch) * 1_009 + self.global_rank)
 
+    @kept_hook
     def on_validation_epoch_start(self) -> None:
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
             self._interrupt_the_epoch()
         self.on_test_epoch_start()
 
+    @kept_hook
     def on_test_epoch_start(self) -> None:
         with self._evaluation():
             self._reset_for_epoch()
 
+    @kept_hook
     def on_validation_epoch_end(self) -> None:
         self._log_epoch({f"val_{name}": value for name, value in self.test_logs().items()})
 
+    @kept_hook
     def on_test_epoch_end(self) -> None:
         self._log_epoch({f"test_{name}": value for name, value in self.test_logs().items()})
 
+    @kept_hook
     def on_train_epoch_end(self) -> None:
         self._log_epoch(self.train_logs())
 
     def _log_epoch(self, logs: dict[str, Any]) -> None:
+        self._logged_for_user |= set(logs)
         values = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in logs.items()}
         # Already equal on all ranks: the metrics' states are summed over them when the result is computed. In `fit` the
         # bridge speaks to the loggers, which Lightning would have draw against batches.
@@ -230,6 +270,7 @@ class TrainableModule(KerasSteps, L.LightningModule):
             logger=not self._loggers_count_epochs,
         )
 
+    @kept_hook
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Lightning: put into the checkpoint all that `load_model` and `predict` need."""
         checkpoint[checkpoint_format.SECTION] = self._describe_for_checkpoint()

@@ -18,6 +18,7 @@ from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.symbolic import flatten
 from scene_lightning.metrics import Metric, MetricContainer
 from scene_lightning.training.metric_states import MetricStates
+from scene_lightning.training.own_steps import takes_batch_index, without_nones
 
 
 class CompileMetrics:
@@ -141,7 +142,7 @@ class KerasSteps:
         own = getattr(type(self), name)
         if own is getattr(_base_of(type(self)), name):
             return False
-        return not (callable(own) and "batch_idx" in inspect.signature(own).parameters)
+        return not (name.endswith("_step") and takes_batch_index(own))
 
     @contextmanager
     def _evaluation(self) -> Iterator[None]:
@@ -162,11 +163,11 @@ class KerasSteps:
             )
         self._clear_added_losses()
         with torch.enable_grad():
-            self._step_logs = flat_logs(self.train_step(_as_data(batch)))
+            self._step_logs = flat_logs(self.train_step(without_nones(batch)))
 
     def _own_test_step(self: Any, batch: Any) -> None:
         self._clear_added_losses()
-        self._step_logs = flat_logs(self.test_step(_as_data(batch)))
+        self._step_logs = flat_logs(self.test_step(without_nones(batch)))
 
     def _compute_loss(self: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> torch.Tensor:
         """`compute_loss`, also of a user who wrote it before Keras 3.3 gave it `training`."""
@@ -180,7 +181,8 @@ class KerasSteps:
         self._step_logs = None
         if not self._evaluating:
             self._epoch_logs = self._epoch_states = None
-        self._container.reset()
+        if self.compiled:
+            self._container.reset()
         for metric in self.metrics:
             metric.reset_state()
 
@@ -207,12 +209,16 @@ class KerasSteps:
             return results
         return self._step_logs
 
-    def train_logs(self, sync: bool = True) -> dict[str, Any]:
+    def train_logs(self: Any, sync: bool = True) -> dict[str, Any]:
         """The logs of training so far; once a validation has begun, those from before it."""
+        if not self._speaks_for("training_step", "_train_metrics"):
+            return {}
         return self._logs(sync) if self._epoch_logs is None else self._epoch_logs
 
-    def test_logs(self, sync: bool = True) -> dict[str, Any]:
+    def test_logs(self: Any, sync: bool = True) -> dict[str, Any]:
         """The logs of the evaluation so far."""
+        if not self._speaks_for("validation_step", "_val_metrics"):
+            return {}
         with self._evaluation():
             return self._logs(sync)
 
@@ -228,16 +234,6 @@ def flat_logs(logs: Any) -> dict[str, Any]:
         else:
             found[name] = value.detach() if isinstance(value, torch.Tensor) else torch.as_tensor(value)
     return found
-
-
-def _as_data(batch: Any) -> Any:
-    """A batch as Keras hands it to a step: without targets and weights that there are none of."""
-    if not isinstance(batch, list | tuple):
-        return batch
-    parts = list(batch)
-    while len(parts) > 1 and parts[-1] is None:
-        parts.pop()
-    return parts[0] if len(parts) == 1 and not isinstance(parts[0], list | tuple) else tuple(parts)
 
 
 def _base_of(cls: type) -> type:

@@ -37,5 +37,7 @@ def convert_slots(optimizer: Any) -> None:
     """The optimizer's slots take on the dtypes of their weights."""
     for weight, slots in getattr(optimizer, "state", {}).items():
         for slot in slots.values():
-            if isinstance(slot, torch.Tensor) and slot.is_floating_point() and slot.dtype != weight.dtype:
+            if not isinstance(slot, torch.Tensor) or (slot.ndim == 0 and weight.ndim):  # torch's step count
+                continue
+            if slot.is_floating_point() and slot.dtype != weight.dtype:
                 slot.data = slot.data.to(weight.dtype)

@@ -154,11 +154,30 @@ def test_resuming_with_initial_epoch_on_a_loaded_model_is_exact_too(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_an_unbuilt_model_in_a_trainer_says_how_to_build_it():
-    model = keras.Sequential([keras.layers.Dense(2)])
-    model.compile("sgd", "mse")
-    with pytest.raises(InputError, match="build"):
-        L.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, **QUIET).fit(model, loader())
+class Stream(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        return zip(torch.from_numpy(X), torch.from_numpy(Y), strict=True)
+
+
+def test_an_unbuilt_model_in_a_trainer_is_built_from_its_first_sample_or_says_how_to_build_it():
+    def unbuilt():
+        model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")])
+        model.compile("sgd", "categorical_crossentropy")
+        return model
+
+    def trainer():
+        return L.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, **QUIET)
+
+    model = unbuilt()
+    trainer().fit(model, loader())
+    assert model.count_params() == 4 * 4 * 3 * 3 + 3
+    stream = torch.utils.data.DataLoader(Stream(), batch_size=4)  # a look would take a batch away
+    with pytest.raises(InputError, match=r"build\(\(None, height"):
+        trainer().fit(unbuilt(), stream)
+    model = unbuilt()
+    model.example_input_array = torch.zeros(1, 4, 4, 3)
+    trainer().fit(model, stream)
+    assert model.built and int(model.optimizer.iterations) == 3
 
 
 def test_gradient_accumulation_and_other_trainer_options_pass_through():

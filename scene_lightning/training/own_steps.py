@@ -1,0 +1,193 @@
+"""Lets a user's model bring Lightning steps and hooks of its own, run in their phase and reported by what they log.
+
+Lightning's own hooks do nothing, so nobody who overrides one calls `super()`. Here they keep the metrics, the phase and
+the checkpoint in order: a class that overrides one gets both, this package's and its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+
+from scene_lightning.errors import InputError
+from scene_lightning.layers.phase import training_phase
+
+# step → whether layers that are called in it train (Dropout drops, BatchNormalization takes the batch's statistics)
+_STEPS = {"training_step": True, "validation_step": False, "test_step": False, "predict_step": False}
+# hook → whether the user's own comes before this package's
+_HOOKS = {
+    "setup": True,
+    "teardown": True,
+    "on_fit_start": False,
+    "on_train_start": False,
+    "on_train_epoch_start": False,
+    "on_train_epoch_end": False,
+    "on_validation_epoch_start": False,
+    "on_validation_epoch_end": False,
+    "on_test_epoch_start": False,
+    "on_test_epoch_end": False,
+    "on_save_checkpoint": False,
+    "on_load_checkpoint": False,
+    "configure_callbacks": False,
+}
+
+
+class OwnSteps:
+    """Mixed into `TrainableModule`: which steps are the user's, and what that means for the rest."""
+
+    compiled: bool
+    automatic_optimization: bool
+    _trainer: Any
+    _logged_for_user: frozenset[str] = frozenset()  # what the compiled metrics logged
+
+    def brings(self, name: str) -> bool:
+        """Whether the user's class has a Lightning step (or `configure_optimizers`) of its own under this name."""
+        return _is_users(type(self), name)
+
+    @property
+    def reports_by_itself(self) -> bool:
+        """Whether the logs of a run are what the user's steps give to `self.log`."""
+        return self.brings("training_step") or self.brings("validation_step")
+
+    def _speaks_for(self, step: str, container: str) -> bool:
+        """Whether the compiled metrics saw the batches of this step: by our step, or by `super()` in the user's."""
+        return self.compiled and (not self.brings(step) or getattr(self, container).has_seen_batches)
+
+    def _require_ready(self, step: str) -> None:
+        """An InputError unless the model was compiled, or can do without: it has the step itself."""
+        if self.compiled:
+            return
+        if not self.brings(step):
+            raise InputError(
+                "You must call `compile()` before using the model. (As a LightningModule it may instead define "
+                f"{step}(self, batch, batch_idx)"
+                + (" and configure_optimizers(self).)" if step == "training_step" else ".)")
+            )
+        if step == "training_step" and not self.brings("configure_optimizers"):
+            raise InputError(
+                f"{type(self).__name__} has a training_step but no optimizer: define configure_optimizers(self), or "
+                'call compile(optimizer="adam").'
+            )
+
+    def logged(self) -> dict[str, float]:
+        """What the user's steps have logged so far, by the names they gave."""
+        if self._trainer is None or not self.reports_by_itself:
+            return {}
+        values = self._trainer.callback_metrics
+        return {name: float(value) for name, value in values.items() if name not in self._logged_for_user}
+
+    def as_step_batch(self: Any, batch: Any, step: str, dataloader_idx: int) -> Any:
+        """A feed's (x, y, sample_weight) as a step of the user's own knows it: without what there is none of."""
+        hooked = type(self).on_after_batch_transfer is not L.LightningModule.on_after_batch_transfer
+        if self.brings(step) or hooked:
+            batch = without_nones(batch)
+        return self.on_after_batch_transfer(batch, dataloader_idx) if hooked else batch
+
+
+def join_own(cls: Any) -> None:
+    """Called for each subclass of `TrainableModule`: put its steps into their phase, and both hooks into one."""
+    for name, training in _STEPS.items():
+        if _is_users(cls, name) and not hasattr(getattr(cls, name), "_in_phase"):
+            setattr(cls, name, _in_phase(getattr(cls, name), training))
+    for name, own_first in _HOOKS.items():
+        if _is_users(cls, name) and not hasattr(getattr(cls, name), "_joined"):
+            setattr(cls, name, _joined(getattr(cls, name), getattr(_root(cls), name), own_first))
+    if not _is_of_this_package(cls.forward) and not _takes(cls.forward, "training"):
+        cls.forward = _taking_training(cls.forward)
+
+
+def without_nones(batch: Any) -> Any:
+    """A batch as Keras and Lightning hand it to a step: without targets and weights that there are none of."""
+    if not isinstance(batch, list | tuple):
+        return batch
+    parts = list(batch)
+    while len(parts) > 1 and parts[-1] is None:
+        parts.pop()
+    return parts[0] if len(parts) == 1 and not isinstance(parts[0], list | tuple) else tuple(parts)
+
+
+def takes_batch_index(step: Callable[..., Any]) -> bool:
+    """Whether a step is Lightning's, (self, batch, batch_idx), rather than Keras', (self, data)."""
+    parameters = inspect.signature(step).parameters
+    positional = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return "batch_idx" in parameters or len(positional) > 2
+
+
+def _root(cls: type) -> Any:
+    """`TrainableModule`, which this file cannot import."""
+    return next(base for base in cls.__mro__ if OwnSteps in base.__bases__)
+
+
+def _is_users(cls: Any, name: str) -> bool:
+    own = getattr(cls, name, None)
+    if not callable(own) or own is getattr(_root(cls), name, None):
+        return False
+    return name != "test_step" or takes_batch_index(own)
+
+
+def _is_of_this_package(function: Any) -> bool:
+    return function.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _takes(function: Any, name: str) -> bool:
+    parameters = inspect.signature(function).parameters
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _taking_training(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A torch-style `forward(self, x)`, called as Keras' models are: with `training=`, which goes to layers inside."""
+
+    @functools.wraps(forward)
+    def run(self: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        with training_phase(training):
+            return forward(self, *args, **kwargs)
+
+    run.__module__ = __name__  # done: a subclass inherits it
+    return run
+
+
+def _in_phase(step: Callable[..., Any], training: bool) -> Callable[..., Any]:
+    @functools.wraps(step)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with training_phase(training):
+            return step(self, *args, **kwargs)
+
+    run._in_phase = training  # type: ignore[attr-defined]
+    return run
+
+
+def kept_hook(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """Of this package's hooks: does nothing when the user's, which it went before, calls it again by `super()`."""
+
+    @functools.wraps(hook)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return None if hook.__name__ in self.__dict__.get("_hooks_done", ()) else hook(self, *args, **kwargs)
+
+    return run
+
+
+def _joined(own: Callable[..., Any], ours: Callable[..., Any], own_first: bool) -> Callable[..., Any]:
+    name = own.__name__
+
+    @functools.wraps(own)
+    def both(self: Any, *args: Any, **kwargs: Any) -> Any:
+        done = self.__dict__.setdefault("_hooks_done", set())
+        if own_first:
+            result = own(self, *args, **kwargs)
+            ours(self, *args, **kwargs)
+            return result
+        if name in done:  # a class between came here by super()
+            return own(self, *args, **kwargs)
+        ours(self, *args, **kwargs)
+        done.add(name)
+        try:
+            return own(self, *args, **kwargs)
+        finally:
+            done.discard(name)
+
+    both._joined = True  # type: ignore[attr-defined]
+    return both
