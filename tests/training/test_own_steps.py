@@ -1,4 +1,4 @@
-"""Keras models that are LightningModules of their own: their steps, hooks and optimizers, with and without `compile`."""
+"""Keras models that are LightningModules of their own: steps, hooks and optimizers, with and without `compile`."""
 
 from __future__ import annotations
 
