@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from scene_lightning._naming import snake_case
-from scene_lightning.errors import InputError
+from scene_lightning.errors import InputError, UnknownNameError
 
 _custom_objects: dict[str, Any] = {}
 
@@ -59,7 +59,9 @@ def resolve(identifier: Any, *, table: Mapping[str, Any], kind: str) -> Any:
     if isinstance(identifier, str):
         found = _custom_objects.get(identifier, table.get(identifier))
         if found is None:
-            raise InputError(f"Could not interpret {kind} identifier: {identifier!r}.{did_you_mean(identifier, table)}")
+            raise UnknownNameError(
+                f"Could not interpret {kind} identifier: {identifier!r}.{did_you_mean(identifier, table)}", identifier
+            )
         return found() if inspect.isclass(found) else found
     if inspect.isclass(identifier):
         return identifier()
@@ -84,7 +86,7 @@ def _from_dict(config: Mapping[str, Any], *, table: Mapping[str, Any], kind: str
     name = class_name.split(">")[-1]  # Keras 2 wrote "Custom>Adam"
     found = _custom_objects.get(registered, _custom_objects.get(name, table.get(name)))
     if found is None:
-        raise InputError(f"Unknown {kind} {class_name!r} in a config.{did_you_mean(name, table)}")
+        raise UnknownNameError(f"Unknown {kind} {class_name!r} in a config.{did_you_mean(name, table)}", name)
     if not inspect.isclass(found):
         return found
     arguments = dict(inner) if isinstance(inner, Mapping) else {}

@@ -11,6 +11,14 @@ class InputError(SceneLightningError, ValueError):
     """The caller's input is wrong. The command line prints it as one line and exits with status 2."""
 
 
+class UnknownNameError(InputError):
+    """A config or an argument names something that is neither Keras' nor handed in. `name`: what it says."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class DataError(InputError):
     """A folder, an image or an array is not what was expected."""
 

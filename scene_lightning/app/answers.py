@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from scene_lightning.app.images import ImageInfo, prediction_feed
 from scene_lightning.app.run_folder import find_model
-from scene_lightning.errors import InputError
+from scene_lightning.errors import FileFormatError, InputError, UnknownNameError
 from scene_lightning.models import load_model
 from scene_lightning.training import devices
 
@@ -55,7 +55,7 @@ class Answerer:
             InputError: no such file, no model file, or a model that does not classify images.
         """
         run_on.hardware()
-        model = load_model(str(find_model(path)))
+        model = _loaded(str(find_model(path)))
         info = ImageInfo.of_model(model)
         outputs = model.output_shape
         if not isinstance(outputs, tuple) or len(outputs) != 2:
@@ -102,6 +102,19 @@ class Answerer:
 
         self.answer(paths, take, strict=True, verbose=False, mirrored=mirrored)
         return found
+
+
+def _loaded(path: str) -> Any:
+    """The model; a loss or metric of its maker's own, which nobody can hand in here, is left out with a note."""
+    try:
+        return load_model(path)
+    except FileFormatError as error:
+        if not isinstance(error.__cause__, UnknownNameError):
+            raise
+        model = load_model(path, compile=False)
+        own = error.__cause__.name
+        print(f"note: {own!r} is code of the model's maker: it answers without a loss", file=sys.stderr)
+        return model
 
 
 def as_probabilities(outputs: NDArray[Any], model: Any) -> Probabilities:

@@ -20,6 +20,16 @@ _PACKAGE = str(Path(__file__).resolve().parents[1])
 _INSTEAD = {
     "tensorflow.lite": "Save the model with model.save('model.keras') and convert it with TensorFlow itself",
     "tensorflow.saved_model": "Save with model.save('model.keras'), or .h5 for older Keras",
+    "tensorflow.saved_model.load": (
+        "Load with keras.models.load_model(folder), which reads what Keras 2 wrote; for other folders build the "
+        "network in code and take its weights: model.load_weights(folder)"
+    ),
+    "tensorflow.lite.Interpreter": (
+        "A .tflite file runs in TensorFlow alone: load the .keras or .h5 that it was made from, with "
+        "keras.models.load_model(path), and call model.predict(images)"
+    ),
+    "keras.experimental.export_saved_model": "Save with model.save('model.keras'), or .h5 for older Keras",
+    "keras.experimental.load_from_saved_model": "Load with keras.models.load_model(folder)",
     "tensorflow.train": "Use model.save_weights()/load_weights(), and keras.optimizers for optimizers",
     "tensorflow.estimator": "Use keras.Model with compile() and fit()",
     "tensorflow.contrib": "TensorFlow 1's contrib is gone; look for the name in keras",

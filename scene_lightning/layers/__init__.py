@@ -281,10 +281,12 @@ _INSTEAD = {
         "CategoryEncoding Discretization FeatureSpace MelSpectrogram STFTSpectrogram"
     ),
     "Write it as a Layer subclass with build() and call()": (
-        "JaxLayer FlaxLayer TFSMLayer TorchModuleWrapper Wrapper ReversibleEmbedding "
+        "JaxLayer FlaxLayer TorchModuleWrapper Wrapper ReversibleEmbedding "
         "LocallyConnected1D LocallyConnected2D AdaptiveAveragePooling1D AdaptiveAveragePooling2D "
         "AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D DenseFeatures"
     ),
+    "keras.models.load_model(folder) reads a SavedModel that Keras 2 wrote; for one of export() build the network in "
+    "code and take its weights: model.load_weights(folder)": "TFSMLayer",
     "Of the augmentations, the Random* layers for flips, rotation, zoom, shift, shear, crop and colour are here": (
         "AugMix AutoContrast CLAHE CutMix Equalization MixUp Pipeline RandAugment RandomColorDegeneration "
         "RandomElasticTransform RandomErasing RandomGaussianBlur RandomInvert RandomPerspective RandomPosterization "

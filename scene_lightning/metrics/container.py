@@ -16,6 +16,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.metrics.base import Mean, MeanMetricWrapper, Metric
 from scene_lightning.metrics.classification import resolve_accuracy
 from scene_lightning.metrics.registry import get
+from scene_lightning.metrics.variable import plain
 
 
 def resolve_metric(identifier: Any, y_true: Tensor, y_pred: Tensor) -> Metric:
@@ -194,12 +195,12 @@ class MetricContainer(nn.Module):
         """
         found = zip(self.names, [self.loss, *self.output_losses.values(), *self.metrics], strict=True)
         values = {name: metric.compute() if sync else metric.local_result() for name, metric in found}  # type: ignore[operator]
-        return {name: torch.as_tensor(values[name]) for name in sorted(values)}
+        return {name: torch.as_tensor(plain(values[name])) for name in sorted(values)}
 
     def metric_results(self) -> dict[str, Tensor]:
         """Name → value so far of the metrics, without the losses; this process's alone."""
         found = zip(self._slots, self.metrics, strict=True)
-        return {slot[0]: torch.as_tensor(metric.local_result()) for slot, metric in found}  # type: ignore[operator]
+        return {slot[0]: torch.as_tensor(plain(metric.local_result())) for slot, metric in found}  # type: ignore[operator]
 
     def reset(self) -> None:
         """Forget all batches: at the start of an epoch or an evaluation."""

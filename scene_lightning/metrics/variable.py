@@ -35,17 +35,17 @@ class MetricVariable:
     def assign(self, value: Any) -> MetricVariable:
         """Replace the state; shapes broadcast to it."""
         old = self.value
-        new = torch.as_tensor(_plain(value), dtype=old.dtype, device=old.device)
+        new = torch.as_tensor(plain(value), dtype=old.dtype, device=old.device)
         setattr(self._owner, self._state, new.detach().broadcast_to(old.shape).clone())
         return self
 
     def assign_add(self, value: Any) -> MetricVariable:
         """Add to the state."""
-        return self.assign(self.value + _plain(value))
+        return self.assign(self.value + plain(value))
 
     def assign_sub(self, value: Any) -> MetricVariable:
         """Subtract from the state."""
-        return self.assign(self.value - _plain(value))
+        return self.assign(self.value - plain(value))
 
     def numpy(self) -> np.ndarray:
         """The state as NumPy."""
@@ -74,35 +74,36 @@ class MetricVariable:
         return func(*_unwrap(args), **_unwrap(kwargs or {}))
 
     def __add__(self, other: Any) -> Tensor:
-        return self.value + _plain(other)
+        return self.value + plain(other)
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Tensor:
-        return self.value - _plain(other)
+        return self.value - plain(other)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return _plain(other) - self.value
+        return plain(other) - self.value
 
     def __mul__(self, other: Any) -> Tensor:
-        return self.value * _plain(other)
+        return self.value * plain(other)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Tensor:
-        return self.value / _plain(other)
+        return self.value / plain(other)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return _plain(other) / self.value
+        return plain(other) / self.value
 
     def __pow__(self, other: Any) -> Tensor:
-        return self.value ** _plain(other)
+        return self.value ** plain(other)
 
     def __neg__(self) -> Tensor:
         return -self.value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A metric's variable → its tensor; anything else as it is."""
     return value.value if isinstance(value, MetricVariable) else value
 
 
@@ -111,4 +112,4 @@ def _unwrap(value: Any) -> Any:
         return type(value)(_unwrap(item) for item in value)
     if isinstance(value, dict):
         return {key: _unwrap(item) for key, item in value.items()}
-    return _plain(value)
+    return plain(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from scene_lightning._identifiers import did_you_mean
@@ -26,6 +27,20 @@ _REFUSED = {
     "load_model": {},
 }
 _DEFAULTS: dict[str, tuple[Any, ...]] = {"zipped": (None, True), "objects_to_skip": (None, [], ())}
+
+
+_CONVERTED = {
+    ".tflite": "Save with model.save('model.keras') and convert that with TensorFlow: "
+    "tf.lite.TFLiteConverter.from_keras_model(tf.keras.models.load_model('model.keras')).convert()",
+    ".onnx": "Give it to torch.onnx.export(model.eval(), (images,), 'model.onnx'), images being a batch as a tensor",
+}
+
+
+def refuse_other_programs_files(path: Path) -> None:
+    """An UnsupportedError for a name that asks for a file of another program, with the way to it."""
+    cure = _CONVERTED.get(path.suffix.lower())
+    if cure is not None:
+        raise UnsupportedError(f"save() does not write {path.suffix} files, such as {path.name!r}. {cure}.")
 
 
 def check_arguments(verb: str, given: Mapping[str, Any], *own: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -209,6 +209,15 @@ class Model(Verbs, Layer, TrainableModule):
         check_arguments("save", kwargs, "filepath", "overwrite", "include_optimizer", "save_format")
         persistence.save_model(
             self, filepath, overwrite=overwrite, include_optimizer=include_optimizer, save_format=save_format
+        )
+
+    def export(self, filepath: Any = None, *args: Any, **kwargs: Any) -> NoReturn:
+        """Not supported: says what writes the model for other programs. Keras: `Model.export`."""
+        raise UnsupportedError(
+            "model.export() is not supported: no TensorFlow is here to write a SavedModel. For Keras and TensorFlow: "
+            "model.save('model.keras'), and there keras.models.load_model('model.keras').export(folder). For PyTorch: "
+            "torch.export.save(torch.export.export(model.eval(), (images,)), 'model.pt2'), images being a batch as a "
+            "tensor."
         )
 
     def save_weights(self, filepath: Any, overwrite: bool = True, save_format: Any = None, **kwargs: Any) -> None:

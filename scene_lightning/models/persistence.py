@@ -18,9 +18,9 @@ import torch
 
 from scene_lightning import losses, metrics, optimizers, saving
 from scene_lightning._identifiers import custom_object_scope, did_you_mean, get_custom_objects
-from scene_lightning.errors import FileFormatError, InputError, UnsupportedError
+from scene_lightning.errors import FileFormatError, InputError, UnknownNameError, UnsupportedError
 from scene_lightning.layers.tracking import weight_budget
-from scene_lightning.models.file_arguments import check_arguments
+from scene_lightning.models.file_arguments import check_arguments, refuse_other_programs_files
 from scene_lightning.models.serialization import layer_config, layer_from_config
 from scene_lightning.models.shipped import shipped_file
 from scene_lightning.models.weight_tree import fill, weight_tree
@@ -123,6 +123,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
         if path.is_dir():
             raise InputError(f"{str(path)!r} is a folder. Expected a file name ending in .keras, .h5 or .ckpt.")
         ending = ".keras"
+    refuse_other_programs_files(path)
     check_target(path, overwrite)
     if ending == ".safetensors":
         require_built(model, "save")
@@ -310,12 +311,23 @@ def _values_in(tree: LayerWeights) -> int:
 
 
 @contextmanager
-def _building(path: str, what: str) -> Iterator[None]:
-    """A config is data from outside: whatever it makes go wrong is the file's fault, and is said so."""
+def _building(path: str, what: str, cure: str = "") -> Iterator[None]:
+    """A config is data from outside: whatever it makes go wrong is the file's fault, and is said so.
+
+    Args:
+        cure: another way, beside handing in what the file names and Keras does not have.
+    """
     try:
         yield
     except (FileFormatError, UnsupportedError):
         raise
+    except UnknownNameError as error:
+        name = error.name[:80]
+        handed = f"{{{name!r}: {name if name.isidentifier() else 'the_function'}}}"
+        raise FileFormatError(
+            f"{path!r} describes {what} that is not Keras' own: {error} Hand your own in: "
+            f"load_model(path, custom_objects={handed}).{cure}"
+        ) from error
     except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise FileFormatError(f"{path!r} describes {what} that cannot be made: {error}") from error
 
@@ -332,7 +344,8 @@ def _model_from(config: Mapping[str, Any], path: str, values: int) -> Any:
 
 def _compile_from(model: Any, config: Mapping[str, Any], path: str) -> None:
     saving.refuse_unsafe(config)
-    with _building(path, "an optimizer, loss or metric"):
+    leave = " Or leave training out, where the model is to predict only: load_model(path, compile=False)."
+    with _building(path, "an optimizer, loss or metric", leave):
         model.compile(
             optimizer=optimizers.deserialize(config["optimizer"]) if config.get("optimizer") else "rmsprop",
             loss=_restored(config.get("loss"), losses.deserialize),

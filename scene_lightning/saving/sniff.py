@@ -46,7 +46,35 @@ def sniff(path: str | os.PathLike[str]) -> Format:
             return _kind_of_hdf5(place)
         if start[8:] == b"{" and int.from_bytes(start[:8], "little") < place.stat().st_size:
             return "safetensors"
-        raise FileFormatError("its first bytes are neither a zip's nor HDF5's." if start else "it is empty.")
+        raise FileFormatError(_told_by_name(place, start) if start else "it is empty.")
+
+
+def _told_by_name(path: Path, start: bytes) -> str:
+    """What a file that is none of ours seems to be, and what to do with it."""
+    ending = path.suffix.lower()
+    if start[4:8] == b"TFL3" or ending == ".tflite":
+        return (
+            "it is a TensorFlow Lite model, which only TensorFlow runs. Load the .keras or .h5 file that it was "
+            "converted from."
+        )
+    if ending == ".onnx":
+        return "it is an ONNX model, for onnxruntime. Load the .keras or .h5 file that it was converted from."
+    if ending == ".pb":
+        return (
+            "a .pb file is a graph of TensorFlow's. Of a SavedModel give the folder that it lies in; a frozen graph of "
+            "TensorFlow 1 cannot be read."
+        )
+    if start.lstrip()[:1] == b"{":
+        return (
+            "it is JSON text: an architecture without weights, perhaps. keras.models.model_from_json(text) makes that, "
+            "and model.load_weights(path) fills it."
+        )
+    if ending in (".pt", ".pth", ".pkl", ".pickle", ".joblib"):
+        return (
+            "it is a pickle, which can run code and is not opened. Where it was made, save a state_dict() in a "
+            "checkpoint, or the model with model.save('model.keras')."
+        )
+    return "its first bytes are neither a zip's nor HDF5's."
 
 
 def _kind_of_zip(path: Path) -> Format:
@@ -56,6 +84,8 @@ def _kind_of_zip(path: Path) -> Format:
         return "keras"
     if any(name.endswith("data.pkl") for name in names):
         return "ckpt"
+    if names and all(name.endswith(".npy") for name in names):
+        raise FileFormatError("it holds NumPy arrays: model.set_weights(list(np.load(path).values())) takes them.")
     raise FileFormatError("it is a zip with neither config.json (Keras) nor data.pkl (PyTorch) inside.")
 
 

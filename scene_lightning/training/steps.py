@@ -17,6 +17,7 @@ import torch
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.symbolic import flatten
 from scene_lightning.metrics import Metric, MetricContainer
+from scene_lightning.metrics.variable import plain
 from scene_lightning.training.metric_states import MetricStates
 from scene_lightning.training.own_steps import takes_batch_index, without_nones
 
@@ -232,6 +233,7 @@ def flat_logs(logs: Any) -> dict[str, Any]:
         if isinstance(value, Mapping):
             found.update(flat_logs(value))
         else:
+            value = plain(value)
             found[name] = value.detach() if isinstance(value, torch.Tensor) else torch.as_tensor(value)
     return found
 
