@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from scene_lightning.compat.stand_in.dtypes import TensorShape
+from scene_lightning.layers.variable import Variable
 
 _torch_numpy = torch.Tensor.numpy
 _ARITHMETIC: dict[Any, Callable[[Any, Any], Any]] = {
@@ -154,6 +155,7 @@ def _value(self: torch.Tensor) -> _Value:
     return made
 
 
+_value_of_keras = vars(Variable)["value"]
 _torch_shape: Any = torch.Tensor.shape  # torch.Size cannot be a base class
 
 
@@ -187,6 +189,7 @@ def patch() -> None:
     """Give `torch.Tensor` the methods above."""
     for name, method in _METHODS.items():
         setattr(torch.Tensor, name, method)
+    Variable.value = _METHODS["value"]  # type: ignore[assignment]  # Keras' own cannot be called
 
 
 def restore() -> None:
@@ -196,3 +199,4 @@ def restore() -> None:
             setattr(torch.Tensor, name, _TORCHS_OWN[name])
         elif name in vars(torch.Tensor):
             delattr(torch.Tensor, name)
+    Variable.value = _value_of_keras  # type: ignore[assignment]

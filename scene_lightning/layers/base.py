@@ -21,7 +21,7 @@ from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
 from scene_lightning.layers.dtypes import computed_in, dtype_name, policy_name, torch_dtype
 from scene_lightning.layers.graph_access import GraphAccess
-from scene_lightning.layers.phase import nested_call, state, training_phase
+from scene_lightning.layers.phase import name_scope, nested_call, state, training_phase
 from scene_lightning.layers.symbolic import (
     InputSpec,
     KerasTensor,
@@ -149,7 +149,7 @@ class Layer(GraphAccess, Tracking, nn.Module):
             kwargs["training"] = training
         if self._explicit_dtype is not None:
             args = map_structure(self._to_own_dtype, args)
-        with nested_call() as outermost:
+        with nested_call(self) as outermost:
             if outermost:
                 self._clear_added_losses()  # those of the call before, as in Keras
             if explicit is not None and explicit != state.training:
@@ -187,7 +187,7 @@ class Layer(GraphAccess, Tracking, nn.Module):
     def _build_once(self, input_shape: Any) -> None:
         self._build_shape = input_shape
         # Weights made inside Lightning's inference mode could never be trained.
-        with torch.inference_mode(False), torch.no_grad():
+        with name_scope(self), torch.inference_mode(False), torch.no_grad():
             self.build(input_shape)
         self.built = True
         if self._initial_weights is not None:
@@ -253,7 +253,7 @@ class Layer(GraphAccess, Tracking, nn.Module):
         """Make and register one weight. Keras: `Layer.add_weight`.
 
         Returns:
-            an `nn.Parameter` of `shape` when trainable, else a buffer tensor (so that several devices keep it equal).
+            a `Variable` of `shape`: a parameter when trainable, else a buffer (so that several devices keep it equal).
         """
         if isinstance(shape, str):  # Keras 2 put the name first: add_weight("kernel", (3, 3))
             shape, name = initializer, shape
@@ -269,7 +269,8 @@ class Layer(GraphAccess, Tracking, nn.Module):
         )
         values = init(shape, dtype=torch_dtype(dtype_name(dtype or computed_in(self._explicit_dtype))))
         spec = WeightSpec(regularizers.get(regularizer), constraints.get(constraint), trainable)
-        return self._register_weight(name or f"weight_{len(self._weight_specs)}", values, spec)
+        with name_scope(self):
+            return self._register_weight(name, values, spec)
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar to the training loss of the current step. Keras: `Layer.add_loss`."""
@@ -321,7 +322,8 @@ class Layer(GraphAccess, Tracking, nn.Module):
 def _marking_built(build: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(build)
     def marked(self: Layer, *args: Any, **kwargs: Any) -> None:
-        build(self, *args, **kwargs)
+        with name_scope(self):
+            build(self, *args, **kwargs)
         if self._build_shape is None and args:
             self._build_shape = args[0]
         self.built = True

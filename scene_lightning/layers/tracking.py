@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from scene_lightning.errors import InputError
+from scene_lightning.layers.variable import Variable
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,12 @@ def spend_budget(shape: tuple[int, ...]) -> None:
             raise InputError(f"more weights than the file holds, the first beyond it of shape {shape}.")
 
 
-def as_variable(values: torch.Tensor, trainable: bool) -> torch.Tensor:
+def as_variable(values: torch.Tensor, trainable: bool, name: str | None = None) -> torch.Tensor:
     """A leaf of its own that a layer counts among its weights once it is an attribute of it, as `tf.Variable` is."""
-    made = nn.Parameter(values, requires_grad=True) if trainable and values.is_floating_point() else values
-    made._is_variable = True  # type: ignore[attr-defined]
-    return made
+    if trainable and values.is_floating_point():
+        return Variable.around(values, name, True, True)
+    values._is_variable = True  # type: ignore[attr-defined]
+    return values
 
 
 def _is_variable(value: Any) -> bool:
@@ -116,6 +118,12 @@ class Tracking(nn.Module):
             if _is_variable(value) and name not in specs:
                 self._adopt(name, value)
                 return
+            if isinstance(value, Variable) and not value.trainable:  # torch would make a parameter of a buffer
+                if name not in specs:
+                    object.__setattr__(self, name, value)
+                    return
+                if self._buffers.get(name) is value:
+                    return
         if specs is not None and isinstance(value, list) and not name.startswith("_") and all(map(_is_tracked, value)):
             object.__setattr__(self, name, TrackedList(self, name, value))
             return
@@ -144,19 +152,32 @@ class Tracking(nn.Module):
         regularizer, constraint = (getattr(variable, key, None) for key in ("_regularizer", "_constraint"))
         self._weight_specs[name] = WeightSpec(regularizer, constraint, variable.requires_grad)
 
-    def _register_weight(self, name: str, values: torch.Tensor, spec: WeightSpec) -> Any:
+    def _register_weight(self, given_name: str | None, values: torch.Tensor, spec: WeightSpec) -> Any:
+        name = given_name or f"weight_{len(self._weight_specs)}"
         unique, count = name.replace(".", "_"), 1
         while hasattr(self, unique) and getattr(self, unique) is not None:
             unique, count = f"{name}_{count}", count + 1
         self.__dict__.pop(unique, None)  # a plain `self.bias = None` set before build
+        weight = Variable.around(values, given_name, spec.trainable, spec.trainable and self._trainable)
+        weight._regularizer, weight._constraint = spec.regularizer, spec.constraint  # the optimizer applies the latter
+        weight._is_variable = False  # it has its place among the weights already
         if spec.trainable:
-            parameter = nn.Parameter(values, requires_grad=self._trainable)
-            parameter._constraint = spec.constraint  # type: ignore[attr-defined]  # the optimizer applies it
-            self.register_parameter(unique, parameter)
+            self.register_parameter(unique, weight)
         else:
-            self.register_buffer(unique, values)
+            self.register_buffer(unique, weight)
         self._weight_specs[unique] = spec
         return getattr(self, unique)
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
+        """torch: move or cast all weights; those for which it makes new tensors keep their names."""
+        stores: tuple[dict[str, Any], ...] = (self._parameters, self._buffers)
+        before = [{name: made for name, made in store.items() if isinstance(made, Variable)} for store in stores]
+        super()._apply(fn, recurse)
+        for store, named in zip(stores, before, strict=True):
+            for name, variable in named.items():
+                if store[name] is not variable and store[name] is not None:
+                    store[name] = variable.with_values(store[name])
+        return self
 
     # -- names -----------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from scene_lightning._naming import auto_name
 from scene_lightning.backend import floatx
 from scene_lightning.errors import InputError
 from scene_lightning.layers.dtypes import dtype_name, torch_dtype
+from scene_lightning.layers.phase import state
 
 _AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 _SYNCHRONIZATIONS = (None, "none", "on_read", "on_write", "auto")
@@ -38,6 +39,7 @@ class Variable(nn.Parameter):
 
     _is_variable = True  # layers track it
     _name: str
+    _path: str
     _trains: bool
     aggregation: str
     synchronization: str
@@ -46,8 +48,7 @@ class Variable(nn.Parameter):
         cls, initializer: Any, shape: Any = None, dtype: Any = None, trainable: bool = True, autocast: bool = True,
         aggregation: str | None = "none", synchronization: str | None = "auto", name: str | None = None, **_: Any,
     ) -> Variable:  # fmt: skip
-        name = name or auto_name("Variable")
-        if not isinstance(name, str) or "/" in name:
+        if name is not None and (not isinstance(name, str) or "/" in name):
             raise InputError(f"Argument `name` must be a string and cannot contain `/`. Received: name={name!r}")
         for key, value, known in (
             ("aggregation", aggregation, _AGGREGATIONS), ("synchronization", synchronization, _SYNCHRONIZATIONS)
@@ -55,11 +56,25 @@ class Variable(nn.Parameter):
             if value not in known:
                 raise InputError(f"Argument `{key}` must be one of {known}. Received: {key}={value!r}")
         values = _initial(initializer, shape, dtype)
-        made = super().__new__(cls, values, requires_grad=bool(trainable) and values.is_floating_point())
-        made._name, made._trains = name, bool(trainable)
-        made._constraint = made._regularizer = None
+        made = cls.around(values, name, bool(trainable), bool(trainable) and values.is_floating_point())
         made.aggregation, made.synchronization = aggregation or "none", synchronization or "none"
         return made
+
+    @classmethod
+    def around(cls, values: torch.Tensor, name: str | None, trainable: bool, requires_grad: bool) -> Variable:
+        """A variable whose memory is that of `values`."""
+        name = name or auto_name("Variable")
+        plain = values.detach() if isinstance(values, nn.Parameter) else values
+        made: Variable = super().__new__(cls, plain, requires_grad=requires_grad)  # type: ignore[assignment]
+        made._name, made._trains = name, trainable
+        made._path = f"{state.path}/{name}" if state.path else name
+        made._constraint = made._regularizer = None
+        made.aggregation, made.synchronization = "none", "auto"
+        return made
+
+    def with_values(self, values: torch.Tensor) -> Variable:
+        """Another variable of this name and role, whose memory is that of `values`."""
+        return _rebuilt(values, self._state(), self.requires_grad)
 
     def __init__(self, *_: Any, **__: Any) -> None:
         """Everything is set where the tensor is made."""
@@ -71,8 +86,8 @@ class Variable(nn.Parameter):
 
     @property
     def path(self) -> str:
-        """Its name: variables here know of no scopes."""
-        return self._name
+        """Its name after those of the layers that were being built or called when it was made: "model/dense/kernel"."""
+        return self._path
 
     @property
     def value(self) -> Variable:
@@ -107,8 +122,11 @@ class Variable(nn.Parameter):
     def constraint(self, value: Any) -> None:
         self._constraint = value
 
-    def assign(self, value: Any) -> torch.Tensor:
-        """Write `value`, of the same shape; it is given back as a tensor. Raises InputError for another shape."""
+    def assign(self, value: Any, **_: Any) -> torch.Tensor:
+        """Write `value`, of the same shape; it is given back as a tensor. Raises InputError for another shape.
+
+        TensorFlow's further arguments (`use_locking`, `name`, `read_value`) change nothing.
+        """
         with torch.no_grad():
             given = value.detach() if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
             given = given.to(dtype=self.dtype, device=self.device)
@@ -120,17 +138,18 @@ class Variable(nn.Parameter):
             self.copy_(given)
         return given
 
-    def assign_add(self, value: Any) -> torch.Tensor:
+    def assign_add(self, value: Any, **_: Any) -> torch.Tensor:
         """Add `value`."""
         return self.assign(self + value)
 
-    def assign_sub(self, value: Any) -> torch.Tensor:
+    def assign_sub(self, value: Any, **_: Any) -> torch.Tensor:
         """Subtract `value`."""
         return self.assign(self - value)
 
     def numpy(self, *, force: bool = True) -> np.ndarray:
-        """A copy of the values."""
-        return self.detach().cpu().numpy().copy()
+        """A copy of the values; of bfloat16, which NumPy lacks, in float32."""
+        values = self.detach().cpu()
+        return (values.float() if values.dtype == torch.bfloat16 else values).numpy().copy()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         array = self.numpy()
@@ -138,11 +157,11 @@ class Variable(nn.Parameter):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
         if id(self) not in memo:
-            memo[id(self)] = _rebuilt(self.detach().clone(), self._state())
+            memo[id(self)] = _rebuilt(self.detach().clone(), self._state(), self.requires_grad)
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuilt, (self.detach(), self._state())
+        return _rebuilt, (self.detach(), self._state(), self.requires_grad)
 
     def _state(self) -> dict[str, Any]:
         return dict(self.__dict__)
@@ -171,8 +190,8 @@ for _operator in _OPERATORS.split():
 Variable.__hash__ = torch.Tensor.__hash__  # type: ignore[method-assign]
 
 
-def _rebuilt(values: torch.Tensor, state: dict[str, Any]) -> Variable:
-    made = Variable(values, trainable=state["_trains"], name=state["_name"])
+def _rebuilt(values: torch.Tensor, state: dict[str, Any], requires_grad: bool) -> Variable:
+    made = Variable.around(values, state["_name"], state["_trains"], requires_grad)
     made.__dict__.update(state)
     return made
 

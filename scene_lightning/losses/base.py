@@ -124,6 +124,7 @@ def reduce_weighted(values: Tensor, sample_weight: Any, mask: Tensor | None, red
 
 
 def _no_autocast(device: torch.device) -> Any:
-    if torch.is_autocast_enabled(device.type):
+    # not every kind of device has autocasting: "meta", which computes shapes alone, has none
+    if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return contextlib.nullcontext()

@@ -13,6 +13,7 @@ from scene_lightning.fast import Folds, stack_calls
 from scene_lightning.layers import InputLayer
 from scene_lightning.layers.base import Layer, bound_arguments
 from scene_lightning.layers.dtypes import as_declared
+from scene_lightning.layers.phase import name_scope
 from scene_lightning.layers.symbolic import KerasTensor, is_shape
 from scene_lightning.models.functional import check_shape
 from scene_lightning.models.model import Model
@@ -91,7 +92,8 @@ class Sequential(Model):
     def _extend_graph(self, layer: Any) -> None:
         assert self._input_layer is not None
         start = self._symbolic_output if self._symbolic_output is not None else self._input_layer.output
-        output = layer(start)
+        with name_scope(self):
+            output = layer(start)
         if not isinstance(output, KerasTensor):
             raise InputError(
                 f"Layers in a Sequential model should have one output tensor each; {layer.name!r} has several. "

@@ -7,7 +7,6 @@ live on the host, so a step never waits for a device. Source: https://keras.io/a
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -21,13 +20,14 @@ from scene_lightning.errors import InputError
 from scene_lightning.optimizers import schedules
 from scene_lightning.optimizers.adapter import KerasOptimizer
 from scene_lightning.optimizers.clipping import as_gradient, clip
+from scene_lightning.optimizers.decay import WeightDecay
 from scene_lightning.optimizers.slots import SlotStore
 from scene_lightning.optimizers.variable import ScalarVariable
 
 _warned: set[str] = set()
 
 
-class Optimizer(SlotStore):
+class Optimizer(WeightDecay, SlotStore):
     """Base class of optimizers. Keras: `keras.optimizers.Optimizer`.
 
     Subclasses give `slot_blocks` (what each weight keeps) and `_update` (lists of gradients, weights, a rate), or, as a
@@ -82,9 +82,7 @@ class Optimizer(SlotStore):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._init_slots()
-        self._names: dict[Tensor, str] = {}
-        self._excluded: set[int] = set()
-        self._excluded_pattern: re.Pattern[str] | None = None
+        self._init_decay()
         self._iterations = ScalarVariable(0, "iteration", "int64")
         self._learning_rate: Any = self._as_rate(learning_rate)
 
@@ -184,13 +182,14 @@ class Optimizer(SlotStore):
 
     # -- one step -----------------------------------------------------------------------------------------------------
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]]) -> ScalarVariable:
-        """One step from (gradient, weight) pairs. Keras: `Optimizer.apply_gradients`."""
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]], **_: Any) -> ScalarVariable:
+        """One step from (gradient, weight) pairs. Keras: `Optimizer.apply_gradients`; Keras 2's `name` and
+        `experimental_aggregate_gradients` change nothing."""
         pairs = list(grads_and_vars)
         self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])
         return self._iterations
 
-    def minimize(self, loss: Any, var_list: Any, tape: Any = None, **_: Any) -> ScalarVariable:
+    def minimize(self, loss: Any, var_list: Any, tape: Any = None, **options: Any) -> ScalarVariable:
         """One step down `loss`, a callable or a tensor, for `var_list`, weights or a callable that gives them.
 
         Keras 2: `Optimizer.minimize`. A tensor is what a `tape` has recorded; torch records without one as well.
@@ -199,7 +198,7 @@ class Optimizer(SlotStore):
             value = loss() if callable(loss) else loss
         variables = list(var_list() if callable(var_list) else var_list)
         grads = torch.autograd.grad(value.sum(), variables, allow_unused=True)
-        return self.apply_gradients(zip(grads, variables, strict=True))
+        return self.apply_gradients(zip(grads, variables, strict=True), **options)
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Tensor] | None = None) -> None:
         """One step; weights whose gradient is None are left as they are.
@@ -277,31 +276,7 @@ class Optimizer(SlotStore):
         """variable −= value."""
         variable.sub_(value)
 
-    # -- weight decay and averages ------------------------------------------------------------------------------------
-
-    def exclude_from_weight_decay(
-        self, var_list: Iterable[Tensor] | None = None, var_names: Iterable[str] | None = None
-    ) -> None:
-        """Leave these weights (or those whose name contains one of `var_names`) out of weight decay."""
-        self._excluded = {id(variable) for variable in var_list or ()}
-        self._excluded_pattern = re.compile("|".join(sorted(set(var_names)))) if var_names else None
-
-    def _use_weight_decay(self, variable: Tensor) -> bool:
-        if id(variable) in self._excluded:
-            return False
-        pattern = self._excluded_pattern
-        return pattern is None or pattern.search(self._path(variable)) is None
-
-    def _path(self, variable: Tensor) -> str:
-        """The weight's name, as `torch_optimizer` was told, or as the layer left it on the weight."""
-        return self._names.get(variable) or str(getattr(variable, "_keras_path", ""))
-
-    def _apply_weight_decay(self, params: Sequence[Tensor], rate: float) -> None:
-        if self.weight_decay is None:
-            return
-        decayed = [param for param in params if self._use_weight_decay(param)]
-        if decayed:
-            torch._foreach_mul_(decayed, 1.0 - rate * self.weight_decay)
+    # -- averages, and torch's side ------------------------------------------------------------------------------------
 
     def _average(self) -> None:
         step = int(self.iterations)

@@ -207,10 +207,15 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Lightning: the torch side of the compiled optimizer, over all parameters (frozen ones are skipped)."""
         self._require_compiled()
-        parameters = list(self.parameters())
-        if self.overrides("train_step"):  # which may use optimizers and models of the user's own
-            return self.optimizer.torch_optimizer(parameters) if parameters else None
-        return self.optimizer.torch_optimizer(parameters)
+        weights = self._named_weights()  # none: nothing to move, or a train_step with models of the user's own
+        return self.optimizer.torch_optimizer(weights) if weights else None
+
+    def _named_weights(self) -> list[tuple[str, torch.Tensor]]:
+        """(name, parameter) of all: by attributes those of torch's modules; layers' weights know their own names."""
+        return [
+            ("" if hasattr(weight, "path") else name.replace(".", "/"), weight)
+            for name, weight in self.named_parameters()
+        ]
 
     @property
     def automatic_optimization(self) -> bool:

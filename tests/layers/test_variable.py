@@ -139,3 +139,86 @@ def test_freezing_copying_and_sending_it() -> None:
     assert float(layer.losses[0]) == pytest.approx(0.5 * (ARRAY**2).sum())
     layer.trainable = False
     assert layer.trainable_weights == [] and not layer.scale.requires_grad
+
+
+def _models(library: Any) -> list[Any]:
+    """Weights made in each of the ways in which a model comes by them."""
+    layers = library.layers
+
+    class Composite(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = layers.Dense(3)
+            self.early = library.Variable(1.0)
+
+        def build(self, shape: Any) -> None:
+            self.unnamed = self.add_weight(shape=(2,))
+            self.own = self.add_weight(shape=(2,), name="own")
+            self.fixed = self.add_weight(shape=(2,), name="fixed", trainable=False)
+            self.dense.build(shape)
+            super().build(shape)
+
+        def call(self, x: Any) -> Any:
+            return self.dense(x)
+
+    class Subclassed(library.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.inner = layers.Dense(4, name="first"), library.Sequential([layers.Dense(2)])
+            self.attention = layers.MultiHeadAttention(2, 3)
+
+        def call(self, x: Any) -> Any:
+            x = self.first(x)
+            return self.inner(self.attention(x, x))
+
+    def stack() -> list[Any]:
+        return [layers.Conv2D(4, 3), layers.BatchNormalization(), layers.Flatten(), layers.Dense(2)]
+
+    inputs, flat = library.Input((9, 9, 3)), library.Input((9,))
+    functional = library.Model(inputs, layers.Dense(2)(layers.SeparableConv2D(2, 3)(inputs)), name="whole")
+    nested = library.Model(inputs, layers.Dense(2, name="head")(functional(inputs)))
+    deferred, subclassed = library.Sequential(stack(), name="stack"), Subclassed()
+    deferred.build((None, 9, 9, 3))
+    subclassed(np.zeros((2, 4, 5), "float32"))
+    outer = library.Sequential([library.Input((9, 9, 3)), library.Sequential(stack()), layers.Dense(3)])
+    return [
+        library.Sequential([library.Input((9, 9, 3)), *stack()]), deferred, functional, nested, subclassed, outer,
+        library.Model(flat, Composite()(flat)),
+    ]  # fmt: skip
+
+
+def test_the_weights_of_layers_have_keras_names() -> None:
+    named = []
+    for library in LIBRARIES:
+        library.utils.clear_session()
+        named.append([[(weight.name, weight.path) for weight in model.weights] for model in _models(library)])
+    assert named[0] == named[1]
+
+
+@pytest.mark.parametrize("change", [
+    lambda model: model.double().float(), lambda model: model.to("meta"), copy.deepcopy,
+    lambda model: pickle.loads(pickle.dumps(model)), ours.models.clone_model,
+])  # fmt: skip
+def test_names_outlast_copies_and_moves(change: Any) -> None:
+    model = ours.Sequential([ours.Input((5, 5, 3)), ours.layers.Conv2D(4, 3), ours.layers.BatchNormalization()])
+    model.layers[0].trainable = False
+    changed = change(model)
+    names = ["kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"]
+    assert [weight.name for weight in changed.weights] == names
+    assert len(list(changed.parameters())) == 4 and len(list(changed.buffers())) == 2
+    if change is not ours.models.clone_model:
+        assert [p.requires_grad for p in changed.parameters()] == [False, False, True, True]
+
+
+def test_weights_are_written_read_and_penalised_as_variables() -> None:
+    for library in LIBRARIES:
+        layer = library.layers.Dense(3, kernel_regularizer="l2")
+        layer.build((None, 2))
+        layer.kernel.assign(np.ones((2, 3), "float32"))
+        layer.bias.assign_add(np.ones(3))
+        np.testing.assert_array_equal(layer.kernel.numpy() + layer.bias.numpy(), np.full((2, 3), 2.0))
+        assert isinstance(layer.kernel, library.Variable) and layer.kernel.trainable
+        penalty = sum(library.ops.sum(v * v) for v in layer.trainable_variables if "bias" not in v.name)
+        assert float(penalty) == 6.0 and float(layer.losses[0]) == pytest.approx(0.06)
+        with pytest.raises(ValueError):
+            layer.kernel.assign(np.ones((3, 2)))

@@ -6,6 +6,7 @@ Decoupled weight decay differs from Keras': Addons takes w −= weight_decay·w,
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,30 @@ from scene_lightning.optimizers.schedules import LearningRateSchedule
 
 
 class _DecoupledDecay(optimizers.Optimizer):
+    """Takes `exclude_from_weight_decay`: regular expressions, found in the names of weights that are left alone."""
+
+    def __init__(self, *args: Any, exclude_from_weight_decay: Sequence[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._excluded_names = list(exclude_from_weight_decay or [])
+        self.exclude_from_weight_decay(var_names=self._excluded_names)
+
+    def get_config(self) -> dict[str, Any]:
+        excluded = {"exclude_from_weight_decay": self._excluded_names} if self._excluded_names else {}
+        return {**super().get_config(), **excluded}
+
+    def apply_gradients(self, grads_and_vars: Any, decay_var_list: Any = None, **options: Any) -> Any:
+        """One step; with `decay_var_list` only these weights decay."""
+        self._only = None if decay_var_list is None else set(decay_var_list)
+        try:
+            return super().apply_gradients(grads_and_vars, **options)
+        finally:
+            self._only = None
+
+    _only: set[Tensor] | None = None
+
+    def _use_weight_decay(self, variable: Tensor) -> bool:
+        return (self._only is None or variable in self._only) and super()._use_weight_decay(variable)
+
     def _apply_weight_decay(self, params: Sequence[Tensor], rate: float) -> None:
         decayed = [param for param in params if self._use_weight_decay(param)]
         if decayed and self.weight_decay:
@@ -54,13 +79,48 @@ class LazyAdam(optimizers.Adam):
 
 @register_in_package("Addons")
 class LAMB(optimizers.Lamb):
-    """Layer-wise adaptive Adam. You et al., 2019."""
+    """Layer-wise adaptive Adam, whose weight decay is part of the step that is scaled. You et al., 2019.
+
+    `exclude_from_weight_decay`, `exclude_from_layer_adaptation` (by default the same): regular expressions, found in
+    the names of weights that do not decay, and whose steps are not scaled.
+    """
 
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-6,
-        weight_decay: Any = None, name: str = "LAMB", **kwargs: Any,
+        weight_decay: Any = 0.0, exclude_from_weight_decay: Sequence[str] | None = None,
+        exclude_from_layer_adaptation: Sequence[str] | None = None, name: str = "LAMB", **kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, name=name, **kwargs)
+        weight_decay = kwargs.pop("weight_decay_rate", weight_decay)  # Addons until 0.15
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name, **kwargs)
+        self.decay_in_step = float(weight_decay or 0.0)
+        self._excluded_names = list(exclude_from_weight_decay or [])
+        self.exclude_from_weight_decay(var_names=self._excluded_names)
+        self._unscaled_names = list(exclude_from_layer_adaptation or self._excluded_names)
+        self._unscaled = re.compile("|".join(self._unscaled_names)) if self._unscaled_names else None
+
+    def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:
+        step = int(self.iterations) + 1
+        m, v = self._slots(params, "momentum"), self._slots(params, "velocity")
+        torch._foreach_lerp_(m, grads, 1.0 - self.beta_1)
+        torch._foreach_lerp_(v, torch._foreach_mul(grads, grads), 1.0 - self.beta_2)
+        size = torch._foreach_sqrt(torch._foreach_div(v, 1.0 - self.beta_2**step))
+        torch._foreach_add_(size, self.epsilon)
+        moves = torch._foreach_div(torch._foreach_div(m, 1.0 - self.beta_1**step), size)
+        for param, move in zip(params, moves, strict=True):
+            if self.decay_in_step and self._use_weight_decay(param):
+                move.add_(param, alpha=self.decay_in_step)
+            if not self._is_named(param, self._unscaled):
+                of_weight, of_move = torch.linalg.vector_norm(param), torch.linalg.vector_norm(move)
+                ratio = torch.where((of_weight > 0) & (of_move > 0), of_weight / of_move, torch.ones_like(of_weight))
+                move = move * ratio
+            param.sub_(move, alpha=rate)
+
+    def _options(self) -> dict[str, Any]:
+        excluded = {
+            "exclude_from_weight_decay": self._excluded_names or None,
+            "exclude_from_layer_adaptation": self._unscaled_names or None,
+        }
+        return {**super()._options(), "weight_decay": self.decay_in_step, **excluded}
 
 
 @register_in_package("Addons")

@@ -78,9 +78,11 @@ class Variable(metaclass=_VariableMaker):
     `assign` and its like work on every tensor here.
     """
 
-    def __new__(cls, initial_value: Any = None, trainable: bool = True, dtype: Any = None, **_: Any) -> Any:
+    def __new__(
+        cls, initial_value: Any = None, trainable: bool = True, dtype: Any = None, name: Any = None, **_: Any
+    ) -> Any:
         value = initial_value() if callable(initial_value) else initial_value
-        return as_variable(as_tensor(value, dtype).detach().clone(), trainable)
+        return as_variable(as_tensor(value, dtype).detach().clone(), trainable, name)
 
 
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
