@@ -40,3 +40,10 @@ def as_gradient(grad: Any, variable: Tensor) -> Tensor:
             f"A gradient has the shape of its weight, {tuple(variable.shape)}; received {tuple(found.shape)}. "
             "Pair each gradient with the weight by which it was taken."
         ) from None
+
+
+@torch.no_grad()
+def laid_out_like(variable: Tensor, grad: Tensor) -> Tensor:
+    """The gradient in the weight's order in memory, as torch's backward() leaves it: torch's fused kernels, which look
+    at no strides, count on it."""
+    return grad if grad.stride() == variable.stride() else torch.empty_like(variable).copy_(grad)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning.optimizers.clipping import as_gradient, laid_out_like
 from scene_lightning.optimizers.variable import ScalarVariable
 
 _FORMS = (
@@ -129,11 +130,11 @@ class TorchOptimizer:
         """One step with these gradients, for a `train_step` of the user's own."""
         inner = self._inner or self.torch_optimizer(trainable_variables)
         for grad, variable in zip(grads, trainable_variables, strict=True):
-            variable.grad = None if grad is None else torch.as_tensor(grad)
+            variable.grad = None if grad is None else laid_out_like(variable, as_gradient(grad, variable))
         inner.step()
         inner.zero_grad()
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]]) -> ScalarVariable:
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]], **_: Any) -> ScalarVariable:
         """One step from (gradient, weight) pairs."""
         pairs = list(grads_and_vars)
         self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])

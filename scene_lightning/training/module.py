@@ -207,7 +207,10 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Lightning: the torch side of the compiled optimizer, over all parameters (frozen ones are skipped)."""
         self._require_compiled()
-        weights = self._named_weights()  # none: nothing to move, or a train_step with models of the user's own
+        weights: list[Any] = self._named_weights()
+        if isinstance(self.optimizer, optimizers.TorchOptimizer):
+            weights = [weight for _, weight in weights]
+        # None: nothing to move, or a train_step with models of the user's own
         return self.optimizer.torch_optimizer(weights) if weights else None
 
     def _named_weights(self) -> list[tuple[str, torch.Tensor]]:

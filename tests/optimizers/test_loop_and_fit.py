@@ -5,6 +5,7 @@ In `fit` torch lays each gradient out as its weight lies; in a loop it has the s
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,22 @@ def test_a_train_step_of_ones_own(optimizer: str) -> None:
         found.append(model.get_weights())
     for mine, plain in zip(*found, strict=True):
         np.testing.assert_allclose(mine, plain, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_torchs_own_optimizer(fused: bool) -> None:
+    found = []
+    for train in (in_a_loop, in_fit):
+        model, x, y = network("Conv2D", 0)
+        make = functools.partial(torch.optim.AdamW, lr=0.01, fused=fused)
+        if train is in_a_loop:
+            model.compile(make, "mse")
+            train(model, model.optimizer, x, y)
+        else:
+            train(model, make, x, y)
+        found.append(model.get_weights())
+    for loop, fit in zip(*found, strict=True):
+        np.testing.assert_allclose(loop, fit, rtol=1e-5, atol=1e-6)
 
 
 def laid_out(values: torch.Tensor, how: str) -> torch.Tensor:
