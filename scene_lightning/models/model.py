@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 import yaml
@@ -12,7 +13,8 @@ import yaml
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.symbolic import is_symbolic
-from scene_lightning.models import persistence, summary, weight_files
+from scene_lightning.models import lightning_files, persistence, summary, weight_files
+from scene_lightning.models.lightning_files import OnClass
 from scene_lightning.models.file_arguments import check_arguments
 from scene_lightning.models.serialization import layer_config, register_model_class
 from scene_lightning.models.verbs import Verbs
@@ -242,8 +244,40 @@ class Model(Verbs, Layer, TrainableModule):
         check_arguments("load_weights", kwargs, "filepath", "by_name", "skip_mismatch")
         return weight_files.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
 
+    @OnClass
+    def load_from_checkpoint(  # type: ignore[override]
+        cls,
+        checkpoint_path: Any,
+        map_location: Any = None,
+        hparams_file: Any = None,
+        strict: bool | None = None,
+        weights_only: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """A model from a Lightning checkpoint, compiled as it was. Lightning: `LightningModule.load_from_checkpoint`.
+
+        `Sequential` and functional models come back from the network that the file describes; a class with an
+        `__init__` of its own from `save_hyperparameters()` and `kwargs`, as in Lightning, or from what it was made with.
+
+        Args:
+            checkpoint_path: a `.ckpt` that a Trainer or `save` wrote.
+            map_location: the device for the weights; None: the CPU (for a class of your own, where they were).
+            hparams_file, strict, weights_only, **kwargs: Lightning's, for a class of your own.
+
+        Raises:
+            InputError: the file holds a model of another class.
+            FileFormatError: it is no checkpoint of a model like these.
+        """
+        options = {"map_location": map_location, "strict": strict, "weights_only": weights_only}
+        given = {**kwargs, **({} if hparams_file is None else {"hparams_file": hparams_file})}
+        lightnings = partial(super().load_from_checkpoint, checkpoint_path, **options, **given)
+        return lightning_files.load(cls, checkpoint_path, map_location, given, lightnings)
+
+    def _build_from_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        lightning_files.build_from_checkpoint(self, checkpoint)
+
     def _describe_for_checkpoint(self) -> dict[str, Any]:
-        return persistence.checkpoint_section(self)
+        return persistence.section_for_trainer(self)
 
     def _backup(self, path: Any) -> None:
         persistence.write_backup(self, path)

@@ -159,9 +159,24 @@ def require_built(model: Any, verb: str) -> None:
 
 def checkpoint_section(model: Any, compiled: bool = True) -> dict[str, Any]:
     """What goes into a Lightning checkpoint beside Lightning's own entries."""
+    return _section(model, layer_config(model), compiled)
+
+
+def section_for_trainer(model: Any) -> dict[str, Any]:
+    """The same for a Trainer, which stores any module: a class whose arguments no file can hold is not described.
+
+    `load_model` cannot make such a model; the class's `load_from_checkpoint` can.
+    """
+    try:
+        return checkpoint_section(model)
+    except (InputError, TypeError, UnsupportedError, ValueError):
+        return _section(model, None, compiled=True)
+
+
+def _section(model: Any, config: dict[str, Any] | None, compiled: bool) -> dict[str, Any]:
     return checkpoint.model_section(
-        model_config=layer_config(model), compile_config=compile_config(model) if compiled else None,
-        image_info=model.image_info,
+        model_config=config, build_shape=model._build_shape,
+        compile_config=compile_config(model) if compiled else None, image_info=model.image_info,
         recipe=model._recipe, images_seen=model._images_seen,
     )  # fmt: skip
 
@@ -271,7 +286,7 @@ def load_model(
         fill(model, archive, path)
         model.image_info, model._images_seen = archive.image_info, archive.images_seen
         if compile and archive.compile_config:
-            _compile_from(model, archive.compile_config, path)
+            compile_from(model, archive.compile_config, path)
             if archive.optimizer is not None:
                 _restore_optimizer(model, archive.optimizer, path)
     return model
@@ -299,7 +314,7 @@ def model_from_state(data: dict[str, Any], path: str, compile: bool) -> Any:
     values = sum(value.numel() for value in data["state_dict"].values() if isinstance(value, torch.Tensor))
     model = _model_from(section["model_config"], path, values)
     if compile and section["compile_config"]:
-        _compile_from(model, section["compile_config"], path)
+        compile_from(model, section["compile_config"], path)
     load_checkpoint_into(model, data, path, with_optimizer=compile)
     model.image_info, model._recipe = section["image_info"], section["recipe"]
     model._images_seen = section["images_seen"]
@@ -342,7 +357,8 @@ def _model_from(config: Mapping[str, Any], path: str, values: int) -> Any:
     return model
 
 
-def _compile_from(model: Any, config: Mapping[str, Any], path: str) -> None:
+def compile_from(model: Any, config: Mapping[str, Any], path: str) -> None:
+    """`compile` as a file says it was called."""
     saving.refuse_unsafe(config)
     leave = " Or leave training out, where the model is to predict only: load_model(path, compile=False)."
     with _building(path, "an optimizer, loss or metric", leave):

@@ -55,16 +55,24 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def model_section(
     *,
-    model_config: Mapping[str, Any],
+    model_config: Mapping[str, Any] | None,
+    build_shape: Any = None,
     compile_config: Mapping[str, Any] | None = None,
     image_info: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
     images_seen: str | None = None,
 ) -> dict[str, Any]:
-    """What goes under `SECTION`: configs as JSON text, so that `weights_only` loading has nothing to object to."""
+    """What goes under `SECTION`: configs as JSON text, so that `weights_only` loading has nothing to object to.
+
+    Args:
+        model_config: None for a network that only its class can make.
+        build_shape: the shape of the input that it was built for, batch axis first.
+    """
+    sides = build_shape if isinstance(build_shape, list | tuple) else ()
     return {
         "format": FORMAT,
-        "model_config": to_json(dict(model_config)),
+        "model_config": to_json(dict(model_config)) if model_config else None,
+        "build_shape": list(sides) if sides and all(side is None or isinstance(side, int) for side in sides) else None,
         "compile_config": to_json(dict(compile_config)) if compile_config else None,
         "image_info": to_json(dict(image_info)) if image_info else None,
         "recipe": to_json(dict(recipe)) if recipe else None,
@@ -73,9 +81,12 @@ def model_section(
 
 
 def read_model_section(
-    checkpoint: Mapping[str, Any], path: str | os.PathLike[str] = "the checkpoint"
+    checkpoint: Mapping[str, Any], path: str | os.PathLike[str] = "the checkpoint", needs_model: bool = True
 ) -> dict[str, Any]:
     """The section of a read checkpoint, checked: its four JSON texts as dicts or None, `images_seen` as it is.
+
+    Args:
+        needs_model: whether to refuse a section that does not describe its network.
 
     Raises:
         FileFormatError: no such section (another program's checkpoint), a newer format, or wrong types.
@@ -98,11 +109,22 @@ def read_model_section(
         if text is not None and not isinstance(text, str):
             raise FileFormatError(f"{str(path)!r}: {key} should be JSON text; received {type(text).__name__}.")
         out[key] = parse_json_object(text, f"{str(path)!r}: {key}") if text else None
-    if out["model_config"] is None:
-        raise FileFormatError(f"{str(path)!r} has no model_config; expected a checkpoint that this package wrote.")
+    if needs_model and out["model_config"] is None:
+        raise FileFormatError(
+            f"{str(path)!r} has no model_config, so only the class that it is of can make its network: call "
+            "TheClass.load_from_checkpoint(path), with the arguments that save_hyperparameters() did not keep."
+        )
     out["image_info"] = check_image_info(out["image_info"])
     out["images_seen"] = check_images_seen(section.get("images_seen"))
     return out
+
+
+def build_shape(checkpoint: Mapping[str, Any]) -> list[int | None] | None:
+    """The shape of the input that a checkpoint's network was built for, batch axis first; None where it is unknown."""
+    section = checkpoint.get(SECTION)
+    found = section.get("build_shape") if isinstance(section, Mapping) else None
+    plain = isinstance(found, list) and all(side is None or type(side) is int for side in found)
+    return found if plain else None
 
 
 def _check_container(path: str | os.PathLike[str]) -> None:

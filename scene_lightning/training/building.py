@@ -24,7 +24,7 @@ def build_for(model: Any, trainer: Any) -> None:
     Raises:
         InputError: neither gives an input, or the model cannot take it. Says how to build the model.
     """
-    if model.built or not any(isinstance(part, Layer) and not part.built for part in model.modules() if part != model):
+    if model.built or not has_unbuilt_layers(model):
         return
     example = model.example_input_array
     if example is None:
@@ -42,6 +42,11 @@ def build_for(model: Any, trainer: Any) -> None:
             f"The model has no weights yet, and the first batch did not give it any ({error}). {_WAYS}"
         ) from error
     model.built = True
+
+
+def has_unbuilt_layers(model: Any) -> bool:
+    """Whether a layer inside may still be without its weights."""
+    return any(isinstance(part, Layer) and not part.built for part in model.modules() if part is not model)
 
 
 def _first_input(trainer: Any) -> Any:

@@ -283,6 +283,14 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
         """Lightning: put into the checkpoint all that `load_model` and `predict` need."""
         checkpoint[checkpoint_format.SECTION] = self._describe_for_checkpoint()
 
+    @kept_hook
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Lightning: the state comes next, so the weights must be there."""
+        self._build_from_checkpoint(checkpoint)
+
+    def _build_from_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Build an unbuilt model for the state in `checkpoint`."""
+
     def _describe_for_checkpoint(self) -> dict[str, Any]:
         return {}
 
