@@ -1,7 +1,7 @@
 """`load_from_checkpoint` of Lightning for Keras' models: from the network that the file describes, or the class's way.
 
-A Lightning checkpoint of a model here holds what `load_model` needs. A user's class with arguments of its own is made as
-Lightning makes it, from `save_hyperparameters()` or keywords, and gets its weights' shapes from the file.
+A Lightning checkpoint of a model here holds what `load_model` needs. A user's class with arguments of its own is made
+as Lightning makes it, from `save_hyperparameters()` or keywords, and gets its weights' shapes from the file.
 """
 
 from __future__ import annotations

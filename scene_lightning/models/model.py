@@ -14,8 +14,8 @@ from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.symbolic import is_symbolic
 from scene_lightning.models import lightning_files, persistence, summary, weight_files
-from scene_lightning.models.lightning_files import OnClass
 from scene_lightning.models.file_arguments import check_arguments
+from scene_lightning.models.lightning_files import OnClass
 from scene_lightning.models.serialization import layer_config, register_model_class
 from scene_lightning.models.verbs import Verbs
 from scene_lightning.saving.normalize import portable_config
@@ -257,7 +257,7 @@ class Model(Verbs, Layer, TrainableModule):
         """A model from a Lightning checkpoint, compiled as it was. Lightning: `LightningModule.load_from_checkpoint`.
 
         `Sequential` and functional models come back from the network that the file describes; a class with an
-        `__init__` of its own from `save_hyperparameters()` and `kwargs`, as in Lightning, or from what it was made with.
+        `__init__` of its own from `save_hyperparameters()` and `kwargs`, as in Lightning, or as this one was made.
 
         Args:
             checkpoint_path: a `.ckpt` that a Trainer or `save` wrote.

@@ -159,24 +159,29 @@ def require_built(model: Any, verb: str) -> None:
 
 def checkpoint_section(model: Any, compiled: bool = True) -> dict[str, Any]:
     """What goes into a Lightning checkpoint beside Lightning's own entries."""
-    return _section(model, layer_config(model), compiled)
+    return _section(model, layer_config(model), compile_config(model) if compiled else None)
 
 
 def section_for_trainer(model: Any) -> dict[str, Any]:
-    """The same for a Trainer, which stores any module: a class whose arguments no file can hold is not described.
+    """The same for a Trainer, which stores any module: arguments and losses that no file can hold are left out.
 
     `load_model` cannot make such a model; the class's `load_from_checkpoint` can.
     """
+    return _section(model, _if_writable(layer_config, model), _if_writable(compile_config, model))
+
+
+def _if_writable(describe: Callable[[Any], Any], model: Any) -> Any:
     try:
-        return checkpoint_section(model)
+        config = describe(model)
+        checkpoint.to_json(config)
     except (InputError, TypeError, UnsupportedError, ValueError):
-        return _section(model, None, compiled=True)
+        return None
+    return config
 
 
-def _section(model: Any, config: dict[str, Any] | None, compiled: bool) -> dict[str, Any]:
+def _section(model: Any, config: Any, compiled: Any) -> dict[str, Any]:
     return checkpoint.model_section(
-        model_config=config, build_shape=model._build_shape,
-        compile_config=compile_config(model) if compiled else None, image_info=model.image_info,
+        model_config=config, build_shape=model._build_shape, compile_config=compiled, image_info=model.image_info,
         recipe=model._recipe, images_seen=model._images_seen,
     )  # fmt: skip
 
