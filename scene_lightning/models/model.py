@@ -244,8 +244,8 @@ class Model(Verbs, Layer, TrainableModule):
         check_arguments("load_weights", kwargs, "filepath", "by_name", "skip_mismatch")
         return weight_files.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
 
-    @OnClass
-    def load_from_checkpoint(  # type: ignore[override]
+    @OnClass  # type: ignore[arg-type]
+    def load_from_checkpoint(  # type: ignore
         cls,
         checkpoint_path: Any,
         map_location: Any = None,
