@@ -37,3 +37,7 @@ class DeviceError(InputError):
 
 class UnsupportedError(SceneLightningError, NotImplementedError):
     """A documented Keras feature that is outside this package; the message says what to use instead."""
+
+
+class MissingFileError(UnsupportedError, DataError):
+    """A file that Keras would download; nothing is downloaded here, and the message says which file belongs where."""

@@ -47,7 +47,8 @@ class RunRequest:
     def install_options(self) -> dict[str, object]:
         """The arguments of `scene_lightning.install`."""
         names = ("accelerator", "devices", "precision", "limit_epochs", "limit_batches")
-        return {**{name: getattr(self, name) for name in names}, "program": str(self.program.resolve())}
+        options = {name: getattr(self, name) for name in names}
+        return {**options, "program": str(self.program.resolve()), "removed_names": True}
 
 
 class _Parser(argparse.ArgumentParser):

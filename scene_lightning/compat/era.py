@@ -44,7 +44,7 @@ def old_spellings(program: Path) -> tuple[str, ...]:
 
 def old_spellings_in(cells: Iterable[str]) -> tuple[str, ...]:
     """The same for the cells of a notebook, as far as they have run."""
-    return _evidence(list(_parsed(cells)))
+    return _evidence(list(parsed(cells)))
 
 
 def _evidence(trees: list[ast.Module]) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def _trees_of(program: Path) -> Iterator[ast.Module]:
     waiting, seen = [program], {program}
     while waiting and len(seen) < _DEEPEST:
         path = waiting.pop(0)
-        for tree in _parsed(_texts_of(path)):
+        for tree in parsed(_texts_of(path)):
             yield tree
             for module in _imported_modules(tree):
                 beside = program.parent.joinpath(*module.split("."))
@@ -78,7 +78,8 @@ def _texts_of(path: Path) -> list[str]:
         return []
 
 
-def _parsed(texts: Iterable[str]) -> Iterator[ast.Module]:
+def parsed(texts: Iterable[str]) -> Iterator[ast.Module]:
+    """The texts that are Python, but for a notebook's magics, as trees."""
     for text in texts:
         try:
             yield ast.parse(re.sub(r"(?m)^(\s*)[%!?].*$", r"\1pass", text))  # a notebook's magics are no Python

@@ -13,6 +13,7 @@ from typing import Any
 from scene_lightning.compat import tensors
 from scene_lightning.compat.era import old_spellings, old_spellings_in
 from scene_lightning.compat.modules import CompatFinder, CompatModule, loaded
+from scene_lightning.compat.removed import hook
 from scene_lightning.compat.report import closing_report
 from scene_lightning.errors import InputError
 from scene_lightning.layers.legacy_spelling import old_keras
@@ -31,6 +32,7 @@ def install(
     limit_epochs: int | None = None,
     limit_batches: int | None = None,
     program: str | None = None,
+    removed_names: bool = False,
 ) -> None:
     """Let `keras`, `tensorflow` and their old module paths resolve to this package; call it before importing them.
 
@@ -41,6 +43,8 @@ def install(
         limit_epochs, limit_batches: a trial run: cut every `fit` to so many epochs and batches.
         program: the script or notebook that this is for, by default the one that runs. If it spells Keras as only
             versions before 2.4 did, `Conv2D(32, 3, 3)` has a 3x3 kernel, as it had there.
+        removed_names: whether names that NumPy, Pillow, SciPy, scikit-learn, pandas and Matplotlib have removed since
+            come back (`np.float`, `Image.ANTIALIAS`, `scipy.misc.imread`); the runner's default, for old programs.
 
     Raises:
         InputError: the real Keras or TensorFlow was imported before, or a limit is below 1.
@@ -60,6 +64,8 @@ def install(
         sys.meta_path.insert(0, CompatFinder())
     sys.modules.setdefault(_TENSORBOARD_SWITCH, ModuleType(_TENSORBOARD_SWITCH))
     tensors.patch()
+    if removed_names:
+        hook.install()
 
 
 def uninstall() -> None:
@@ -74,6 +80,7 @@ def uninstall() -> None:
     set_trial()
     old_keras.believe(())
     tensors.restore()
+    hook.uninstall()
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -84,7 +91,7 @@ def load_ipython_extension(shell: Any) -> None:
     """
     options = json.loads(os.environ.get(NOTEBOOK_OPTIONS, "{}"))
     report_path = options.pop("report", None)
-    install(**options)
+    install(**{"removed_names": True, **options})
     if "program" not in options:
         shell.events.register("pre_run_cell", lambda info: _learn_era([*shell.user_ns["In"], info.raw_cell or ""]))
     shell.register_magic_function(lambda line: None, "line", "tensorflow_version")

@@ -16,7 +16,7 @@ from typing import Any
 
 from scene_lightning._documented import is_absent
 from scene_lightning.compat.placeholder import Placeholder, script_frame
-from scene_lightning.compat.tree import Place, belongs, place_of
+from scene_lightning.compat.tree import NEEDS_TENSORFLOW, Place, belongs, may_be_a_module, place_of
 from scene_lightning.errors import UnsupportedError
 from scene_lightning.training.ledger import ledger
 
@@ -45,12 +45,20 @@ class CompatModule(ModuleType):
             return found
         if name in place.children:
             return importlib.import_module(f"{self.__name__}.{name}")
-        if name.startswith("__") or _is_tried():
+        if name.startswith("__") or is_tried():
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        if found is _MISSING and may_be_a_module(place, name):
+            return importlib.import_module(f"{self.__name__}.{name}")
         ledger.missing.add(f"{place.shown}.{name}")
         if found is not _MISSING:
             return found
         return Placeholder(f"{place.path}.{name}", _public_names(place))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """A name in small letters was taken for a module, and is a function that is not here: refuse it."""
+        place: Place = self.__dict__["_place"]
+        ledger.missing.add(place.path)
+        return Placeholder(place.path, _public_names(place))(*args, **kwargs)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *_public_names(self.__dict__["_place"])})
@@ -98,7 +106,7 @@ def _public_names(place: Place) -> list[str]:
     return sorted(name for name in names if not name.startswith("_"))
 
 
-def _is_tried() -> bool:
+def is_tried() -> bool:
     """Whether the program's line stands in a `try` that has an answer to a failing import."""
     frame = script_frame()
     if frame is None:
@@ -134,8 +142,8 @@ class CompatFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if not belongs(fullname):
             return None
         parent = fullname.rpartition(".")[0]
-        known = not parent or fullname.rpartition(".")[2] in place_of(parent).children
-        if not known and _is_tried():
+        known = fullname.rpartition(".")[2] in place_of(parent).children if parent else fullname not in NEEDS_TENSORFLOW
+        if not known and is_tried():
             return None
         return importlib.machinery.ModuleSpec(fullname, self, origin="scene_lightning", is_package=True)
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from scene_lightning._identifiers import nearest
 from scene_lightning.errors import UnsupportedError
+from scene_lightning.training.ledger import ledger
 
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 
@@ -33,20 +34,30 @@ _INSTEAD = {
     "tensorflow.train": "Use model.save_weights()/load_weights(), and keras.optimizers for optimizers",
     "tensorflow.estimator": "Use keras.Model with compile() and fit()",
     "tensorflow.contrib": "TensorFlow 1's contrib is gone; look for the name in keras",
-    "tensorflow.examples": "Read the images from a folder, with image_dataset_from_directory",
+    "tensorflow.examples": "Use keras.datasets.mnist.load_data(), or image_dataset_from_directory",
     "tensorflow.summary": "Use tf.summary.create_file_writer(logdir), or keras.callbacks.TensorBoard(log_dir)",
     "tensorflow.tpu": "Choose the hardware with --accelerator and --devices",
     "tensorflow.raw_ops": "Use tf.math, tf.image or torch",
     "tensorflow.feature_column": "Prepare tables with scikit-learn",
     "tensorflow.compat.v1.placeholder": "Use keras.Input",
-    "tensorflow.compat.v1.global_variables_initializer": "Nothing has to be initialised here; leave it out",
-    "tensorflow.compat.v1.get_default_graph": "There are no graphs here; leave it out",
     "tensorflow.placeholder": "Use keras.Input",
-    "tensorflow.get_default_graph": "There are no graphs here; leave it out",
     "tensorflow.TFRecordReader": "Read the images from a folder, with image_dataset_from_directory",
     "tensorflow.data.TFRecordDataset": "Read the images from a folder, with image_dataset_from_directory",
+    "tensorflow_datasets": (
+        "It is made of TensorFlow's operations: use keras.datasets (mnist, fashion_mnist, cifar10, cifar100), or read "
+        "the images from a folder, with image_dataset_from_directory"
+    ),
+    "tensorflow_hub": "Its modules are TensorFlow's graphs: take a network of keras.applications as the base",
+    "tensorflow_model_optimization": "Save the model with model.save('model.keras') and prune or quantize it elsewhere",
+    "tensorflow_probability": "Use torch.distributions",
+    "tensorflow_io": "Read the images with tf.io, PIL or image_dataset_from_directory",
+    "tensorflow_text": "Text is outside this package, which classifies images",
+    "tensorflow_estimator": "Use keras.Model with compile() and fit()",
+    "tf_slim": "Use keras.layers and keras.applications",
+    "tflearn": "Use keras.layers, keras.Model and fit()",
+    "theano": "The engine is PyTorch: leave it out",
     "tensorflowjs": "Save the model with model.save('model.keras') and convert it with tensorflowjs beside TensorFlow",
-    "keras.datasets": "It would need a network: read the images from a folder, with image_dataset_from_directory",
+    "keras.datasets": "The data sets here are mnist, fashion_mnist, cifar10 and cifar100",
     "keras.wrappers": "Call model.fit() yourself; scikit-learn's split and scores work on its arrays",
     "keras.estimator": "Use model.fit()",
     "keras.preprocessing.text": "Text is outside this package, which classifies images",
@@ -111,7 +122,9 @@ class Placeholder:
         self._refuse(f".{name}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._refuse()
+        """A switch of something that is not here: kept, without effect."""
+        ledger.ignore(f"{self.__dict__['_placeholder_for']}.{name} = {value!r}", "it is not here")
+        self.__dict__[name] = value
 
     def __getitem__(self, key: Any) -> NoReturn:
         self._refuse()

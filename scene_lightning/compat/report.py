@@ -7,6 +7,7 @@ import shutil
 import textwrap
 from collections import Counter
 
+from scene_lightning.compat.unused import never_used
 from scene_lightning.layers.legacy_spelling import old_keras
 from scene_lightning.training.ledger import ledger
 
@@ -25,6 +26,14 @@ def closing_report(title: str, source: str) -> str:
     lines.append(f"Keras and TensorFlow symbols used ({len(symbols)}): {', '.join(sorted(symbols)) or 'none'}.")
     if ledger.missing:
         lines.append(f"Imported, and not supported when used: {', '.join(sorted(ledger.missing))}.")
+    if unused := never_used(source):
+        lines.append(f"Imported and never used: {', '.join(unused)}.")
+    if used := {old: modern for old, modern in ledger.aliases.items() if _last_word(old) in named}:
+        lines.append(
+            "Names that their libraries have removed, given back for this run: "
+            + "; ".join(f"{old} (now {modern})" for old, modern in sorted(used.items()))
+            + "."
+        )
     ignored = "; ".join(f"{what} ({why})" for what, why in ledger.ignored.items())
     lines.append(f"Accepted and ignored: {ignored or 'nothing'}.")
     if old_keras.kernels:
@@ -38,6 +47,11 @@ def closing_report(title: str, source: str) -> str:
     width = max(60, min(120, shutil.get_terminal_size((100, 20)).columns))
     wrapped = (textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False) for line in lines)
     return "\n".join(wrapped) + "\n"
+
+
+def _last_word(name: str) -> str:
+    """`plt.style.use('seaborn')` → `use`, `OneHotEncoder(sparse=)` → `OneHotEncoder`."""
+    return name.partition("(")[0].rpartition(".")[2]
 
 
 def _counted(calls: list[str]) -> str:

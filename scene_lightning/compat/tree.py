@@ -19,10 +19,41 @@ ROOTS = (
     "keras_applications",
     "tensorflowjs",
     "tensorflow_addons",
+    "tensorflow_core",
 )
+# Packages that are made of TensorFlow's own operations: installing them would not help. They can be imported; what is
+# used of them is refused, with the nearest way (`compat.placeholder`).
+NEEDS_TENSORFLOW = (
+    "tensorflow_cloud",
+    "tensorflow_datasets",
+    "tensorflow_decision_forests",
+    "tensorflow_estimator",
+    "tensorflow_federated",
+    "tensorflow_gan",
+    "tensorflow_hub",
+    "tensorflow_io",
+    "tensorflow_model_optimization",
+    "tensorflow_probability",
+    "tensorflow_serving",
+    "tensorflow_similarity",
+    "tensorflow_text",
+    "tensorflow_transform",
+    "tf_slim",
+    "tflearn",
+    "theano",
+)
+# Where TensorFlow's files have lain besides, as editors wrote it into programs → where they are.
+_MOVED = {"tensorflow_core": "tensorflow", "tensorflow._api.v1": "tensorflow", "tensorflow._api.v2": "tensorflow"}
+# Below these TensorFlow keeps its own files, and a name in small letters may be one of them.
+_INTERNAL = ("compiler", "contrib", "core", "examples", "lite", "python", "tools")
 
+# Keras' modules that TensorFlow has under short names of its own: tf.losses is tf.keras.losses.
+_SHORT_NAMES = "activations initializers losses metrics optimizers"
 # The longest prefix counts. Each is a home of Keras: what follows is a path below `keras`.
 _HOMES = {
+    **{f"tensorflow.{name}": name for name in _SHORT_NAMES.split()},
+    **{f"tensorflow.compat.v2.{name}": name for name in _SHORT_NAMES.split()},
+    "tensorflow.compat.v1.initializers": "initializers",
     "tensorflow.keras": "",
     "tensorflow.python.keras": "",
     "tensorflow.contrib.keras": "",
@@ -35,19 +66,24 @@ _HOMES = {
     "keras_preprocessing": "preprocessing",
     "keras_applications": "applications",
 }
-_HIDDEN = ("_tf_keras.keras", "api._v1.keras", "api._v2.keras", "src", "api", "python.keras", "_legacy", "legacy")
+_HIDDEN = (
+    "_tf_keras.keras", "_impl.keras", "api._v1.keras", "api._v2.keras", "src", "api", "python.keras", "_legacy",
+    "legacy",
+)  # fmt: skip
 
+_DATASETS = "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters"
 _FORMER = "scene_lightning.compat.former"  # what older Keras had besides
 # Keras' paths → modules of this package whose names they show. A path not listed shows what its parent shows.
 _PROVIDERS = {
     "": ("scene_lightning.compat.keras_root",),
     "activations": ("scene_lightning.activations",),
     "applications": ("scene_lightning.applications",),
-    "backend": ("scene_lightning.backend_functions", "scene_lightning.backend"),
+    "backend": (f"{_FORMER}.backend", "scene_lightning.backend_functions", "scene_lightning.backend"),
     "callbacks": ("scene_lightning.callbacks",),
     "config": ("scene_lightning.config",),
     "constraints": ("scene_lightning.constraints",),
-    "datasets": (),
+    "datasets": ("scene_lightning.datasets",),
+    **{f"datasets.{name}": (f"scene_lightning.datasets.{name}",) for name in _DATASETS.split()},
     "dtype_policies": ("scene_lightning.mixed_precision",),
     "engine": (f"{_FORMER}.engine", "scene_lightning.models", "scene_lightning.layers"),
     "initializations": ("scene_lightning.initializers",),
@@ -89,7 +125,7 @@ _CHILDREN = {
         "optimizers preprocessing random regularizers saving src tree utils wrappers"
     ),
     "applications": _NAMED_APPLICATIONS,
-    "datasets": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters",
+    "datasets": _DATASETS,
     "engine": "base_layer functional input_layer network sequential topology training",
     "layers": (
         "advanced_activations attention convolutional convolutional_recurrent core embeddings experimental local merge "
@@ -111,14 +147,20 @@ _ALL_OPS = tuple(
     for name in ("runtime", "dtypes", "array_ops", "math_ops", "tensor_ops", "gradients", "module")
 )
 _IMAGES = ("geometry", "sizes", "colour", "chance", "measures", "boxes", "files")
+_V1 = tuple(f"{_STAND_IN}.v1.{name}" for name in ("session", "spellings", "messages"))
+_OPS_AND_V1 = (*_ALL_OPS, *_V1)
 _TENSORFLOW = {
-    "": _ALL_OPS,
+    "": _OPS_AND_V1,
+    "app": (f"{_STAND_IN}.v1.flags",),
+    "app.flags": (f"{_STAND_IN}.v1.flags",),
     "autograph": (f"{_STAND_IN}.autograph",),
     "autograph.experimental": (f"{_STAND_IN}.autograph",),
     "compat": (f"{_STAND_IN}.text",),
-    "compat.v1": (f"{_STAND_IN}.v1", *_ALL_OPS),
+    "compat.v1": (*_V1, *_ALL_OPS),
+    "compat.v1.app": (f"{_STAND_IN}.v1.flags",),
+    "compat.v1.flags": (f"{_STAND_IN}.v1.flags",),
     "compat.v1.logging": (f"{_STAND_IN}.logging",),
-    "compat.v2": _ALL_OPS,
+    "compat.v2": _OPS_AND_V1,
     "config": (f"{_STAND_IN}.config",),
     "config.experimental": (f"{_STAND_IN}.config",),
     "config.optimizer": (f"{_STAND_IN}.config",),
@@ -132,6 +174,8 @@ _TENSORFLOW = {
     "errors": (f"{_STAND_IN}.errors",),
     "image": tuple(f"{_STAND_IN}.images.{name}" for name in (*_IMAGES, "v1_names")),
     "compat.v1.image": tuple(f"{_STAND_IN}.images.{name}" for name in ("v1", *_IMAGES)),
+    "experimental.numpy": ("scene_lightning.ops.numpy", f"{_STAND_IN}.config"),
+    "flags": (f"{_STAND_IN}.v1.flags",),
     "io": (f"{_STAND_IN}.io",),
     "io.gfile": (f"{_STAND_IN}.gfile",),
     "gfile": (f"{_STAND_IN}.gfile",),
@@ -139,18 +183,38 @@ _TENSORFLOW = {
     "logging": (f"{_STAND_IN}.logging",),
     "lookup": (f"{_STAND_IN}.lookup",),
     "math": (f"{_STAND_IN}.math_ops", f"{_STAND_IN}.tensor_ops", f"{_STAND_IN}.nn"),
+    "nest": (f"{_STAND_IN}.nest",),
     "nn": (f"{_STAND_IN}.nn", f"{_STAND_IN}.nn_convolution"),
     "python": (),
     "python.client": (),
     "python.client.device_lib": (f"{_STAND_IN}.config",),
-    "python.framework": _ALL_OPS,
-    "python.ops": _ALL_OPS,
+    "python.client.session": _V1,
+    "python.data": (f"{_STAND_IN}.data",),
+    "python.eager": _ALL_OPS,
+    "python.framework": _OPS_AND_V1,
+    "python.framework.errors": (f"{_STAND_IN}.errors",),
+    "python.framework.errors_impl": (f"{_STAND_IN}.errors",),
+    "python.lib.io.file_io": (f"{_STAND_IN}.gfile",),
+    "python.ops": _OPS_AND_V1,
+    "python.ops.image_ops": tuple(f"{_STAND_IN}.images.{name}" for name in (*_IMAGES, "v1_names")),
+    "python.ops.image_ops_impl": tuple(f"{_STAND_IN}.images.{name}" for name in (*_IMAGES, "v1_names")),
+    "python.ops.nn": (f"{_STAND_IN}.nn", f"{_STAND_IN}.nn_convolution"),
+    "python.ops.nn_impl": (f"{_STAND_IN}.nn", f"{_STAND_IN}.nn_convolution"),
+    "python.ops.nn_ops": (f"{_STAND_IN}.nn", f"{_STAND_IN}.nn_convolution"),
+    "python.ops.numpy_ops": (f"{_STAND_IN}.config",),
+    "python.ops.summary_ops_v2": (f"{_STAND_IN}.summary",),
     "python.platform": (),
+    "python.platform.app": (f"{_STAND_IN}.v1.flags",),
+    "python.platform.flags": (f"{_STAND_IN}.v1.flags",),
+    "python.platform.gfile": (f"{_STAND_IN}.gfile",),
+    "python.platform.tf_logging": (f"{_STAND_IN}.logging",),
+    "python.util.nest": (f"{_STAND_IN}.nest",),
     "random": (f"{_STAND_IN}.random",),
     "random.experimental": (f"{_STAND_IN}.random",),
     "strings": (f"{_STAND_IN}.text",),
     "summary": (f"{_STAND_IN}.summary",),
     "summary.experimental": (f"{_STAND_IN}.summary",),
+    "sysconfig": (f"{_STAND_IN}.config",),
     "test": (f"{_STAND_IN}.config",),
     "train": (f"{_STAND_IN}.train",),
     "train.experimental": (f"{_STAND_IN}.train",),
@@ -159,20 +223,29 @@ _TENSORFLOW = {
 }
 _TENSORFLOW_CHILDREN = {
     "": (
-        "autograph compat config contrib data debugging distribute dtypes errors estimator examples experimental "
-        "feature_column gfile image io keras linalg lite logging lookup losses math metrics nn python random raw_ops "
-        "saved_model signal sparse strings summary test tpu train types"
+        "activations app audio autodiff autograph bitwise compat config contrib data debugging distribute dtypes "
+        "errors estimator examples experimental feature_column flags gfile graph_util image initializers io keras "
+        "linalg lite logging lookup losses math metrics mixed_precision mlir nest nn optimizers python quantization "
+        "queue ragged random raw_ops saved_model sets signal sparse strings summary sysconfig test tpu train types xla"
     ),
+    "app": "flags",
     "compat": "v1 v2",
-    "compat.v1": "config data errors gfile image io keras logging math nn random strings test train",
-    "compat.v2": "keras data image io math nn random",
+    "compat.v1": (
+        "app config data errors estimator experimental flags gfile image initializers io keras layers linalg lite "
+        "logging losses math metrics nn random saved_model strings summary test train"
+    ),
+    "compat.v2": (
+        "activations autograph config data debugging distribute dtypes errors experimental image initializers io keras "
+        "linalg lite lookup losses math metrics nest nn optimizers random saved_model strings summary test train"
+    ),
     "config": "experimental optimizer threading",
     "contrib": "keras",
+    "experimental": "numpy",
     "data": "experimental",
     "distribute": "cluster_resolver experimental",
     "io": "gfile",
     "python": "client framework keras ops platform",
-    "python.client": "device_lib",
+    "python.client": "device_lib session",
     "random": "experimental",
     "summary": "experimental",
     "train": "experimental",
@@ -200,11 +273,31 @@ class Place(NamedTuple):
 
 def belongs(fullname: str) -> bool:
     """Whether `fullname` is a module of Keras or TensorFlow."""
-    return fullname.partition(".")[0] in ROOTS
+    root = fullname.partition(".")[0]
+    return root in ROOTS or root in NEEDS_TENSORFLOW
+
+
+def may_be_a_module(place: Place, name: str) -> bool:
+    """Whether a name that nothing here gives may be a file of TensorFlow's own: `tensorflow.python.ops.nn_ops`."""
+    parts = place.path.split(".")
+    return parts[0] == "tensorflow" and len(parts) > 1 and parts[1] in _INTERNAL and name.islower()
+
+
+def is_here(fullname: str) -> bool:
+    """Whether a module of Keras' or TensorFlow's is one that this package knows, not only one that it lets pass."""
+    parent, _, name = fullname.rpartition(".")
+    place = place_of(fullname)
+    if not parent:
+        return fullname in ROOTS
+    listed = place.path.removeprefix("keras.") in _PROVIDERS or place.path.removeprefix("tensorflow.") in _TENSORFLOW
+    return listed or (name in place_of(parent).children and bool(place.providers))
 
 
 def place_of(fullname: str) -> Place:
     """The place of a module, known or not: an unknown one has the names of the nearest module above it."""
+    moved = _longest(fullname, _MOVED)
+    if moved is not None:
+        fullname = _MOVED[moved] + fullname[len(moved) :]
     home = _home_of(fullname)
     if home is None:
         root, _, rest = fullname.partition(".")
@@ -216,14 +309,20 @@ def place_of(fullname: str) -> Place:
             return Place(fullname, fullname, addons, () if rest else tuple(_ADDONS_CHILDREN.split()))
         if root != "tensorflow":
             return Place(fullname, fullname, (), ())
-        known = _longest(rest, _TENSORFLOW) or ""
-        children = _TENSORFLOW_CHILDREN.get(rest, "")
-        providers = _TENSORFLOW[known] if known or not rest else ()
-        return Place(fullname, fullname, providers, tuple(children.split()))
+        return _tensorflow_place(fullname, rest)
     rest = _keras_path(fullname, home)
     below = tuple(_CHILDREN.get(rest, "").split())
     shown = rest if rest.startswith("applications.") else _longest(rest, _PROVIDERS) or rest
     return Place(f"keras.{rest}".rstrip("."), f"keras.{shown}".rstrip("."), _keras_providers(rest), below)
+
+
+def _tensorflow_place(fullname: str, rest: str) -> Place:
+    known, children = _longest(rest, _TENSORFLOW) or "", _TENSORFLOW_CHILDREN.get(rest, "")
+    if known in ("compat.v1", "compat.v2") and rest != known:  # tf.compat.v1.image is tf.image
+        inner = rest[len(known) + 1 :]
+        known, children = _longest(inner, _TENSORFLOW) or known, children or _TENSORFLOW_CHILDREN.get(inner, "")
+    providers = _TENSORFLOW[known] if known or not rest else ()
+    return Place(fullname, fullname, providers, tuple(children.split()))
 
 
 def _home_of(fullname: str) -> str | None:

@@ -15,6 +15,7 @@ class Ledger:
         limited: what a trial run cut short.
         symbols: Keras and TensorFlow names that the program asked for.
         missing: those that are not here: an error only for a program that uses them.
+        aliases: names that other libraries have removed and the runner gave back → the modern spelling.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class Ledger:
         self.limited: list[str] = []
         self.symbols: set[str] = set()
         self.missing: set[str] = set()
+        self.aliases: dict[str, str] = {}
 
     def count(self, verb: str) -> None:
         """A verb ran."""

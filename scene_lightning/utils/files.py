@@ -10,7 +10,7 @@ import zipfile
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from scene_lightning.errors import DataError, InputError, UnsupportedError
+from scene_lightning.errors import DataError, InputError, MissingFileError
 
 
 def get_file(
@@ -36,7 +36,7 @@ def get_file(
         cache_dir: by default $KERAS_HOME or ~/.keras.
 
     Raises:
-        UnsupportedError: the file would have to be downloaded; the message says where to put it.
+        MissingFileError: the file would have to be downloaded; the message says where to put it.
         DataError: no such local file, or another checksum.
     """
     if origin is None:
@@ -55,7 +55,7 @@ def get_file(
         shutil.copyfile(local, f"{path}.partial")
         os.replace(f"{path}.partial", path)
     if not os.path.exists(path):
-        raise UnsupportedError(
+        raise MissingFileError(
             f"get_file does not download: {origin} is not on this machine. Fetch it yourself and put it at {path}, "
             "or give a local path as `origin`."
         )

@@ -98,6 +98,26 @@ experimental_run_functions_eagerly = run_functions_eagerly
 set_soft_device_placement = _ignored("set_soft_device_placement", "the verbs place the data")
 enable_op_determinism = _ignored("enable_op_determinism", "pass deterministic=True to fit()")
 
+enable_numpy_behavior = experimental_enable_numpy_behavior = _ignored(
+    "enable_numpy_behavior", "tensors take NumPy's functions"
+)
+
+
+def enable_tensor_float_32_execution(enabled: bool) -> None:
+    """Whether a GPU may round float32 products to TensorFloat-32."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = bool(enabled)
+
+
+def tensor_float_32_execution_enabled() -> bool:
+    """Whether it may."""
+    return bool(torch.backends.cuda.matmul.allow_tf32)
+
+
+def get_build_info() -> dict[str, Any]:
+    """`tf.sysconfig.get_build_info`: what torch was built with."""
+    cuda = torch.version.cuda
+    return {"is_cuda_build": cuda is not None, "cuda_version": cuda, "cudnn_version": torch.backends.cudnn.version()}
+
 
 def set_intra_op_parallelism_threads(num_threads: int) -> None:
     """Torch's number of threads (0 leaves it)."""
@@ -145,11 +165,12 @@ def is_built_with_cuda() -> bool:
 is_built_with_gpu_support = is_built_with_cuda
 
 __all__ = [
-    "LogicalDeviceConfiguration", "PhysicalDevice", "VirtualDeviceConfiguration", "enable_op_determinism",
-    "experimental_run_functions_eagerly", "get_device_details", "get_visible_devices", "gpu_device_name",
-    "is_built_with_cuda", "is_built_with_gpu_support", "is_gpu_available", "list_local_devices",
+    "LogicalDeviceConfiguration", "PhysicalDevice", "VirtualDeviceConfiguration", "enable_numpy_behavior",
+    "enable_op_determinism", "enable_tensor_float_32_execution", "experimental_enable_numpy_behavior",
+    "experimental_run_functions_eagerly", "get_build_info", "get_device_details", "get_visible_devices",
+    "gpu_device_name", "is_built_with_cuda", "is_built_with_gpu_support", "is_gpu_available", "list_local_devices",
     "list_logical_devices", "list_physical_devices", "run_functions_eagerly", "set_experimental_options",
     "set_inter_op_parallelism_threads", "set_intra_op_parallelism_threads", "set_jit",
     "set_logical_device_configuration", "set_memory_growth", "set_soft_device_placement",
-    "set_virtual_device_configuration", "set_visible_devices",
+    "set_virtual_device_configuration", "set_visible_devices", "tensor_float_32_execution_enabled",
 ]  # fmt: skip

@@ -70,10 +70,15 @@ def walk(top: Any, **_: Any) -> Any:
     return os.walk(as_text(top))
 
 
-# TensorFlow 1's spellings
+# TensorFlow 1's spellings, and those of `tensorflow.python.lib.io.file_io`
 Exists, Glob, IsDirectory, ListDirectory, MakeDirs, Open = exists, glob, isdir, listdir, makedirs, GFile
+DeleteRecursively, Remove, Rename, Copy, FastGFile = rmtree, remove, rename, copy, GFile
+FileIO, file_exists, is_directory, list_directory, get_matching_files = GFile, exists, isdir, listdir, glob
+create_dir, recursive_create_dir, delete_file, delete_recursively = makedirs, makedirs, remove, rmtree
 
 __all__ = [
-    "Exists", "GFile", "Glob", "IsDirectory", "ListDirectory", "MakeDirs", "Open", "copy", "exists", "glob", "isdir",
-    "listdir", "makedirs", "mkdir", "remove", "rename", "rmtree", "walk",
+    "Copy", "DeleteRecursively", "Exists", "FastGFile", "FileIO", "GFile", "Glob", "IsDirectory", "ListDirectory",
+    "MakeDirs", "Open", "Remove", "Rename", "copy", "create_dir", "delete_file", "delete_recursively", "exists",
+    "file_exists", "get_matching_files", "glob", "is_directory", "isdir", "list_directory", "listdir", "makedirs",
+    "mkdir", "recursive_create_dir", "remove", "rename", "rmtree", "walk",
 ]  # fmt: skip

@@ -35,6 +35,15 @@ def name_scope(name: Any, *_: Any, **__: Any) -> Iterator[str]:
     yield str(name)
 
 
+@contextmanager
+def control_dependencies(control_inputs: Any = None) -> Iterator[None]:
+    """The block, as it is: everything runs in the order in which it is written."""
+    yield
+
+
+init_scope = control_dependencies
+
+
 def print(
     *inputs: Any, output_stream: Any = None, summarize: int = 3, sep: str = " ", end: str = "\n", name: Any = None
 ) -> None:
@@ -58,6 +67,13 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, *_: Any, **__: Any) -> Any:
     return torch.stack([as_tensor(fn(item)) for item in elems])
 
 
+def make_tensor_proto(values: Any, dtype: Any = None, shape: Any = None, **_: Any) -> Any:
+    """The values as TensorBoard's message of a tensor."""
+    from tensorboard.util.tensor_util import make_tensor_proto as make  # heavy, and an optional package
+
+    return make(values, dtype=dtype, shape=shape)
+
+
 def group(*_: Any, **__: Any) -> None:
     """Nothing: operations have run already."""
 
@@ -67,6 +83,6 @@ def no_op(name: Any = None) -> None:
 
 
 __all__ = [
-    "VERSION", "__version__", "cond", "device", "get_logger", "group", "is_tensor", "map_fn", "name_scope", "no_op",
-    "print", "set_random_seed", "version",
+    "VERSION", "__version__", "cond", "control_dependencies", "device", "get_logger", "group", "init_scope",
+    "is_tensor", "make_tensor_proto", "map_fn", "name_scope", "no_op", "print", "set_random_seed", "version",
 ]  # fmt: skip

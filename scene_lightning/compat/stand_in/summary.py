@@ -117,6 +117,23 @@ def text(name: str, data: Any, step: Any = None, description: Any = None) -> boo
     return target is not None
 
 
+def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> bool:
+    """A summary that another library (TensorBoard's hparams) has made and serialised."""
+    from tensorboard.compat.proto.summary_pb2 import Summary  # heavy, and an optional package
+
+    target = _target(step)
+    if target is not None:
+        content = tensor if isinstance(tensor, bytes) else np.asarray(tensor).item()
+        target[0]._get_file_writer().add_summary(Summary.FromString(content), target[1])
+    return target is not None
+
+
+@contextmanager
+def summary_scope(name: str, default_name: str = "summary", values: Any = None) -> Iterator[tuple[str, str]]:
+    """The block, with the name that summaries in it have."""
+    yield name or default_name, name or default_name
+
+
 def set_step(step: Any) -> None:
     """The step of summaries that name none."""
     _steps[-1] = step
@@ -162,5 +179,6 @@ trace_off = trace_on
 
 __all__ = [
     "SummaryWriter", "create_file_writer", "flush", "get_step", "histogram", "image", "record_if", "scalar",
-    "set_step", "should_record_summaries", "text", "trace_export", "trace_off", "trace_on",
+    "set_step", "should_record_summaries", "summary_scope", "text", "trace_export", "trace_off", "trace_on",
+    "write_raw_pb",
 ]  # fmt: skip

@@ -1,0 +1,28 @@
+"""importlib: what stands for Python's module `imp`, removed in 3.12."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from importlib import reload
+from types import ModuleType
+from typing import Any
+
+
+def load_source(name: str, pathname: str, file: Any = None) -> ModuleType:
+    """The module in a file, under a name."""
+    spec = importlib.util.spec_from_file_location(name, pathname)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"No module can be loaded from {pathname!r}.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def new_module(name: str) -> ModuleType:
+    """An empty module."""
+    return ModuleType(name)
+
+
+__all__ = ["load_source", "new_module", "reload"]

@@ -1,0 +1,94 @@
+"""Names that NumPy has removed: in 1.24 Python's own types, in 2.0 the second spellings."""
+
+from __future__ import annotations
+
+import functools
+import math
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from scene_lightning.compat.removed.patching import Modern, Names, give_names, note, replace
+
+
+def in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False, **kwargs: Any) -> np.ndarray:
+    """Which of the first array's elements, as one row, are in the second."""
+    return np.isin(np.ravel(ar1), ar2, assume_unique=assume_unique, invert=invert, **kwargs)
+
+
+def asscalar(a: Any) -> Any:
+    """The one element as a number of Python."""
+    return np.asarray(a).item()
+
+
+def asfarray(a: Any, dtype: Any = np.float64) -> np.ndarray:
+    """The array in a floating-point type."""
+    return np.asarray(a, dtype if np.issubdtype(np.dtype(dtype), np.inexact) else np.float64)
+
+
+class _Cast:
+    def __getitem__(self, dtype: Any) -> Any:
+        return lambda x: np.asarray(x).astype(dtype)
+
+
+_SCTYPES: dict[str, list[Any]] = {
+    "int": [np.int8, np.int16, np.int32, np.int64],
+    "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
+    "float": [np.float16, np.float32, np.float64, np.longdouble],
+    "complex": [np.complex64, np.complex128, np.clongdouble],
+    "others": [bool, object, bytes, str, np.void],
+}
+_RENAMED = {
+    "builtins.bool": "bool", "builtins.complex": "complex", "builtins.float": "float", "builtins.int": "int long",
+    "builtins.object": "object", "builtins.str": "str unicode", "builtins.issubclass": "issubclass_",
+    "builtins.print": "disp",
+    "numpy.all": "alltrue", "numpy.any": "sometrue", "numpy.asmatrix": "mat", "numpy.bool_": "bool8",
+    "numpy.bytes_": "string_ bytes0", "numpy.clongdouble": "clongfloat longcomplex",
+    "numpy.complex128": "complex_ cfloat", "numpy.complex64": "singlecomplex", "numpy.cumprod": "cumproduct",
+    "numpy.float64": "float_",
+    "numpy.inf": "Inf Infinity infty PINF", "numpy.intp": "int0", "numpy.longdouble": "longfloat",
+    "numpy.nan": "NaN NAN", "numpy.ndim": "rank", "numpy.object_": "object0", "numpy.prod": "product",
+    "numpy.round": "round_", "numpy.issubdtype": "issubsctype", "numpy.str_": "unicode_ str0",
+    "numpy.trapezoid": "trapz", "numpy.uintp": "uint0", "numpy.vstack": "row_stack", "numpy.sctypeDict": "typeDict",
+    "numpy.lib.npyio.DataSource": "DataSource", "ast.literal_eval": "safe_eval", "math": "math",
+}  # fmt: skip
+_NAMES: Names = {
+    **{old: modern for modern, names in _RENAMED.items() for old in names.split()},
+    "NINF": Modern("-np.inf", -math.inf),
+    "NZERO": Modern("-0.0", -0.0),
+    "PZERO": Modern("0.0", 0.0),
+    "asfarray": Modern("np.asarray(a, dtype=float)", asfarray),
+    "asscalar": Modern("a.item()", asscalar),
+    "cast": Modern("np.asarray(x).astype(dtype)", _Cast()),
+    "fastCopyAndTranspose": Modern("a.T.copy()", lambda a: np.asarray(a).T.copy()),
+    "find_common_type": Modern("np.result_type", lambda arrays, scalars: np.result_type(*arrays, *scalars)),
+    "in1d": Modern("np.isin", in1d),
+    "maximum_sctype": Modern("np.longdouble", lambda t: _SCTYPES[np.dtype(t).type.__name__.rstrip("0123456789")][-1]),
+    "msort": Modern("np.sort(a, axis=0)", lambda a: np.sort(a, axis=0)),
+    "obj2sctype": Modern("np.dtype(x).type", lambda rep, default=None: np.dtype(rep).type),
+    "sctypes": Modern("np.float32, np.int64, …", _SCTYPES),
+}
+
+
+def _patch(module: ModuleType) -> None:
+    give_names(module, _NAMES)
+    read = module.fromstring
+
+    @functools.wraps(read)
+    def fromstring(string: Any, dtype: Any = float, count: int = -1, *, sep: str = "", **kwargs: Any) -> np.ndarray:
+        if sep:
+            return read(string, dtype, count, sep=sep, **kwargs)
+        note("numpy.fromstring(bytes)", "np.frombuffer(bytes, dtype)")
+        content = string.encode("latin1") if isinstance(string, str) else string
+        return np.frombuffer(content, dtype, count).copy()
+
+    replace(module, "fromstring", fromstring)
+
+
+PATCHES = {"numpy": _patch}
+
+
+def successor(fullname: str) -> Modern | None:
+    """No module stands for one that has gone."""
+    return None

@@ -1,0 +1,103 @@
+"""The pictures of `scipy.misc`, which SciPy removed in 1.2, with Pillow, as they were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+_RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "lanczos": Image.Resampling.LANCZOS,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "cubic": Image.Resampling.BICUBIC,
+}
+
+
+def fromimage(im: Image.Image, flatten: bool = False, mode: str | None = None) -> np.ndarray:
+    """A picture's pixels; of a palette, its colours; with `flatten`, grey levels as float32."""
+    if mode is not None and mode != im.mode:
+        im = im.convert(mode)
+    elif mode is None and im.mode == "P":
+        im = im.convert("RGBA" if "transparency" in im.info else "RGB")
+    if flatten:
+        im = im.convert("F")
+    elif im.mode == "1":
+        im = im.convert("L")
+    return np.array(im)
+
+
+def imread(name: Any, flatten: bool = False, mode: str | None = None) -> np.ndarray:
+    """A file's pixels: uint8 (H, W), (H, W, 3) or (H, W, 4)."""
+    with Image.open(name) as image:
+        return fromimage(image, flatten, mode)
+
+
+def bytescale(
+    data: Any, cmin: float | None = None, cmax: float | None = None, high: int = 255, low: int = 0
+) -> np.ndarray:
+    """uint8 as it is; other values stretched so that the least becomes `low` and the greatest `high`."""
+    array = np.asarray(data)
+    if array.dtype == np.uint8:
+        return array
+    least = array.min() if cmin is None else cmin
+    span = (array.max() if cmax is None else cmax) - least
+    if span < 0:
+        raise ValueError("`cmax` should be larger than `cmin`.")
+    stretched = (array - least) * (float(high - low) / (span or 1)) + low
+    return (stretched.clip(low, high) + 0.5).astype(np.uint8)
+
+
+def toimage(
+    arr: Any, high: int = 255, low: int = 0, cmin: float | None = None, cmax: float | None = None, pal: Any = None,
+    mode: str | None = None, channel_axis: int | None = None,
+) -> Image.Image:  # fmt: skip
+    """A picture of an array (H, W), or with three or four channels on some axis, stretched by `bytescale`."""
+    array = np.asarray(arr)
+    if array.ndim == 2:
+        if mode in ("F", "I"):
+            return Image.fromarray(array.astype(np.float32 if mode == "F" else np.int32))
+        image = Image.fromarray(bytescale(array, cmin, cmax, high, low))
+        if pal is not None:
+            image.putpalette(np.asarray(pal, np.uint8).tobytes())
+        return image.convert(mode) if mode not in (None, "L", "P") else image
+    channels = next((count for count in (3, 4) if count in array.shape), None)
+    if array.ndim != 3 or channels is None:
+        raise ValueError("'arr' does not have a suitable array shape for any mode.")
+    axis = int(np.flatnonzero(np.asarray(array.shape) == channels)[0]) if channel_axis is None else channel_axis
+    pixels = np.moveaxis(bytescale(array, cmin, cmax, high, low), axis, 2)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return image if mode is None or mode == image.mode else image.convert(mode)
+
+
+def imsave(name: Any, arr: Any, format: str | None = None) -> None:
+    """Write an array as a picture, stretched by `bytescale`."""
+    array = np.asarray(arr)
+    toimage(array, channel_axis=2 if array.ndim == 3 else None).save(name, format)
+
+
+def imresize(arr: Any, size: Any, interp: str = "bilinear", mode: str | None = None) -> np.ndarray:
+    """The picture at another size: (height, width), a whole number of per cent, or a factor."""
+    image = toimage(arr, mode=mode)
+    if isinstance(size, int | np.integer):
+        size = (np.array(image.size) * (size / 100.0)).astype(int)
+    elif isinstance(size, float | np.floating):
+        size = (np.array(image.size) * size).astype(int)
+    else:
+        size = (size[1], size[0])
+    return fromimage(image.resize((int(size[0]), int(size[1])), _RESAMPLING[interp]))
+
+
+def imrotate(arr: Any, angle: float, interp: str = "bilinear") -> np.ndarray:
+    """The picture turned against the clock by so many degrees, within its own frame."""
+    return fromimage(toimage(arr).rotate(angle, _RESAMPLING[interp]))
+
+
+def imshow(arr: Any) -> None:
+    """The picture in the viewer of the machine."""
+    toimage(arr).show()
+
+
+__all__ = ["bytescale", "fromimage", "imread", "imresize", "imrotate", "imsave", "imshow", "toimage"]

@@ -1,0 +1,72 @@
+"""Names that Python's own library has removed since 3.6."""
+
+from __future__ import annotations
+
+import base64
+import html
+import inspect
+import sys
+from collections import abc, namedtuple
+from types import ModuleType
+from typing import Any
+
+from scene_lightning.compat.removed.patching import Modern, Names, give_methods, give_names, to
+
+_ArgSpec = namedtuple("_ArgSpec", "args varargs keywords defaults")
+
+
+def getargspec(func: Any) -> Any:
+    """Python 2's form of a function's signature."""
+    return _ArgSpec(*inspect.getfullargspec(func)[:4])
+
+
+def linux_distribution(*_: Any, **__: Any) -> tuple[str, str, str]:
+    """Nothing is known of the distribution, which is an answer that it always could give."""
+    return "", "", ""
+
+
+_NAMES: dict[str, Names] = {
+    "base64": {
+        "encodestring": Modern("base64.encodebytes", base64.encodebytes),
+        "decodestring": Modern("base64.decodebytes", base64.decodebytes),
+    },
+    "cgi": {"escape": Modern("html.escape(s, quote=False)", lambda s, quote=False: html.escape(s, quote))},
+    "collections": {name: f"collections.abc.{name}" for name in abc.__all__},
+    "fractions": {"gcd": "math.gcd"},
+    "inspect": {"getargspec": Modern("inspect.getfullargspec", getargspec)},
+    "os": {"errno": "errno", "getcwdu": "os.getcwd"},
+    "platform": {
+        name: Modern("platform.freedesktop_os_release()", linux_distribution) for name in ("linux_distribution", "dist")
+    },
+    "time": {"clock": "time.perf_counter"},
+}
+
+
+def _patch(module: ModuleType) -> None:
+    give_names(module, _NAMES[module.__name__])
+
+
+def _patch_threading(module: ModuleType) -> None:
+    give_methods(module.Thread, {"isAlive": ("Thread.is_alive()", lambda thread: thread.is_alive)})
+
+
+def _patch_html_parser(module: ModuleType) -> None:
+    give_methods(module.HTMLParser, {"unescape": ("html.unescape", lambda _: html.unescape)})
+
+
+PATCHES = {
+    **dict.fromkeys(_NAMES, _patch),
+    "threading": _patch_threading,
+    "html.parser": _patch_html_parser,
+}
+
+
+def successor(fullname: str) -> Modern | None:
+    """What stands for a module that has gone."""
+    if fullname == "imp":
+        return Modern("importlib", "scene_lightning.compat.removed.imp")
+    if fullname == "xml.etree.cElementTree":
+        return to("xml.etree.ElementTree")
+    if fullname.partition(".")[0] == "distutils" and sys.version_info >= (3, 12):
+        return to(f"setuptools._{fullname}")
+    return None

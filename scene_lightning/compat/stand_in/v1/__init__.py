@@ -1,0 +1,1 @@
+"""TensorFlow 1's names: its sessions and graphs without effect, its flags, its older spellings."""
