@@ -38,6 +38,7 @@ class CSVLogger(Callback):
         if self.append and os.path.exists(self.filename):
             self.append_header = os.path.getsize(self.filename) == 0
         self._close()
+        os.makedirs(os.path.dirname(self.filename) or ".", exist_ok=True)
         # Rows are added as they come: a log of a run that is cut short must hold what there was.
         self.csv_file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115
         self.keys = None

@@ -11,12 +11,14 @@ from types import ModuleType
 from typing import Any
 
 from scene_lightning.compat import tensors
+from scene_lightning.compat.checkpoint_names import name_as_latest
 from scene_lightning.compat.era import old_spellings, old_spellings_in
 from scene_lightning.compat.modules import CompatFinder, CompatModule, loaded
 from scene_lightning.compat.removed import hook
 from scene_lightning.compat.report import closing_report
 from scene_lightning.errors import InputError
 from scene_lightning.layers.legacy_spelling import old_keras
+from scene_lightning.models.weight_files import tensorflow_names
 from scene_lightning.training.devices import set_default_hardware
 from scene_lightning.training.trial import set_trial
 
@@ -36,7 +38,8 @@ def install(
 ) -> None:
     """Let `keras`, `tensorflow` and their old module paths resolve to this package; call it before importing them.
 
-    Torch tensors get the few methods that TensorFlow's have and programs call (`compat.tensors` lists them).
+    Torch tensors get the few methods that TensorFlow's have and programs call (`compat.tensors` lists them), and
+    `save_weights("dir/ckpt")` writes `dir/ckpt.index` and the name of the latest, as TensorFlow did.
 
     Args:
         accelerator, devices, precision: what `fit`, `evaluate` and `predict` run on when the program does not say.
@@ -66,6 +69,7 @@ def install(
     tensors.patch()
     if removed_names:
         hook.install()
+    tensorflow_names.on_written = name_as_latest
 
 
 def uninstall() -> None:
@@ -81,6 +85,7 @@ def uninstall() -> None:
     old_keras.believe(())
     tensors.restore()
     hook.uninstall()
+    tensorflow_names.on_written = None
 
 
 def load_ipython_extension(shell: Any) -> None:

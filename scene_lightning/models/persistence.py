@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
             raise InputError(f"{str(path)!r} is a folder. Expected a file name ending in .keras, .h5 or .ckpt.")
         ending = ".keras"
     refuse_other_programs_files(path)
-    check_target(path, overwrite)
+    make_room(path, overwrite)
     if ending == ".safetensors":
         require_built(model, "save")
         # the description only; the format has no place for the optimizer's state
@@ -145,6 +145,17 @@ def check_target(path: Path, overwrite: bool) -> None:
         raise InputError(f"{str(path)!r} exists. Pass overwrite=True, or another name.")
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {str(path.parent)!r} to write {path.name!r} into. Make it first.")
+
+
+def make_room(path: Path, overwrite: bool) -> None:
+    """The folder of a model file to be, made where it is not there, as Keras 2 did.
+
+    Raises:
+        InputError: the file exists and may not be replaced, or a file is in the folder's place.
+    """
+    with contextlib.suppress(FileExistsError, NotADirectoryError):  # told below
+        path.parent.mkdir(parents=True, exist_ok=True)
+    check_target(path, overwrite)
 
 
 def require_built(model: Any, verb: str) -> None:
@@ -250,6 +261,7 @@ STATE_FILES: dict[str, Callable[[str], dict[str, Any]]] = {
 
 def read_archive(path: Any) -> ModelArchive:
     """Any Keras file → its contents. Raises FileFormatError for anything else."""
+    path = saving.stored_at(path)
     kind = saving.sniff(path)
     readers = {
         "keras": saving.read_keras, "weights_h5": saving.read_weights_h5, "legacy_h5": saving.read_legacy_h5,
@@ -330,7 +342,7 @@ def _values_in(tree: LayerWeights) -> int:
     return sum(array.size for array in tree.arrays) + sum(_values_in(child) for child in tree.children)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _building(path: str, what: str, cure: str = "") -> Iterator[None]:
     """A config is data from outside: whatever it makes go wrong is the file's fault, and is said so.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,19 @@ _FORMATS = (None, "h5", "hdf5", "tf", "keras")
 _WHOLE_NAMES = (".h5", ".hdf5", ".keras", ".safetensors")
 
 
+class TensorFlowNames:
+    """Whether files without a known ending are laid out as TensorFlow's: `<name>.index`, and a note of the latest.
+
+    Attributes:
+        on_written: called with the name after each; None writes one file of that very name instead.
+    """
+
+    on_written: Callable[[str], None] | None = None
+
+
+tensorflow_names = TensorFlowNames()
+
+
 def save_weights(model: Any, filepath: Any, overwrite: bool, save_format: Any = None) -> None:
     """Write the weights only: Keras 3's layout for `.weights.h5`, a `.safetensors`, Keras 2's for any other name.
 
@@ -34,8 +48,12 @@ def save_weights(model: Any, filepath: Any, overwrite: bool, save_format: Any = 
         )
     path = Path(os.fspath(filepath))
     persistence.require_built(model, "save_weights")
-    persistence.check_target(path, overwrite)
-    if path.suffix.lower() == ".safetensors":
+    ending = path.suffix.lower()
+    noted = tensorflow_names.on_written if save_format in (None, "tf") and ending not in _WHOLE_NAMES else None
+    if noted is not None:
+        path = path.with_name(f"{path.name}.index")
+    persistence.make_room(path, overwrite)
+    if ending == ".safetensors":
         saving.write_tensors(path, persistence.checkpoint_dict(model, include_optimizer=False))
         return
     archive = persistence.weights_archive(model)
@@ -43,6 +61,8 @@ def save_weights(model: Any, filepath: Any, overwrite: bool, save_format: Any = 
         saving.write_weights_h5(path, archive)
     else:
         saving.write_legacy_h5(path, archive, weights_only=True)
+    if noted is not None:
+        noted(os.fspath(filepath))
 
 
 def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch: bool = False) -> LoadStatus | None:

@@ -36,7 +36,13 @@ def sniff(path: str | os.PathLike[str]) -> Format:
             if (place / "saved_model.pb").is_file() or (place / "variables" / "variables.index").is_file():
                 return "saved_model"
             raise FileFormatError("the folder has neither saved_model.pb nor variables/variables.index.")
-        if not place.exists() and place.with_name(f"{place.name}.index").is_file():
+        index = place.with_name(f"{place.name}.index")
+        if not place.exists() and index.is_file():
+            with open(index, "rb") as handle:
+                if handle.read(4) == b"PK\x03\x04":
+                    raise FileFormatError(
+                        "tf.train.Checkpoint wrote it here, of several objects: tf.train.Checkpoint(...).restore(path)."
+                    )
             return "tf_checkpoint"
         with open(place, "rb") as handle:
             start = handle.read(9)
@@ -47,6 +53,17 @@ def sniff(path: str | os.PathLike[str]) -> Format:
         if start[8:] == b"{" and int.from_bytes(start[:8], "little") < place.stat().st_size:
             return "safetensors"
         raise FileFormatError(_told_by_name(place, start) if start else "it is empty.")
+
+
+def stored_at(path: str | os.PathLike[str]) -> str:
+    """Where the weights called `path` lie: there, or in `<path>.index`, if a program with TensorFlow's names put them
+    there with `save_weights`."""
+    name = os.fspath(path)
+    if not os.path.exists(name) and os.path.isfile(f"{name}.index"):
+        with open(f"{name}.index", "rb") as handle:
+            if handle.read(8) == _HDF5_SIGNATURE:
+                return f"{name}.index"
+    return name
 
 
 def _told_by_name(path: Path, start: bytes) -> str:

@@ -12,8 +12,16 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from scene_lightning.compat.checkpoint_names import SUFFIX, checkpoint_exists, name_as_latest, named_checkpoints
+from scene_lightning.compat.stand_in.checkpoint_reader import (
+    KEY,
+    CheckpointReader,
+    list_variables,
+    load_checkpoint,
+    load_variable,
+)
 from scene_lightning.compat.stand_in.text import as_text
 from scene_lightning.compat.stand_in.tracked import Tracked, collect
 from scene_lightning.compat.stand_in.train_v1 import (
@@ -26,9 +34,6 @@ from scene_lightning.compat.stand_in.train_v1 import (
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.saving import checkpoint as files
 from scene_lightning.saving.load_status import LoadStatus
-
-_SUFFIX = ".index"
-_KEY = "tf.train"
 
 
 class Checkpoint:
@@ -52,14 +57,14 @@ class Checkpoint:
         prefix = as_text(file_prefix)
         os.makedirs(os.path.dirname(prefix) or ".", exist_ok=True)
         content = {**self._tracked().values(), "save_counter": int(self.save_counter)}
-        files.write_checkpoint(prefix + _SUFFIX, {_KEY: content})
+        files.write_checkpoint(prefix + SUFFIX, {KEY: content})
         return prefix
 
     def save(self, file_prefix: Any, options: Any = None) -> str:
         """As `write`, under `<file_prefix>-<number>`, and named as the folder's latest. Returns that name."""
         self.save_counter += 1
         prefix = self.write(f"{as_text(file_prefix)}-{self.save_counter}")
-        update_checkpoint_state(os.path.dirname(prefix) or ".", prefix)
+        name_as_latest(prefix)
         return prefix
 
     def read(self, save_path: Any, options: Any = None) -> LoadStatus:
@@ -69,10 +74,10 @@ class Checkpoint:
             DataError: there is no such file.
         """
         prefix = as_text(save_path)
-        path = prefix + _SUFFIX
+        path = prefix + SUFFIX
         if not os.path.exists(path):
             raise DataError(f"No checkpoint {prefix!r}: the file {path!r} does not exist.")
-        content = files.read_checkpoint(path).get(_KEY)
+        content = files.read_checkpoint(path).get(KEY)
         if not isinstance(content, dict):
             raise InputError(f"{path!r} was not written by tf.train.Checkpoint here.")
         self.save_counter = int(content.get("save_counter", 0))
@@ -134,11 +139,11 @@ class CheckpointManager:
         self._paths = [path for path in self._paths if path != written] + [written]
         while self._keep is not None and len(self._paths) > self._keep:
             self._drop(self._paths.pop(0))
-        update_checkpoint_state(self.directory, written, self._paths)
+        name_as_latest(written, self._paths)
         return written
 
     def _drop(self, path: str) -> None:
-        file = Path(path + _SUFFIX)
+        file = Path(path + SUFFIX)
         if self._hours is not None and file.exists() and file.stat().st_mtime >= self._kept_at + self._hours * 3600:
             self._kept_at = file.stat().st_mtime
             return
@@ -157,35 +162,40 @@ class CheckpointManager:
 def _numbered(prefix: str) -> list[str]:
     """The checkpoints that a folder holds already, by age."""
     folder, name = os.path.split(prefix)
-    pattern = re.compile(re.escape(name) + r"-\d+" + re.escape(_SUFFIX))
+    pattern = re.compile(re.escape(name) + r"-\d+" + re.escape(SUFFIX))
     found = [path for path in Path(folder or ".").glob("*") if pattern.fullmatch(path.name)]
     found.sort(key=lambda path: (path.stat().st_mtime_ns, int(path.stem.rpartition("-")[2])))
     return [os.path.join(folder, path.stem) for path in found]
 
 
-def update_checkpoint_state(save_dir: Any, model_checkpoint_path: str, all_model_checkpoint_paths: Any = None) -> None:
-    """Write the folder's `checkpoint`, as TensorFlow spells it: the names, relative to the folder."""
-    names = [os.path.basename(path) for path in all_model_checkpoint_paths or [model_checkpoint_path]]
-    lines = [f'model_checkpoint_path: "{os.path.basename(model_checkpoint_path)}"']
-    lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
-    target = Path(save_dir) / "checkpoint"
-    part = target.with_name("checkpoint.part")
-    part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(part, target)
+def update_checkpoint_state(save_dir: Any, model_checkpoint_path: Any, all_model_checkpoint_paths: Any = None) -> None:
+    """Name a checkpoint as its folder's latest. TensorFlow: `tf.train.update_checkpoint_state`."""
+    kept = None if all_model_checkpoint_paths is None else [str(as_text(path)) for path in all_model_checkpoint_paths]
+    name_as_latest(os.path.join(str(as_text(save_dir)), os.path.basename(str(as_text(model_checkpoint_path)))), kept)
 
 
 def latest_checkpoint(checkpoint_dir: Any, latest_filename: str | None = None) -> str | None:
-    """The name that the folder's `checkpoint` gives, when its file is there; else None."""
-    folder = Path(as_text(checkpoint_dir))
-    state = folder / (latest_filename or "checkpoint")
-    if not state.is_file():
-        return None
-    named = re.search(r'^model_checkpoint_path: "(.*)"', state.read_text("utf-8", errors="replace"), re.MULTILINE)
-    prefix = str(folder / named.group(1)) if named else None
-    return prefix if prefix is not None and os.path.exists(prefix + _SUFFIX) else None
+    """The name that the folder's `checkpoint` gives, when its file is there; else None. What `save_weights` and
+    `ModelCheckpoint` write under such a name counts too."""
+    latest, _ = named_checkpoints(str(as_text(checkpoint_dir)), latest_filename)
+    return latest if latest is not None and checkpoint_exists(latest) else None
+
+
+class CheckpointState(NamedTuple):
+    """What a folder's `checkpoint` says."""
+
+    model_checkpoint_path: str
+    all_model_checkpoint_paths: list[str]
+
+
+def get_checkpoint_state(checkpoint_dir: Any, latest_filename: str | None = None) -> CheckpointState | None:
+    """The latest checkpoint and all that are kept; None without the folder's `checkpoint`."""
+    latest, every = named_checkpoints(str(as_text(checkpoint_dir)), latest_filename)
+    return None if latest is None else CheckpointState(latest, every)
 
 
 __all__ = [
-    "AdagradOptimizer", "AdamOptimizer", "Checkpoint", "CheckpointManager", "GradientDescentOptimizer",
-    "MomentumOptimizer", "RMSPropOptimizer", "latest_checkpoint", "update_checkpoint_state",
+    "AdagradOptimizer", "AdamOptimizer", "Checkpoint", "CheckpointManager", "CheckpointReader", "CheckpointState",
+    "GradientDescentOptimizer", "MomentumOptimizer", "RMSPropOptimizer", "checkpoint_exists", "get_checkpoint_state",
+    "latest_checkpoint", "list_variables", "load_checkpoint", "load_variable", "update_checkpoint_state",
 ]  # fmt: skip
