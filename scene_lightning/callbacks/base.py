@@ -11,7 +11,7 @@ class Callback:
     Attributes:
         params: {"verbose", "epochs", "steps", "samples", "batch_size"} of the running verb.
         model: the model that is being trained, evaluated or asked.
-        validation_data: what `fit` was given, where Keras 1 put it; None otherwise.
+        validation_data: the arrays that `fit` validates on, [inputs…, targets…, weights], where Keras 2 put them.
     """
 
     # A built-in callback that looks at batch logs now and then only: running metrics need not be kept up for it.

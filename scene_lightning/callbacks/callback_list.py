@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+
+import torch
 
 from scene_lightning.callbacks.base import Callback, overrides
 from scene_lightning.callbacks.history import History
@@ -36,6 +39,13 @@ def flatten_callbacks(callbacks: Any) -> list[Any]:
             f"A callback must be a keras.callbacks.Callback; received {callbacks!r} ({type(callbacks).__name__})."
         )
     return [callbacks]
+
+
+@contextmanager
+def _free_to_compute() -> Iterator[None]:
+    """Callbacks of an evaluation or a prediction may train or take gradients too: torch's modes end before them."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 class CallbackList(Callback):
@@ -132,14 +142,16 @@ class CallbackList(Callback):
         listeners = self._listeners(hook)
         if listeners:
             seen = logs if isinstance(logs, LazyLogs) else pythonify(logs)
-            for callback in listeners:
-                getattr(callback, hook)(batch, logs=seen)
+            with _free_to_compute():
+                for callback in listeners:
+                    getattr(callback, hook)(batch, logs=seen)
 
     def _on_event(self, hook: str, *args: Any) -> None:
         *position, logs = args
         shared = pythonify(logs)
-        for callback in self.callbacks:
-            getattr(callback, hook)(*position, shared)
+        with _free_to_compute():
+            for callback in self.callbacks:
+                getattr(callback, hook)(*position, shared)
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         self._on_batch("on_batch_begin", batch, logs)

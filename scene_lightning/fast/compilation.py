@@ -77,11 +77,14 @@ def compiled(model: Any, use: bool, training: bool) -> Iterator[None]:
     if not use:
         yield
         return
-    model.__dict__[_CACHED] = {training: CompiledCall(model, training)}
+    before = model.__dict__.get(_CACHED)
+    model.__dict__[_CACHED] = {**(before or {}), training: CompiledCall(model, training)}
     try:
         yield
     finally:
         del model.__dict__[_CACHED]
+        if before is not None:  # a run inside a run
+            model.__dict__[_CACHED] = before
 
 
 def call(model: Any, x: Any, training: bool) -> Any:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,16 +10,16 @@ import torch
 from scene_lightning.data.datamodule import Feed
 from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten, map_structure
+from scene_lightning.models.old_verbs import OldVerbs, translated
 from scene_lightning.training import engine
 from scene_lightning.training.bridge import keras_order, to_floats
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.feeds import as_feed
 from scene_lightning.training.ledger import ledger
+from scene_lightning.training.running import undisturbed
 
-_LOADING = {"max_q_size": "max_queue_size", "nb_worker": "workers", "pickle_safe": "use_multiprocessing"}
 
-
-class Verbs:
+class Verbs(OldVerbs):
     """`fit`, `evaluate`, `predict`, their `_on_batch` forms and the old `_generator` spellings."""
 
     def fit(
@@ -77,7 +74,7 @@ class Verbs:
         """
         self._require_ready("training_step")
         _note_loading("fit", max_queue_size, workers, use_multiprocessing)
-        epochs = _translated(trainer_options, "nb_epoch", "epochs", epochs)
+        epochs = translated(trainer_options, "nb_epoch", "epochs", epochs)
         if isinstance(epochs, bool) or not isinstance(epochs, int | float | np.integer):
             raise InputError(f"epochs must be a whole number; received {epochs!r}.")
         if validation_split and validation_data is None:
@@ -98,6 +95,7 @@ class Verbs:
             validation = validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
         hardware = Hardware(accelerator, devices, num_nodes, strategy, precision, deterministic)
         self._learn_image_info(x)
+        show_validation_data(callbacks, validation_data)
         return engine.run_fit(
             self, train, validation, epochs=epochs, initial_epoch=initial_epoch, verbose=verbose, callbacks=callbacks,
             validation_freq=validation_freq, hardware=hardware, ckpt_path=ckpt_path, **trainer_options,
@@ -191,18 +189,19 @@ class Verbs:
         self._require_compiled()
         ledger.count("train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
-        self._reset_for_epoch()
-        if self.automatic_optimization:
-            optimizer = self.optimizer.torch_optimizer(list(self.parameters()))
-            with torch.enable_grad():
-                loss = self._step(batch, self._train_metrics, training=True)
-                optimizer.zero_grad()
-                if loss.requires_grad:
-                    loss.backward()
-            optimizer.step()
-        else:
-            self._own_train_step(batch)
-        logs = keras_order(to_floats(self.train_logs()))
+        with undisturbed(self):
+            self._reset_for_epoch()
+            if self.automatic_optimization:
+                optimizer = self.optimizer.torch_optimizer(list(self.parameters()))
+                with torch.enable_grad():
+                    loss = self._step(batch, self._train_metrics, training=True)
+                    optimizer.zero_grad()
+                    if loss.requires_grad:
+                        loss.backward()
+                optimizer.step()
+            else:
+                self._own_train_step(batch)
+            logs = keras_order(to_floats(self.train_logs()))
         return logs if return_dict else self._as_list(logs)
 
     def test_on_batch(
@@ -211,10 +210,10 @@ class Verbs:
         """Loss and metrics of one batch. Keras: `Model.test_on_batch`."""
         self._require_compiled()
         batch = self._one_batch(x, y, sample_weight, None)
-        with torch.no_grad():
+        with undisturbed(self), torch.no_grad():
             self.on_test_epoch_start()
             self.validation_step(batch)
-        logs = keras_order(to_floats(self.test_logs()))
+            logs = keras_order(to_floats(self.test_logs()))
         return logs if return_dict else self._as_list(logs)
 
     def predict_on_batch(self: Any, x: Any) -> Any:
@@ -236,69 +235,6 @@ class Verbs:
                 self(prepared[0], training=False)
         return prepared
 
-    # -- old spellings ---------------------------------------------------------------------------------------------
-
-    def fit_generator(
-        self: Any, generator: Any, steps_per_epoch: Any = None, epochs: int = 1, *args: Any, **kwargs: Any
-    ) -> Any:
-        """Keras 2's name of `fit` on a generator; data that end early are read again, as it did."""
-        _deprecated("fit_generator", "fit")
-        names = (
-            "verbose",
-            "callbacks",
-            "validation_data",
-            "validation_steps",
-            "validation_freq",
-            "class_weight",
-            "max_queue_size",
-            "workers",
-            "use_multiprocessing",
-            "shuffle",
-            "initial_epoch",
-        )
-        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
-        steps = _translated(
-            kwargs, "samples_per_epoch", "steps_per_epoch", steps_per_epoch, per=_batch_size_of(generator)
-        )
-        epochs = _translated(kwargs, "nb_epoch", "epochs", epochs)
-        kwargs["validation_steps"] = _translated(
-            kwargs,
-            "nb_val_samples",
-            "validation_steps",
-            kwargs.get("validation_steps"),
-            per=_batch_size_of(kwargs.get("validation_data")),
-        )
-        if isinstance(kwargs.get("validation_data"), tuple | list):
-            kwargs["validation_steps"] = None  # Keras 2 asked for it only beside a generator
-        return self.fit(generator, steps_per_epoch=steps, epochs=epochs, loop_data=True, **kwargs)
-
-    def evaluate_generator(self: Any, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Keras 2's name of `evaluate` on a generator."""
-        _deprecated("evaluate_generator", "evaluate")
-        names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
-        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
-        steps = _translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
-        return self.evaluate(_looped(generator, steps), **{"verbose": 0, **kwargs})
-
-    def predict_generator(self: Any, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Keras 2's name of `predict` on a generator."""
-        _deprecated("predict_generator", "predict")
-        names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
-        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
-        steps = _translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
-        return self.predict(_looped(generator, steps), **{"verbose": 0, **kwargs})
-
-    def predict_classes(self: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
-        """Keras 2: the index of the most likely class, (N,); for one sigmoid output 0 or 1, (N, 1)."""
-        _deprecated("predict_classes", "np.argmax(model.predict(x), axis=-1)")
-        probabilities = self.predict(x, batch_size=batch_size, verbose=verbose)
-        return (probabilities > 0.5).astype("int32") if probabilities.shape[-1] == 1 else probabilities.argmax(-1)
-
-    def predict_proba(self: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
-        """Keras 2's other name of `predict`."""
-        _deprecated("predict_proba", "predict")
-        return self.predict(x, batch_size=batch_size, verbose=verbose)
-
 
 def validation_feed(data: Any, batch_size: int | None, steps: Any) -> Feed:
     """`validation_data` as Keras takes it: (x, y), (x, y, weights), or anything that gives batches."""
@@ -308,6 +244,26 @@ def validation_feed(data: Any, batch_size: int | None, steps: Any) -> Feed:
             x, y, rest[0] if rest else None, batch_size=batch_size, shuffle=False, training=False, steps=steps
         )
     return as_feed(data, batch_size=batch_size, shuffle=False, training=False, steps=steps, loop=True)
+
+
+class ValidationData(list[Any]):
+    """What Keras 2 put into `callback.validation_data`: inputs, targets and weights in one list, as arrays."""
+
+
+def show_validation_data(callbacks: Any, data: Any) -> None:
+    """Give callbacks the arrays that `fit` validates on, for those that ask `self.validation_data`, as Keras 2 did.
+
+    A callback that was given data of its own keeps them, and generators are not shown.
+    """
+    if not (isinstance(data, tuple | list) and 2 <= len(data) <= 3 and not isinstance(data[0], tuple)):
+        return
+    shown = ValidationData(part for part in flatten(list(data)) if part is not None)
+    if all(weights is None for weights in data[2:]):
+        shown.append(np.ones(len(shown[0]), np.float32))
+    for callback in engine.split_callbacks(callbacks)[0]:
+        known = getattr(callback, "validation_data", None)
+        if known is None or isinstance(known, ValidationData):
+            callback.validation_data = shown
 
 
 def split_arrays(
@@ -363,38 +319,3 @@ def _note_loading(verb: str, max_queue_size: Any, workers: Any, use_multiprocess
     )  # fmt: skip
 
 
-def _looped(generator: Any, steps: Any) -> Feed:
-    return as_feed(generator, shuffle=False, training=False, steps=steps, loop=True)
-
-
-def _batch_size_of(source: Any) -> int | None:
-    return getattr(source, "batch_size", None)
-
-
-def _of_keras_2(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Keras 1's names for how batches are loaded, in Keras 2's."""
-    return {_LOADING.get(name, name): value for name, value in kwargs.items()}
-
-
-def _translated(kwargs: dict[str, Any], old: str, new: str, value: Any, per: int | None = None) -> Any:
-    """Keras 1's `old=` instead of `new=`; counts of samples become counts of batches."""
-    if old not in kwargs:
-        return value
-    given = kwargs.pop(old)
-    _deprecated(f"{old}=", f"{new}=")
-    return given if not per or given is None else max(1, int(given) // per)
-
-
-def _deprecated(old: str, new: str) -> None:
-    """Warn once for each line of a program: Python's own record of that is lost whenever a library sets a filter."""
-    level, caller = 2, sys._getframe(1)
-    while caller.f_back is not None and caller.f_code.co_filename.startswith(_PACKAGE):
-        level, caller = level + 1, caller.f_back
-    place = (old, caller.f_code.co_filename, caller.f_lineno)
-    if place not in _told:
-        _told.add(place)
-        warnings.warn(f"`{old}` is an old spelling; use `{new}`.", DeprecationWarning, stacklevel=level)
-
-
-_PACKAGE = str(Path(__file__).resolve().parents[1])
-_told: set[tuple[str, str, int]] = set()

@@ -7,6 +7,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,9 +20,11 @@ from scene_lightning.data.datamodule import Feed, FeedModule
 from scene_lightning.errors import InputError
 from scene_lightning.fast import compiled, folded, keep_freed_memory, worth_compiling
 from scene_lightning.layers.symbolic import flatten, map_structure
+from scene_lightning.training import running
 from scene_lightning.training.bridge import KerasBridge, keras_order, to_floats
 from scene_lightning.training.devices import Hardware, trainer_arguments
 from scene_lightning.training.feed_wrappers import peek
+from scene_lightning.training.inner_run import InnerRun
 from scene_lightning.training.ledger import ledger
 from scene_lightning.training.outcome import outcome_of
 from scene_lightning.training.trial import current_trial
@@ -177,37 +180,76 @@ def run_fit(
     plan = validation_plan(validation_freq, validation is not None)
     ledger.count("fit")
     build_from(model, train)
-    model.stop_training = False
-    listed, lightning_callbacks = listen(
-        model, train, verbose, callbacks, add_history=True, epochs=epochs, steps=trial.steps(train.steps),
-        samples=trial.samples(train.samples, train.steps, train.batch_size),
-    )  # fmt: skip
-    bridge = KerasBridge(model, listed, initial_epoch, trial.validation_plan(plan, initial_epoch, epochs, asked))
-    data = FeedModule(train, validation, epoch_offset=initial_epoch)
-    if initial_epoch >= epochs:
-        listed.on_train_begin()
-        listed.on_train_end()
-        return listed.history
-    with _counting_epochs(model, initial_epoch), quiet_lightning(), _keeping_interrupts() as holder, outcome_of(
-        model, listed
-    ) as outcome:
-        trainer = make_trainer(
-            hardware or Hardware(),
-            [bridge, outcome.callback, *lightning_callbacks],
-            **{"max_epochs": epochs - initial_epoch, "limit_val_batches": 0 if validation is None else 1.0,
-               **trial.trainer_options(validation is not None), **trainer_options},
+    with running.undisturbed(model) as outer:
+        model.stop_training = False
+        listed, lightning_callbacks = listen(
+            model, train, verbose, callbacks, add_history=True, epochs=epochs, steps=trial.steps(train.steps),
+            samples=trial.samples(train.samples, train.steps, train.batch_size),
         )  # fmt: skip
-        holder["trainer"] = trainer
-        with compiled(model, worth_compiling(model.jit_compile, train.samples, training=True), training=True):
-            trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, **_trusting(ckpt_path))
-        outcome.collect()
+        if initial_epoch >= epochs:
+            listed.on_train_begin()
+            listed.on_train_end()
+            return listed.history
+        shown = trial.validation_plan(plan, initial_epoch, epochs, asked)
+        options = {
+            "max_epochs": epochs - initial_epoch, "limit_val_batches": 0 if validation is None else 1.0,
+            **trial.trainer_options(validation is not None), **trainer_options,
+        }  # fmt: skip
+        _run_trainer(
+            model, FeedModule(train, validation, epoch_offset=initial_epoch),
+            KerasBridge(model, listed, initial_epoch, shown), listed, lightning_callbacks,
+            _beside(outer, hardware or Hardware()), ckpt_path, options,
+        )  # fmt: skip
+        stopped = model.stop_training
     finish = getattr(model.optimizer, "finalize_variable_values", None)
     if finish is not None:
         finish(model.trainable_weights)
-    if not model.stop_training:
+    if not stopped:
         trial.fill(listed.history, plan, initial_epoch, epochs, asked)
     trial.note(initial_epoch, epochs, asked, train.steps, validation is not None)
     return listed.history
+
+
+def _run_trainer(
+    model: Any,
+    data: FeedModule,
+    bridge: KerasBridge,
+    listed: CallbackList,
+    lightning_callbacks: list[L.Callback],
+    hardware: Hardware,
+    ckpt_path: str | None,
+    options: dict[str, Any],
+) -> None:
+    """Let Lightning train, in this process or in others, and take over what came of it."""
+    with (
+        _counting_epochs(model, data.epoch_offset),
+        quiet_lightning(),
+        _keeping_interrupts() as holder,
+        outcome_of(model, listed) as outcome,
+    ):
+        trainer = make_trainer(hardware, [bridge, outcome.callback, *lightning_callbacks], **options)
+        holder["trainer"] = trainer
+        assert data.train_feed is not None
+        jit = worth_compiling(model.jit_compile, data.train_feed.samples, training=True)
+        with compiled(model, jit, training=True):
+            trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, **_trusting(ckpt_path))
+        outcome.collect()
+
+
+def _beside(outer: L.Trainer | None, hardware: Hardware) -> Hardware:
+    """What a `fit` inside the run of `outer` computes on, where it does not say: that run's device and precision."""
+    if outer is None:
+        return hardware
+    device, precision = outer.strategy.root_device, hardware.precision or outer.precision
+    if hardware.accelerator != "auto" or hardware.devices != "auto":
+        return replace(hardware, precision=precision)
+    devices = [device.index or 0] if device.type == "cuda" else 1
+    return replace(hardware, accelerator=device.type, devices=devices, precision=precision)
+
+
+def _note_outer(verb: str, hardware: Hardware) -> None:
+    given = {name: (getattr(hardware, name), getattr(Hardware(), name)) for name in vars(Hardware())}
+    ledger.ignore_unless_default(f"{verb} in a callback", "it runs where the run around it does", **given)
 
 
 def _trusting(ckpt_path: str | None) -> dict[str, Any]:
@@ -220,14 +262,19 @@ def run_evaluate(
     """Loss and metrics over a feed, as floats in Keras' order."""
     ledger.count("evaluate")
     build_from(model, feed)
-    listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
-    with quiet_lightning(), _keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
-        holder["trainer"] = trainer = make_trainer(
-            hardware or Hardware(), [KerasBridge(model, listed), outcome.callback, *lightning_callbacks]
-        )
-        trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
-        outcome.collect()
-        return keras_order({**model.logged(), **to_floats(outcome.logs)})
+    hardware = hardware or Hardware()
+    with running.undisturbed(model) as outer:
+        listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
+        bridge = KerasBridge(model, listed)
+        if outer is not None:
+            _note_outer("evaluate", hardware)
+            return InnerRun(outer, model, [bridge, *lightning_callbacks]).evaluate(feed)
+        with quiet_lightning(), _keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
+            trainer = make_trainer(hardware, [bridge, outcome.callback, *lightning_callbacks])
+            holder["trainer"] = trainer
+            trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
+            outcome.collect()
+            return keras_order({**model.logged(), **to_floats(outcome.logs)})
 
 
 class _Collector(L.Callback):
@@ -264,26 +311,33 @@ def run_predict(
     """
     ledger.count("predict")
     build_from(model, feed)
-    listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
-    collector = _Collector(on_batch)
-    hardware = hardware or Hardware()
+    collector, hardware = _Collector(on_batch), hardware or Hardware()
+    with running.undisturbed(model) as outer:
+        listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
+        listeners = [collector, KerasBridge(model, listed), *lightning_callbacks]
+        if outer is not None:
+            _note_outer("predict", hardware)
+            InnerRun(outer, model, listeners).predict(feed)
+        else:
+            _predict_with_trainer(model, feed, hardware, listeners)
+    if on_batch is not None:
+        return None
+    if not collector.outputs:
+        raise InputError("There was nothing to predict: the data are empty.")
+    return _concatenate(collector.outputs)
+
+
+def _predict_with_trainer(model: Any, feed: Feed, hardware: Hardware, listeners: list[L.Callback]) -> None:
     if hardware.devices == "auto":  # the order of the answers is the order of the images: one device keeps it
-        hardware = Hardware(hardware.accelerator, 1, 1, hardware.strategy, hardware.precision, hardware.deterministic)
+        hardware = replace(hardware, devices=1, num_nodes=1)
     with quiet_lightning(), _keeping_interrupts() as holder:
-        holder["trainer"] = trainer = make_trainer(
-            hardware, [collector, KerasBridge(model, listed), *lightning_callbacks]
-        )
+        holder["trainer"] = trainer = make_trainer(hardware, listeners)
         if trainer.world_size > 1:
             raise InputError("predict() runs on one device, so that the answers stay in order: pass devices=1.")
         converts = trainer.precision.endswith("-true") and trainer.precision != "32-true"  # the weights, but no folds
         jit = compiled(model, worth_compiling(model.jit_compile, feed.samples, training=False), training=False)
         with nullcontext() if converts else folded(model), jit:
             trainer.predict(model, datamodule=FeedModule(predict=feed), return_predictions=False)
-    if on_batch is not None:
-        return None
-    if not collector.outputs:
-        raise InputError("There was nothing to predict: the data are empty.")
-    return _concatenate(collector.outputs)
 
 
 def _concatenate(batches: list[Any]) -> Any:

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
+import torchmetrics
 from torch import nn
 
 from scene_lightning.metrics import Metric
 
 _OF_EVERY_METRIC = frozenset(vars(Metric()))
+_OF_TORCHMETRICS = {"_update_count", "_computed"}  # how often it was updated, and the result that it remembers
 
 
 class MetricStates:
@@ -20,7 +22,7 @@ class MetricStates:
         metrics: whose states to remember.
     """
 
-    def __init__(self, metrics: list[Metric]) -> None:
+    def __init__(self, metrics: list[torchmetrics.Metric]) -> None:
         self._kept = [(metric, _state_of(metric)) for metric in metrics]
 
     def give_back(self) -> None:
@@ -29,17 +31,17 @@ class MetricStates:
             for name, value in state.items():
                 setattr(metric, name, _copied(value))
 
-    def __contains__(self, metric: Metric) -> bool:
+    def __contains__(self, metric: torchmetrics.Metric) -> bool:
         return any(known is metric for known, _ in self._kept)
 
 
-def metrics_within(module: nn.Module) -> list[Metric]:
-    """Every metric among the parts of `module`, each once."""
-    return [part for part in module.modules() if isinstance(part, Metric)]
+def metrics_within(module: nn.Module) -> list[torchmetrics.Metric]:
+    """Every metric among the parts of `module`, torchmetrics' own too, each once."""
+    return [part for part in module.modules() if isinstance(part, torchmetrics.Metric)]
 
 
-def _state_of(metric: Metric) -> dict[str, Any]:
-    states = set(getattr(metric, "_defaults", ()))
+def _state_of(metric: torchmetrics.Metric) -> dict[str, Any]:
+    states = {*getattr(metric, "_defaults", ()), *_OF_TORCHMETRICS}
     return {
         name: _copied(value)
         for name, value in vars(metric).items()

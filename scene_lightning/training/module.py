@@ -12,7 +12,7 @@ from scene_lightning import fast, metrics, optimizers
 from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
-from scene_lightning.training import true_precision
+from scene_lightning.training import running, true_precision
 from scene_lightning.training.building import build_for
 from scene_lightning.training.objective import Objective
 from scene_lightning.training.own_steps import OwnSteps, join_own, kept_hook
@@ -95,6 +95,7 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
             self._require_ready(_STEP_OF[stage])
         if stage == "fit" and not self.steps_without_call:
             build_for(self, self.trainer)
+        running.begin(self, self.trainer)
         self.__dict__["_dtypes_of_rest"] = true_precision.dtypes_of(self)
 
     @kept_hook
@@ -115,6 +116,7 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
 
     def teardown(self, stage: str) -> None:
         """Lightning: each process of a run ends here."""
+        running.end(self, self.trainer)
         true_precision.give_back(self.__dict__.pop("_dtypes_of_rest", []))
         true_precision.convert_slots(self.optimizer)
 

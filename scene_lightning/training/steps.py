@@ -65,6 +65,7 @@ class KerasSteps:
     _train_metrics: MetricContainer
     _val_metrics: MetricContainer
     _evaluating = False
+    _alone = False  # in a run inside a run: the other processes may not be there to sum metrics over
     _step_logs: dict[str, Any] | None = None
     _epoch_logs: dict[str, Any] | None = None
     _epoch_states: MetricStates | None = None
@@ -204,7 +205,7 @@ class KerasSteps:
         `sync=False` leaves out the other processes: for the logs of a batch.
         """
         if self._step_logs is None and not (self.overrides("metrics") or _attached(self)):
-            return self._container.result(sync=sync)
+            return self._container.result(sync=sync and not self._alone)
         results = flat_logs(self.get_metrics_result())
         if self._step_logs is None or set(results) == set(self._step_logs):
             return results

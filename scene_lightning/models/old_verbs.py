@@ -1,0 +1,115 @@
+"""Keras 1's and 2's names of the verbs, and of their arguments."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from scene_lightning.data.datamodule import Feed
+from scene_lightning.training.feeds import as_feed
+
+_LOADING = {"max_q_size": "max_queue_size", "nb_worker": "workers", "pickle_safe": "use_multiprocessing"}
+
+
+class OldVerbs:
+    """`fit_generator` and its kin, for programs that were written for them."""
+
+    def fit_generator(
+        self: Any, generator: Any, steps_per_epoch: Any = None, epochs: int = 1, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Keras 2's name of `fit` on a generator; data that end early are read again, as it did."""
+        deprecated("fit_generator", "fit")
+        names = (
+            "verbose",
+            "callbacks",
+            "validation_data",
+            "validation_steps",
+            "validation_freq",
+            "class_weight",
+            "max_queue_size",
+            "workers",
+            "use_multiprocessing",
+            "shuffle",
+            "initial_epoch",
+        )
+        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
+        steps = translated(
+            kwargs, "samples_per_epoch", "steps_per_epoch", steps_per_epoch, per=_batch_size_of(generator)
+        )
+        epochs = translated(kwargs, "nb_epoch", "epochs", epochs)
+        kwargs["validation_steps"] = translated(
+            kwargs,
+            "nb_val_samples",
+            "validation_steps",
+            kwargs.get("validation_steps"),
+            per=_batch_size_of(kwargs.get("validation_data")),
+        )
+        if isinstance(kwargs.get("validation_data"), tuple | list):
+            kwargs["validation_steps"] = None  # Keras 2 asked for it only beside a generator
+        return self.fit(generator, steps_per_epoch=steps, epochs=epochs, loop_data=True, **kwargs)
+
+    def evaluate_generator(self: Any, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Keras 2's name of `evaluate` on a generator."""
+        deprecated("evaluate_generator", "evaluate")
+        names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
+        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
+        steps = translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
+        return self.evaluate(_looped(generator, steps), **{"verbose": 0, **kwargs})
+
+    def predict_generator(self: Any, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Keras 2's name of `predict` on a generator."""
+        deprecated("predict_generator", "predict")
+        names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
+        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
+        steps = translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
+        return self.predict(_looped(generator, steps), **{"verbose": 0, **kwargs})
+
+    def predict_classes(self: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
+        """Keras 2: the index of the most likely class, (N,); for one sigmoid output 0 or 1, (N, 1)."""
+        deprecated("predict_classes", "np.argmax(model.predict(x), axis=-1)")
+        probabilities = self.predict(x, batch_size=batch_size, verbose=verbose)
+        return (probabilities > 0.5).astype("int32") if probabilities.shape[-1] == 1 else probabilities.argmax(-1)
+
+    def predict_proba(self: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
+        """Keras 2's other name of `predict`."""
+        deprecated("predict_proba", "predict")
+        return self.predict(x, batch_size=batch_size, verbose=verbose)
+
+
+def _looped(generator: Any, steps: Any) -> Feed:
+    return as_feed(generator, shuffle=False, training=False, steps=steps, loop=True)
+
+
+def _batch_size_of(source: Any) -> int | None:
+    return getattr(source, "batch_size", None)
+
+
+def _of_keras_2(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Keras 1's names for how batches are loaded, in Keras 2's."""
+    return {_LOADING.get(name, name): value for name, value in kwargs.items()}
+
+
+def translated(kwargs: dict[str, Any], old: str, new: str, value: Any, per: int | None = None) -> Any:
+    """Keras 1's `old=` instead of `new=`; counts of samples become counts of batches."""
+    if old not in kwargs:
+        return value
+    given = kwargs.pop(old)
+    deprecated(f"{old}=", f"{new}=")
+    return given if not per or given is None else max(1, int(given) // per)
+
+
+def deprecated(old: str, new: str) -> None:
+    """Warn once for each line of a program: Python's own record of that is lost whenever a library sets a filter."""
+    level, caller = 2, sys._getframe(1)
+    while caller.f_back is not None and caller.f_code.co_filename.startswith(_PACKAGE):
+        level, caller = level + 1, caller.f_back
+    place = (old, caller.f_code.co_filename, caller.f_lineno)
+    if place not in _told:
+        _told.add(place)
+        warnings.warn(f"`{old}` is an old spelling; use `{new}`.", DeprecationWarning, stacklevel=level)
+
+
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+_told: set[tuple[str, str, int]] = set()

@@ -1,0 +1,150 @@
+"""`predict` and `evaluate` inside a run: a plain loop where that run's weights are, without a second Trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning as L
+import torch
+import torchmetrics
+from lightning.fabric.utilities import move_data_to_device
+from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
+
+from scene_lightning.data.datamodule import Feed, FeedModule
+from scene_lightning.layers.symbolic import flatten
+from scene_lightning.training import running
+from scene_lightning.training.bridge import keras_order, to_floats
+from scene_lightning.training.metric_states import metrics_within
+
+
+class InnerRun:
+    """One verb on a model that `trainer` is in the middle of training, evaluating or asking.
+
+    It takes that run's device and precision. In a run on several devices each process reads all of the data by itself,
+    so that nothing waits for a process that does not call the verb.
+
+    Args:
+        trainer: the outer run's.
+        model: what to run; it may share weights with the outer run's, or be another.
+        listeners: Lightning callbacks, Keras' bridge among them.
+    """
+
+    def __init__(self, trainer: L.Trainer, model: Any, listeners: list[L.Callback]) -> None:
+        self._trainer, self._model, self._listeners = trainer, model, listeners
+
+    def evaluate(self, feed: Feed) -> dict[str, Any]:
+        """Loss and metrics over `feed`, as floats in Keras' order, and what steps of the user's own log."""
+        with self._prepared(), _by_itself(self._model), _logging_aside(self._model) as logged:
+            self._tell("on_validation_start")
+            self._model.on_validation_epoch_start()
+            for number, batch in self._batches(feed, "validation_step"):
+                self._tell("on_validation_batch_start", batch, number)
+                logged.batch_size = len(flatten(batch)[0])
+                with torch.no_grad(), self._trainer.precision_plugin.val_step_context():
+                    outputs = _step(self._model.validation_step, batch, number)
+                self._tell("on_validation_batch_end", outputs, batch, number)
+            with torch.no_grad():
+                self._model.on_validation_epoch_end()
+            self._tell("on_validation_end")
+            return keras_order({**self._model.logged(), **to_floats(self._model.test_logs())})
+
+    def predict(self, feed: Feed) -> None:
+        """Outputs for each batch of `feed`, to the listeners."""
+        with self._prepared():
+            self._tell("on_predict_start")
+            for number, batch in self._batches(feed, "predict_step"):
+                self._tell("on_predict_batch_start", batch, number)
+                with torch.no_grad(), self._trainer.precision_plugin.predict_step_context():
+                    outputs = _step(self._model.predict_step, batch, number)
+                self._tell("on_predict_batch_end", outputs, batch, number)
+            self._tell("on_predict_end")
+
+    @contextmanager
+    def _prepared(self) -> Iterator[None]:
+        """The model on the outer run's device, in evaluation mode."""
+        self._model.to(self._trainer.strategy.root_device)
+        self._model.eval()
+        self._model.__dict__["_trainer"] = self._trainer
+        running.begin(self._model, self._trainer)
+        try:
+            yield
+        finally:
+            running.end(self._model, self._trainer)
+
+    def _batches(self, feed: Feed, step: str) -> Iterator[tuple[int, Any]]:
+        device = self._trainer.strategy.root_device
+        data = FeedModule(validation=feed)
+        feed.keep_on(device)
+        for number, batch in enumerate(data.val_dataloader()):
+            ready = data.on_after_batch_transfer(move_data_to_device(batch, device), 0)
+            ready = self._trainer.precision_plugin.convert_input(ready)
+            yield number, self._model.as_step_batch(ready, step, 0)
+
+    def _tell(self, hook: str, *args: Any) -> None:
+        for listener in self._listeners:
+            getattr(listener, hook)(self._trainer, self._model, *args)
+
+
+class _Logged:
+    """What `self.log` was given in an inner run: means over its samples. The outer run's logs are no place for it."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._values: dict[str, Any] = {}
+        self.batch_size = 1
+
+    def log(self, name: str, value: Any, *args: Any, batch_size: int | None = None, **kwargs: Any) -> None:
+        """In place of `LightningModule.log`."""
+        if isinstance(value, torchmetrics.Metric):
+            self._values[name] = value
+            return
+        total, count = self._values.get(name, (0.0, 0))
+        size = batch_size or self.batch_size
+        self._values[name] = total + float(value) * size, count + size
+
+    def values(self) -> dict[str, float]:
+        """In place of `OwnSteps.logged`."""
+        ours = self._model._logged_for_user
+        found = {name: value for name, value in self._values.items() if name not in ours}
+        if not self._model.reports_by_itself:
+            return {}
+        return {
+            name: float(value.compute() if isinstance(value, torchmetrics.Metric) else value[0] / value[1])
+            for name, value in found.items()
+        }
+
+
+@contextmanager
+def _logging_aside(model: Any) -> Iterator[_Logged]:
+    """Within the block `model.log` writes to what this gives."""
+    logged = _Logged(model)
+    before = {name: model.__dict__[name] for name in ("log", "logged") if name in model.__dict__}
+    model.__dict__.update(log=logged.log, logged=logged.values)
+    try:
+        yield logged
+    finally:
+        del model.__dict__["log"], model.__dict__["logged"]
+        model.__dict__.update(before)
+
+
+def _step(step: Any, batch: Any, number: int) -> Any:
+    """As Lightning calls it: a step of the user's own may leave out the number."""
+    return step(batch, number) if is_param_in_hook_signature(step, "batch_idx", min_args=2) else step(batch)
+
+
+@contextmanager
+def _by_itself(model: Any) -> Iterator[None]:
+    """Within the block metrics are not summed over the processes of the outer run."""
+    metrics, alone = metrics_within(model), model._alone
+    before = [metric._to_sync for metric in metrics]
+    for metric in metrics:
+        metric._to_sync = False
+    model._alone = True
+    try:
+        yield
+    finally:
+        model._alone = alone
+        for metric, synchronised in zip(metrics, before, strict=True):
+            metric._to_sync = synchronised
