@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from scene_lightning.errors import InputError
+
 
 class Callback:
     """The base of every callback. Keras: `keras.callbacks.Callback`.
@@ -34,6 +36,25 @@ class Callback:
     def model(self) -> Any:
         """The model."""
         return getattr(self, "_model", None)  # a subclass may have forgotten super().__init__()
+
+    state_key = "a Keras callback"  # Lightning's Trainer asks for it before its models take Keras' callbacks over
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Lightning: reached where a Trainer calls the callback itself, whose hooks have other arguments than its own.
+
+        Raises:
+            InputError: the module is not a Keras model.
+        """
+        adopt = getattr(pl_module, "adopt_keras_callbacks", None)
+        if adopt is None:
+            raise InputError(
+                f"{type(self).__name__} is a Keras callback, and {type(pl_module).__name__} no Keras model: use one of "
+                "lightning.pytorch.callbacks, or make the module a subclass of keras.Model."
+            )
+        adopt()
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Lightning: told of the error that `setup` raises."""
 
     def on_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Old name of `on_train_batch_begin`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import lightning as L
 
-from scene_lightning.callbacks import CallbackList
+from scene_lightning.callbacks import Callback, CallbackList
 from scene_lightning.callbacks.logs import LazyLogs
 
 
@@ -60,10 +60,12 @@ class KerasBridge(L.Callback):
         self._obey(trainer)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        epoch = self.epoch(trainer)
         self._validation_logs = {}
-        trainer.check_val_every_n_epoch = 1 if self._validate_at(epoch) else 10**9
-        self._callbacks.on_epoch_begin(epoch)
+        self._plan_validation(trainer)
+        self._callbacks.on_epoch_begin(self.epoch(trainer))
+
+    def _plan_validation(self, trainer: L.Trainer) -> None:
+        trainer.check_val_every_n_epoch = 1 if self._validate_at(self.epoch(trainer)) else 10**9
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         self._callbacks.on_train_batch_begin(batch_idx)
@@ -75,7 +77,7 @@ class KerasBridge(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         logs = {**to_floats(self._model.train_logs()), **self._validation_logs}
         logs = keras_order({**self._model.logged(), **logs})
-        _draw(trainer, logs, self.epoch(trainer) + 1)
+        self._draw(trainer, logs, self.epoch(trainer) + 1)
         self._callbacks.on_epoch_end(self.epoch(trainer), logs)
         self._last_logs = logs
         self._obey(trainer)
@@ -132,9 +134,80 @@ class KerasBridge(L.Callback):
         self._callbacks.on_predict_end()
 
 
-def _draw(trainer: L.Trainer, logs: Mapping[str, Any], epoch: int) -> None:
-    """The logs of an epoch to Lightning's loggers, against epochs (counted from 1) as Keras draws, not batches."""
-    values = {name: float(value) for name, value in logs.items() if isinstance(value, int | float)}
-    for logger in trainer.loggers:
-        logger.log_metrics(values, step=epoch)
-        logger.save()
+    def _draw(self, trainer: L.Trainer, logs: Mapping[str, Any], epoch: int) -> None:
+        """The logs of an epoch to Lightning's loggers, against epochs (counted from 1) as Keras draws, not batches."""
+        values = {name: float(value) for name, value in logs.items() if isinstance(value, int | float)}
+        for logger in trainer.loggers:
+            logger.log_metrics(values, step=epoch)
+            logger.save()
+
+
+class TrainerBridge(KerasBridge):
+    """The bridge for Keras callbacks that were given to a Trainer of the user's own.
+
+    Validation, loggers and the sanity check stay as that Trainer has them.
+    """
+
+    def __init__(self, model: Any, callbacks: list[Any]) -> None:
+        super().__init__(model, CallbackList(callbacks, add_history=True))
+
+    def attach(self, model: Any) -> None:
+        """Show the callbacks the model of the run that begins."""
+        self._model = model
+        self._callbacks.set_model(model)
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self._callbacks.set_params({"verbose": 1, "epochs": 1, "steps": None, "samples": None, "batch_size": None})
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        steps = trainer.num_training_batches
+        self._callbacks.set_params(
+            {**(self._callbacks.params or {}), "epochs": trainer.max_epochs,
+             "steps": None if steps == float("inf") else steps}
+        )  # fmt: skip
+        self._model.stop_training = False
+        super().on_train_start(trainer, pl_module)
+
+    def _plan_validation(self, trainer: L.Trainer) -> None:
+        pass
+
+    def _draw(self, trainer: L.Trainer, logs: Mapping[str, Any], epoch: int) -> None:
+        pass
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.sanity_checking:
+            super().on_validation_start(trainer, pl_module)
+
+    def on_validation_batch_start(
+        self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if not trainer.sanity_checking:
+            super().on_validation_batch_start(trainer, pl_module, batch, batch_idx, dataloader_idx)
+
+    def on_validation_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if not trainer.sanity_checking:
+            super().on_validation_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.sanity_checking:
+            super().on_validation_end(trainer, pl_module)
+
+    on_test_start = on_validation_start
+    on_test_batch_start = on_validation_batch_start
+    on_test_batch_end = on_validation_batch_end
+    on_test_end = on_validation_end
+
+
+def adopt_callbacks(trainer: Any, model: Any) -> None:
+    """Put one bridge in the place of the Keras callbacks among a Trainer's, whose hooks have other arguments."""
+    bridges = [callback for callback in trainer.callbacks if isinstance(callback, TrainerBridge)]
+    given = [callback for callback in trainer.callbacks if isinstance(callback, Callback)]
+    if given:
+        bridges.append(TrainerBridge(model, given))
+        at = trainer.callbacks.index(given[0])
+        others = [c for c in trainer.callbacks if not isinstance(c, Callback)]
+        trainer.callbacks = [*others[:at], bridges[-1], *others[at:]]
+    for bridge in bridges:
+        bridge.attach(model)

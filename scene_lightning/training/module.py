@@ -13,6 +13,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
 from scene_lightning.training import running, true_precision
+from scene_lightning.training.bridge import adopt_callbacks
 from scene_lightning.training.building import build_for
 from scene_lightning.training.objective import Objective
 from scene_lightning.training.own_steps import OwnSteps, join_own, kept_hook
@@ -97,6 +98,16 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
             build_for(self, self.trainer)
         running.begin(self, self.trainer)
         self.__dict__["_dtypes_of_rest"] = true_precision.dtypes_of(self)
+
+    @kept_hook
+    def configure_callbacks(self) -> list[Any]:
+        """Lightning: before a run. Keras callbacks among the Trainer's are made its own kind."""
+        self.adopt_keras_callbacks()
+        return []
+
+    def adopt_keras_callbacks(self) -> None:
+        """Let Keras callbacks in `Trainer(callbacks=[...])` be called at their moments with their arguments."""
+        adopt_callbacks(self.trainer, self)
 
     @kept_hook
     def on_fit_start(self) -> None:
