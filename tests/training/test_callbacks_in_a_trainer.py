@@ -51,7 +51,11 @@ class Recorder(keras.callbacks.Callback):
         self.events = []
 
 
-for _hook in ["train_begin", "train_end", "epoch_begin", "epoch_end", "train_batch_begin", "train_batch_end", "test_begin", "test_end", "test_batch_end"]:
+HOOKS = (
+    "train_begin", "train_end", "epoch_begin", "epoch_end", "train_batch_begin", "train_batch_end", "test_begin",
+    "test_end", "test_batch_end",
+)  # fmt: skip
+for _hook in HOOKS:
 
     def _note(self, *args, logs=None, _hook=_hook):
         if args and not isinstance(args[-1], int):
