@@ -70,6 +70,7 @@ def install(
     if removed_names:
         hook.install()
     tensorflow_names.on_written = name_as_latest
+    old_keras.under_runner = True
 
 
 def uninstall() -> None:
@@ -86,6 +87,7 @@ def uninstall() -> None:
     tensors.restore()
     hook.uninstall()
     tensorflow_names.on_written = None
+    old_keras.under_runner = False
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -97,6 +97,7 @@ class Layer(GraphAccess, Tracking, nn.Module):
         self._declared_input_shape = _declared_input_shape(kwargs)
         initial = kwargs.pop("weights", None)  # Keras 2: Dense(..., weights=[kernel, bias])
         self._initial_weights = initial
+        kwargs.pop("dynamic", None)  # Keras 2: not as a graph of TensorFlow's; nothing is one here
         if kwargs:
             raise InputError(
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {sorted(kwargs)}. "

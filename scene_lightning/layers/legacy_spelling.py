@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from scene_lightning.errors import InputError
+
 _DIM_ORDERING = {"tf": "channels_last", "th": "channels_first", "default": None}
 
 _KERNEL = {
@@ -70,6 +72,15 @@ RENAMED: dict[str, dict[str, str]] = {
 # Arguments without a successor: Keras 2 dropped them with a warning, and so does this.
 DROPPED: dict[str, tuple[str, ...]] = {"BatchNormalization": ("mode",)}
 
+# Arguments of a base class that Keras 2 took and never looked at: its depthwise kernels are made by depthwise_*.
+_UNUSED = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+UNUSED_IN_KERAS_2: dict[str, dict[str, str]] = {
+    "DepthwiseConvolution": {name: name.replace("kernel", "depthwise") + "=" for name in _UNUSED},
+    "SeparableConvolution": {
+        name: f"{name.replace('kernel', 'depthwise')}= and {name.replace('kernel', 'pointwise')}=" for name in _UNUSED
+    },
+}
+
 
 def modern_arguments(layer: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """`kwargs` of a layer's constructor with today's names and values."""
@@ -88,7 +99,29 @@ def modern_arguments(layer: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
             value = kwargs.pop(old)
             kwargs[new] = _DIM_ORDERING.get(value, value) if old == "dim_ordering" else value
             _warn(layer, f"{old}=", f"{new}=")
+    _drop_unused(layer, kwargs)
     return kwargs
+
+
+def _drop_unused(layer: Any, kwargs: dict[str, Any]) -> None:
+    """Take out what Keras 2 took without using it, where the program may be one for Keras 2.
+
+    Raises:
+        InputError: elsewhere, as in Keras 3: it would change nothing.
+    """
+    unused = {name: use for cls in type(layer).__mro__ for name, use in UNUSED_IN_KERAS_2.get(cls.__name__, {}).items()}
+    for name in [name for name in unused if name in kwargs]:
+        value = kwargs.pop(name)
+        called = type(layer).__name__
+        if not old_keras.under_runner:
+            raise InputError(f"{called} has no {name}, which Keras 2 took and did not use. Write {unused[name]}.")
+        if value is not None:
+            warnings.warn(
+                f"{called}: {name}= changes nothing, as in Keras 2, which did not use it. To have it, write "
+                f"{unused[name]}.",
+                UserWarning,
+                stacklevel=4,
+            )
 
 
 class OldKeras:
@@ -97,11 +130,13 @@ class OldKeras:
     Attributes:
         evidence: spellings of Keras before 2.4 that the program uses; without any, every later Keras' reading holds.
         kernels: the calls that were read as kernels for that reason, e.g. "Conv2D(32, 3, 3)".
+        under_runner: whether a program written for some Keras runs, of whatever version.
     """
 
     def __init__(self) -> None:
         self.evidence: tuple[str, ...] = ()
         self.kernels: list[str] = []
+        self.under_runner = False
 
     def believe(self, evidence: tuple[str, ...]) -> None:
         """From here on the program counts as one for Keras before 2.4, or with () as one for a later Keras."""

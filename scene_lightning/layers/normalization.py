@@ -92,7 +92,9 @@ class BatchNormalization(ScaledAndCentred):
     ) -> None:
         if kwargs.pop("renorm", False):
             raise UnsupportedError("BatchNormalization(renorm=True) is not supported: use GroupNormalization.")
-        for unused in ("renorm_clipping", "renorm_momentum", "fused"):  # of renorm; of a TensorFlow kernel
+        if kwargs.pop("virtual_batch_size", None) is not None:
+            raise UnsupportedError("BatchNormalization(virtual_batch_size=) is not supported: use smaller batches.")
+        for unused in ("renorm_clipping", "renorm_momentum", "fused", "adjustment"):  # of renorm, of a kernel
             kwargs.pop(unused, None)
         super().__init__(**kwargs)
         self.axis = single_axis(axis)
