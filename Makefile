@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NEEDS_PYTHON = import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help demo test parity lint bench clean install
+.PHONY: help demo test parity fuzz lint bench clean install
 
 help:
 	@echo "make demo    draw a small set of scenes, train on it, evaluate, predict (runs/demo-...)"
 	@echo "make test    all tests (TESTS=path and PYTEST_ARGS=... narrow them)"
 	@echo "make parity  every layer, optimizer, ... beside Keras on many drawn configurations (EXAMPLES=300)"
+	@echo "make fuzz    drawn stacks of layers beside plain torch in float64 (FUZZ_CASES=10000, FUZZ_FIRST=number)"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   this project beside Keras (installs TensorFlow and JAX too)"
 	@echo "make clean   remove the virtual environment and what tools left behind (never runs/)"
@@ -42,6 +43,11 @@ PARITY := tests/layers tests/optimizers tests/callbacks tests/metrics tests/loss
 	tests/test_initializers.py tests/test_regularizers_constraints.py
 parity: $(VENV)/.installed-dev
 	SCENE_LIGHTNING_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --timeout 0 $(PYTEST_ARGS) $(PARITY)
+
+# Drawn stacks of layers, each against plain torch in float64; FUZZ_FIRST=number repeats a run.
+FUZZ_CASES ?= 10000
+fuzz: $(VENV)/.installed-dev
+	FUZZ_CASES=$(FUZZ_CASES) $(BIN)/python -m pytest -s $(PYTEST_ARGS) tests/fuzz
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 
 from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError
 from scene_lightning.layers.arguments import as_float, int_tuple, known_axis, layout, padding_name, positive_int
+from scene_lightning.layers.convolve import convolve
 from scene_lightning.layers.standard import StandardLayer
 from scene_lightning.layers.symbolic import InputSpec
 from scene_lightning.layers.windows import (
@@ -24,10 +24,7 @@ from scene_lightning.layers.windows import (
     same_paddings,
     spatial,
     to_channels_first,
-    torch_pad_list,
 )
-
-CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
 class WindowedLayer(StandardLayer):
@@ -90,17 +87,12 @@ class WindowedLayer(StandardLayer):
     ) -> torch.Tensor:
         """(N, C, ...) with a torch-ordered kernel (O, I/groups, ...) → (N, O, ...), padded as Keras pads; by
         `function`, which takes what torch's convolutions take."""
-        padding: tuple[int, ...] = (0,) * self.rank
+        pads = [(0, 0)] * self.rank
         if self.padding == "causal":
-            inputs = F.pad(inputs, [(self.kernel_size[0] - 1) * self.dilation_rate[0], 0])
+            pads = [((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)]
         elif self.padding == "same":
             pads = same_paddings(tuple(inputs.shape[2:]), self.kernel_size, self.strides, self.dilation_rate)
-            if all(before == after for before, after in pads):
-                padding = tuple(before for before, _ in pads)
-            else:  # torch pads both ends alike
-                inputs = F.pad(inputs, torch_pad_list(pads))
-        convolve = function or CONVOLVE[self.rank]
-        return convolve(inputs, kernel, bias, self.strides, padding, self.dilation_rate, groups)
+        return convolve(inputs, kernel, bias, self.strides, pads, self.dilation_rate, groups, function)
 
     def _output_shape(self, input_shape: Any, filters: int) -> Shape:
         sides = output_sides(

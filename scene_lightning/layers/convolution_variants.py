@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 
 from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError
 from scene_lightning.layers.arguments import as_float, int_tuple, positive_int
-from scene_lightning.layers.convolution import CONVOLVE, WindowedLayer, depthwise_kernel, torch_kernel
+from scene_lightning.layers.convolution import WindowedLayer, depthwise_kernel, torch_kernel
+from scene_lightning.layers.convolve import convolve, convolve_transposed
 from scene_lightning.layers.windows import (
     Shape,
     channels,
@@ -19,10 +19,7 @@ from scene_lightning.layers.windows import (
     image_shape,
     spatial,
     to_channels_first,
-    torch_pad_list,
 )
-
-_TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
 class DepthwiseConvolution(WindowedLayer):
@@ -163,7 +160,10 @@ class SeparableConvolution(WindowedLayer):
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         images = to_channels_first(as_float(inputs), self.data_format)
         spread = self._convolve(images, depthwise_kernel(self.depthwise_kernel), None, images.shape[1])
-        outputs = CONVOLVE[self.rank](spread, torch_kernel(self.pointwise_kernel), self.bias)
+        ones = (1,) * self.rank
+        outputs = convolve(
+            spread, torch_kernel(self.pointwise_kernel), self.bias, ones, [(0, 0)] * self.rank, ones
+        )
         return self.activation(from_channels_first(outputs, self.data_format))
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
@@ -243,24 +243,8 @@ class TransposedConvolution(WindowedLayer):
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         images = to_channels_first(as_float(inputs), self.data_format)
-        crops = self._crops()
-        # torch crops both ends alike; what is left to crop or to add comes off one end afterwards.
-        common = tuple(max(0, min(crop)) for crop in crops)
-        outputs = _TRANSPOSED[self.rank](
-            images,
-            torch_kernel(self.kernel).contiguous(),  # some of torch's kernels take no view in the backward pass
-            None if any(min(crop) < 0 for crop in crops) else self.bias,
-            self.strides,
-            common,
-            0,
-            1,
-            self.dilation_rate,
-        )
-        rest = [(both - before, both - after) for (before, after), both in zip(crops, common, strict=True)]
-        if any(pair != (0, 0) for pair in rest):
-            outputs = F.pad(outputs, torch_pad_list(rest))  # negative: cut, a view
-        if self.bias is not None and any(min(crop) < 0 for crop in crops):
-            outputs = outputs + self.bias.view(-1, *(1,) * self.rank)
+        kernel = torch_kernel(self.kernel).contiguous()
+        outputs = convolve_transposed(images, kernel, self.bias, self.strides, self._crops(), self.dilation_rate)
         return self.activation(from_channels_first(outputs, self.data_format))
 
     def _crops(self) -> list[tuple[int, int]]:

@@ -57,6 +57,17 @@ class ScaledAndCentred(StandardLayer):
         return tuple(input_shape)
 
 
+def _has_no_layout(values: torch.Tensor) -> bool:
+    """Whether (N, C, ...) is both contiguous and channels_last, being one image, row or column. On the CPU torch 2.14.1
+    then mixes up the layouts of inputs and gradients in the backward pass; as (N·..., C) they have but one."""
+    return (
+        values.requires_grad
+        and values.ndim > 2
+        and 1 in (values.shape[0], *values.shape[2:])
+        and values.device.type == "cpu"
+    )
+
+
 class BatchNormalization(ScaledAndCentred):
     """Normalise each channel over the batch; any shape. Keras: `keras.layers.BatchNormalization`.
 
@@ -129,6 +140,10 @@ class BatchNormalization(ScaledAndCentred):
 
     def call(self, inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
         values = as_float(inputs).movedim(self.axis, 1)  # a view; torch wants the channels on axis 1
+        shape = None
+        if _has_no_layout(values):
+            shape = (values.shape[0], *values.shape[2:], values.shape[1])
+            values = values.movedim(1, -1).reshape(-1, shape[-1])
         if not (training and self.trainable):
             outputs = torch.batch_norm(
                 values, self.gamma, self.beta, self.moving_mean, self.moving_variance, False, 0.0, self.epsilon, False
@@ -139,6 +154,7 @@ class BatchNormalization(ScaledAndCentred):
             outputs = self._normalize_one(values)
         else:
             outputs = self._normalize_batch(values)
+        outputs = outputs if shape is None else outputs.view(shape).movedim(-1, 1)
         return outputs.movedim(1, self.axis)
 
     def _normalize_batch(self, values: torch.Tensor) -> torch.Tensor:

@@ -16,6 +16,7 @@ from scene_lightning import _objectives, activations
 from scene_lightning._documented import lookup
 from scene_lightning.backend import epsilon as default_epsilon
 from scene_lightning.backend import image_data_format, torch_dtype
+from scene_lightning.layers.convolve import convolve
 from scene_lightning.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -24,7 +25,7 @@ from scene_lightning.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from scene_lightning.layers.windows import from_channels_first, same_paddings, to_channels_first, torch_pad_list
+from scene_lightning.layers.windows import from_channels_first, same_paddings, to_channels_first
 from scene_lightning.ops.operation import as_float, operation
 from scene_lightning.ops.pieces import depth_to_space as depth_to_space
 from scene_lightning.ops.pieces import layer_normalization as layer_normalization
@@ -192,11 +193,10 @@ def depthwise_conv(
 def _convolved(
     images: Tensor, weight: Tensor, strides: list[int], padding: str, dilation: list[int], groups: int
 ) -> Tensor:
+    pads = [(0, 0)] * len(strides)
     if padding == "same":
         pads = same_paddings(tuple(images.shape[2:]), tuple(weight.shape[2:]), strides, dilation)
-        images = F.pad(images, torch_pad_list(pads))
-    function: Any = (F.conv1d, F.conv2d, F.conv3d)[len(strides) - 1]
-    return function(images, weight, None, strides, 0, dilation, groups)
+    return convolve(images, weight, None, strides, pads, dilation, groups)
 
 
 def _each(value: Any, rank: int) -> list[int]:

@@ -1,0 +1,47 @@
+"""Thousands of drawn stacks of layers against plain torch in float64: wrong numbers, crashes and hangs are failures.
+
+`make fuzz` draws FUZZ_CASES of them, others than the last time unless FUZZ_FIRST says from which number; `make test` a
+few hundred, always the same. The heap is filled with 1e30 wherever nobody has written, so that nobody reads it unseen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+WORKER = Path(__file__).with_name("worker.py")
+CASES = int(os.environ.get("FUZZ_CASES", "300"))
+FIRST = int(os.environ.get("FUZZ_FIRST", str(int(time.time()) if "FUZZ_CASES" in os.environ else 0)))
+# glibc's: each allocation is filled with the byte 0x71; four of them are 1.19e30 in float32, two in bfloat16.
+POISON = "glibc.malloc.tcache_count=0:glibc.malloc.perturb=142"
+
+
+def run_stacks(first: int, count: int) -> dict[int, str | None]:
+    """What is wrong with each stack (None: nothing; "skipped: …": not a stack that Keras takes)."""
+    verdicts: dict[int, str | None] = {}
+    while len(verdicts) < count:
+        begin = first + len(verdicts)
+        command = [sys.executable, str(WORKER), str(begin), str(count - len(verdicts))]
+        environment = {**os.environ, "GLIBC_TUNABLES": POISON, "OMP_WAIT_POLICY": "PASSIVE"}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+        died = f"crash or hang, status {ended.returncode}: {ended.stderr[-300:]}"
+        for line in map(json.loads, ended.stdout.splitlines()):
+            verdicts[line["seed"]] = line.get("problem", died)
+        assert begin in verdicts, ended.stderr
+    return verdicts
+
+
+@pytest.mark.timeout(0)
+def test_drawn_stacks_compute_what_plain_torch_computes() -> None:
+    verdicts = run_stacks(FIRST, CASES)
+    compared = [seed for seed, problem in verdicts.items() if not (problem or "").startswith("skipped")]
+    wrong = {seed: verdicts[seed] for seed in compared if verdicts[seed]}
+    print(f"{len(compared)} stacks compared, {CASES - len(compared)} not taken or too large, from number {FIRST}")
+    assert not wrong, "\n".join(f"number {seed}: {problem}" for seed, problem in wrong.items())
+    assert len(compared) > CASES // 2
