@@ -22,19 +22,29 @@ FIRST = int(os.environ.get("FUZZ_FIRST", str(int(time.time()) if "FUZZ_CASES" in
 POISON = "glibc.malloc.tcache_count=0:glibc.malloc.perturb=142"
 
 
+def run_worker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "GLIBC_TUNABLES": POISON, "OMP_WAIT_POLICY": "PASSIVE"}
+    return subprocess.run([sys.executable, str(WORKER), *arguments], env=environment, capture_output=True, text=True)
+
+
 def run_stacks(first: int, count: int) -> dict[int, str | None]:
     """What is wrong with each stack (None: nothing; "skipped: …": not a stack that Keras takes)."""
     verdicts: dict[int, str | None] = {}
     while len(verdicts) < count:
         begin = first + len(verdicts)
-        command = [sys.executable, str(WORKER), str(begin), str(count - len(verdicts))]
-        environment = {**os.environ, "GLIBC_TUNABLES": POISON, "OMP_WAIT_POLICY": "PASSIVE"}
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+        ended = run_worker(str(begin), str(count - len(verdicts)))
         died = f"crash or hang, status {ended.returncode}: {ended.stderr[-300:]}"
         for line in map(json.loads, ended.stdout.splitlines()):
             verdicts[line["seed"]] = line.get("problem", died)
         assert begin in verdicts, ended.stderr
     return verdicts
+
+
+def test_what_was_wrong_once_is_right() -> None:
+    ended = run_worker("known")
+    assert ended.returncode == 0, ended.stderr
+    verdicts = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert verdicts and not [verdict for verdict in verdicts if verdict.get("problem")]
 
 
 @pytest.mark.timeout(0)

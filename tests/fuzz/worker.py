@@ -1,4 +1,4 @@
-"""Runs drawn stacks one after another in this process, `python worker.py FIRST COUNT`, and prints JSON lines.
+"""Runs drawn stacks in this process, `python worker.py FIRST COUNT` or `python worker.py known`; prints JSON lines.
 
 Each stack gives `{"seed": …}` before and `{"seed": …, "problem": …}` after it. A stack that crashes takes the process
 with it, one that hangs ends it after SECONDS: no verdict follows the first line then.
@@ -15,7 +15,7 @@ import warnings
 from typing import Any
 
 import torch
-from drawn_stacks import Stack, draw
+from drawn_stacks import KNOWN, Stack, draw
 from reference import Round, compute, rounding
 from torch import Tensor
 
@@ -194,7 +194,7 @@ def main() -> None:
     """Each stack of the range that the command line names."""
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    first, count = (int(word) for word in sys.argv[1:])
+    first, count = (-len(KNOWN), len(KNOWN)) if sys.argv[1] == "known" else (int(word) for word in sys.argv[1:])
     for seed in range(first, first + count):
         faulthandler.dump_traceback_later(SECONDS, exit=True)
         print(json.dumps({"seed": seed}), flush=True)
