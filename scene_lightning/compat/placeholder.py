@@ -41,8 +41,9 @@ _INSTEAD = {
     "tensorflow.feature_column": "Prepare tables with scikit-learn",
     "tensorflow.compat.v1.placeholder": "Use keras.Input",
     "tensorflow.placeholder": "Use keras.Input",
-    "tensorflow.TFRecordReader": "Read the images from a folder, with image_dataset_from_directory",
-    "tensorflow.data.TFRecordDataset": "Read the images from a folder, with image_dataset_from_directory",
+    "tensorflow.TFRecordReader": "Use tf.data.TFRecordDataset(filenames)",
+    "tensorflow.compat.v1.TFRecordReader": "Use tf.data.TFRecordDataset(filenames)",
+    "tensorflow.io.parse_single_sequence_example": "Use tf.io.parse_single_example with FixedLenSequenceFeature",
     "tensorflow_datasets": (
         "It is made of TensorFlow's operations: use keras.datasets (mnist, fashion_mnist, cifar10, cifar100), or read "
         "the images from a folder, with image_dataset_from_directory"

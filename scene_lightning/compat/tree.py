@@ -144,11 +144,12 @@ _CHILDREN = {
 _STAND_IN = "scene_lightning.compat.stand_in"
 _ALL_OPS = tuple(
     f"{_STAND_IN}.{name}"
-    for name in ("runtime", "dtypes", "array_ops", "math_ops", "tensor_ops", "gradients", "module")
+    for name in ("runtime", "dtypes", "array_ops", "math_ops", "tensor_ops", "gradients", "module", "records.former")
 )
 _IMAGES = ("geometry", "sizes", "colour", "chance", "measures", "boxes", "files")
 _V1 = tuple(f"{_STAND_IN}.v1.{name}" for name in ("session", "spellings", "messages"))
 _OPS_AND_V1 = (*_ALL_OPS, *_V1)
+_RECORDS = tuple(f"{_STAND_IN}.records.{name}" for name in ("container", "parsing"))
 _TENSORFLOW = {
     "": _OPS_AND_V1,
     "app": (f"{_STAND_IN}.v1.flags",),
@@ -165,8 +166,8 @@ _TENSORFLOW = {
     "config.experimental": (f"{_STAND_IN}.config",),
     "config.optimizer": (f"{_STAND_IN}.config",),
     "config.threading": (f"{_STAND_IN}.config",),
-    "data": (f"{_STAND_IN}.data",),
-    "data.experimental": (f"{_STAND_IN}.data",),
+    "data": (f"{_STAND_IN}.data", f"{_STAND_IN}.records.dataset"),
+    "data.experimental": (f"{_STAND_IN}.data", f"{_STAND_IN}.records.dataset"),
     "debugging": (f"{_STAND_IN}.debugging",),
     "distribute": (f"{_STAND_IN}.distribute",),
     "distribute.cluster_resolver": (f"{_STAND_IN}.distribute",),
@@ -176,7 +177,8 @@ _TENSORFLOW = {
     "compat.v1.image": tuple(f"{_STAND_IN}.images.{name}" for name in ("v1", *_IMAGES)),
     "experimental.numpy": ("scene_lightning.ops.numpy", f"{_STAND_IN}.config"),
     "flags": (f"{_STAND_IN}.v1.flags",),
-    "io": (f"{_STAND_IN}.io",),
+    "io": (f"{_STAND_IN}.io", *_RECORDS, f"{_STAND_IN}.sparse"),
+    "python_io": _RECORDS,
     "io.gfile": (f"{_STAND_IN}.gfile",),
     "gfile": (f"{_STAND_IN}.gfile",),
     "linalg": (f"{_STAND_IN}.math_ops", f"{_STAND_IN}.tensor_ops"),
@@ -216,27 +218,29 @@ _TENSORFLOW = {
     "summary.experimental": (f"{_STAND_IN}.summary",),
     "sysconfig": (f"{_STAND_IN}.config",),
     "test": (f"{_STAND_IN}.config",),
-    "train": (f"{_STAND_IN}.train",),
+    "sparse": (f"{_STAND_IN}.sparse",),
+    "train": (f"{_STAND_IN}.train", f"{_STAND_IN}.records.example"),
     "train.experimental": (f"{_STAND_IN}.train",),
-    "compat.v1.train": (f"{_STAND_IN}.train",),
+    "compat.v1.train": (f"{_STAND_IN}.train", f"{_STAND_IN}.records.example"),
     "types": (),
 }
 _TENSORFLOW_CHILDREN = {
     "": (
         "activations app audio autodiff autograph bitwise compat config contrib data debugging distribute dtypes "
         "errors estimator examples experimental feature_column flags gfile graph_util image initializers io keras "
-        "linalg lite logging lookup losses math metrics mixed_precision mlir nest nn optimizers python quantization "
-        "queue ragged random raw_ops saved_model sets signal sparse strings summary sysconfig test tpu train types xla"
+        "linalg lite logging lookup losses math metrics mixed_precision mlir nest nn optimizers python python_io "
+        "quantization queue ragged random raw_ops saved_model sets signal sparse strings summary sysconfig test tpu "
+        "train types xla"
     ),
     "app": "flags",
     "compat": "v1 v2",
     "compat.v1": (
         "app config data errors estimator experimental flags gfile image initializers io keras layers linalg lite "
-        "logging losses math metrics nn random saved_model strings summary test train"
+        "logging losses math metrics nn python_io random saved_model sparse strings summary test train"
     ),
     "compat.v2": (
         "activations autograph config data debugging distribute dtypes errors experimental image initializers io keras "
-        "linalg lite lookup losses math metrics nest nn optimizers random saved_model strings summary test train"
+        "linalg lite lookup losses math metrics nest nn optimizers random saved_model sparse strings summary test train"
     ),
     "config": "experimental optimizer threading",
     "contrib": "keras",

@@ -20,7 +20,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.utils.dataset_combine import INFINITE, UNKNOWN, Combining
 from scene_lightning.utils.dataset_feed import DatasetFeed
 from scene_lightning.utils.elements import TensorSpec, leaves_of, map_leaves, stack_elements, threaded_map, to_leaf
-from scene_lightning.utils.text import matching
+from scene_lightning.utils.text import matching, string
 
 AUTOTUNE = -1
 
@@ -361,8 +361,9 @@ class Dataset(Combining):
         """Shapes and dtypes of one element (read to see), the batch axis as None."""
 
         def spec(leaf: Any) -> TensorSpec:
-            shape: tuple[int | None, ...] = tuple(leaf.shape)
-            return TensorSpec((None, *shape[1:]) if self._batch_size else shape, leaf.dtype)
+            shape: tuple[int | None, ...] = tuple(np.shape(leaf))
+            dtype = leaf.dtype if isinstance(leaf, torch.Tensor) else "string"
+            return TensorSpec((None, *shape[1:]) if self._batch_size and shape else shape, dtype)
 
         first = next(self._make(0), None)
         if first is None:
@@ -393,6 +394,6 @@ class _NumpyIterator(Iterator[Any]):
 def _row(arrays: Any, index: int) -> Any:
     def take(leaf: Any) -> Any:
         value = leaf[index]
-        return value.item() if isinstance(value, np.generic) else value  # texts of NumPy become Python's
+        return string(value.item() if isinstance(value, np.generic) else value)  # texts of NumPy become Python's
 
     return map_leaves(take, arrays)

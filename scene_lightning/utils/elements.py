@@ -11,13 +11,14 @@ import numpy as np
 import torch
 
 from scene_lightning.errors import InputError
+from scene_lightning.utils.text import holds_bytes, string, strings
 
 
 class TensorSpec(NamedTuple):
-    """The shape (None where it varies) and dtype of one tensor of an element."""
+    """The shape (None where it varies) and dtype of one tensor of an element; "string" for text."""
 
     shape: tuple[int | None, ...]
-    dtype: torch.dtype
+    dtype: torch.dtype | str
 
 
 def map_leaves(fn: Callable[[Any], Any], element: Any) -> Any:
@@ -32,15 +33,19 @@ def map_leaves(fn: Callable[[Any], Any], element: Any) -> Any:
 def to_leaf(value: Any) -> Any:
     """An array, number, list or tensor → a CPU tensor; text stays as it is."""
     if isinstance(value, str | bytes) or value is None:
-        return value
+        return string(value)
     if isinstance(value, torch.Tensor):
         return value.detach()
     if isinstance(value, bool | int | float):  # TensorFlow's default types
         return torch.tensor(value, dtype={bool: torch.bool, int: torch.int32, float: torch.float32}[type(value)])
     if isinstance(value, list) and any(isinstance(item, torch.Tensor) for item in value):
         return torch.stack([torch.as_tensor(item) for item in value])
+    if holds_bytes(value):
+        return strings(value)
     array = np.asarray(value)
-    return array if array.dtype.kind in "USO" else torch.as_tensor(np.array(array, copy=True))
+    if array.dtype.kind in "USO":
+        return strings(value) if array.ndim else string(array.item())
+    return torch.as_tensor(np.array(array, copy=True))
 
 
 def stack_elements(leaves: tuple[Any, ...]) -> Any:
@@ -51,7 +56,7 @@ def stack_elements(leaves: tuple[Any, ...]) -> Any:
     if isinstance(first, Mapping):
         return {key: stack_elements(tuple(leaf[key] for leaf in leaves)) for key in first}
     if not isinstance(first, torch.Tensor):
-        return np.asarray(leaves)
+        return strings(leaves)
     shapes = {tuple(leaf.shape) for leaf in leaves}
     if len(shapes) > 1:
         raise InputError(f"Cannot batch tensors with different shapes: {sorted(shapes)}. Resize them first, in map().")

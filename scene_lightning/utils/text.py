@@ -1,9 +1,10 @@
-"""Paths and texts in any form in; text that behaves as an element of a dataset of strings does in TensorFlow out."""
+"""Text and bytes as elements of a dataset of strings: they behave as TensorFlow's string tensors do."""
 
 from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ class Text(str):
     """A string tensor: equal to each element of a list or array of names, and bytes in NumPy."""
 
     __slots__ = ()
+    shape, dtype = (), "string"
 
     def numpy(self) -> bytes:
         """The text as bytes, as TensorFlow gives it."""
@@ -30,6 +32,61 @@ class Text(str):
         return ~(self == other) if isinstance(other, list | tuple | np.ndarray) else not self == other
 
     __hash__ = str.__hash__
+
+
+class Bytes(bytes):
+    """A string tensor that holds bytes: a file's, or a record's."""
+
+    __slots__ = ()
+    shape, dtype = (), "string"
+
+    def numpy(self) -> bytes:
+        """The bytes, as TensorFlow gives them."""
+        return bytes(self)
+
+
+class Texts(np.ndarray):
+    """A tensor of strings: an array of text, or, as objects, of bytes (NumPy's own bytes lose zeros at their end)."""
+
+    def numpy(self) -> np.ndarray:
+        """The strings as bytes, in an array of objects, as TensorFlow gives them."""
+        made = np.empty(self.shape, dtype=object)
+        for place, value in np.ndenumerate(np.asarray(self)):
+            made[place] = value.encode() if isinstance(value, str) else bytes(value)
+        return made
+
+    def __getitem__(self, key: Any) -> Any:
+        return string(super().__getitem__(key))
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[index] for index in range(len(self)))
+
+
+def string(value: Any) -> Any:
+    """Python's or NumPy's text or bytes → Text or Bytes; anything else as it is."""
+    if isinstance(value, Text | Bytes):
+        return value
+    return Text(value) if isinstance(value, str) else Bytes(value) if isinstance(value, bytes) else value
+
+
+def holds_bytes(values: Any) -> bool:
+    """Whether it is a list or tuple that begins with bytes."""
+    return isinstance(values, list | tuple) and len(values) > 0 and isinstance(values[0], bytes)
+
+
+def strings(values: Any) -> Any:
+    """An array or sequence of text or bytes → Texts; of anything else an array."""
+    if holds_bytes(values):  # which NumPy would cut at zeros, or take for arrays of numbers
+        array = np.empty(len(values), dtype=object)
+        for index, value in enumerate(values):
+            array[index] = value
+        return array.view(Texts)
+    array = np.asarray(values)
+    if array.dtype.kind == "S":
+        array = array.astype(object)
+    elif array.dtype.kind == "O" and not all(isinstance(value, str | bytes) for value in array.flat):
+        return array
+    return array.view(Texts)
 
 
 def as_text(value: Any) -> Text:

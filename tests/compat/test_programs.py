@@ -27,6 +27,16 @@ def test_a_script_runs_unchanged(run, scenes: Path, name: str, says: str) -> Non
 
 
 @pytest.mark.slow
+def test_a_notebook_of_records_for_a_tpu_trains_without_one(run, scenes: Path, tmp_path: Path) -> None:
+    done = run("--accelerator", "cpu", PROGRAMS / "records_tpu.py", scenes, tmp_path / "work")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Dataset: 36 training images, 12 validation images, 18 unlabeled test images" in done.stdout
+    assert "Correct   labels:  (12,) [0 0 1 1 2 2 3 3 4 4 5 5]" in done.stdout and "Epoch 4/4" in done.stdout
+    lines = (tmp_path / "work" / "submission.csv").read_text().splitlines()
+    assert lines[0] == "id,label" and len(lines) == 19 and lines[1].startswith("buildings0.jpg,")
+
+
+@pytest.mark.slow
 def test_a_notebook_runs_unchanged_and_keeps_its_outputs(run, tmp_path: Path) -> None:
     pytest.importorskip("nbclient", reason="needs the extra 'notebook'")
     pytest.importorskip("ipykernel", reason="needs the extra 'notebook'")

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from scene_lightning.compat.stand_in.dtypes import TensorShape, as_dtype, string
 from scene_lightning.compat.stand_in.operation import as_tensor, operation
+from scene_lightning.utils.text import strings
 
 newaxis = None
 _range, _pyslice = range, slice
@@ -87,13 +88,24 @@ def _sides(shape: Any) -> tuple[int, ...]:
 @operation
 def reshape(tensor: Any, shape: Any, name: Any = None) -> Any:
     """The same elements in another shape."""
-    return as_tensor(tensor).reshape(_sides(shape))
+    x = as_tensor(tensor)
+    return x.reshape(_sides(shape)) if isinstance(x, torch.Tensor) else strings(_objects(x).reshape(_sides(shape)))
+
+
+def _objects(texts: Any) -> Any:
+    """Text, or an array of texts, as an array of objects."""
+    if isinstance(texts, np.ndarray):
+        return texts
+    whole = np.empty((), dtype=object)
+    whole[()] = texts
+    return whole
 
 
 @operation
 def expand_dims(input: Any, axis: int = -1, name: Any = None) -> Any:
     """A new axis of length 1."""
-    return as_tensor(input).unsqueeze(int(axis))
+    x = as_tensor(input)
+    return x.unsqueeze(int(axis)) if isinstance(x, torch.Tensor) else strings(np.expand_dims(_objects(x), int(axis)))
 
 
 @operation

@@ -30,6 +30,12 @@ class _StringType:
     def __repr__(self) -> str:
         return "tf.string"
 
+    def __eq__(self, other: object) -> Any:
+        return other is self or other == "string"
+
+    def __hash__(self) -> int:
+        return hash("string")
+
 
 string = _StringType()
 _PYTHON = {float: torch.float32, int: torch.int32, builtins.bool: torch.bool}

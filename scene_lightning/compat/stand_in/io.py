@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from scene_lightning.compat.stand_in import gfile
 from scene_lightning.compat.stand_in.dtypes import as_dtype
 from scene_lightning.compat.stand_in.images.files import (
     decode_and_crop_jpeg,
@@ -23,12 +24,18 @@ from scene_lightning.compat.stand_in.images.files import (
 )
 from scene_lightning.compat.stand_in.text import as_text
 from scene_lightning.errors import InputError
+from scene_lightning.utils.text import Bytes, strings
 
 
-def read_file(filename: Any, name: Any = None) -> bytes:
+def read_file(filename: Any, name: Any = None) -> Bytes:
     """A file's bytes."""
     with open(as_text(filename), "rb") as file:
-        return file.read()
+        return Bytes(file.read())
+
+
+def matching_files(pattern: Any, name: Any = None) -> Any:
+    """The paths that match a pattern, or several, in order."""
+    return strings(gfile.glob(pattern))
 
 
 def write_file(filename: Any, contents: Any, name: Any = None) -> None:
@@ -55,5 +62,5 @@ def decode_raw(
 
 __all__ = [
     "decode_and_crop_jpeg", "decode_bmp", "decode_gif", "decode_image", "decode_jpeg", "decode_png", "decode_raw",
-    "encode_jpeg", "encode_png", "extract_jpeg_shape", "is_jpeg", "read_file", "write_file",
+    "encode_jpeg", "encode_png", "extract_jpeg_shape", "is_jpeg", "matching_files", "read_file", "write_file",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from scene_lightning.compat.stand_in.dtypes import as_dtype
 from scene_lightning.layers import Lambda
 from scene_lightning.layers.symbolic import KerasTensor, is_symbolic
 from scene_lightning.optimizers import ScalarVariable
+from scene_lightning.utils.text import holds_bytes, string, strings
 
 
 def as_tensor(value: Any, dtype: Any = None) -> Any:
@@ -21,14 +22,16 @@ def as_tensor(value: Any, dtype: Any = None) -> Any:
     if isinstance(value, torch.Tensor):
         return value if wanted is None else value.to(wanted)
     if isinstance(value, str | bytes) or value is None:
-        return value
+        return string(value)
     if isinstance(value, ScalarVariable):
         value = float(value)
     if isinstance(value, list | tuple) and any(isinstance(item, torch.Tensor) for item in value):
         return torch.stack([as_tensor(item, wanted) for item in value])
+    if holds_bytes(value):
+        return strings(value)
     array = np.asarray(value)
     if array.dtype.kind in "USO":
-        return array
+        return strings(value) if array.ndim else string(array.item())
     if wanted is None and not isinstance(value, np.ndarray | np.generic):
         wanted = {"f": torch.float32, "i": torch.int32}.get(array.dtype.kind)
     return torch.as_tensor(np.ascontiguousarray(array) if array.ndim else array, dtype=wanted)

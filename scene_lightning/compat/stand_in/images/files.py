@@ -14,6 +14,7 @@ from scene_lightning.compat.stand_in.images.arguments import require
 from scene_lightning.compat.stand_in.images.colour import convert_image_dtype
 from scene_lightning.compat.stand_in.operation import as_tensor
 from scene_lightning.errors import DataError, InputError, UnsupportedError
+from scene_lightning.utils.text import Bytes
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _PNG_GREY = (9797, 19234, 3737)  # libpng's 15-bit shares of red, green and blue; it cuts off what is left
@@ -172,34 +173,32 @@ def extract_jpeg_shape(contents: Any, output_type: Any = torch.int32, name: Any 
         raise DataError(f"Invalid JPEG data. ({error})") from error
 
 
-def _encode(image: Any, format: str, allowed: tuple[int, ...], **options: Any) -> bytes:
+def _encode(image: Any, format: str, allowed: tuple[int, ...], **options: Any) -> Bytes:
     pixels = np.asarray(as_tensor(image))
     require(
         pixels.ndim == 3 and pixels.shape[-1] in allowed,
         f"Expected an image (H, W, C) with C one of {allowed}; received the shape {pixels.shape}.",
     )
     if pixels.dtype == np.uint16 and pixels.shape[-1] > 1:
-        raise UnsupportedError(
-            "Colours of 16 bits cannot be encoded. Use tf.image.convert_image_dtype first."
-        )
+        raise UnsupportedError("Colours of 16 bits cannot be encoded. Use tf.image.convert_image_dtype first.")
     fits = pixels.dtype == np.uint8 or (format == "PNG" and pixels.dtype == np.uint16)
     require(fits, f"Expected uint8; received {pixels.dtype}. Use tf.cast(image, tf.uint8).")
     buffer = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, format, **options)
-    return buffer.getvalue()
+    return Bytes(buffer.getvalue())
 
 
 def encode_jpeg(
     image: Any, format: str = "", quality: int = 95, progressive: bool = False, optimize_size: bool = False,
     chroma_downsampling: bool = True, **_: Any,
-) -> bytes:  # fmt: skip
+) -> Bytes:  # fmt: skip
     """uint8 (H, W, 1 or 3) → the bytes of a JPEG file."""
     subsampling = "4:2:0" if chroma_downsampling else "4:4:4"
     options = {"quality": int(quality), "progressive": progressive, "optimize": optimize_size}
     return _encode(image, "JPEG", (1, 3), subsampling=subsampling, **options)
 
 
-def encode_png(image: Any, compression: int = -1, name: Any = None) -> bytes:
+def encode_png(image: Any, compression: int = -1, name: Any = None) -> Bytes:
     """uint8 (H, W, C), or uint16 (H, W, 1) → the bytes of a PNG file."""
     return _encode(image, "PNG", (1, 2, 3, 4), **({} if compression < 0 else {"compress_level": int(compression)}))
 
