@@ -164,7 +164,7 @@ def test_files_are_named_in_every_way(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("features", "says"), [
     ({"none": parsing.FixedLenFeature([], "int64")}, r"Feature: none \(data type: int64\) is required but could"),
     ({"class": parsing.FixedLenFeature([], "string")}, "Data type: int64 but expected type: string"),
-    ({"one_hot": parsing.FixedLenFeature([2], "float32")}, "3 values were found, the shape .2. needs 2"),
+    ({"one_hot": parsing.FixedLenFeature([2], "float32")}, "3 values were found, and the shape .2. needs 2"),
     ({"class": parsing.FixedLenFeature([], "int32")}, "tf.int64, tf.float32 or tf.string"),
     ({"boxes": parsing.FixedLenSequenceFeature([], "int64")}, "requires allow_missing to be True"),
     ({}, "features"),
