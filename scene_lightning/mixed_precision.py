@@ -11,59 +11,9 @@ from typing import Any
 
 import torch
 
-from scene_lightning.backend import floatx
-from scene_lightning.errors import InputError
+from scene_lightning.layers.policy import DTypePolicy, dtype_policy, make_current
 from scene_lightning.optimizers import LossScaleOptimizer
 from scene_lightning.training.devices import set_policy_precision, take_inventory
-
-# policy → compute dtype, variable dtype, precision of the verbs
-_POLICIES: dict[str, tuple[str, str, str | None]] = {
-    "float32": ("float32", "float32", None),
-    "mixed_float16": ("float16", "float32", "16-mixed"),
-    "mixed_bfloat16": ("bfloat16", "float32", "bf16-mixed"),
-    "float64": ("float64", "float64", "64-true"),
-    "bfloat16": ("bfloat16", "bfloat16", "bf16-true"),
-    "float16": ("float16", "float16", "16-true"),
-}
-
-
-class DTypePolicy:
-    """What is computed in which dtype. Keras: `keras.mixed_precision.DTypePolicy` (`Policy` in Keras 2).
-
-    Args:
-        name: "float32", "mixed_float16", "mixed_bfloat16", "float64", "bfloat16" or "float16".
-    """
-
-    def __init__(self, name: str | None = None, **_: Any) -> None:
-        name = floatx() if name is None else name
-        if name not in _POLICIES:
-            raise InputError(f"Cannot convert {name!r} to a dtype policy. Expected one of {', '.join(_POLICIES)}.")
-        self.name = name
-        self.compute_dtype, self.variable_dtype, self.precision = _POLICIES[name]
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
-        return cls(**config)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DTypePolicy) and other.name == self.name
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-    def __repr__(self) -> str:
-        return f'<DTypePolicy "{self.name}">'
-
-
-_current: list[DTypePolicy | None] = [None]
-
-
-def dtype_policy() -> DTypePolicy:
-    """The global policy. Keras: `keras.config.dtype_policy`, `mixed_precision.global_policy`."""
-    return _current[0] or DTypePolicy(floatx())
 
 
 def set_dtype_policy(policy: Any) -> None:
@@ -80,7 +30,7 @@ def set_dtype_policy(policy: Any) -> None:
         )
         precision = None
     set_policy_precision(precision)
-    _current[0] = wanted
+    make_current(wanted)
 
 
 global_policy = dtype_policy

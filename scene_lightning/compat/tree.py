@@ -171,6 +171,7 @@ _TENSORFLOW = {
     "debugging": (f"{_STAND_IN}.debugging",),
     "distribute": (f"{_STAND_IN}.distribute",),
     "distribute.cluster_resolver": (f"{_STAND_IN}.distribute",),
+    "distribute.experimental": (f"{_STAND_IN}.distribute",),
     "dtypes": (f"{_STAND_IN}.dtypes", f"{_STAND_IN}.array_ops"),
     "errors": (f"{_STAND_IN}.errors",),
     "image": tuple(f"{_STAND_IN}.images.{name}" for name in (*_IMAGES, "v1_names")),

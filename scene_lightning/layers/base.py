@@ -19,9 +19,10 @@ from torch import nn
 from scene_lightning import constraints, initializers, regularizers
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
-from scene_lightning.layers.dtypes import computed_in, dtype_name, policy_name, torch_dtype
+from scene_lightning.layers.dtypes import computed_in, dtype_name, torch_dtype
 from scene_lightning.layers.graph_access import GraphAccess
 from scene_lightning.layers.phase import name_scope, nested_call, state, training_phase
+from scene_lightning.layers.policy import HasPolicy
 from scene_lightning.layers.symbolic import (
     InputSpec,
     KerasTensor,
@@ -41,7 +42,7 @@ from scene_lightning.layers.tracking import Tracking, WeightSpec, spend_budget
 _UNKNOWN_LENGTH = 33  # stands for an unknown height or width while an output shape is found by a dry run
 
 
-class Layer(GraphAccess, Tracking, nn.Module):
+class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
     """The base class of all layers. Keras: `keras.layers.Layer`.
 
     Args:
@@ -87,7 +88,7 @@ class Layer(GraphAccess, Tracking, nn.Module):
         if not isinstance(self._name, str):
             raise InputError(f"A layer's name must be a string; received {name!r}.")
         self._trainable = bool(trainable)
-        self._explicit_dtype = None if dtype is None else policy_name(dtype)
+        self._init_policy(dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.input_spec: InputSpec | None = None
         self.built = False

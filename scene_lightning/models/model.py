@@ -57,6 +57,7 @@ class Model(Verbs, Layer, TrainableModule):
 
     # LightningModule and Layer both know losses; the layer's are the ones that exist.
     losses = Layer.losses
+    dtype = TrainableModule.dtype  # torch's, which Lightning asks for
 
     # -- structure -------------------------------------------------------------------------------------------------
 

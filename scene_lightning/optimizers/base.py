@@ -296,6 +296,19 @@ class Optimizer(WeightDecay, SlotStore):
         """loss · loss_scale_factor, for custom loops; `apply` divides the gradients again."""
         return loss * self.loss_scale_factor if self.loss_scale_factor is not None else loss
 
+    def get_scaled_loss(self, loss: Any) -> Any:
+        """`loss` as it is: loops here are not in float16. Keras 2: `LossScaleOptimizer.get_scaled_loss`."""
+        return loss
+
+    def get_unscaled_gradients(self, grads: Any) -> Any:
+        """`grads` as they are: `get_scaled_loss` scales nothing."""
+        return grads
+
+    @property
+    def inner_optimizer(self) -> Any:
+        """This optimizer, which `LossScaleOptimizer` gives back. Keras: `LossScaleOptimizer.inner_optimizer`."""
+        return self
+
     def torch_optimizer(self, params: Iterable[Any]) -> KerasOptimizer:
         """A `torch.optim.Optimizer` that takes this optimizer's steps on `params`: weights, or (name, weight) pairs.
 

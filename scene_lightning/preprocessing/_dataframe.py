@@ -13,6 +13,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.preprocessing._iterators import BatchFromFilesMixin, Iterator
 
 _UNCLASSED = ("input", "multi_output", "raw", None)
+_CURE = "For numbered classes"
 
 
 def validate_filename(filename: str, white_list_formats: tuple[str, ...]) -> bool:
@@ -117,8 +118,15 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
             raise TypeError(f'If class_mode="{mode}", y_col must be a list. Received {type(y_col).__name__}.')
         if not all(isinstance(value, str) for value in frame[x_col]):
             raise TypeError(f"All values in column x_col={x_col} must be strings.")
+        if mode not in _UNCLASSED and isinstance(y_col, list | tuple):
+            raise TypeError(
+                f'If class_mode="{mode}", y_col is the name of one column of labels; received {list(y_col)}. For '
+                'columns of numbers, such as one-hot labels, use class_mode="raw"; for a model with several outputs, '
+                'class_mode="multi_output".'
+            )
+        cure = f'{_CURE}: frame["{y_col}"] = frame["{y_col}"].astype(str); for numbers to predict, class_mode="raw".'
         if mode in ("binary", "sparse") and not all(isinstance(value, str) for value in frame[y_col]):
-            raise TypeError(f'If class_mode="{mode}", y_col="{y_col}" column values must be strings.')
+            raise TypeError(f'If class_mode="{mode}", y_col="{y_col}" column values must be strings. {cure}')
         if mode == "binary":
             found = len(set(classes)) if classes else frame[y_col].nunique()
             if found != 2:
@@ -126,7 +134,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
                 raise InputError(f'If class_mode="binary" there must be 2 classes. {were}')
         if mode == "categorical" and not all(isinstance(value, str | list | tuple) for value in frame[y_col]):
             raise TypeError(
-                f'If class_mode="{mode}", y_col="{y_col}" column values must be type string, list or tuple.'
+                f'If class_mode="{mode}", y_col="{y_col}" column values must be type string, list or tuple. {cure}'
             )
         if classes and mode in _UNCLASSED:
             warnings.warn(f'`classes` will be ignored given the class_mode="{mode}"', stacklevel=4)

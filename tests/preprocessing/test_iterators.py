@@ -254,6 +254,18 @@ def test_dataframe_refuses_what_keras_refuses(scenes: Path, options: dict[str, A
             module.ImageDataGenerator().flow_from_dataframe(frame(scenes), str(scenes), **options)
 
 
+@pytest.mark.parametrize("mode", ["categorical", "sparse", "binary"])
+def test_columns_of_numbers_are_sent_to_raw(scenes: Path, mode: str) -> None:
+    table = frame(scenes).assign(day=1, night=0)
+    generator = our_image.ImageDataGenerator()
+    with pytest.raises(TypeError, match=r'one column of labels; received .*class_mode="raw".*"multi_output"'):
+        generator.flow_from_dataframe(table, str(scenes), y_col=["day", "night"], class_mode=mode)
+    with pytest.raises(TypeError, match=r'astype\(str\); for numbers to predict, class_mode="raw"'):
+        generator.flow_from_dataframe(table, str(scenes), y_col="number", class_mode="sparse")
+    batch = next(generator.flow_from_dataframe(table, str(scenes), y_col=["day", "night"], class_mode="raw"))
+    assert batch[1].shape[1:] == (2,)
+
+
 def test_old_dataframe_spellings(scenes: Path) -> None:
     generator = our_image.ImageDataGenerator()
     with pytest.warns(DeprecationWarning, match="drop_duplicates is deprecated"):
