@@ -12,7 +12,10 @@ from scene_lightning.errors import InputError
 
 
 class _Group(dict[str, Any]):
-    """A parameter group whose "lr" is the optimizer's learning rate: writing either changes both."""
+    """A parameter group whose "lr" is the optimizer's learning rate: writing either changes both.
+
+    "momentum" and "betas", which torch's schedulers cycle and Lightning's monitor reads, are the optimizer's, too.
+    """
 
     keras: Any = None
 
@@ -20,6 +23,10 @@ class _Group(dict[str, Any]):
         if key == "lr" and self.keras is not None and float(value) != self.get("lr"):
             self.keras.learning_rate = float(value)
             value = float(self.keras.learning_rate)
+        elif key == "momentum" and self.keras is not None:
+            self.keras.momentum = value
+        elif key == "betas" and self.keras is not None:
+            self.keras.beta_1, self.keras.beta_2 = value
         super().__setitem__(key, value)
 
     def show(self, rate: float) -> None:
@@ -35,7 +42,7 @@ class KerasOptimizer(torch.optim.Optimizer):
 
     def __init__(self, keras: Any, params: Sequence[Tensor]) -> None:
         self.keras = keras
-        super().__init__(list(params), {"lr": keras._rate()})
+        super().__init__(list(params), {"lr": keras._rate(), **_torch_options(keras)})
         group = _Group(self.param_groups[0])
         self.param_groups[0] = group
         group.keras = keras
@@ -104,5 +111,15 @@ class KerasOptimizer(torch.optim.Optimizer):
         for key, value in saved.items():
             if key == "lr" and self.keras.has_schedule:
                 self._group.show(self.keras._rate())
-            elif key != "params":
+            elif key not in ("params", "weight_decay"):
                 self._group[key] = value
+
+
+def _torch_options(keras: Any) -> dict[str, Any]:
+    """What torch's schedulers and Lightning's LearningRateMonitor look for beside the rate, by torch's names."""
+    options: dict[str, Any] = {"weight_decay": keras.weight_decay or 0.0}
+    if hasattr(keras, "beta_2"):
+        options["betas"] = (keras.beta_1, keras.beta_2)
+    elif hasattr(keras, "momentum"):
+        options["momentum"] = keras.momentum
+    return options

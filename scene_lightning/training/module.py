@@ -234,6 +234,22 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
         ]
 
     @property
+    def learning_rate(self) -> float:
+        """The compiled optimizer's rate, where Lightning's Tuner and LearningRateFinder look for it."""
+        if "_own_learning_rate" in self.__dict__:
+            return self.__dict__["_own_learning_rate"]
+        if self.__dict__.get("optimizer") is None or self.brings("configure_optimizers"):
+            raise AttributeError("learning_rate")
+        return float(self.optimizer.learning_rate)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if self.__dict__.get("optimizer") is None or self.brings("configure_optimizers"):
+            self.__dict__["_own_learning_rate"] = value  # an attribute of the user's own
+        else:
+            self.optimizer.learning_rate = value
+
+    @property
     def automatic_optimization(self) -> bool:
         """Lightning: whether it computes gradients and steps the optimizer.
 
