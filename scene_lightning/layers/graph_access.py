@@ -14,6 +14,10 @@ class GraphAccess:
     name: str
     _inbound_nodes: list[Node]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: the layer alone; the calls between layers travel with their model."""
+        return {**self.__dict__, "_inbound_nodes": []}
+
     @property
     def input(self) -> Any:
         """The symbolic input of the first call."""

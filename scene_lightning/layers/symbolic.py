@@ -68,6 +68,10 @@ class KerasTensor:
         self.name = name or auto_name("keras_tensor")
         self._keras_history: History | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: without the call that made it, which travels with its model."""
+        return {**self.__dict__, "_keras_history": None}
+
     @property
     def ndim(self) -> int:
         return len(self.shape)

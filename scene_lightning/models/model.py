@@ -14,6 +14,7 @@ from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.symbolic import is_symbolic
 from scene_lightning.models import lightning_files, persistence, summary, weight_files
+from scene_lightning.models.copying import Copying
 from scene_lightning.models.file_arguments import check_arguments
 from scene_lightning.models.lightning_files import OnClass
 from scene_lightning.models.serialization import layer_config, register_model_class
@@ -30,7 +31,7 @@ def register_functional(cls: type) -> None:
     register_model_class(cls, "Functional", "Model")
 
 
-class Model(Verbs, Layer, TrainableModule):
+class Model(Copying, Verbs, Layer, TrainableModule):
     """The base of `Sequential`, of functional models and of models with a `call` of their own.
 
     `Model(inputs, outputs)` gives a functional model. A subclass makes its layers in `__init__` and uses them in

@@ -59,6 +59,10 @@ class ScalarVariable:
         """Call the method `listener(value)` after each assignment, for as long as its object lives."""
         self._listeners.append(weakref.WeakMethod(listener))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: who listens to this one does not listen to those."""
+        return {**self.__dict__, "_listeners": []}
+
     def numpy(self) -> Any:
         """The number as NumPy's scalar of its dtype."""
         return np.dtype(self.dtype).type(self._value)

@@ -58,6 +58,15 @@ class Iterator:
         self.index_array: Array | None = None
         self.index_generator = self._flow_index()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: they go on where this one stands."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("lock", "index_generator")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.lock = threading.Lock()
+        self.index_generator = self._go_on()
+
     def _set_index_array(self) -> None:
         self.index_array = np.random.permutation(self.n) if self.shuffle else np.arange(self.n)
 
@@ -94,6 +103,9 @@ class Iterator:
 
     def _flow_index(self) -> AbstractIterator[Array]:
         self.reset()
+        yield from self._go_on()
+
+    def _go_on(self) -> AbstractIterator[Array]:
         while True:
             if self.seed is not None:
                 np.random.seed(self.seed + self.total_batches_seen)

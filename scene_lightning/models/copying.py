@@ -1,0 +1,52 @@
+"""Copies and pickles of models: layers travel flat, and the calls between them beside them.
+
+A call knows its inputs, those the call that made them, and so on to the model's input: followed one by one, a ResNet
+is deeper than Python's recursion limit. So a layer and a symbolic tensor travel alone; the model takes its calls along.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scene_lightning.layers.symbolic import History, Node, node_of
+from scene_lightning.models.graph import trace
+
+_CALLS = "_calls_between_layers"
+# What holds for one process, or for one run that is under way.
+_LEFT_BEHIND = ("_compiled_calls", "log", "logged")
+
+
+class Copying:
+    """Mixed into `Model`: what `copy`, `pickle`, `torch.save` and the processes of "ddp_spawn" take along."""
+
+    def __getstate__(self: Any) -> dict[str, Any]:
+        inherited: Any = super().__getstate__()
+        state = {name: value for name, value in inherited.items() if name not in _LEFT_BEHIND}
+        return {**state, "_trainer": None, _CALLS: _calls_of(self)}
+
+    def __setstate__(self: Any, state: dict[str, Any]) -> None:
+        calls = state.pop(_CALLS, [])
+        super().__setstate__(state)  # type: ignore[misc]
+        for call in calls:
+            _adopt(call)
+
+
+def _calls_of(model: Any) -> list[Node]:
+    """The calls between a model's symbolic inputs and outputs, those that made its inputs included."""
+    if not model.has_symbolic_graph():
+        return []
+    known = getattr(model, "_graph", None)
+    nodes = list((known if known is not None else trace(model.inputs, model.outputs)).nodes)
+    nodes += [node_of(tensor) for tensor in model.inputs if tensor._keras_history is not None]
+    unique = {id(node): node for node in nodes}.values()
+    return sorted(unique, key=lambda node: node.layer._inbound_nodes.index(node))
+
+
+def _adopt(call: Node) -> None:
+    """Give a call that was copied back to its layer, and its tensors their history."""
+    known = call.layer._inbound_nodes
+    if any(other is call for other in known):
+        return
+    for place, tensor in enumerate(call.outputs):
+        tensor._keras_history = History(call.layer, len(known), place)
+    known.append(call)
