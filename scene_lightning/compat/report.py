@@ -45,7 +45,8 @@ def closing_report(title: str, source: str) -> str:
         lines.append("Trial run, not the whole one:")
         lines.extend(f"- {cut}." for cut in ledger.limited)
     width = max(60, min(120, shutil.get_terminal_size((100, 20)).columns))
-    wrapped = (textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False) for line in lines)
+    wrapping = {"subsequent_indent": "  ", "break_long_words": False, "break_on_hyphens": False}
+    wrapped = (textwrap.fill(line, width, **wrapping) for line in lines)  # type: ignore[arg-type]
     return "\n".join(wrapped) + "\n"
 
 

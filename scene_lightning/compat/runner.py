@@ -17,6 +17,7 @@ from scene_lightning.compat.command import RunRequest, parse
 from scene_lightning.compat.install import install
 from scene_lightning.compat.magics import runnable
 from scene_lightning.compat.notebook import run_notebook
+from scene_lightning.compat.removed.missing import hint
 from scene_lightning.compat.report import closing_report
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.training.processes import relaunch_with
@@ -101,6 +102,9 @@ def _show(error: BaseException) -> None:
         seen.add(id(part))
         part.__traceback__ = _of_the_program(part.__traceback__, isinstance(part, _TOLD_BY_THE_LINE))
         part = part.__cause__ or part.__context__
+    advice = hint(error.name) if isinstance(error, ModuleNotFoundError) and error.name else None
+    if advice is not None:
+        error.add_note(advice)
     traceback.print_exception(error)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from scene_lightning.compat.modules import is_tried
 from scene_lightning.compat.removed import (
     matplotlib_names,
+    missing,
     notebook_names,
     numpy_names,
     pandas_names,
@@ -30,7 +31,7 @@ from scene_lightning.compat.removed.patching import note, restore
 
 _LIBRARIES = (
     standard_library, numpy_names, pillow, scipy_names, sklearn_names, pandas_names, matplotlib_names, seaborn_names,
-    notebook_names,
+    notebook_names, missing,
 )  # fmt: skip
 # Module → what gives it its names back.
 _PATCHES: dict[str, Callable[[ModuleType], None]] = {

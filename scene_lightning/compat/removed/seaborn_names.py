@@ -8,14 +8,16 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from scene_lightning.compat.removed.patching import Modern, Names, give_names, note, replace
+from scene_lightning.compat.removed.patching import Modern, Names, amend, give_names, note, renamed, replace
 
 # x, y, hue and data could be given in this order.
 _XY = (
-    "barplot boxenplot boxplot countplot ecdfplot histplot kdeplot lineplot lmplot pointplot regplot residplot "
-    "scatterplot stripplot swarmplot violinplot"
+    "barplot boxenplot boxplot catplot countplot ecdfplot histplot jointplot kdeplot lineplot lmplot pointplot "
+    "regplot residplot scatterplot stripplot swarmplot violinplot"
 )
 _ORDER = {
+    "catplot": ("x", "y", "hue", "data"),
+    "jointplot": ("x", "y", "data"),
     "countplot": ("x", "y", "hue", "data"),
     "lmplot": ("x", "y", "data", "hue"),
     "regplot": ("x", "y", "data"),
@@ -50,6 +52,12 @@ _NAMES: Names = {
 
 def _patch(module: ModuleType) -> None:
     give_names(module, _NAMES)
+    height = {"size": ("height=", renamed("height"))}
+    for name in ("catplot", "jointplot", "lmplot", "pairplot"):
+        amend(module, name, shown=f"sns.{name}", arguments=height)
+    for name in ("FacetGrid", "JointGrid", "PairGrid"):
+        if hasattr(module, name):
+            amend(getattr(module, name), "__init__", shown=f"sns.{name}", arguments=height)
     for name in _XY.split():
         if hasattr(module, name):
             order = _ORDER.get(name, ("x", "y", "hue", "data"))
@@ -63,7 +71,7 @@ def _by_position(function: Callable[..., Any], name: str, order: tuple[str, ...]
         if not args or is_table:
             return function(*args, **kwargs)
         named = dict(zip(order, args, strict=False))
-        note(f"sns.{name}({', '.join(named)})", f"give {', '.join(named)} by name")
+        note(f"sns.{name}({', '.join(named)})", ", ".join(f"{argument}=" for argument in named))
         return function(**named, **kwargs)
 
     return call

@@ -292,3 +292,45 @@ def test_programs_that_know_both_spellings_keep_working(run, tmp_path: Path) -> 
     script.write_text(GUARDED)
     done = run(script)
     assert done.returncode == 0, done.stderr
+
+
+SEABORN = '''
+import pandas
+
+class FacetGrid:
+    def __init__(self, data, *, row=None, col=None, height=3):
+        self.height = height
+
+def barplot(data=None, *, x=None, y=None, hue=None, color=None):
+    return data, x, y, color
+
+def countplot(data=None, *, x=None, y=None, hue=None):
+    return data, x, y, hue
+
+def catplot(data=None, *, x=None, y=None, hue=None, kind="strip", height=5):
+    return data, x, kind, height
+
+def histplot(data=None, *, x=None, stat="count", bins="auto", kde=False):
+    return x, stat, bins, kde
+'''
+SEABORN_PROGRAM = """
+import pandas as pd, seaborn as sns
+table = pd.DataFrame({"label": ["sea", "forest"], "n": [1, 2]})
+assert sns.barplot([1, 2], [3, 4], color="red") == (None, [1, 2], [3, 4], "red")
+assert sns.barplot("label", "n", data=table)[1:3] == ("label", "n") and sns.barplot(x="n", y="n", data=table)[1] == "n"
+assert sns.countplot(table["label"])[1] is not None and sns.countplot(table)[0] is table
+assert sns.factorplot("label", data=table, kind="count", size=4)[1:] == ("label", "count", 4)
+assert sns.distplot([1, 2], kde=False, bins=3) == ([1, 2], "count", 3, False)
+assert sns.FacetGrid(table, col="label", size=7).height == 7
+"""
+
+
+def test_seaborn_takes_x_and_y_in_their_order_again(run, tmp_path: Path) -> None:
+    """Against functions with the signatures of seaborn 0.13, which is not among the packages of the tests."""
+    (tmp_path / "seaborn.py").write_text(SEABORN)
+    script = tmp_path / "old.py"
+    script.write_text(SEABORN_PROGRAM)
+    done = run(script)
+    assert done.returncode == 0, done.stderr
+    report = re.sub(r"\s+", " ", done.stderr)
+    assert "sns.barplot(x, y) (now x=, y=)" in report and "seaborn.distplot (now sns.histplot or sns.kdeplot)" in report
