@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -227,14 +226,13 @@ class SpectralNormalization(Layer):
     def _normalize_kernel(self) -> None:
         kernel = self._kernel()
         matrix = kernel.reshape(-1, kernel.shape[-1])
-        if not matrix.any():
-            return
+        some = matrix.any()  # a kernel of zeros stays; looked at where it is, as a GPU would otherwise be waited for
         u = self.vector_u
         for _ in range(self.power_iterations):
             v = _unit(u @ matrix.t())
             u = _unit(v @ matrix)
-        self.vector_u.copy_(u)
-        kernel.div_((v @ matrix @ u.t()).reshape(()))
+        self.vector_u.copy_(torch.where(some, u, self.vector_u))
+        kernel.div_(torch.where(some, (v @ matrix @ u.t()).reshape(()), 1.0))
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         return self.layer.compute_output_shape(input_shape)
@@ -248,4 +246,4 @@ class SpectralNormalization(Layer):
 
 
 def _unit(vector: torch.Tensor) -> torch.Tensor:
-    return vector / math.sqrt(max(float(vector.square().sum()), 1e-12))
+    return vector / vector.square().sum().clamp_min(1e-12).sqrt()

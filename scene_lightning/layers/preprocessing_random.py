@@ -116,7 +116,8 @@ def _grid(matrices: torch.Tensor, height: int, width: int, columns: int, rows: i
     along = exact[:, :, 0, None] * x  # (N, 2, W)
     down = exact[:, :, 1, None] * y + exact[:, :, 2, None]  # (N, 2, H)
     places = along[:, :, None, :] + down[:, :, :, None]  # (N, 2, H, W)
-    size = exact.new_tensor([columns, rows]).view(1, 2, 1, 1)
+    # the sides as plain numbers: as a tensor they would be copied to the device, which a GPU's queue waits for
+    x_places, y_places = places[:, 0], places[:, 1]
     if wrap:
-        places = torch.remainder(places, exact.new_tensor([width, height]).view(1, 2, 1, 1))
-    return ((2 * places + 1) / size - 1).permute(0, 2, 3, 1)
+        x_places, y_places = torch.remainder(x_places, width), torch.remainder(y_places, height)
+    return torch.stack(((2 * x_places + 1) / columns - 1, (2 * y_places + 1) / rows - 1), dim=-1)

@@ -174,13 +174,14 @@ class R2Score(Metric):
         return self._adjusted(score) if self.num_regressors else score
 
     def _adjusted(self, score: Tensor) -> Tensor:
-        n, p = float(self.num_samples), self.num_regressors
-        if p >= n - 1:
+        n, p = self.num_samples, self.num_regressors
+        too_few = p >= n - 1
+        if n.device.type == "cpu" and too_few:  # a GPU would wait for the answer
             warnings.warn(
                 "R2Score: too few samples to adjust for num_regressors; the plain score is given.", stacklevel=2
             )
-            return score
-        return 1.0 - (1.0 - score) * (n - 1.0) / (n - p - 1.0)
+        adjusted = 1.0 - (1.0 - score) * (n - 1.0) / torch.where(too_few, 1.0, n - p - 1.0)
+        return torch.where(too_few, score, adjusted)
 
     def get_config(self) -> dict[str, Any]:
         options = {"class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}
