@@ -19,13 +19,14 @@ from scene_lightning.data.prefetch import prefetched
 from scene_lightning.errors import InputError
 from scene_lightning.utils.dataset_combine import INFINITE, UNKNOWN, Combining
 from scene_lightning.utils.dataset_feed import DatasetFeed
+from scene_lightning.utils.dataset_files import Filed
 from scene_lightning.utils.elements import TensorSpec, leaves_of, map_leaves, stack_elements, threaded_map, to_leaf
 from scene_lightning.utils.text import matching, string
 
 AUTOTUNE = -1
 
 
-class Dataset(Combining):
+class Dataset(Filed, Combining):
     """A sequence of elements that can be read again and again. TensorFlow: `tf.data.Dataset`.
 
     Attributes:

@@ -51,6 +51,16 @@ def assert_cardinality(expected_cardinality: Any) -> Callable[[Dataset], Dataset
     return apply
 
 
+def save(dataset: Dataset, path: Any, compression: str | None = None, shard_func: Any = None) -> None:
+    """`dataset.save(path)`. TensorFlow: `tf.data.experimental.save`."""
+    dataset.save(path, compression, shard_func)
+
+
+def load(path: Any, element_spec: Any = None, compression: str | None = None, reader_func: Any = None) -> Dataset:
+    """`Dataset.load(path)`. TensorFlow: `tf.data.experimental.load`."""
+    return Dataset.load(path, element_spec, compression, reader_func)  # type: ignore[no-any-return]
+
+
 def ignore_errors(log_warning: bool = False) -> Callable[[Dataset], Dataset]:
     """For `dataset.apply`: ends at the first error."""
     return lambda dataset: dataset.ignore_errors(log_warning)
@@ -58,5 +68,6 @@ def ignore_errors(log_warning: bool = False) -> Callable[[Dataset], Dataset]:
 
 __all__ = [
     "AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Counter", "Dataset", "Options", "assert_cardinality",
-    "cardinality", "choose_from_datasets", "ignore_errors", "sample_from_datasets", "shuffle_and_repeat",
+    "cardinality", "choose_from_datasets", "ignore_errors", "load", "sample_from_datasets", "save",
+    "shuffle_and_repeat",
 ]  # fmt: skip
