@@ -7,7 +7,7 @@ count and interruption change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import lightning as L
@@ -22,12 +22,16 @@ class Feed:
         samples: images in one epoch over all devices, or None when unknown.
         batch_size: images a batch, or None when it varies.
         has_labels: whether `to_device_batch` gives a y.
+        source: the user's own data module that it reads, if there is one: its transfer hooks are called.
+        stage: the stage that `source` was set up for.
     """
 
     steps: int | None = None
     samples: int | None = None
     batch_size: int | None = None
     has_labels: bool = True
+    source: L.LightningDataModule | None = None
+    stage: str = "fit"
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         """Host batches of one epoch, for one of `world_size` devices. Anything Lightning can move to a device."""
@@ -39,6 +43,10 @@ class Feed:
     def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
         """A batch that is already on the device → (x, y or None, sample_weight or None)."""
         return batch
+
+    def on_source_batch(self, batch: Any, function: Callable[[Any], Any]) -> Any:
+        """A host batch whose part that came from `source` went through `function`."""
+        return function(batch)
 
     def steps_on(self, world_size: int) -> int | None:
         """Batches in one epoch on each of `world_size` devices."""
@@ -111,6 +119,39 @@ class FeedModule(L.LightningDataModule):
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
 
+    def _sources(self) -> dict[L.LightningDataModule, str]:
+        feeds = (self.train_feed, self.validation_feed, self.predict_feed)
+        return {feed.source: feed.stage for feed in feeds if feed is not None and feed.source is not None}
+
+    def setup(self, stage: str) -> None:
+        for source in self._sources():
+            source.trainer = self.trainer
+
+    def teardown(self, stage: str) -> None:
+        for source, own_stage in self._sources().items():
+            source.teardown(own_stage)
+
+    def _feed_in_use(self) -> tuple[Feed | None, str]:
+        """The feed of the present stage, and the step of the model that gets its batches."""
+        if self.trainer is not None and self.trainer.training:
+            return self.train_feed, "training_step"
+        if self.trainer is not None and self.trainer.predicting:
+            return self.predict_feed, "predict_step"
+        return self.validation_feed, "validation_step"
+
+    def _through_hook(self, name: str, batch: Any, *arguments: Any) -> Any:
+        """A batch through a transfer hook of the user's data module, or else of the model, as in Lightning."""
+        feed, _ = self._feed_in_use()
+        assert feed is not None and self.trainer is not None
+        owner = self.trainer.lightning_module if feed.source is None else feed.source
+        return feed.on_source_batch(batch, lambda part: getattr(owner, name)(part, *arguments))
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        return self._through_hook("on_before_batch_transfer", batch, dataloader_idx)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return self._through_hook("transfer_batch_to_device", batch, device, dataloader_idx)
+
     def train_dataloader(self) -> Any:
         return FeedLoader(self.train_feed, self, True) if self.train_feed is not None else []
 
@@ -125,15 +166,9 @@ class FeedModule(L.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Augmentation and rescaling happen here: on the device, on whole batches."""
-        training = bool(self.trainer is not None and self.trainer.training)
-        if training:
-            feed, step = self.train_feed, "training_step"
-        elif self.trainer is not None and self.trainer.predicting:
-            feed, step = self.predict_feed, "predict_step"
-        else:
-            feed, step = self.validation_feed, "validation_step"
+        feed, step = self._feed_in_use()
         assert feed is not None
-        ready = feed.to_device_batch(batch, self.epoch, training)
+        ready = feed.to_device_batch(batch, self.epoch, step == "training_step")
         as_step_batch = getattr(self.trainer and self.trainer.lightning_module, "as_step_batch", None)
         if as_step_batch is not None:
             ready = as_step_batch(ready, step, dataloader_idx)

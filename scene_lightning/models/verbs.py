@@ -13,6 +13,7 @@ from scene_lightning.layers.symbolic import flatten, map_structure
 from scene_lightning.models.old_verbs import OldVerbs, translated
 from scene_lightning.training import engine
 from scene_lightning.training.bridge import keras_order, to_floats
+from scene_lightning.training.data_modules import opened, opened_for_fit
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.feeds import as_feed
 from scene_lightning.training.ledger import ledger
@@ -77,6 +78,8 @@ class Verbs(OldVerbs):
         epochs = translated(trainer_options, "nb_epoch", "epochs", epochs)
         if isinstance(epochs, bool) or not isinstance(epochs, int | float | np.integer):
             raise InputError(f"epochs must be a whole number; received {epochs!r}.")
+        source = x
+        x, validation_data = opened_for_fit(x, validation_data, y)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_arrays(x, y, sample_weight, validation_split)
         train = as_feed(
@@ -94,7 +97,7 @@ class Verbs(OldVerbs):
         if validation_data is not None:
             validation = validation_feed(validation_data, validation_batch_size or batch_size, validation_steps)
         hardware = Hardware(accelerator, devices, num_nodes, strategy, precision, deterministic)
-        self._learn_image_info(x)
+        self._learn_image_info(source)
         show_validation_data(callbacks, validation_data)
         return engine.run_fit(
             self, train, validation, epochs=epochs, initial_epoch=initial_epoch, verbose=verbose, callbacks=callbacks,
@@ -134,6 +137,7 @@ class Verbs(OldVerbs):
         """
         self._require_ready("validation_step")
         _note_loading("evaluate", max_queue_size, workers, use_multiprocessing)
+        x = opened(x, "evaluate", y)
         feed = as_feed(x, y, sample_weight, batch_size=batch_size, shuffle=False, training=False, steps=steps)
         hardware = Hardware(accelerator, devices, num_nodes, strategy, precision, deterministic)
         logs = engine.run_evaluate(self, feed, verbose=verbose, callbacks=callbacks, hardware=hardware)
@@ -168,6 +172,7 @@ class Verbs(OldVerbs):
             on_batch: called with (outputs, batch) for each batch instead of keeping everything; then returns None.
         """
         _note_loading("predict", max_queue_size, workers, use_multiprocessing)
+        x = opened(x, "predict")
         feed = as_feed(x, batch_size=batch_size, shuffle=False, training=False, steps=steps)
         hardware = Hardware(accelerator, devices, num_nodes, strategy, precision, deterministic)
         return engine.run_predict(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -24,9 +24,14 @@ class SteppedFeed(Feed):
     def __init__(self, feed: Feed, steps: int, going_on: bool, loop: bool = False) -> None:
         self._feed, self._going_on, self._loop = feed, going_on, loop
         self.steps, self.batch_size, self.has_labels = steps, feed.batch_size, feed.has_labels
+        self.source, self.stage = feed.source, feed.stage
         self.samples = None if feed.batch_size is None else steps * feed.batch_size
         self._iterator: Iterator[Any] | None = None
         self._passes = 0
+
+    def on_source_batch(self, batch: Any, function: Callable[[Any], Any]) -> Any:
+        number, inner = batch
+        return number, self._feed.on_source_batch(inner, function)
 
     def _next_pass(self, rank: int, world_size: int) -> Iterator[Any]:
         number = self._passes
@@ -78,6 +83,7 @@ class ClassWeightedFeed(Feed):
         self._feed = feed
         self.steps, self.samples = feed.steps, feed.samples
         self.batch_size, self.has_labels = feed.batch_size, feed.has_labels
+        self.source, self.stage = feed.source, feed.stage
         try:
             table = {int(key): float(value) for key, value in class_weight.items()}
         except (TypeError, ValueError, AttributeError):
@@ -85,6 +91,9 @@ class ClassWeightedFeed(Feed):
         self._table = torch.ones(max(table, default=0) + 1)
         for key, value in table.items():
             self._table[key] = value
+
+    def on_source_batch(self, batch: Any, function: Callable[[Any], Any]) -> Any:
+        return self._feed.on_source_batch(batch, function)
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         return self._feed.batches(epoch, rank, world_size)

@@ -245,10 +245,15 @@ class IterableFeed(Feed):
         self.batch_size = getattr(source, "batch_size", None)
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        for batch in self.raw_batches(rank, world_size):
+            yield map_structure(to_tensor, unpack_batch(batch))
+
+    def raw_batches(self, rank: int, world_size: int) -> Iterator[Any]:
+        """This device's batches as the source gives them."""
         iterator = self._iterator if self._iterator is not None else iter(self._source)
         while group := list(itertools.islice(iterator, world_size)):
             # Every rank must take as many steps: in the last round the batches that are there fill the gaps.
-            yield map_structure(to_tensor, unpack_batch(group[rank % len(group)]))
+            yield group[rank % len(group)]
 
     def steps_on(self, world_size: int) -> int | None:
         return None if self.steps is None else math.ceil(self.steps / world_size)
