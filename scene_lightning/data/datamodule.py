@@ -22,16 +22,16 @@ class Feed:
         samples: images in one epoch over all devices, or None when unknown.
         batch_size: images a batch, or None when it varies.
         has_labels: whether `to_device_batch` gives a y.
-        source: the user's own data module that it reads, if there is one: its transfer hooks are called.
-        stage: the stage that `source` was set up for.
+        user_module: the user's own data module that it reads, if there is one: its transfer hooks are called.
+        user_stage: the stage that `user_module` was set up for.
     """
 
     steps: int | None = None
     samples: int | None = None
     batch_size: int | None = None
     has_labels: bool = True
-    source: L.LightningDataModule | None = None
-    stage: str = "fit"
+    user_module: L.LightningDataModule | None = None
+    user_stage: str = "fit"
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         """Host batches of one epoch, for one of `world_size` devices. Anything Lightning can move to a device."""
@@ -45,7 +45,7 @@ class Feed:
         return batch
 
     def on_source_batch(self, batch: Any, function: Callable[[Any], Any]) -> Any:
-        """A host batch whose part that came from `source` went through `function`."""
+        """A host batch whose part that came from `user_module` went through `function`."""
         return function(batch)
 
     def steps_on(self, world_size: int) -> int | None:
@@ -121,7 +121,7 @@ class FeedModule(L.LightningDataModule):
 
     def _sources(self) -> dict[L.LightningDataModule, str]:
         feeds = (self.train_feed, self.validation_feed, self.predict_feed)
-        return {feed.source: feed.stage for feed in feeds if feed is not None and feed.source is not None}
+        return {feed.user_module: feed.user_stage for feed in feeds if feed is not None and feed.user_module is not None}
 
     def setup(self, stage: str) -> None:
         for source in self._sources():
@@ -143,7 +143,7 @@ class FeedModule(L.LightningDataModule):
         """A batch through a transfer hook of the user's data module, or else of the model, as in Lightning."""
         feed, _ = self._feed_in_use()
         assert feed is not None and self.trainer is not None
-        owner = self.trainer.lightning_module if feed.source is None else feed.source
+        owner = self.trainer.lightning_module if feed.user_module is None else feed.user_module
         return feed.on_source_batch(batch, lambda part: getattr(owner, name)(part, *arguments))
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:

@@ -38,14 +38,15 @@ class DataModuleFeed(IterableFeed):
 
     def __init__(self, module: L.LightningDataModule, loader: Any, stage: str) -> None:
         super().__init__(loader)
-        self.source, self.stage = module, stage
+        self.user_module, self.user_stage = module, stage
+        self._module = module
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         return self.raw_batches(rank, world_size)  # for the module's own hooks, in the form that it gave them
 
     def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
-        if self.source.trainer is not None:  # not while a model is built: the hooks ask the trainer for the stage
-            batch = self.source.on_after_batch_transfer(batch, 0)
+        if self._module.trainer is not None:  # not while a model is built: the hooks ask the trainer for the stage
+            batch = self._module.on_after_batch_transfer(batch, 0)
         return map_structure(to_tensor, unpack_batch(batch))
 
 

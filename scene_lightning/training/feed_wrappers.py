@@ -24,7 +24,7 @@ class SteppedFeed(Feed):
     def __init__(self, feed: Feed, steps: int, going_on: bool, loop: bool = False) -> None:
         self._feed, self._going_on, self._loop = feed, going_on, loop
         self.steps, self.batch_size, self.has_labels = steps, feed.batch_size, feed.has_labels
-        self.source, self.stage = feed.source, feed.stage
+        self.user_module, self.user_stage = feed.user_module, feed.user_stage
         self.samples = None if feed.batch_size is None else steps * feed.batch_size
         self._iterator: Iterator[Any] | None = None
         self._passes = 0
@@ -83,7 +83,7 @@ class ClassWeightedFeed(Feed):
         self._feed = feed
         self.steps, self.samples = feed.steps, feed.samples
         self.batch_size, self.has_labels = feed.batch_size, feed.has_labels
-        self.source, self.stage = feed.source, feed.stage
+        self.user_module, self.user_stage = feed.user_module, feed.user_stage
         try:
             table = {int(key): float(value) for key, value in class_weight.items()}
         except (TypeError, ValueError, AttributeError):
