@@ -121,7 +121,8 @@ class FeedModule(L.LightningDataModule):
 
     def _sources(self) -> dict[L.LightningDataModule, str]:
         feeds = (self.train_feed, self.validation_feed, self.predict_feed)
-        return {feed.user_module: feed.user_stage for feed in feeds if feed is not None and feed.user_module is not None}
+        there = [feed for feed in feeds if feed is not None]
+        return {feed.user_module: feed.user_stage for feed in there if feed.user_module is not None}
 
     def setup(self, stage: str) -> None:
         for source in self._sources():
