@@ -76,6 +76,7 @@ class MetricContainer(nn.Module):
         self._slots: list[tuple[str, int, bool]] = []  # (log name, output, weighted) of each of `metrics`
         self.built = False
         self.has_seen_batches = False  # since the last reset
+        self._names_without_targets: list[str] = []  # of metrics that are still to be chosen, by targets
 
     # -- building -----------------------------------------------------------------------------------------------------
 
@@ -155,6 +156,17 @@ class MetricContainer(nn.Module):
             weight = weights[min(output, len(weights) - 1)] if weighted else None
             metric.update_state(true[min(output, len(true) - 1)], pred[output], sample_weight=weight)  # type: ignore[operator]
 
+    def update_without_targets(self, y_pred: Any, loss: Tensor, count: int) -> None:
+        """Take in a batch of `count` samples that came without targets: the metrics stay at 0, as in Keras 2.
+
+        `loss` is what there is of it, the penalties. The metrics are not chosen yet: that takes targets.
+        """
+        if not self.built:
+            chosen = MetricContainer(*self._wanted, self._output_names)
+            chosen.build(y_pred, y_pred)
+            self._names_without_targets = chosen.names[1:]
+        self.update_loss(loss, count)
+
     def update_loss(self, loss: Any, count: int) -> None:
         """Take in the loss of a batch of `count` samples: a scalar, or a dict as `update` takes it."""
         self.has_seen_batches = True
@@ -186,14 +198,16 @@ class MetricContainer(nn.Module):
     @property
     def names(self) -> list[str]:
         """Log names in the order of `evaluate`: the loss, then the metrics as they were given."""
-        return ["loss", *self.output_losses, *(slot[0] for slot in self._slots)]
+        chosen = [slot[0] for slot in self._slots] if self.built else self._names_without_targets
+        return ["loss", *self.output_losses, *chosen]
 
     def result(self, sync: bool = True) -> dict[str, Tensor]:
         """Name → value so far, on the device, in Keras 3's order of logs (alphabetical).
 
         `sync=False` leaves out the other processes: for the logs of a batch.
         """
-        found = zip(self.names, [self.loss, *self.output_losses.values(), *self.metrics], strict=True)
+        metrics = list(self.metrics) or [Mean() for _ in self._names_without_targets]
+        found = zip(self.names, [self.loss, *self.output_losses.values(), *metrics], strict=True)
         values = {name: metric.compute() if sync else metric.local_result() for name, metric in found}  # type: ignore[operator]
         return {name: torch.as_tensor(plain(values[name])) for name in sorted(values)}
 

@@ -37,7 +37,8 @@ def as_feed(
     """The feed for `x` (and `y`).
 
     Args:
-        steps: batches an epoch; with it an iterator goes on where the last epoch stopped.
+        batch_size: images a batch of arrays; None or 0 means 32.
+        steps: batches an epoch; with it an iterator goes on where the last epoch stopped. None or 0 means all.
         loop: start again without a word when the data end before `steps` (Keras 2's `fit_generator`).
 
     Raises:
@@ -52,9 +53,9 @@ def as_feed(
     feed = _plain_feed(x, y, sample_weight, batch_size, shuffle, training, class_weight)
     if class_weight is not None:
         feed = ClassWeightedFeed(feed, class_weight)
-    if steps is not None:
-        if steps <= 0:
-            raise InputError(f"The number of steps must be positive; received {steps!r}.")
+    if steps:  # 0, as integer division of small folders gives, means all, as in Keras
+        if steps < 0:
+            raise InputError(f"The number of steps must be positive (0 or None: all); received {steps!r}.")
         feed = SteppedFeed(feed, math.ceil(steps), going_on=training, loop=loop)
     return feed
 
@@ -84,7 +85,7 @@ def _plain_feed(
                 "generator, a Sequence, a dataset or a directory iterator."
             )
         return IterableFeed(x)
-    return ArrayFeed(x, y, w, 32 if batch_size is None else batch_size, shuffle if training else False, training)
+    return ArrayFeed(x, y, w, batch_size or 32, shuffle if training else False, training)
 
 
 def _is_array_like(x: Any) -> bool:

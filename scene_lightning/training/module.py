@@ -138,7 +138,10 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
     ) -> torch.Tensor:
         """The compiled loss plus regularisation penalties: a scalar. Keras: `Model.compute_loss`."""
         assert self._objective is not None
-        return sum(self.losses, self._objective(y, y_pred, sample_weight))
+        penalties = self.losses
+        if penalties and self._objective.wants_nothing:  # `add_loss` alone, as in an autoencoder of one's own
+            return sum(penalties[1:], penalties[0])
+        return sum(penalties, self._objective(y, y_pred, sample_weight))
 
     def _output_names(self) -> list[str] | None:
         """The outputs' names, when there are several and they are known."""
@@ -161,6 +164,10 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
             self._images_seen = None  # a run that knows says so when it saves
         self._clear_added_losses()
         y_pred = fast.call(self, x, training)
+        if y is None and self.lacks_targets(training):
+            penalties = sum(self.losses, flatten(y_pred)[0].new_zeros(()))
+            container.update_without_targets(y_pred, penalties.detach(), flatten(x)[0].shape[0])
+            return penalties
         loss = self._compute_loss(x, y, y_pred, sample_weight, training)
         assert self._objective is not None
         logged: Any = _mean(loss.detach())

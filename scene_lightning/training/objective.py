@@ -31,6 +31,11 @@ class Objective:
         for identifier in flatten(loss):
             _check(identifier)
 
+    @property
+    def wants_nothing(self) -> bool:
+        """Whether no loss was given, so that targets are not missed."""
+        return all(identifier is None for identifier in flatten(self._losses))
+
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any = None) -> torch.Tensor:
         """The weighted sum over the outputs: a scalar."""
         if not isinstance(y_pred, dict | list | tuple):

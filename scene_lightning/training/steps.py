@@ -8,6 +8,7 @@ itself: Lightning then runs in manual optimisation. Source: https://keras.io/gui
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -154,6 +155,26 @@ class KerasSteps:
             yield
         finally:
             self._evaluating = before
+
+    def lacks_targets(self, training: bool) -> bool:
+        """Whether a batch without targets is one of an evaluation that Keras 2 answers with 0, with a warning.
+
+        Raises:
+            InputError: it is one of training, which needs them.
+        """
+        if self.overrides("compute_loss") or self._objective.wants_nothing:
+            return False
+        if training:
+            raise InputError(
+                "The data have no targets to train on: x came without y. Pass y, or data that give (inputs, targets) "
+                "batches: class_mode='categorical', not None; label_mode='categorical', not None."
+            )
+        warnings.warn(
+            "The data have no targets, so there is nothing to evaluate: loss and metrics are 0, as in Keras 2. Pass y, "
+            "or data that give (inputs, targets) batches (class_mode, label_mode).",
+            stacklevel=2,
+        )
+        return True
 
     def _own_train_step(self: Any, batch: Any) -> None:
         """The user's `train_step` on a batch; its logs are kept."""

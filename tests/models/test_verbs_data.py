@@ -214,7 +214,7 @@ def test_old_keyword_arguments_are_taken():
         ({"y": np.eye(4, dtype="float32")[LABELS]}, "shape"),
         ({"class_weight": "balanced"}, "class_weight"),
         ({"class_weight": {0: 1.0}, "sample_weight": W}, "at the same time"),
-        ({"steps_per_epoch": 0}, "steps"),
+        ({"steps_per_epoch": -1}, "steps"),
         ({"callbacks": [keras.callbacks.EarlyStopping]}, "callback"),
         ({"epochs": "three"}, "epochs"),
     ],

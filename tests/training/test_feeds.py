@@ -117,7 +117,7 @@ def test_lists_of_images_are_one_input():
         ({"x": X, "y": Y[:5]}, "lengths \\[5, 10\\]"),
         ({"x": None}, "no data"),
         ({"x": X[:0], "y": Y[:0]}, "empty"),
-        ({"x": X, "y": Y, "batch_size": 0}, "batch_size"),
+        ({"x": X, "y": Y, "batch_size": -4}, "batch_size"),
         ({"x": iter([1]), "y": Y}, "must not be given"),
         ({"x": 5}, "Cannot read batches"),
         ({"x": X, "y": np.array(["a"] * 10)}, "strings"),
