@@ -196,7 +196,10 @@ def _differs(
         worst = ((got - wanted).abs() / (bound * unit + 1e-30)).max().item() if got.numel() else 0.0
         return f"{worst:.3g} units of rounding" if worst > units else None
     error, usual = (float(torch.linalg.vector_norm(t)) for t in (got - wanted, rounded - wanted))
-    allowed = 12 * usual + (0.3 if stack.bf16 else 1e-4) * size + 1e-6
+    part = 1e-4
+    if stack.bf16:  # where two values of a window round to one, either may get the whole gradient
+        part = 2.0 if any(name.startswith("MaxPooling") for name, _ in stack.layers) else 0.3
+    allowed = 12 * usual + part * size + 1e-6
     return f"error {error:.3g}, allowed {allowed:.3g}; rounding makes {usual:.3g}" if error > allowed else None
 
 
