@@ -20,7 +20,7 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "--precision": ("32-true, bf16-mixed, 16-mixed, 64-true or auto", {}),
     "--limit-epochs": ("a trial run: cut every fit to so many epochs", {"type": int}),
     "--limit-batches": ("a trial run: cut every epoch to so many batches", {"type": int}),
-    "--output": ("where an executed notebook goes; <name>.executed.ipynb by default", {"type": Path}),
+    "--output": ("where an executed notebook goes; <name>.executed.ipynb beside it by default", {"type": Path}),
 }
 
 
@@ -31,7 +31,7 @@ class RunRequest:
     Attributes:
         program: a script (.py) or a notebook (.ipynb).
         arguments: what the script finds in sys.argv[1:].
-        output: where an executed notebook goes; by default `<name>.executed.ipynb` in the current folder.
+        output: where an executed notebook goes; by default `<name>.executed.ipynb` beside its source.
     """
 
     program: Path
