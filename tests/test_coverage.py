@@ -24,7 +24,7 @@ PLACES = {
     "constraints": ("test_regularizers_constraints.py",),
     "datasets": ("test_namespaces.py",),
     "initializers": ("test_initializers.py",),
-    "layers": ("layers",),
+    "layers": ("layers", "utils/test_lookup.py"),
     "losses": ("losses", "test_namespaces.py"),
     "metrics": ("metrics",),
     "mixed_precision": ("test_namespaces.py",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +32,7 @@ from scene_lightning.layers.convolution_variants import (
 )
 from scene_lightning.layers.core import Activation, Dense, Embedding, Identity, Input, InputLayer, Lambda
 from scene_lightning.layers.einsum import EinsumDense
+from scene_lightning.layers.encoding import CategoryEncoding
 from scene_lightning.layers.keras_1 import AtrousConvolution1D, AtrousConvolution2D, Merge, merge
 from scene_lightning.layers.merging import (
     Add,
@@ -153,6 +155,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
     "Conv1D",
@@ -199,6 +202,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -247,6 +251,7 @@ __all__ = [
     "SpatialDropout2D",
     "SpatialDropout3D",
     "SpectralNormalization",
+    "StringLookup",
     "Subtract",
     "ThresholdedReLU",
     "UnitNormalization",
@@ -270,15 +275,15 @@ __all__ = [
 ]
 
 # What a config may name: the layers under their names and aliases.
-_TABLE.update({name: globals()[name] for name in __all__ if isinstance(globals()[name], type)})
+_TABLE.update({name: globals()[name] for name in __all__ if isinstance(globals().get(name), type)})
 _TABLE.pop("InputSpec")
 
 _INSTEAD = {
     "Recurrent and text layers are outside this package, which is for images": (
         "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNGRU CuDNNLSTM GRU GRUCell "
         "AbstractRNNCell GroupQueryAttention LSTM LSTMCell RNN SimpleRNN SimpleRNNCell "
-        "StackedRNNCells TimeDistributed StringLookup IntegerLookup TextVectorization Hashing HashedCrossing "
-        "CategoryEncoding Discretization FeatureSpace MelSpectrogram STFTSpectrogram"
+        "StackedRNNCells TimeDistributed TextVectorization Hashing HashedCrossing "
+        "Discretization FeatureSpace MelSpectrogram STFTSpectrogram"
     ),
     "Write it as a Layer subclass with build() and call()": (
         "JaxLayer FlaxLayer TorchModuleWrapper Wrapper ReversibleEmbedding "
@@ -295,6 +300,10 @@ _INSTEAD = {
 }
 
 
+# Layers that know datasets and strings, which stand right of this package: imported when they are asked for.
+_ELSEWHERE = dict.fromkeys(("IntegerLookup", "StringLookup"), "scene_lightning.utils.lookup")
+
+
 @mark_absent
 class _Unsupported(Layer):
     """Stands for a Keras layer outside this package: programs may import it, and learn of it when they use it."""
@@ -308,6 +317,8 @@ class _Unsupported(Layer):
 def __getattr__(name: str) -> Any:
     if name == "experimental":  # Keras 2.3 to 2.5: layers.experimental.preprocessing.Rescaling
         return SimpleNamespace(preprocessing=sys.modules[__name__], SyncBatchNormalization=BatchNormalization)
+    if name in _ELSEWHERE:
+        return getattr(import_module(_ELSEWHERE[name]), name)
     for advice, names in _INSTEAD.items():
         if name in names.split():
             return type(name, (_Unsupported,), {"_advice": advice, "__module__": __name__})

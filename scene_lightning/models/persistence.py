@@ -25,6 +25,7 @@ from scene_lightning.models.serialization import layer_config, layer_from_config
 from scene_lightning.models.shipped import shipped_file
 from scene_lightning.models.weight_tree import fill, weight_tree
 from scene_lightning.saving import LayerWeights, ModelArchive, OptimizerState, checkpoint
+from scene_lightning.saving.sniff import stored_at
 
 
 def to_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
@@ -261,7 +262,7 @@ STATE_FILES: dict[str, Callable[[str], dict[str, Any]]] = {
 
 def read_archive(path: Any) -> ModelArchive:
     """Any Keras file → its contents. Raises FileFormatError for anything else."""
-    path = saving.stored_at(path)
+    path = stored_at(path)
     kind = saving.sniff(path)
     readers = {
         "keras": saving.read_keras, "weights_h5": saving.read_weights_h5, "legacy_h5": saving.read_legacy_h5,

@@ -26,7 +26,7 @@ from scene_lightning.saving.normalize import (
     refuse_unsafe,
 )
 from scene_lightning.saving.saved_model import read_saved_model_dir, read_tf_checkpoint
-from scene_lightning.saving.sniff import sniff, stored_at
+from scene_lightning.saving.sniff import sniff
 from scene_lightning.saving.tensors_file import read_tensors, write_tensors
 
 CustomObjectScope = custom_object_scope
@@ -69,7 +69,6 @@ __all__ = [
     "save_weights",
     "serialize_keras_object",
     "sniff",
-    "stored_at",
     "structural_keys",
     "write_keras",
     "write_keras2_h5",

@@ -12,7 +12,8 @@ from scene_lightning.compat.checkpoint_names import SUFFIX, checkpoint_exists, n
 from scene_lightning.compat.stand_in.text import as_text
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.saving import checkpoint as files
-from scene_lightning.saving import read_legacy_h5, stored_at
+from scene_lightning.saving import read_legacy_h5
+from scene_lightning.saving.sniff import stored_at
 
 KEY = "tf.train"  # what `tf.train.Checkpoint` keeps in its file, by this
 

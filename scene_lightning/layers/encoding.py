@@ -1,0 +1,87 @@
+"""Encodes numbers of classes as one-hot, multi-hot or counted vectors. Keras: `keras.layers.CategoryEncoding`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from scene_lightning.errors import InputError
+from scene_lightning.layers.arguments import one_of, positive_int
+from scene_lightning.layers.standard import StandardLayer
+from scene_lightning.layers.windows import Shape
+
+MODES = ("one_hot", "multi_hot", "count")
+
+
+def encoded(numbers: torch.Tensor, mode: str, depth: int, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """Whole numbers → float32 vectors of `depth`; numbers outside 0 … depth - 1 count as nothing.
+
+    Args:
+        numbers: () or (N,): one sample; (N, n): a row a sample. For "one_hot" any shape; a last side of 1 goes.
+        mode: "one_hot", "multi_hot" (1 where a number occurs) or "count".
+        weights: of each number, in its shape, for "count".
+    """
+    if numbers.ndim == 0:
+        numbers = numbers.unsqueeze(0)
+    if mode == "one_hot" and numbers.ndim > 1 and numbers.shape[-1] == 1:
+        numbers = numbers.squeeze(-1)
+    rows = (numbers.unsqueeze(-1) == torch.arange(depth, device=numbers.device)).float()
+    if mode == "one_hot":
+        return rows
+    axis = 1 if numbers.ndim > 1 else 0
+    if mode == "multi_hot":
+        return rows.amax(axis)
+    return (rows if weights is None else rows * weights.unsqueeze(-1)).sum(axis)
+
+
+class CategoryEncoding(StandardLayer):
+    """Numbers of classes → vectors, in float32. Keras: `keras.layers.CategoryEncoding`.
+
+    Args:
+        num_tokens: how many classes there are.
+        output_mode: "multi_hot" (a row of numbers → one vector), "one_hot" (each number → a vector) or "count".
+        sparse: must be False: tensors here are dense.
+
+    Raises:
+        InputError: an unknown mode, or (on the CPU) numbers outside 0 … num_tokens - 1.
+    """
+
+    def __init__(
+        self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **kwargs: Any
+    ) -> None:
+        num_tokens = kwargs.pop("max_tokens", num_tokens)  # Keras 2.4
+        super().__init__(**kwargs)
+        if num_tokens is None:
+            raise InputError(
+                "num_tokens must be set to use this layer. If the number of tokens is not known beforehand, use the "
+                "IntegerLookup layer instead."
+            )
+        if sparse:
+            raise InputError("CategoryEncoding(sparse=True) is not supported: tensors here are dense.")
+        self.num_tokens = positive_int(num_tokens, "num_tokens")
+        self.output_mode = one_of(
+            {"binary": "multi_hot"}.get(output_mode, output_mode), MODES, "output_mode", "CategoryEncoding"
+        )
+        self.sparse = False
+
+    def call(self, inputs: Any, count_weights: Any = None) -> torch.Tensor:
+        numbers = torch.as_tensor(inputs)
+        if count_weights is not None:
+            if self.output_mode != "count":
+                raise InputError(f"count_weights needs output_mode='count'; this layer's is {self.output_mode!r}.")
+            count_weights = torch.as_tensor(count_weights).to(numbers.device, torch.float32)
+        if numbers.device.type == "cpu" and numbers.numel():  # elsewhere a look would wait for the device
+            least, most = numbers.min().item(), numbers.max().item()
+            if least < 0 or most >= self.num_tokens:
+                raise InputError(
+                    f"Input values must be in the range 0 <= values < num_tokens with num_tokens={self.num_tokens}; "
+                    f"received {least} to {most}."
+                )
+        return encoded(numbers, self.output_mode, self.num_tokens, count_weights)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        shape = tuple(input_shape)
+        if self.output_mode == "one_hot" and not (len(shape) > 1 and shape[-1] == 1):
+            return (*shape, self.num_tokens)
+        return (*shape[:-1], self.num_tokens)
