@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -65,6 +66,8 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:  # layer.build(shape), called by hand, must not be followed by a second build
             cls.build = _marking_built(cls.build)  # type: ignore[method-assign]
+        if "call" in cls.__dict__ and "forward" not in cls.__dict__ and cls.forward.__code__ is Layer.forward.__code__:
+            cls.forward = _named_as(cls.call)  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         layer = super().__new__(cls)
@@ -127,9 +130,20 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Build if need be, then `call`; on a `KerasTensor`, record the call instead."""
+        if not args or (len(args) > 1 and self._call_takes_training()):
+            args, kwargs = self._by_position(args, kwargs)
         if is_symbolic(args) or is_symbolic(kwargs):
             return self._symbolic_call(args, kwargs)
         return self.run(self.call, *args, **kwargs)
+
+    def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The inputs by position and `training` and what follows it by name, however the caller gave them."""
+        names = list(inspect.signature(self.call).parameters)
+        if not args and names and names[0] in kwargs:
+            return (kwargs[names[0]],), {name: value for name, value in kwargs.items() if name != names[0]}
+        at = names.index("training") if "training" in names else len(args)
+        named = {name: value for name, value in zip(names[at:], args[at:], strict=False) if value is not None}
+        return args[:at], {**named, **kwargs}
 
     def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """What a call of the layer does around `call` (build, checks, dtype, phase, penalties), around `function`.
@@ -319,6 +333,17 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self._name}, built={self.built}>"
+
+
+def _named_as(call: Callable[..., Any]) -> Any:
+    """`Layer.forward` with the argument names of `call`: torch.export and ONNX name dynamic shapes by them."""
+    forward = types.FunctionType(
+        Layer.forward.__code__, Layer.forward.__globals__, "forward", Layer.forward.__defaults__
+    )
+    forward.__signature__ = inspect.signature(call)  # type: ignore[attr-defined]
+    forward.__module__, forward.__qualname__ = Layer.forward.__module__, Layer.forward.__qualname__
+    forward.__doc__ = Layer.forward.__doc__
+    return forward
 
 
 def _marking_built(build: Callable[..., None]) -> Callable[..., None]:

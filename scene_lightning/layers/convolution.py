@@ -14,6 +14,7 @@ from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError
 from scene_lightning.layers.arguments import as_float, int_tuple, known_axis, layout, padding_name, positive_int
 from scene_lightning.layers.convolve import convolve
+from scene_lightning.layers.phase import state
 from scene_lightning.layers.standard import StandardLayer
 from scene_lightning.layers.symbolic import InputSpec
 from scene_lightning.layers.windows import (
@@ -21,6 +22,7 @@ from scene_lightning.layers.windows import (
     from_channels_first,
     image_shape,
     output_sides,
+    refuse_channels_first,
     same_paddings,
     spatial,
     to_channels_first,
@@ -51,6 +53,11 @@ class WindowedLayer(StandardLayer):
                 f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
             )
         self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
+
+    def _build_once(self, input_shape: Any) -> None:
+        if self.data_format == "channels_last" and not state.depth:  # called by itself: no model knows its input
+            refuse_channels_first(input_shape, self.name)
+        super()._build_once(input_shape)
 
     def _set_bias(self, use_bias: Any, initializer: Any, regularizer: Any, constraint: Any) -> None:
         self.use_bias = bool(use_bias)
@@ -117,8 +124,8 @@ class ChannelSpec(InputSpec):
                 wanted, found = ("last", "first") if self._axis == -1 else ("first", "last")
                 raise InputError(
                     f"{error} The channels seem to come {found}: this layer takes them {wanted}. "
-                    "Images are (batch, height, width, channels) here, as in Keras; use images.transpose(0, 2, 3, 1), "
-                    'or data_format="channels_first" in the layers.'
+                    "Images are (batch, height, width, channels) here, as in Keras; use permute(0, 2, 3, 1), in NumPy "
+                    'transpose(0, 2, 3, 1), or data_format="channels_first" in the layers.'
                 ) from None
             raise
 

@@ -6,6 +6,7 @@ Source: keras.layers.Conv2D, MaxPooling2D, Conv2DTranspose. `same` puts the odd 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -31,12 +32,24 @@ def image_shape(batch: int | None, sides: Sequence[int | None], depth: int | Non
 
 def to_channels_first(inputs: torch.Tensor, data_format: str) -> torch.Tensor:
     """(N, ..., C) → (N, C, ...) as a view: the memory stays channels_last, which torch's kernels take as it is."""
-    return inputs.movedim(-1, 1) if data_format == "channels_last" else inputs
+    # The axis by its own number: torch's older ONNX exporter writes -1 as it stands.
+    return inputs.movedim(inputs.ndim - 1, 1) if data_format == "channels_last" else inputs
+
+
+def refuse_channels_first(shape: Any, layer_name: str) -> None:
+    """An InputError for a first batch that is evidently NCHW: one or three rows of 16 pixels or more, and as many
+    channels. Keras would take it so, and make a kernel for that many channels."""
+    if len(shape) == 4 and None not in shape and shape[1] in (1, 3) and shape[2] == shape[3] >= 16:
+        raise InputError(
+            f'Layer "{layer_name}" received a batch of shape {tuple(shape)} first. The batch looks like NCHW; images '
+            f"are NHWC here, as in Keras: permute(0, 2, 3, 1). If height {shape[1]} and {shape[3]} channels are meant, say "
+            f"so first: layer.build({(None, *shape[1:])})."
+        )
 
 
 def from_channels_first(outputs: torch.Tensor, data_format: str) -> torch.Tensor:
     """(N, C, ...) → the layout asked for, as a view."""
-    return outputs.movedim(1, -1) if data_format == "channels_last" else outputs
+    return outputs.movedim(1, outputs.ndim - 1) if data_format == "channels_last" else outputs
 
 
 def output_side(side: int | None, window: int, stride: int, padding: str, dilation: int = 1) -> int | None:
