@@ -42,8 +42,8 @@ def refuse_channels_first(shape: Any, layer_name: str) -> None:
     if len(shape) == 4 and None not in shape and shape[1] in (1, 3) and shape[2] == shape[3] >= 16:
         raise InputError(
             f'Layer "{layer_name}" received a batch of shape {tuple(shape)} first. The batch looks like NCHW; images '
-            f"are NHWC here, as in Keras: permute(0, 2, 3, 1). If height {shape[1]} and {shape[3]} channels are meant, say "
-            f"so first: layer.build({(None, *shape[1:])})."
+            f"are NHWC here, as in Keras: permute(0, 2, 3, 1). If height {shape[1]} and {shape[3]} channels are meant, "
+            f"say so first: layer.build({(None, *shape[1:])})."
         )
 
 
