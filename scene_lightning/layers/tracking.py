@@ -58,10 +58,7 @@ def spend_budget(shape: tuple[int, ...]) -> None:
 
 def as_variable(values: torch.Tensor, trainable: bool, name: str | None = None) -> torch.Tensor:
     """A leaf of its own that a layer counts among its weights once it is an attribute of it, as `tf.Variable` is."""
-    if trainable and values.is_floating_point():
-        return Variable.around(values, name, True, True)
-    values._is_variable = True  # type: ignore[attr-defined]
-    return values
+    return Variable.around(values, name, trainable, trainable and values.is_floating_point())
 
 
 def _is_variable(value: Any) -> bool:
@@ -145,10 +142,10 @@ class Tracking(nn.Module):
 
     def _adopt(self, name: str, variable: torch.Tensor) -> None:
         self.__dict__.pop(name, None)  # a plain `self.bias = None` set before
-        if isinstance(variable, nn.Parameter):
-            self.register_parameter(name, variable)
-        else:
+        if isinstance(variable, Variable) and not variable.trainable:  # as add_weight(trainable=False)
             self.register_buffer(name, variable)
+        else:
+            self.register_parameter(name, variable)  # type: ignore[arg-type]
         regularizer, constraint = (getattr(variable, key, None) for key in ("_regularizer", "_constraint"))
         self._weight_specs[name] = WeightSpec(regularizer, constraint, variable.requires_grad)
 

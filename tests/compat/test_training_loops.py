@@ -53,6 +53,15 @@ def test_variables_are_weights_of_their_layer() -> None:
     assert layer.trainable_weights == []
 
 
+def test_variables_have_names_and_are_variables() -> None:
+    trained, counted = gradients.Variable(1.0, name="x"), gradients.Variable(0, trainable=False, name="step")
+    assert [v.name for v in (trained, counted, gradients.Variable(2.0))] == ["x:0", "step:0", "Variable:0"]
+    assert all(isinstance(v, gradients.Variable) for v in (trained, counted))
+    assert trained.trainable and not counted.trainable
+    counted.assign_add(1, read_value=False)
+    assert int(counted) == 1 and counted.dtype == torch.int32
+
+
 def test_module_lists_its_variables() -> None:
     class Block(module.Module):
         def __init__(self) -> None:

@@ -13,6 +13,7 @@ from scene_lightning.compat.stand_in.text import as_text
 from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten, map_structure
 from scene_lightning.layers.tracking import as_variable
+from scene_lightning.layers.variable import Variable as KerasVariable
 from scene_lightning.training.ledger import ledger
 from scene_lightning.utils.elements import map_leaves
 
@@ -69,6 +70,8 @@ class GradientTape:
 
 class _VariableMaker(type):
     def __instancecheck__(cls, instance: Any) -> bool:
+        if isinstance(instance, KerasVariable):
+            return True
         return isinstance(instance, torch.Tensor) and instance.is_leaf and instance.requires_grad
 
 
@@ -82,7 +85,7 @@ class Variable(metaclass=_VariableMaker):
         cls, initial_value: Any = None, trainable: bool = True, dtype: Any = None, name: Any = None, **_: Any
     ) -> Any:
         value = initial_value() if callable(initial_value) else initial_value
-        return as_variable(as_tensor(value, dtype).detach().clone(), trainable, name)
+        return as_variable(as_tensor(value, dtype).detach().clone(), trainable, f"{name or 'Variable'}:0")
 
 
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
