@@ -27,4 +27,6 @@ class SeedStream:
             return None
         state = (self.seed * 0x100000001B3 + self._calls * _STEP) & 0x7FFFFFFFFFFFFFFF
         self._calls += 1
+        if device.type == "meta":  # tensors without values: there is nothing to draw
+            return None
         return torch.Generator(device=device).manual_seed(state)

@@ -14,7 +14,7 @@ from scene_lightning.optimizers.variable import ScalarVariable
 
 def power_f32(base: float, exponent: int, dtype: torch.dtype = torch.float32) -> float:
     """base^exponent in the weights' float type, as Keras computes it: in float32 Adam's first step is off by 1e-5."""
-    return float(torch.pow(torch.tensor(base, dtype=dtype), exponent))
+    return float(torch.pow(torch.tensor(base, dtype=dtype, device="cpu"), exponent))
 
 
 class Adam(Optimizer):

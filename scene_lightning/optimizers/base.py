@@ -139,7 +139,7 @@ class Optimizer(WeightDecay, SlotStore):
         """The rate: a variable that can be read and assigned; with a schedule, its present value as a tensor."""
         if isinstance(self._learning_rate, ScalarVariable):
             return self._learning_rate
-        return torch.tensor(self._rate(), dtype=torch.float32)
+        return torch.tensor(self._rate(), dtype=torch.float32, device="cpu")
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -173,7 +173,7 @@ class Optimizer(WeightDecay, SlotStore):
         if isinstance(self._learning_rate, ScalarVariable):
             rate = float(self._learning_rate)
         elif isinstance(self._learning_rate, schedules.LearningRateSchedule):
-            rate = float(self._learning_rate(torch.tensor(int(self._iterations))))
+            rate = float(self._learning_rate(torch.tensor(int(self._iterations), device="cpu")))
         else:
             rate = float(self._learning_rate())
         if self.decay:

@@ -18,7 +18,7 @@ from scene_lightning.errors import InputError
 
 def _f32(value: Any) -> Tensor:
     # float32 throughout, as in Keras, so that the rates agree to the last digit
-    return torch.as_tensor(float(value), dtype=torch.float32)
+    return torch.tensor(float(value), dtype=torch.float32, device="cpu")
 
 
 class LearningRateSchedule:

@@ -147,22 +147,23 @@ class ArrayFeed(Feed):
         self.steps = math.ceil(self.samples / self.batch_size)
         self.has_labels = y is not None
         # From torch's global stream, so that set_random_seed decides the order.
-        self._seed = int(torch.randint(2**62, ()).item()) if shuffle else 0
+        self._seed = int(torch.randint(2**62, (), device="cpu").item()) if shuffle else 0
 
     def order(self, epoch: int) -> torch.Tensor:
         """Which sample comes when: a function of the seed and the epoch alone."""
         assert self.samples is not None and self.batch_size is not None
         if not self.shuffle:
-            return torch.arange(self.samples)
+            return torch.arange(self.samples, device="cpu")
         generator = torch.Generator().manual_seed((self._seed + epoch) % 2**63)
         if self.shuffle == "batch":
             starts = range(0, self.samples, self.batch_size)
             sizes = [min(self.batch_size, self.samples - start) for start in starts]
             parts = [
-                start + torch.randperm(size, generator=generator) for start, size in zip(starts, sizes, strict=True)
+                start + torch.randperm(size, generator=generator, device="cpu")
+                for start, size in zip(starts, sizes, strict=True)
             ]
             return torch.cat(parts)
-        return torch.randperm(self.samples, generator=generator)
+        return torch.randperm(self.samples, generator=generator, device="cpu")
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         assert self.batch_size is not None
@@ -277,18 +278,19 @@ class SequenceFeed(Feed):
 
     def __init__(self, sequence: Any, shuffle: bool) -> None:
         self._sequence, self._shuffle = sequence, shuffle
-        self._seed = int(torch.randint(2**62, ()).item()) if shuffle else 0
+        self._seed = int(torch.randint(2**62, (), device="cpu").item()) if shuffle else 0
         self.steps = len(sequence)
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         self._tell("on_epoch_begin")
-        order = torch.arange(len(self._sequence))
+        order = torch.arange(len(self._sequence), device="cpu")
         if self._shuffle and world_size > 1:  # one order for all processes
-            order = order[torch.randperm(len(order), generator=torch.Generator().manual_seed(self._seed + epoch))]
+            generator = torch.Generator().manual_seed(self._seed + epoch)
+            order = order[torch.randperm(len(order), generator=generator, device="cpu")]
         elif self._shuffle:
             shuffled = order.tolist()
             random.shuffle(shuffled)  # Python's generator, as in Keras
-            order = torch.tensor(shuffled, dtype=torch.int64)
+            order = torch.tensor(shuffled, dtype=torch.int64, device="cpu")
         for index in shard(order, rank, world_size).tolist():
             yield map_structure(to_tensor, unpack_batch(self._sequence[index]))
 

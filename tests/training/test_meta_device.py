@@ -21,8 +21,8 @@ from scene_lightning import activations, constraints, layers, losses, metrics, o
 from scene_lightning.data.feed import ArrayImageFeed
 from scene_lightning.data.growth import Growth
 from scene_lightning.data.mixing import mixer
-from scene_lightning.layers.seeds import SeedStream
 from scene_lightning.preprocessing.image import ImageDataGenerator
+from scene_lightning.training.feeds import ArrayFeed
 
 sys.path.insert(0, str(Path(__file__).parent))
 from pretended import (
@@ -54,12 +54,6 @@ NAMES_ALONE = {
     "Loss", "LossFunctionWrapper", "Reduction", "Metric", "MetricContainer", "Optimizer", "deserialize", "get",
     "serialize", "resolve_accuracy", "resolve_metric",
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def generators_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seeded layers draw from a generator of the device they run on; the meta device has none to give."""
-    monkeypatch.setattr(SeedStream, "next", lambda self, device: None)
 
 
 @pytest.mark.parametrize(("name", "index"), LAYER_CASES)
@@ -304,3 +298,35 @@ def test_every_export_is_trained_or_excepted() -> None:
                           (constraints, {"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "Constraint"})):  # fmt: skip
         classes = {value.__name__ for value in vars(module).values() if inspect.isclass(value)}
         assert {name for name in classes if name in module.__all__} <= names
+
+
+@pytest.mark.parametrize("name", [n for n in dir(optimizers.schedules) if n.endswith(("Decay", "Restarts"))])
+def test_rates_are_computed_on_the_host(name: str) -> None:
+    """Also where all tensors are made on another device, as `torch.set_default_device("cuda")` has it."""
+    schedule = getattr(optimizers.schedules, name)
+    steps = ([2], [0.1, 0.01]) if name == "PiecewiseConstantDecay" else (0.1, 10)
+    rest = {"decay_rate": 0.5} if name in ("ExponentialDecay", "InverseTimeDecay") else {}
+    with torch.device("meta"):
+        optimizer = optimizers.Nadam(schedule(*steps, **rest))
+        weight = torch.nn.Parameter(torch.zeros(3))
+        for _ in range(3):
+            optimizer.apply([torch.ones(3)], [weight])
+        assert 0 < float(optimizer.learning_rate) <= 0.1
+    assert_all_on("meta", [("weight", weight), *optimizer.state[weight].items()])
+
+
+def test_a_model_is_made_where_the_default_device_is() -> None:
+    with torch.device("meta"):
+        model = keras.Sequential([
+            keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, kernel_initializer="orthogonal"),
+            keras.layers.BatchNormalization(), keras.layers.Flatten(), keras.layers.Dense(2),
+        ])  # fmt: skip
+    assert_all_on("meta", [*model.named_parameters(), *model.named_buffers()])
+
+
+@pytest.mark.parametrize("shuffle", [False, True, "batch"])
+def test_batches_are_made_on_the_host_wherever_the_default_device_is(shuffle: Any) -> None:
+    with torch.device("meta"):
+        batches = list(ArrayFeed(np.zeros((6, 3), "float32"), np.arange(6), None, 4, shuffle).batches(0))
+    assert sorted(int(label) for _, labels, _ in batches for label in labels) == list(range(6))
+    assert_all_on("cpu", [("images", batch[0]) for batch in batches])
