@@ -15,7 +15,8 @@ from scene_lightning.metrics.base import MeanMetricWrapper, to_tensor
 
 def _both(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     prediction = to_tensor(y_pred)
-    return to_tensor(y_true, like=prediction), prediction
+    true = to_tensor(y_true, like=prediction)
+    return (true.float() if true.dtype == torch.bool else true), prediction  # pandas' get_dummies gives True and False
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Tensor:

@@ -52,6 +52,7 @@ class IoU(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         pred = to_tensor(y_pred)
         true = to_tensor(y_true, like=pred)
+        true = true.int() if true.dtype == torch.bool else true
         true = (true if self.sparse_y_true else true.argmax(dim=self.axis)).reshape(-1).long()
         pred = (pred if self.sparse_y_pred else pred.argmax(dim=self.axis)).reshape(-1).long()
         weight = torch.ones_like(true, dtype=self._kind)

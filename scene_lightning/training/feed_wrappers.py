@@ -105,7 +105,8 @@ class ClassWeightedFeed(Feed):
         x, y, sample_weight = self._feed.to_device_batch(batch, epoch, training)
         if sample_weight is not None:
             raise InputError("You cannot pass `class_weight` and `sample_weight` at the same time.")
-        labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(y.shape[0]).round().long()
+        y_number = y.int() if y.dtype == torch.bool else y
+        labels = y_number.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y_number.reshape(y.shape[0]).round().long()
         table = self._table.to(labels.device)
         known = labels.clamp(0, len(table) - 1)
         weight = torch.where(labels < len(table), table[known], torch.ones((), device=labels.device))

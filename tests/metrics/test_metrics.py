@@ -335,3 +335,17 @@ def test_the_old_name_of_reset_state() -> None:
     counter.update_state([0], [0])
     counter.reset_state()
     assert float(counter.result()) == 100.0
+
+
+BOOLEAN = ("CategoricalAccuracy", "BinaryAccuracy", "Precision", "Recall", "AUC", "F1Score")
+
+
+@pytest.mark.parametrize("name", BOOLEAN)
+def test_true_and_false_are_labels(name: str) -> None:
+    """pandas' get_dummies gives booleans."""
+    rng = np.random.default_rng(0)
+    true, pred = one_hot(rng)
+    ours, theirs = (getattr(library, name)() for library in (metrics, keras.metrics))
+    for metric in (ours, theirs):
+        metric.update_state(true.astype(bool), pred)
+    np.testing.assert_allclose(np.asarray(ours.result()), np.asarray(theirs.result()), rtol=1e-5)

@@ -100,7 +100,7 @@ def test_sequence_is_indexed_and_told_of_epochs():
 
 def test_class_weight_looks_up_one_hot_and_integer_labels():
     one_hot = np.eye(3, dtype=np.float32)[[0, 1, 2, 1]]
-    for y in (one_hot, np.array([0, 1, 2, 1]), np.array([[0], [1], [2], [1]])):
+    for y in (one_hot, one_hot.astype(bool), np.array([0, 1, 2, 1]), np.array([[0], [1], [2], [1]])):
         feed = as_feed(X[:4], y, training=True, shuffle=False, class_weight={0: 2.0, 1: 0.5})
         batch = next(iter(feed.batches(0)))
         assert feed.to_device_batch(batch, 0, True)[2].tolist() == [2.0, 0.5, 1.0, 0.5]

@@ -65,6 +65,7 @@ class CohenKappa(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """(N, classes), or (N,) with sparse_labels, and (N, classes) predictions."""
         true, predicted = torch.as_tensor(y_true).to(self.counts.device), torch.as_tensor(y_pred)
+        true = true.int() if true.dtype == torch.bool else true
         first = true.reshape(-1).long() if self.sparse_labels else true.argmax(-1)
         second = predicted.round().reshape(-1).long() if self.regression else predicted.argmax(-1)
         weights = torch.ones(len(first)) if sample_weight is None else torch.as_tensor(sample_weight).float()
