@@ -17,7 +17,7 @@ from typing import Any
 _KEYWORDS = {
     "nb_epoch", "samples_per_epoch", "nb_val_samples", "val_samples", "nb_worker", "nb_filter", "nb_row", "nb_col",
     "border_mode", "dim_ordering", "subsample", "atrous_rate", "filter_length", "pool_length", "W_regularizer",
-    "b_regularizer", "W_constraint", "b_constraint", "gamma_init", "beta_init",
+    "b_regularizer", "W_constraint", "b_constraint", "gamma_init", "beta_init", "show_accuracy",
 }  # fmt: skip
 # Words that others use too, and mean Keras 1 in the calls named here.
 _KEYWORDS_OF = {

@@ -9,6 +9,7 @@ from typing import Any
 
 from scene_lightning.data.datamodule import Feed
 from scene_lightning.training.feeds import as_feed
+from scene_lightning.training.ledger import ledger
 
 _LOADING = {"max_q_size": "max_queue_size", "nb_worker": "workers", "pickle_safe": "use_multiprocessing"}
 
@@ -77,6 +78,15 @@ class OldVerbs:
         deprecated("predict_proba", "predict")
         return self.predict(x, batch_size=batch_size, verbose=verbose)
 
+    def _make_predict_function(self: Any) -> None:
+        """Keras 2's way of building the graph before other threads use it: there is none to build."""
+
+    _make_test_function = _make_train_function = _make_predict_function
+
+    def make_predict_function(self: Any, force: bool = False) -> Any:
+        """What predicts one batch. Keras 2.3 built its graph here."""
+        return self.predict_on_batch
+
 
 def _looped(generator: Any, steps: Any) -> Feed:
     return as_feed(generator, shuffle=False, training=False, steps=steps, loop=True)
@@ -88,7 +98,14 @@ def _batch_size_of(source: Any) -> int | None:
 
 def _of_keras_2(kwargs: dict[str, Any]) -> dict[str, Any]:
     """Keras 1's names for how batches are loaded, in Keras 2's."""
+    ignore_show_accuracy(kwargs.pop("show_accuracy", None))
     return {_LOADING.get(name, name): value for name, value in kwargs.items()}
+
+
+def ignore_show_accuracy(value: Any) -> None:
+    """An argument of the verbs before Keras 1.0, which took no notice of it any more."""
+    if value:
+        ledger.ignore("show_accuracy=True", "pass metrics=['accuracy'] to compile(), as since Keras 1.0")
 
 
 def translated(kwargs: dict[str, Any], old: str, new: str, value: Any, per: int | None = None) -> Any:

@@ -10,7 +10,7 @@ import torch
 from scene_lightning.data.datamodule import Feed
 from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten, map_structure
-from scene_lightning.models.old_verbs import OldVerbs, translated
+from scene_lightning.models.old_verbs import OldVerbs, ignore_show_accuracy, translated
 from scene_lightning.training import engine
 from scene_lightning.training.bridge import keras_order, to_floats
 from scene_lightning.training.data_modules import opened, opened_for_fit
@@ -76,6 +76,7 @@ class Verbs(OldVerbs):
         self._require_ready("training_step")
         _note_loading("fit", max_queue_size, workers, use_multiprocessing)
         epochs = translated(trainer_options, "nb_epoch", "epochs", epochs)
+        ignore_show_accuracy(trainer_options.pop("show_accuracy", None))
         if isinstance(epochs, bool) or not isinstance(epochs, int | float | np.integer):
             raise InputError(f"epochs must be a whole number; received {epochs!r}.")
         source = x
@@ -129,12 +130,17 @@ class Verbs(OldVerbs):
         strategy: Any = "auto",
         precision: Any = None,
         deterministic: Any = None,
+        show_accuracy: Any = None,
     ) -> Any:
         """Loss and metrics on data, without training. Keras: `Model.evaluate`.
+
+        Args:
+            show_accuracy: of Keras before 1.0; noted for the report, without effect.
 
         Returns:
             A float when there is only the loss, else a list `[loss, metric, …]`; a dict with `return_dict`.
         """
+        ignore_show_accuracy(show_accuracy)
         self._require_ready("validation_step")
         _note_loading("evaluate", max_queue_size, workers, use_multiprocessing)
         x = opened(x, "evaluate", y)

@@ -74,3 +74,19 @@ def test_validation_steps_are_for_generators() -> None:
         Batches(), steps_per_epoch=1, validation_data=(X, np.asarray(LABELS)), validation_steps=0, verbose=0
     )
     assert len(history.history["val_loss"]) == 1
+
+
+def test_show_accuracy_of_keras_0_is_taken_and_noted() -> None:
+    ledger.clear()
+    model = compiled()
+    history = model.fit(X, LABELS, nb_epoch=1, show_accuracy=True, verbose=0)
+    assert history.params["epochs"] == 1
+    assert len(model.evaluate(X, np.asarray(LABELS), show_accuracy=True, verbose=0)) == 2
+    model.fit_generator(Batches(), steps_per_epoch=1, show_accuracy=False, verbose=0)
+    assert list(ledger.ignored) == ["show_accuracy=True"]
+
+
+def test_a_served_model_makes_its_predict_function_first() -> None:
+    model = compiled()
+    assert model._make_predict_function() is None
+    assert model.make_predict_function()(X[:2]).shape == (2, 1)
