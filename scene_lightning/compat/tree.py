@@ -156,6 +156,7 @@ _TENSORFLOW = {
     "app.flags": (f"{_STAND_IN}.v1.flags",),
     "autograph": (f"{_STAND_IN}.autograph",),
     "autograph.experimental": (f"{_STAND_IN}.autograph",),
+    "bitwise": (f"{_STAND_IN}.bitwise",),
     "compat": (f"{_STAND_IN}.text",),
     "compat.v1": (*_V1, *_ALL_OPS),
     "compat.v1.app": (f"{_STAND_IN}.v1.flags",),

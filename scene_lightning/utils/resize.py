@@ -43,7 +43,7 @@ def resize_image(
 
 def weighted(image: torch.Tensor, rows: Any, columns: Any) -> torch.Tensor:
     """(…, H, W, C) → (…, h, w, C) float32 by weights (h, H) of the rows and (w, W) of the columns."""
-    down, across = (torch.as_tensor(weights, dtype=torch.float32) for weights in (rows, columns))
+    down, across = (torch.as_tensor(each, dtype=torch.float32, device=image.device) for each in (rows, columns))
     return torch.einsum("hi,wj,...ijc->...hwc", down, across, image.to(torch.float32))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 from scene_lightning.compat.stand_in import array_ops, distribute, dtypes, errors, sparse, text
 from scene_lightning.compat.stand_in.images import files as pictures
 from scene_lightning.compat.stand_in.records import container, example, parsing
-from scene_lightning.compat.stand_in.records.dataset import TFRecordDataset
+from scene_lightning.compat.stand_in.records.dataset import TextLineDataset, TFRecordDataset
 from scene_lightning.compat.stand_in.records.dataset import TFRecordWriter as DatasetWriter
 from scene_lightning.errors import UnsupportedError
 from scene_lightning.utils.dataset import Dataset
@@ -191,6 +192,15 @@ def test_what_is_no_example_is_told() -> None:
 def test_tensors_go_there_and_back(value: torch.Tensor) -> None:
     found = parsing.parse_tensor(parsing.serialize_tensor(value), value.dtype)
     assert found.dtype == value.dtype and found.shape == value.shape and torch.equal(found, value)
+
+
+def test_lines_of_text_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"one,1\r\ntwo,2\n\nlast")
+    with gzip.open(tmp_path / "b.csv.gz", "wb") as file:
+        file.write(b"three\n")
+    assert list(TextLineDataset(str(tmp_path / "a.csv"))) == ["one,1", "two,2", "", "last"]
+    assert [line.numpy() for line in TextLineDataset([str(tmp_path / "b.csv.gz")], "GZIP")] == [b"three"]
+    assert list(TextLineDataset(str(tmp_path / "a.csv")).skip(1).take(1)) == ["two,2"]
 
 
 def test_there_is_no_tpu() -> None:

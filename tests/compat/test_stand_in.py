@@ -13,7 +13,7 @@ from scene_lightning import activations
 from scene_lightning.compat.stand_in import data, math_ops, nn, random, tensor_ops
 from scene_lightning.compat.stand_in.images import boxes, chance, colour, geometry, measures
 from scene_lightning.layers import Dense, Input
-from scene_lightning.models import Sequential, load_model
+from scene_lightning.models import Model, Sequential, load_model
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((2, 9, 8, 3)).astype("float32")
@@ -75,6 +75,13 @@ def test_stateless_chance_follows_its_seed(name: str, args: tuple[object, ...]) 
     assert torch.equal(results[0], results[1])
     assert torch.equal(function(torch.tensor(IMAGES[0]), *args, (1, 7)), results[0])
     assert any(not torch.equal(results[0], other) for other in results[2:])
+
+
+def test_chance_may_stand_in_a_model() -> None:
+    inputs = Input((9, 8, 3))
+    changed = chance.random_saturation(chance.random_flip_left_right(inputs), 0.5, 1.5)
+    found = Model(inputs, colour.adjust_hue(changed, 0.1)).predict(IMAGES, verbose=0)
+    np.testing.assert_allclose(np.sort(found.max(-1), axis=2), np.sort(IMAGES.max(-1), axis=2), atol=1e-5)  # V stays
 
 
 def test_gamma_numbers_have_their_mean() -> None:

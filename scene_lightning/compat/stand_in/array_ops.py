@@ -188,20 +188,29 @@ def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any
 
 
 @operation
-def gather(params: Any, indices: Any, axis: Any = 0, batch_dims: int = 0, name: Any = None, **_: Any) -> Any:
-    """The slices of `params` at `indices` along `axis`."""
-    x, index = as_tensor(params), as_tensor(indices).long()
+def gather(
+    params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: int = 0, name: Any = None
+) -> Any:
+    """The slices of `params` at `indices` along `axis`; the first `batch_dims` axes of both go together."""
+    x, index, shared = as_tensor(params), as_tensor(indices).long(), int(batch_dims)
     if isinstance(x, np.ndarray):  # text
         return x[index.numpy()]
-    return torch.index_select(x, int(axis or 0), index.flatten()).reshape(
-        *x.shape[: int(axis or 0)], *index.shape, *x.shape[int(axis or 0) + 1 :]
-    )
+    place = shared if axis is None else int(axis) % x.ndim
+    if shared:
+        return torch.stack(
+            [gather(*pair, axis=place - 1, batch_dims=shared - 1) for pair in zip(x, index, strict=True)]
+        )
+    chosen = torch.index_select(x, place, index.flatten())
+    return chosen.reshape(*x.shape[:place], *index.shape, *x.shape[place + 1 :])
 
 
 @operation
 def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: Any = None) -> Any:
-    """The elements at rows of indices."""
-    return as_tensor(params)[tuple(as_tensor(indices).long().unbind(-1))]
+    """The elements at rows of indices; the first `batch_dims` axes of both go together."""
+    x, index = as_tensor(params), as_tensor(indices).long()
+    if batch_dims:
+        return torch.stack([gather_nd(*pair, batch_dims=batch_dims - 1) for pair in zip(x, index, strict=True)])
+    return x[tuple(index.unbind(-1))]
 
 
 @operation
@@ -288,6 +297,12 @@ def sort(values: Any, axis: int = -1, direction: str = "ASCENDING", name: Any = 
     return torch.sort(as_tensor(values), dim=axis, descending=direction == "DESCENDING").values
 
 
+def unique_with_counts(x: Any, out_idx: Any = torch.int32, name: Any = None) -> Any:
+    """(values, the index of each element's value, how often each value is there)."""
+    values, indices = unique(x, out_idx)
+    return values, indices, torch.bincount(indices.long(), minlength=len(values)).to(as_dtype(out_idx))
+
+
 def unique(x: Any, out_idx: Any = torch.int32, name: Any = None) -> Any:
     """(values in the order of their first appearance, the index of each element's value)."""
     values = as_tensor(x).flatten().tolist()
@@ -315,5 +330,5 @@ __all__ = [
     "convert_to_numpy", "convert_to_tensor", "expand_dims", "eye", "fill", "gather", "gather_nd", "identity",
     "linspace", "newaxis", "one_hot", "ones", "ones_like", "pad", "range", "rank", "repeat", "reshape", "reverse",
     "saturate_cast", "shape", "size", "slice", "sort", "split", "squeeze", "stack", "tile", "transpose", "unique",
-    "unstack", "where", "zeros", "zeros_like",
+    "unique_with_counts", "unstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -63,6 +63,8 @@ for _function, _same in ((sigmoid, activations.sigmoid), (softplus, activations.
 add = _binary(torch.add, "x + y.")
 atan2 = _binary(torch.atan2, "The angle of the point (y, x).")
 divide = truediv = _binary(torch.true_divide, "x / y.")
+multiply_no_nan = _binary(lambda x, y: torch.where(y == 0, torch.zeros_like(x * y), x * y), "x * y; 0 where y is 0.")
+xlogy = _binary(torch.xlogy, "x * log(y), and 0 where x is 0.")
 divide_no_nan = _binary(lambda x, y: torch.where(y == 0, torch.zeros_like(x / y), x / y), "x / y, and 0 where y is 0.")
 equal = _binary(torch.eq, "x == y.")
 floordiv = _binary(torch.floor_divide, "x // y.")
@@ -122,9 +124,14 @@ reduce_sum = _reduction(_sum, "The sum over `axis` (all by default); integers ke
 reduce_mean = _reduction(_mean, "The mean over `axis`; of integers an integer, cut off.")
 reduce_max = _reduction(torch.amax, "The largest over `axis`.")
 reduce_min = _reduction(torch.amin, "The smallest over `axis`.")
-reduce_prod = _reduction(_over_axes(torch.prod), "The product over `axis`.")
+reduce_prod = _reduction(
+    _over_axes(lambda x, axis, keep: torch.prod(x, axis, keep, dtype=x.dtype)), "The product over `axis`."
+)
 reduce_all = _reduction(_over_axes(torch.all), "Whether all are true.")
 reduce_any = _reduction(_over_axes(torch.any), "Whether any is true.")
+reduce_euclidean_norm = _reduction(
+    lambda x, axes, keep: torch.linalg.vector_norm(x, dim=axes, keepdim=keep), "The Euclidean length.", floats=True
+)
 reduce_logsumexp = _reduction(torch.logsumexp, "log(sum(exp(x))).", floats=True)
 reduce_variance = _reduction(
     lambda x, axes, keep: torch.var(x, axes, correction=0, keepdim=keep), "The variance over `axis`.", floats=True
@@ -217,7 +224,8 @@ def confusion_matrix(
 @operation
 def top_k(input: Any, k: int = 1, sorted: bool = True, name: Any = None) -> Any:
     """(values, indices) of the k largest along the last axis."""
-    return torch.topk(as_tensor(input), int(k), sorted=sorted)
+    best = torch.topk(as_tensor(input), int(k), sorted=sorted)
+    return type(best)((best.values, best.indices.int()))
 
 
 @operation
@@ -237,10 +245,10 @@ __all__ = [
     "abs", "add", "amax", "amin", "argmax", "argmin", "argsort", "atan2", "ceil", "clip", "clip_by_value",
     "confusion_matrix", "cos", "cumsum", "divide", "divide_no_nan", "equal", "erf", "exp", "floor", "floordiv",
     "floormod", "greater", "greater_equal", "in_top_k", "is_finite", "is_inf", "is_nan", "l2_normalize", "less",
-    "less_equal", "log", "log1p", "log_sigmoid", "logical_and", "logical_not", "logical_or", "logical_xor", "matmul",
-    "max", "maximum", "mean", "min", "minimum", "mod", "multiply", "negative", "norm", "not_equal", "pow", "power",
-    "prod", "reciprocal", "reduce_all", "reduce_any", "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min",
-    "reduce_prod", "reduce_std", "reduce_sum", "reduce_variance", "round", "rsqrt", "sigmoid", "sign", "sin",
-    "softplus", "sqrt", "square", "squared_difference", "std", "subtract", "sum", "tan", "tanh", "top_k", "truediv",
-    "var",
+    "less_equal", "log", "log1p", "log_sigmoid", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "matmul", "max", "maximum", "mean", "min", "minimum", "mod", "multiply", "multiply_no_nan", "negative", "norm",
+    "not_equal", "pow", "power", "prod", "reciprocal", "reduce_all", "reduce_any", "reduce_euclidean_norm",
+    "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
+    "reduce_variance", "round", "rsqrt", "sigmoid", "sign", "sin", "softplus", "sqrt", "square",
+    "squared_difference", "std", "subtract", "sum", "tan", "tanh", "top_k", "truediv", "var", "xlogy",
 ]  # fmt: skip

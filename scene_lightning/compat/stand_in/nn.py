@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from scene_lightning import activations, layers
+from scene_lightning.compat.stand_in.array_ops import gather
 from scene_lightning.compat.stand_in.math_ops import in_top_k, l2_normalize, top_k
 from scene_lightning.compat.stand_in.operation import as_tensor, operation
 from scene_lightning.compat.stand_in.tensor_ops import depth_to_space, space_to_depth
@@ -122,9 +123,22 @@ def moments(x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: 
 
 max_pool, avg_pool = max_pool2d, avg_pool2d
 
+
+def embedding_lookup(params: Any, ids: Any, max_norm: Any = None, name: Any = None) -> Any:
+    """The rows of `params` at `ids`."""
+    return gather(params, ids)
+
+
+@operation
+def zero_fraction(value: Any, name: Any = None) -> Any:
+    """The share of zeros."""
+    return (as_tensor(value) == 0).float().mean()
+
+
 __all__ = [
-    "avg_pool", "avg_pool2d", "depth_to_space", "dropout", "elu", "gelu", "in_top_k", "l2_loss", "l2_normalize",
-    "leaky_relu", "log_softmax", "max_pool", "max_pool2d", "moments", "relu", "relu6", "selu", "sigmoid",
-    "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits", "softplus",
-    "softsign", "space_to_depth", "sparse_softmax_cross_entropy_with_logits", "swish", "tanh", "top_k",
+    "avg_pool", "avg_pool2d", "depth_to_space", "dropout", "elu", "embedding_lookup", "gelu", "in_top_k", "l2_loss",
+    "l2_normalize", "leaky_relu", "log_softmax", "max_pool", "max_pool2d", "moments", "relu", "relu6", "selu",
+    "sigmoid", "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits",
+    "softplus", "softsign", "space_to_depth", "sparse_softmax_cross_entropy_with_logits", "swish", "tanh", "top_k",
+    "zero_fraction",
 ]  # fmt: skip

@@ -79,6 +79,20 @@ def separable_conv2d(
 
 
 @operation
+def conv2d_transpose(
+    input: Any, filters: Any = None, output_shape: Any = None, strides: Any = 1, padding: Any = "SAME",
+    data_format: str | None = "NHWC", dilations: Any = None, name: Any = None, filter: Any = None,
+) -> Any:  # fmt: skip
+    """(N, H, W, C) with (h, w, filters, C) → `output_shape`: the gradient of `conv2d` with respect to its images."""
+    kernel = as_tensor(filter if filters is None else filters)
+    sides = tuple(int(side) for side in as_tensor(output_shape))
+    like = torch.zeros(sides, dtype=kernel.dtype, device=kernel.device, requires_grad=True)
+    with torch.enable_grad():
+        there = conv2d(like, kernel, strides, padding, data_format, dilations)
+        return torch.autograd.grad(there, like, as_tensor(input), create_graph=True)[0]
+
+
+@operation
 def bias_add(value: Any, bias: Any, data_format: str | None = None, name: Any = None) -> Any:
     """One number added to each channel."""
     x, numbers = as_tensor(value), as_tensor(bias)
@@ -129,6 +143,6 @@ def scale_regularization_loss(regularization_loss: Any) -> Any:
 
 
 __all__ = [
-    "batch_normalization", "bias_add", "compute_average_loss", "conv2d", "convolution", "depthwise_conv2d",
-    "local_response_normalization", "lrn", "scale_regularization_loss", "separable_conv2d",
+    "batch_normalization", "bias_add", "compute_average_loss", "conv2d", "conv2d_transpose", "convolution",
+    "depthwise_conv2d", "local_response_normalization", "lrn", "scale_regularization_loss", "separable_conv2d",
 ]  # fmt: skip

@@ -46,7 +46,7 @@ def band_part(input: Any, num_lower: int, num_upper: int, name: Any = None) -> A
 def cumprod(x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False, name: Any = None) -> Any:
     """Products from the start up to each place."""
     values = torch.flip(as_tensor(x), (axis,)) if reverse else as_tensor(x)
-    found = torch.cumprod(values, axis)
+    found = torch.cumprod(values, axis, dtype=values.dtype)
     if exclusive:
         first, others = torch.ones_like(found.narrow(axis, 0, 1)), found.narrow(axis, 0, found.shape[axis] - 1)
         found = torch.cat([first, others], axis)
@@ -164,12 +164,26 @@ def depth_to_space(input: Any, block_size: int, **_: Any) -> Any:
 
 
 @operation
+def histogram_fixed_width(
+    values: Any, value_range: Any, nbins: Any = 100, dtype: Any = torch.int32, name: Any = None
+) -> Any:
+    """How many values fall into each of `nbins` equal parts of the range; what lies outside counts at its ends."""
+    x, (low, high) = as_tensor(values), (float(limit) for limit in value_range)
+    places = torch.floor((x.double() - low) / (high - low) * int(nbins)).clamp(0, int(nbins) - 1)
+    return torch.bincount(places.long().flatten(), minlength=int(nbins)).to(as_dtype(dtype))
+
+
+def _places(bounds: Any, side: int, device: Any) -> torch.Tensor:
+    return torch.tensor(range(*slice(*bounds).indices(side)), dtype=torch.long, device=device)
+
+
+@operation
 def strided_slice(input_: Any, begin: Any, end: Any, strides: Any = None, name: Any = None) -> Any:
     """`input_[begin[0]:end[0]:strides[0], …]`; steps may go backwards."""
     x = as_tensor(input_)
     steps = _sides(strides) if strides is not None else (1,) * len(_sides(begin))
     for axis, bounds in enumerate(zip(_sides(begin), _sides(end), steps, strict=True)):
-        x = x.index_select(axis, torch.tensor(range(*slice(*bounds).indices(x.shape[axis])), dtype=torch.long))
+        x = x.index_select(axis, _places(bounds, x.shape[axis], x.device))
     return x
 
 
@@ -223,9 +237,10 @@ truncated_normal_initializer = initializers.TruncatedNormal
 
 __all__ = [
     "acos", "add_n", "asin", "atan", "band_part", "bincount", "case", "clip_by_global_norm", "clip_by_norm",
-    "constant_initializer", "cosh", "count_nonzero", "cumprod", "depth_to_space", "det", "diag", "diag_part", "einsum",
-    "ensure_shape", "erfc", "expm1", "global_norm", "inv", "matrix_transpose", "meshgrid", "ones_initializer",
-    "random_normal_initializer", "random_uniform_initializer", "rint", "roll", "scatter_nd", "searchsorted",
-    "sequence_mask", "sinh", "space_to_depth", "strided_slice", "switch_case", "tensor_scatter_nd_add",
-    "tensor_scatter_nd_update", "tensordot", "trace", "truncated_normal_initializer", "while_loop", "zeros_initializer",
+    "constant_initializer", "cosh", "count_nonzero", "cumprod", "depth_to_space", "det", "diag", "diag_part",
+    "einsum", "ensure_shape", "erfc", "expm1", "global_norm", "histogram_fixed_width", "inv", "matrix_transpose",
+    "meshgrid", "ones_initializer", "random_normal_initializer", "random_uniform_initializer", "rint", "roll",
+    "scatter_nd", "searchsorted", "sequence_mask", "sinh", "space_to_depth", "strided_slice", "switch_case",
+    "tensor_scatter_nd_add", "tensor_scatter_nd_update", "tensordot", "trace", "truncated_normal_initializer",
+    "while_loop", "zeros_initializer",
 ]  # fmt: skip

@@ -29,8 +29,8 @@ def crop_and_resize(
     )
     parts = []
     for box, index in zip(places, as_tensor(box_indices).tolist(), strict=True):
-        rows = _places(float(box[0]), float(box[2]), height, pictures.shape[1])
-        columns = _places(float(box[1]), float(box[3]), width, pictures.shape[2])
+        rows = _places(float(box[0]), float(box[2]), height, pictures.shape[1]).to(pictures.device)
+        columns = _places(float(box[1]), float(box[3]), width, pictures.shape[2]).to(pictures.device)
         parts.append(_sampled(pictures[index], rows, columns, method, float(extrapolation_value)))
     return torch.stack(parts) if parts else pictures.new_zeros(0, height, width, pictures.shape[-1])
 
@@ -57,7 +57,7 @@ def _sampled(
         lower = picture[bottom][:, left] + (picture[bottom][:, right] - picture[bottom][:, left]) * across
         made = upper + (lower - upper) * down
     inside = ((rows >= 0) & (rows <= height - 1))[:, None] & ((columns >= 0) & (columns <= width - 1))[None]
-    return torch.where(inside[..., None], made, torch.tensor(outside))
+    return torch.where(inside[..., None], made, outside)
 
 
 def non_max_suppression(

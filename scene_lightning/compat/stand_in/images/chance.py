@@ -10,7 +10,7 @@ import torch
 from scene_lightning.compat.stand_in.images import colour, geometry
 from scene_lightning.compat.stand_in.images.arguments import picture, require
 from scene_lightning.compat.stand_in.images.files import adjust_jpeg_quality
-from scene_lightning.compat.stand_in.operation import as_tensor
+from scene_lightning.compat.stand_in.operation import as_tensor, operation
 from scene_lightning.compat.stand_in.random import _seeded
 
 
@@ -24,22 +24,26 @@ def _factor(lower: Any, upper: Any) -> float:
     return _between(lower, upper)
 
 
+@operation
 def random_brightness(image: Any, max_delta: Any, seed: Any = None) -> Any:
     """Brightness changed by up to `max_delta`, the same for all images of a batch."""
     require(float(max_delta) >= 0, f"max_delta must be non-negative; received {max_delta}.")
     return colour.adjust_brightness(image, _between(-max_delta, max_delta))
 
 
+@operation
 def random_contrast(image: Any, lower: Any, upper: Any, seed: Any = None) -> Any:
     """Contrast multiplied by a random factor."""
     return colour.adjust_contrast(image, _factor(lower, upper))
 
 
+@operation
 def random_saturation(image: Any, lower: Any, upper: Any, seed: Any = None) -> Any:
     """Saturation multiplied by a random factor."""
     return colour.adjust_saturation(image, _factor(lower, upper))
 
 
+@operation
 def random_hue(image: Any, max_delta: Any, seed: Any = None) -> Any:
     """The hue turned by up to `max_delta`, in [0, 0.5]."""
     require(0 <= float(max_delta) <= 0.5, f"max_delta must be between 0 and 0.5; received {max_delta}.")
@@ -75,7 +79,7 @@ def _randomly(function: Callable[[Any], Any], doc: str) -> Callable[..., Any]:
         return torch.where(chosen, function(given), given)
 
     call.__doc__ = doc
-    return call
+    return operation(call)
 
 
 random_flip_left_right = _randomly(geometry.flip_left_right, "Each image mirrored with probability one half.")

@@ -89,6 +89,19 @@ def _open(path: str, kind: str) -> Any:
     return _Inflated(file) if kind == "ZLIB" else file
 
 
+def read_lines(path: str, compression: str = "") -> Iterator[bytes]:
+    """The lines of one file, without their ends. Raises FileNotFoundError."""
+    file, held = _open(path, compression), b""
+    try:
+        while chunk := file.read(_CHUNK):
+            *lines, held = (held + chunk).split(b"\n")
+            yield from (line.removesuffix(b"\r") for line in lines)
+        if held:
+            yield held
+    finally:
+        file.close()
+
+
 def read_records(path: str, compression: str = "") -> Iterator[Bytes]:
     """The records of one file, in order.
 

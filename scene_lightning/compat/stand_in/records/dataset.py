@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from scene_lightning.compat.stand_in.records.container import TFRecordWriter as _Writer
-from scene_lightning.compat.stand_in.records.container import compression_named, read_records
+from scene_lightning.compat.stand_in.records.container import compression_named, read_lines, read_records
 from scene_lightning.compat.stand_in.text import as_text
 from scene_lightning.errors import InputError
 from scene_lightning.utils.dataset import Dataset
 from scene_lightning.utils.dataset_combine import UNKNOWN
+from scene_lightning.utils.text import Text
 
 
 class TFRecordDataset(Dataset):
@@ -38,6 +39,28 @@ class TFRecordDataset(Dataset):
         else:
             files = paths.interleave(lambda path: _records(path, kind), num_parallel_reads, 1)
         super().__init__(files._make, UNKNOWN)
+
+
+class TextLineDataset(Dataset):
+    """The lines of text files, without their ends. TensorFlow: `tf.data.TextLineDataset`.
+
+    Args:
+        filenames: one path, several, or a dataset of them.
+        compression_type: "" or None, "GZIP" or "ZLIB".
+        buffer_size, num_parallel_reads: taken for TensorFlow's sake; files are read one after another.
+    """
+
+    def __init__(
+        self, filenames: Any, compression_type: Any = None, buffer_size: Any = None, num_parallel_reads: Any = None,
+        name: Any = None,
+    ) -> None:  # fmt: skip
+        kind = compression_named(compression_type)
+        paths = filenames if isinstance(filenames, Dataset) else _listed(filenames)
+        super().__init__(paths.flat_map(lambda path: _lines(path, kind))._make, UNKNOWN)
+
+
+def _lines(path: Any, kind: str) -> Dataset:
+    return Dataset(lambda _: (Text(line.decode()) for line in read_lines(as_text(path), kind)))
 
 
 def _listed(filenames: Any) -> Dataset:
@@ -70,4 +93,4 @@ class TFRecordWriter:
                 writer.write(record)
 
 
-__all__ = ["TFRecordDataset", "TFRecordWriter"]
+__all__ = ["TFRecordDataset", "TFRecordWriter", "TextLineDataset"]
