@@ -9,6 +9,7 @@ from pathlib import Path
 from scene_lightning._identifiers import did_you_mean
 from scene_lightning.errors import InputError
 from scene_lightning.models.shipped import shipped_file, shipped_names
+from scene_lightning.saving.sniff import INSIDE
 
 RECIPE = "recipe.yaml"
 BEST = "best.ckpt"
@@ -92,7 +93,7 @@ def find_model(path: str | os.PathLike[str]) -> Path:
         InputError: nothing there.
     """
     place = shipped_file(path) or Path(path)
-    if place.is_dir() and not (place / "saved_model.pb").exists():
+    if place.is_dir() and not any((place / name).exists() for name in ("saved_model.pb", INSIDE)):
         for name in (BEST, LAST):
             if (place / name).is_file():
                 return place / name

@@ -25,7 +25,7 @@ from scene_lightning.models.serialization import layer_config, layer_from_config
 from scene_lightning.models.shipped import shipped_file
 from scene_lightning.models.weight_tree import fill, weight_tree
 from scene_lightning.saving import LayerWeights, ModelArchive, OptimizerState, checkpoint
-from scene_lightning.saving.sniff import stored_at
+from scene_lightning.saving.sniff import INSIDE, stored_at
 
 
 def to_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
@@ -120,9 +120,9 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
     if save_format not in (None, "float16") and ending == ".safetensors":
         raise InputError(f'A .safetensors file takes save_format="float16" or none; received {save_format!r}.')
     if ending not in (".keras", ".h5", ".hdf5", ".ckpt", ".safetensors"):
-        # Keras 2 made a SavedModel folder of any other name (the paper's 'project_model.h7').
+        # Keras 2 made a SavedModel folder of any other name (the paper's 'project_model.h7'), or filled one
         if path.is_dir():
-            raise InputError(f"{str(path)!r} is a folder. Expected a file name ending in .keras, .h5 or .ckpt.")
+            path = path / INSIDE
         ending = ".keras"
     refuse_other_programs_files(path)
     make_room(path, overwrite)
@@ -291,7 +291,7 @@ def load_model(
         InputError: an argument that there is not.
     """
     check_arguments("load_model", old, "custom_objects", "compile", "safe_mode")
-    path = os.fspath(shipped_file(filepath) or filepath)
+    path = stored_at(shipped_file(filepath) or filepath)
     with custom_object_scope(custom_objects):
         if os.path.isfile(path) and (kind := saving.sniff(path)) in STATE_FILES:
             return model_from_state(STATE_FILES[kind](path), path, compile)
@@ -300,8 +300,7 @@ def load_model(
             raise FileFormatError(
                 f"{path!r} holds weights but no architecture. Build the network in code, then model.load_weights(path)."
             )
-        model = _model_from(archive.config, path, _values_in(archive.weights))
-        fill(model, archive, path)
+        model = model_from_archive(archive, path)
         model.image_info, model._images_seen = archive.image_info, archive.images_seen
         if compile and archive.compile_config:
             compile_from(model, archive.compile_config, path)
@@ -324,6 +323,13 @@ def _restore_optimizer(model: Any, state: OptimizerState, path: str) -> None:
         optimizer.load_slot_arrays(state.variables())
     except InputError as error:  # the weights are sound: as in Keras, training can start with a fresh optimizer
         warnings.warn(f"{path!r}: the optimizer's state was left out, it starts afresh. {error}", stacklevel=2)
+
+
+def model_from_archive(archive: ModelArchive, path: str) -> Any:
+    """The model that a file of Keras' describes, with its weights, not compiled."""
+    model = _model_from(archive.config or {}, path, _values_in(archive.weights))
+    fill(model, archive, path)
+    return model
 
 
 def model_from_state(data: dict[str, Any], path: str, compile: bool) -> Any:

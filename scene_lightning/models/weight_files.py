@@ -17,7 +17,9 @@ from scene_lightning.layers.base import Layer
 from scene_lightning.models import persistence
 from scene_lightning.models.weight_tree import fill, weight_tree
 from scene_lightning.saving import ModelArchive, checkpoint
+from scene_lightning.saving.align import has_names
 from scene_lightning.saving.load_status import LoadStatus
+from scene_lightning.saving.sniff import stored_at
 
 _FORMATS = (None, "h5", "hdf5", "tf", "keras")
 _WHOLE_NAMES = (".h5", ".hdf5", ".keras", ".safetensors")
@@ -67,16 +69,20 @@ def save_weights(model: Any, filepath: Any, overwrite: bool, save_format: Any = 
 
 def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch: bool = False) -> LoadStatus | None:
     """Weights from any model or weights file into `model`; see `Model.load_weights`."""
-    path = os.fspath(filepath)
+    path = stored_at(filepath)
     persistence.require_built(model, "load_weights")
     if os.path.isfile(path) and (kind := saving.sniff(path)) in persistence.STATE_FILES:
         seen = _from_state(model, persistence.STATE_FILES[kind](path), path, by_name, skip_mismatch)
     else:
         archive = persistence.read_archive(path)
+        if by_name and archive.config is not None and archive.layout != "flat" and not has_names(archive):
+            with custom_object_scope(_classes_of(model)):  # the names are in its network alone
+                named = weight_tree(persistence.model_from_archive(archive, path))[0]
+            archive = ModelArchive(weights=named, source=archive.source)
         fill(model, archive, path, by_name=by_name, skip_mismatch=skip_mismatch)
         seen = archive.images_seen
     model._images_seen = None if by_name or skip_mismatch else seen
-    return None if path.lower().endswith(_WHOLE_NAMES) else LoadStatus([], path)
+    return None if os.fspath(filepath).lower().endswith(_WHOLE_NAMES) else LoadStatus([], path)
 
 
 def _from_state(model: Any, data: dict[str, Any], path: str, by_name: bool, skip_mismatch: bool) -> str | None:

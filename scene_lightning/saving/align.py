@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,12 +43,14 @@ def align(
     """
     filled: dict[int, np.ndarray] = {}
     matcher = _Matcher(filled, archive.source or "the file", skip_mismatch)
-    if by_name and not any(child.name for child in archive.weights.children):
+    if by_name and not has_names(archive):
         raise InputError(
             f"{archive.source or 'The file'} has no names of layers, so by_name=True cannot find them. Leave it away: "
             "the weights are matched by the network's structure."
         )
-    if by_name or archive.layout == "flat":
+    if by_name and archive.layout != "flat":
+        matcher.named(model, archive.weights, matcher.ordered if archive.layout == "ordered" else matcher.structure)
+    elif archive.layout == "flat":
         matcher.flat(model, archive.weights, by_name=by_name)
     elif archive.layout == "ordered":
         matcher.ordered(model, archive.weights)
@@ -56,16 +59,22 @@ def align(
     return [filled.get(id(array)) for array in model.all_arrays()]
 
 
+def has_names(archive: ModelArchive) -> bool:
+    """Whether every layer with weights has its name in the file."""
+    return all(child.name for child in archive.weights.children if child.has_weights())
+
+
 class _Matcher:
     def __init__(self, filled: dict[int, np.ndarray], source: str, lenient: bool) -> None:
         self.filled, self.source, self.lenient = filled, source, lenient
 
     def structure(self, model: LayerWeights, file: LayerWeights) -> None:
-        by_path = {node.path: node for node in file.walk()}
+        by_path = {node.path.removeprefix(file.path): node for node in file.walk()}
         expected_paths = set()
         for node in model.walk():
-            expected_paths.add(node.path)
-            found = by_path.get(node.path)
+            path = node.path.removeprefix(model.path)
+            expected_paths.add(path)
+            found = by_path.get(path)
             if not node.arrays and (found is None or not found.arrays):
                 continue
             if found is None:
@@ -76,6 +85,17 @@ class _Matcher:
         if extra and not all(_is_generator(node.path) for node in extra):
             names = ", ".join(_called(node) for node in extra[:5])
             self._misfit(f"{self.source} has weights for layers that the model lacks: {names}.")
+
+    def named(
+        self, model: LayerWeights, file: LayerWeights, match: Callable[[LayerWeights, LayerWeights], None]
+    ) -> None:
+        """Top-level layers by their names, what is inside each by `match`."""
+        by_name = {child.name: child for child in file.children if child.has_weights()}
+        for child in model.children:
+            if child.has_weights() and child.name in by_name:
+                match(child, by_name[child.name])
+        if model.arrays and file.arrays:
+            self._fill(_called(model), _own(model), _without_seeds(file), _seedless_names(file))
 
     def flat(self, model: LayerWeights, file: LayerWeights, *, by_name: bool) -> None:
         ours = [child for child in model.children if child.has_weights()]

@@ -13,6 +13,7 @@ from scene_lightning.saving._hdf5 import SafeFile
 
 Format = Literal["keras", "weights_h5", "legacy_h5", "ckpt", "safetensors", "saved_model", "tf_checkpoint"]
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+INSIDE = "model.keras"  # what a model is called that was saved under the name of a folder
 _EXPECTED = (
     "a model file: .keras, .h5, .weights.h5, .ckpt, .safetensors, a SavedModel folder, or a TensorFlow checkpoint's "
     "prefix"
@@ -56,9 +57,11 @@ def sniff(path: str | os.PathLike[str]) -> Format:
 
 
 def stored_at(path: str | os.PathLike[str]) -> str:
-    """Where the weights called `path` lie: there, or in `<path>.index`, if a program with TensorFlow's names put them
-    there with `save_weights`."""
+    """Where the model or weights called `path` lie: there; in the folder of that name, as `INSIDE`; or in
+    `<path>.index`, if a program with TensorFlow's names put them there with `save_weights`."""
     name = os.fspath(path)
+    if os.path.isfile(os.path.join(name, INSIDE)) and not os.path.exists(os.path.join(name, "saved_model.pb")):
+        return os.path.join(name, INSIDE)
     if not os.path.exists(name) and os.path.isfile(f"{name}.index"):
         with open(f"{name}.index", "rb") as handle:
             if handle.read(8) == _HDF5_SIGNATURE:

@@ -134,5 +134,10 @@ def test_folders_that_are_not_there_yet_are_made(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (tmp_path / "logs/x/log.csv").read_text().startswith("epoch,loss")
     assert list((tmp_path / "board/y").rglob("events*")) and (tmp_path / "each/1/m.keras").is_file()
+    (tmp_path / "t").mkdir()
+    model.save(tmp_path / "t")  # Keras 2 filled a folder that was there
+    for value, again in zip(model.get_weights(), keras.models.load_model(tmp_path / "t").get_weights(), strict=True):
+        np.testing.assert_array_equal(value, again)
+    model.load_weights(tmp_path / "t")
     with pytest.raises(InputError, match="There is no folder"):
         model.save(tmp_path / "r/s.keras/t.keras")  # a file is in its place

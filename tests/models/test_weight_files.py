@@ -14,6 +14,7 @@ import torch
 import scene_lightning as keras
 from scene_lightning.errors import FileFormatError, InputError, UnsupportedError
 
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "keras_files"
 FORMS = (".keras", ".h5", ".weights.h5", ".ckpt", ".safetensors")
 
 
@@ -184,3 +185,27 @@ def test_arguments_that_nobody_knows_are_named(saved: Any, tmp_path: Path) -> No
     model.save(tmp_path / "m.keras", save_traces=True, options=None, zipped=True, signatures=None)
     model.load_weights(tmp_path / "m.keras", options=None)
     keras.models.load_model(tmp_path / "m.keras", options=None)
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in FIXTURES.iterdir() if path.name.startswith("k")))
+def test_files_of_others_by_name(file: str) -> None:
+    """Nested models, Keras 2's files without names and SavedModel folders too: the names are in their networks."""
+    path = FIXTURES / file
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except FileFormatError:
+        pytest.skip("weights alone")
+    values = model.get_weights()
+    assert all(taken(model, path, by_name=True))
+    for value, weight in zip(values, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, weight)
+    model.layers[-1]._name = "another"
+    assert taken(model, path, by_name=True).count(False) == len(model.layers[-1].weights)
+
+
+def test_a_checkpoint_without_all_names_is_refused() -> None:
+    folder = FIXTURES / "k2_branched_saved_model"
+    model = keras.models.load_model(folder, compile=False)
+    with pytest.raises(InputError, match="no names of layers"):
+        model.load_weights(folder / "variables/variables", by_name=True)
+    assert all(taken(model, folder / "variables/variables"))
