@@ -1,6 +1,6 @@
 """A Lightning user's program around Keras' layers: your DataModule, Trainer, callbacks, loggers, checkpoints and steps.
 
-Usage: python examples/with_lightning.py [FOLDER]    (class folders of images in FOLDER/train, FOLDER/val; drawn where absent)
+Usage: python examples/with_lightning.py [FOLDER]     (FOLDER holds train and val, of class folders; drawn if not given)
 It takes some seconds on a CPU. docs/lightning-users.md explains each part.
 """
 
