@@ -12,14 +12,10 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from scene_lightning.compat.stand_in.records.checksum import crc32c
 from scene_lightning.compat.stand_in.text import as_text
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.utils.text import Bytes
-
-try:
-    from google_crc32c import value as crc32c
-except ImportError:  # no wheel for this machine: the same numbers, some hundred times slower
-    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import crc32c
 
 _CHUNK = 1 << 20
 _KINDS = ("", "GZIP", "ZLIB")
