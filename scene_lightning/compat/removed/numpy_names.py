@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import functools
 import math
-from types import ModuleType
+import sys
+from collections.abc import Callable
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from scene_lightning.compat.removed.patching import Modern, Names, give_names, note, replace
+from scene_lightning.compat.removed.patching import (
+    Modern,
+    Names,
+    give_names,
+    is_of_the_program,
+    note,
+    replace,
+)
 
 
 def in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False, **kwargs: Any) -> np.ndarray:
@@ -73,6 +82,16 @@ _NAMES: Names = {
 
 def _patch(module: ModuleType) -> None:
     give_names(module, _NAMES)
+    make, save = module.array, module.save
+    for name in ("array", "asarray"):
+        replace(module, name, _forgiving(getattr(module, name), name))
+
+    @functools.wraps(save)
+    def save_rows(file: Any, arr: Any, *args: Any, **kwargs: Any) -> Any:
+        made = _made(make, "array", sys._getframe(1), (arr,), {}) if isinstance(arr, list | tuple) else arr
+        return save(file, made, *args, **kwargs)
+
+    replace(module, "save", save_rows)
     read = module.fromstring
 
     @functools.wraps(read)
@@ -84,6 +103,33 @@ def _patch(module: ModuleType) -> None:
         return np.frombuffer(content, dtype, count).copy()
 
     replace(module, "fromstring", fromstring)
+
+
+def _forgiving(make: Callable[..., Any], name: str) -> Callable[..., Any]:
+    @functools.wraps(make)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return _made(make, name, sys._getframe(1), args, kwargs)
+
+    return call
+
+
+def _made(make: Callable[..., Any], name: str, asking: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`np.array` that takes rows of unequal shape, and `copy=False` where it has to copy, from a program's own lines.
+
+    NumPy made an array of objects of such rows before 1.24. Libraries get NumPy's errors, which they may wait for.
+    """
+    try:
+        return make(*args, **kwargs)
+    except ValueError as error:
+        if not is_of_the_program(asking):
+            raise
+        if "inhomogeneous" in str(error) and len(args) < 2 and kwargs.get("dtype") is None:
+            note(f"numpy.{name}(rows of unequal shape)", f"np.{name}(rows, dtype=object)")
+            return make(*args, **{**kwargs, "dtype": object})
+        if "copy" in str(error) and kwargs.get("copy") is False:
+            note(f"numpy.{name}(copy=False)", "np.asarray")
+            return make(*args, **{**kwargs, "copy": None})
+        raise
 
 
 PATCHES = {"numpy": _patch}

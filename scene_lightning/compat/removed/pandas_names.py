@@ -85,11 +85,20 @@ def _patch(module: ModuleType) -> None:
         "is_monotonic": ("index.is_monotonic_increasing", lambda index: index.is_monotonic_increasing),
     }
     give_methods(module.Index, index, "Index")
+    replace(module.DataFrame, "from_csv", staticmethod(_from_csv))
     for cls in (module.DataFrame, module.Series):
         for name in _METHODS.split():
             arguments = {"line_terminator": ("lineterminator=", renamed("lineterminator"))} if name == "to_csv" else {}
             amend(cls, name, shown=f"{cls.__name__}.{name}", arguments=arguments, positions=True)
         _filling(cls)
+
+
+def _from_csv(
+    path: Any, header: Any = 0, sep: str = ",", index_col: Any = 0, parse_dates: bool = True, **kwargs: Any
+) -> Any:
+    note("pandas.DataFrame.from_csv", "pd.read_csv(path, index_col=0)")
+    read = importlib.import_module("pandas").read_csv
+    return read(path, header=header, sep=sep, index_col=index_col, parse_dates=parse_dates, **kwargs)
 
 
 def _squeezing(module: ModuleType, name: str) -> None:

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import pkgutil
 import sys
+import warnings
 from collections.abc import Callable, Mapping
-from types import ModuleType
+from pathlib import Path
+from types import FrameType, ModuleType
 from typing import Any, NamedTuple
 
 from scene_lightning.training.ledger import ledger
 
 _SHORT = {"builtins.": "", "numpy.": "np.", "pandas.": "pd.", "matplotlib.pyplot.": "plt.", "matplotlib.": "mpl."}
+_PACKAGE = str(Path(__file__).resolve().parents[2])
+_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _undo: list[Callable[[], None]] = []
 
 
@@ -62,7 +67,11 @@ def give_names(module: ModuleType, names: Names) -> None:
         try:
             if before is None:
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
-            return before(name)
+            if name not in names:
+                return before(name)
+            with warnings.catch_warnings():  # it may warn of what it has removed; the report says that
+                warnings.simplefilter("ignore")
+                return before(name)
         except (AttributeError, ImportError):
             if name not in names or _asked_by(library):
                 raise
@@ -139,6 +148,12 @@ def amend(
 def renamed(new: str) -> Callable[[dict[str, Any], Any], None]:
     """For `amend`: the value goes to the argument `new`."""
     return lambda kwargs, value: kwargs.__setitem__(new, value)
+
+
+def is_of_the_program(frame: FrameType) -> bool:
+    """Whether a line is neither of an installed package, nor of Python's library, nor of this package."""
+    name = frame.f_code.co_filename
+    return not ("site-packages" in name or name.startswith((_PACKAGE, _STANDARD_LIBRARY, "<frozen")))
 
 
 def restore() -> None:

@@ -49,6 +49,11 @@ def _display(name: str) -> Modern:
 
 
 _NAMES: dict[str, Names] = {
+    "sklearn": {
+        name: Modern("sklearn.model_selection", f"sklearn.{name}")
+        for name in ("cross_validation", "grid_search", "learning_curve")
+    },
+    "sklearn.externals": {"joblib": to("joblib"), "six": to("six")},
     "sklearn.datasets": {"fetch_mldata": Modern("sklearn.datasets.fetch_openml", _fetch_mldata)},
     "sklearn.decomposition": {
         "RandomizedPCA": Modern(

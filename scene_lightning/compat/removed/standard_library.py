@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import inspect
 import sys
@@ -10,7 +11,16 @@ from collections import abc, namedtuple
 from types import ModuleType
 from typing import Any
 
-from scene_lightning.compat.removed.patching import Modern, Names, give_methods, give_names, to
+from scene_lightning.compat.removed.patching import (
+    Modern,
+    Names,
+    amend,
+    give_methods,
+    give_names,
+    note,
+    replace,
+    to,
+)
 
 _ArgSpec = namedtuple("_ArgSpec", "args varargs keywords defaults")
 
@@ -54,8 +64,38 @@ def _patch_html_parser(module: ModuleType) -> None:
     give_methods(module.HTMLParser, {"unescape": ("html.unescape", lambda _: html.unescape)})
 
 
+def _patch_random(module: ModuleType) -> None:
+    draw, mix = module.sample, module.shuffle
+
+    @functools.wraps(draw)
+    def sample(population: Any, k: int, **kwargs: Any) -> list[Any]:
+        if isinstance(population, abc.Set):
+            note("random.sample(set)", "random.sample(sorted(set), k)")
+            population = tuple(population)
+        return draw(population, k, **kwargs)
+
+    @functools.wraps(mix)
+    def shuffle(x: Any, random: Any = None) -> None:
+        if random is None:
+            return mix(x)
+        note("random.shuffle(x, function)", "random.shuffle(x)")
+        for last in reversed(range(1, len(x))):
+            other = int(random() * (last + 1))
+            x[last], x[other] = x[other], x[last]
+
+    replace(module, "sample", sample)
+    replace(module, "shuffle", shuffle)
+
+
+def _patch_json(module: ModuleType) -> None:
+    for name in ("load", "loads"):
+        amend(module, name, shown=f"json.{name}", arguments={"encoding": ("leave it out: JSON is UTF-8", None)})
+
+
 PATCHES = {
     **dict.fromkeys(_NAMES, _patch),
+    "json": _patch_json,
+    "random": _patch_random,
     "threading": _patch_threading,
     "html.parser": _patch_html_parser,
 }

@@ -29,6 +29,17 @@ assert np.mat("1 2; 3 4").shape == (2, 2) and np.cast["float32"]([1]).dtype == n
 assert np.msort(np.array([[3, 1], [2, 4]])).tolist() == [[2, 1], [3, 4]]
 assert np.fromstring(b"\\x01\\x02", dtype=np.uint8, sep="").tolist() == [1, 2]
 assert np.fromstring("1 2", sep=" ").tolist() == [1, 2]
+rows = [[np.zeros((2, 2)), 1], [np.ones((2, 2)), 0]]
+training = np.array(rows)
+assert training.shape == (2, 2) and training.dtype == object and training[1, 0].sum() == 4
+np.save("rows.npy", [[np.zeros((2, 2)), [0, 1]], [np.zeros((3, 2)), [1, 0]]])
+assert np.load("rows.npy", allow_pickle=True).shape == (2, 2) and np.array([1, 2], copy=False).tolist() == [1, 2]
+try:
+    np.array([[1, 2], [3]], dtype=np.float32)
+except ValueError:
+    pass
+else:
+    raise AssertionError("numbers cannot be ragged")
 assert hasattr(np, "float") and "float" not in vars(np)
 try:
     np.nonsense
@@ -36,6 +47,10 @@ except AttributeError as error:
     assert "nonsense" in str(error)
 else:
     raise AssertionError
+import random, json
+assert sorted(random.sample({1, 2, 3}, 3)) == sorted(random.sample({1: 0, 2: 0, 3: 0}.keys(), 3)) == [1, 2, 3]
+names = list("abcd"); random.shuffle(names, lambda: 0.0)
+assert names == ["b", "c", "d", "a"] and json.loads("[1]", encoding="utf-8") == [1]
 import numpy.random, torch, pandas, sklearn.metrics, scipy.ndimage, matplotlib.pyplot  # libraries that ask for names
 from collections import Mapping, Iterable, Callable, OrderedDict
 import collections, fractions, inspect, threading, time
@@ -91,6 +106,8 @@ SKLEARN = """
 import numpy as np
 from sklearn.externals import joblib
 import sklearn.externals.joblib as second
+import sklearn
+assert sklearn.externals.joblib.load is joblib.load and sklearn.cross_validation.train_test_split
 joblib.dump([1], "x.pkl"); assert second.load("x.pkl") == [1]
 from sklearn.cross_validation import KFold, StratifiedKFold, train_test_split, ShuffleSplit, cross_val_score
 assert [test.tolist() for _, test in KFold(6, n_folds=3)] == [[0, 1], [2, 3], [4, 5]] and len(KFold(6, 2)) == 2
@@ -178,6 +195,7 @@ assert pd.DataFrame({"a": [1, None]}).fillna(method="ffill")["a"].tolist() == [1
 assert pd.Series([None, 2.0]).fillna(method="bfill").tolist() == [2, 2]
 assert pd.Series([None, 2.0]).fillna(0).tolist() == [0, 2]
 assert pd.io.json.json_normalize([{"a": {"b": 1}}]).columns.tolist() == ["a.b"]
+assert pd.DataFrame.from_csv("good.csv", index_col=None).equals(df)
 from pandas.tools.plotting import scatter_matrix
 from pandas.util.testing import assert_frame_equal
 assert not hasattr(df, "nonsense") and pd.concat([df, df], 1).shape == (2, 4)
@@ -214,7 +232,8 @@ plt.style.use("ggplot")
 
 
 @pytest.mark.parametrize(("program", "said", "reported"), [
-    (NUMPY, "", ["np.float (now float)", "np.asscalar (now a.item())",
+    (NUMPY, "", ["np.float (now float)", "np.array(rows of unequal shape) (now np.array(rows, dtype=object))",
+                 "np.asscalar (now a.item())",
                  "collections.Mapping (now collections.abc.Mapping)", "time.clock (now time.perf_counter)",
                  "np.in1d (now np.isin)"]),
     (PICTURES, "", ["PIL.Image.ANTIALIAS (now Image.LANCZOS)", "scipy.misc.imread (now imageio.imread)",
