@@ -52,4 +52,4 @@ class Standardize:
 
 
 def _like(values: Any, x: Tensor) -> Tensor:
-    return torch.as_tensor(np.asarray(values), dtype=x.dtype, device=x.device)
+    return torch.as_tensor(np.asarray(values), dtype=x.dtype).to(x.device, non_blocking=True)

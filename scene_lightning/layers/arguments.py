@@ -124,3 +124,8 @@ def known_axis(axis: int, shape: Sequence[int | None]) -> int:
             f"Full input shape received: {tuple(shape)}"
         )
     return size
+
+
+def constant(values: Any, like: torch.Tensor) -> torch.Tensor:
+    """Numbers as a tensor where `like` is, in its dtype; a GPU takes the copy in turn, and nobody waits for it."""
+    return torch.tensor(values, dtype=like.dtype, device="cpu").to(like.device, non_blocking=True)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from scene_lightning.backend import epsilon
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import as_float, layout, one_of, positive_int
+from scene_lightning.layers.arguments import as_float, constant, layout, one_of, positive_int
 from scene_lightning.layers.regularization import SameShape
 from scene_lightning.layers.standard import StandardLayer
 from scene_lightning.layers.windows import Shape, from_channels_first, to_channels_first
@@ -39,7 +39,7 @@ class Rescaling(SameShape):
             scaled = inputs * self.scale  # uint8 times a float is float32 in one pass
             return scaled + self.offset if self.offset else scaled
         values = as_float(inputs)
-        return values * values.new_tensor(self.scale) + values.new_tensor(self.offset)
+        return values * constant(self.scale, values) + constant(self.offset, values)
 
 
 def _number_or_list(value: Any, name: str) -> float | list[float]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from scene_lightning.errors import InputError
+from scene_lightning.layers.arguments import constant
 from scene_lightning.layers.preprocessing_random import Parameters, RandomImageLayer, factor_pair
 
 _GREY = (0.2989, 0.587, 0.114)  # ITU-R 601, as Keras writes it
@@ -92,7 +93,7 @@ class RandomGrayscale(RandomImageLayer):
     def transform(self, images: torch.Tensor, parameters: Parameters) -> torch.Tensor:
         if images.shape[-1] == 1:
             return images
-        grey = (images * images.new_tensor(_GREY)).sum(-1, keepdim=True)
+        grey = (images * constant(_GREY, images)).sum(-1, keepdim=True)
         return torch.where(parameters["grey"].view(-1, 1, 1, 1), grey, images)
 
 
