@@ -56,7 +56,8 @@ def stack_elements(leaves: tuple[Any, ...]) -> Any:
     if isinstance(first, Mapping):
         return {key: stack_elements(tuple(leaf[key] for leaf in leaves)) for key in first}
     if not isinstance(first, torch.Tensor):
-        return strings(leaves)
+        stacked = getattr(type(first), "stacked", None)  # a sparse tensor knows how
+        return strings(leaves) if stacked is None else stacked(leaves)
     shapes = {tuple(leaf.shape) for leaf in leaves}
     if len(shapes) > 1:
         raise InputError(f"Cannot batch tensors with different shapes: {sorted(shapes)}. Resize them first, in map().")

@@ -69,6 +69,14 @@ def test_a_batch_of_examples_is_parsed_together() -> None:
     assert found["absent"].shape == (4, 2)
 
 
+def test_sparse_features_are_batched_after_parsing() -> None:
+    features = {key: FEATURES[key] for key in ("one_hot", "words")}
+    parsed = TFRecordDataset(file_of("")).map(lambda raw: parsing.parse_single_example(raw, features))
+    first, second = parsed.batch(2)
+    assert sparse.to_dense(first["one_hot"]).tolist() == np.eye(3)[:2].tolist()
+    assert sparse.to_dense(second["words"]).numpy().tolist() == [[b"a", b"a", b""], [b"a", b"a", b"a"]]
+
+
 def test_what_is_written_here_is_what_tensorflow_writes(tmp_path: Path) -> None:
     records = list(container.tf_record_iterator(file_of("")))
     for kind in KINDS:

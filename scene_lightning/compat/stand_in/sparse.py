@@ -29,6 +29,18 @@ class SparseTensor:
         """Of the values."""
         return self.values.dtype
 
+    @classmethod
+    def stacked(cls, parts: tuple[SparseTensor, ...]) -> SparseTensor:
+        """Several as one with a batch axis, as wide as the widest."""
+        rows = [torch.full((len(part.indices), 1), number) for number, part in enumerate(parts)]
+        indices = torch.cat([torch.cat([row, part.indices], 1) for row, part in zip(rows, parts, strict=True)])
+        shape = torch.stack([part.dense_shape for part in parts]).amax(0)
+        if isinstance(parts[0].values, torch.Tensor):
+            values: Any = torch.cat([part.values for part in parts])
+        else:
+            values = strings([value for part in parts for value in part.values])
+        return cls(indices, values, torch.cat([torch.tensor([len(parts)]), shape]))
+
     def __repr__(self) -> str:
         return f"SparseTensor(indices={self.indices}, values={self.values}, dense_shape={self.dense_shape})"
 
