@@ -48,6 +48,8 @@ def run(words: list[str]) -> int:
 def run_script(request: RunRequest, source: bytes) -> int:
     """Run the program as `__main__`; print its traceback if it raises, and the report in any case."""
     _without_display()
+    # float(loss) within a tape is how such programs print
+    warnings.filterwarnings("ignore", message="Converting a tensor with requires_grad=True to a scalar")
     os.environ[child.PROGRAM_OPTIONS] = json.dumps(request.install_options)
     path = str(request.program)
     sys.argv = [path, *request.arguments]
