@@ -199,6 +199,9 @@ CASES: dict[str, list[Case]] = {
 
 # What no strategy draws: why not, and the test that holds it instead.
 ELSEWHERE: dict[str, tuple[str, str]] = {
+    "CategoryEncoding": ("whole numbers in", "test_encoding"),
+    "IntegerLookup": ("whole numbers in, and no part of a network", "../utils/test_lookup"),
+    "StringLookup": ("strings in, and no part of a network", "../utils/test_lookup"),
     **dict.fromkeys(("Input", "InputLayer", "InputSpec"), ("describes an input, computes nothing", "test_core")),
     "Lambda": ("computes what it is given", "test_core"),
     "Layer": ("the base of all that are drawn", "test_core"),

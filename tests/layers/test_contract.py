@@ -282,4 +282,4 @@ def test_every_exported_layer_is_covered() -> None:
 
 def test_every_other_test_named_exists() -> None:
     for name, (reason, test) in ELSEWHERE.items():
-        assert reason and name in Path(__file__).with_name(f"{test}.py").read_text(encoding="utf-8")
+        assert reason and name in (Path(__file__).parent / f"{test}.py").read_text(encoding="utf-8")
