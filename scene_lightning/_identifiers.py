@@ -7,13 +7,16 @@ namespace holds one `table` of its names and calls `resolve`.
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from scene_lightning._naming import snake_case
-from scene_lightning.errors import InputError, UnknownNameError
+from scene_lightning.errors import InputError, UnknownArgumentError, UnknownNameError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _custom_objects: dict[str, Any] = {}
 
@@ -35,6 +38,43 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     """` Did you mean 'x'?`, or an empty string: the tail of an error message."""
     found = nearest(name, names)
     return f" Did you mean {found!r}?" if found else ""
+
+
+def refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise UnknownArgumentError for the first word of `given` that is not among `known`, with the nearest of these.
+
+    Args:
+        what: what was called, such as "fit()".
+    """
+    words = list(known)
+    for name in given:
+        if name not in words:
+            hint = did_you_mean(name, words) or f" It takes {some_of(words, 20)}."
+            raise UnknownArgumentError(f"{what} got an unexpected argument {name!r}.{hint}")
+
+
+def naming_unknown_words(function: F) -> F:
+    """Decorator: a misspelt keyword is answered with the nearest one that `function` has."""
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return function
+    known = [name for name in parameters if name not in ("self", "cls")]
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs.keys() <= parameters.keys():
+            name = type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
+            refuse_unknown(f"{name}()", kwargs, known)
+        return function(*args, **kwargs)
+
+    return called  # type: ignore[return-value]
+
+
+def name_unknown_words_of(classes: Iterable[Any]) -> None:
+    """`naming_unknown_words` for the constructors of these classes."""
+    for cls in classes:
+        if inspect.isclass(cls) and "__init__" in vars(cls):
+            cls.__init__ = naming_unknown_words(vars(cls)["__init__"])  # type: ignore[method-assign, misc]
 
 
 def by_every_spelling(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from scene_lightning.layers.symbolic import KerasTensor, is_symbolic, record_nod
 from scene_lightning.models import Model
 
 
-def function(inputs: Any, outputs: Any, updates: Any = None, **_: Any) -> Callable[..., Any]:
+def function(inputs: Any, outputs: Any, updates: Any = None, name: str | None = None) -> Callable[..., Any]:
     """Arrays → arrays through a part of a functional model: `K.function([model.input], [layer.output])`.
 
     A learning phase among the inputs is taken and has no effect: this is inference.

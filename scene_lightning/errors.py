@@ -19,6 +19,10 @@ class UnknownNameError(InputError):
         self.name = name
 
 
+class UnknownArgumentError(InputError, TypeError):
+    """A call has a keyword that nobody knows: a TypeError, as Python's own, and a ValueError, as Keras' of layers."""
+
+
 class DataError(InputError):
     """A folder, an image or an array is not what was expected."""
 

@@ -20,7 +20,7 @@ from scene_lightning.ops import convert_to_tensor
 class SeedGenerator:
     """A source of seeds: each draw with it gives new numbers, in an order that `seed` fixes. Keras: `SeedGenerator`."""
 
-    def __init__(self, seed: int | None = None, name: str | None = None, **_: Any) -> None:
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0):
             raise InputError(f"`seed` must be a whole number from 0 on, or None. Received: seed={seed!r}")
         self.seed = int(torch.randint(2**31, ()).item()) if seed is None else int(seed)

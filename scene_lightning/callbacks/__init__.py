@@ -1,6 +1,7 @@
 """Callbacks: what happens beside the training steps. Keras: `keras.callbacks`."""
 
 from scene_lightning._documented import lookup
+from scene_lightning._identifiers import name_unknown_words_of
 from scene_lightning.callbacks.backup import BackupAndRestore
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.callback_list import CallbackList
@@ -41,6 +42,8 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+
+name_unknown_words_of(globals()[name] for name in __all__ if name in globals())
 
 __getattr__ = lookup(
     __name__,

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from scene_lightning._identifiers import did_you_mean
+from scene_lightning._identifiers import refuse_unknown
 from scene_lightning.callbacks.logs import alias_of
 from scene_lightning.callbacks.messages import is_main_process, print_message
 from scene_lightning.callbacks.monitor import MonitorCallback
 from scene_lightning.errors import InputError
 
+_OF_TENSORFLOW = ("options", "load_weights_on_restart")
 _ARGUMENTS = ("monitor", "verbose", "save_best_only", "save_weights_only", "mode", "save_freq", "period")
 
 
@@ -54,6 +55,7 @@ class ModelCheckpoint(MonitorCallback):
 
     Raises:
         InputError: an impossible `save_freq`.
+        UnknownArgumentError: a word that no Keras has.
     """
 
     _reads_batch_logs_rarely = True
@@ -79,10 +81,9 @@ class ModelCheckpoint(MonitorCallback):
             )
         self.save_freq = save_freq
         self.period = int(kwargs.pop("period", 1))
-        for name in kwargs:  # Keras 2 let unknown arguments pass
-            warnings.warn(
-                f"ModelCheckpoint ignores the unknown argument {name!r}.{did_you_mean(name, _ARGUMENTS)}", stacklevel=2
-            )
+        refuse_unknown("ModelCheckpoint()", kwargs, (*_ARGUMENTS, *_OF_TENSORFLOW))
+        if kwargs.get("load_weights_on_restart"):
+            warnings.warn("load_weights_on_restart has no effect: BackupAndRestore goes on after a stop.", stacklevel=2)
         self._batches = BatchCounter(save_freq) if save_freq != "epoch" else None
         self._epochs_since_last_save = 0
         self._current_epoch = 0

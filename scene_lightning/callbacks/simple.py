@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
+from scene_lightning._identifiers import did_you_mean
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.messages import print_message
 from scene_lightning.errors import InputError, UnsupportedError
@@ -67,6 +69,10 @@ class LambdaCallback(Callback):
             "on_train_batch_end": on_train_batch_end,
             **kwargs,
         }
+        for name in kwargs:
+            near = did_you_mean(name, (hook for hook in dir(Callback) if hook.startswith("on_")))
+            if near and not hasattr(self, name):
+                warnings.warn(f"LambdaCallback calls no function at {name!r}.{near}", stacklevel=2)
         self.__dict__.update({name: hook for name, hook in hooks.items() if hook is not None})
 
 

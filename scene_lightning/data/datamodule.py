@@ -61,7 +61,7 @@ class FeedLoader:
 
     def __init__(self, feed: Feed, module: FeedModule, training: bool) -> None:
         self.feed, self.module, self.training = feed, module, training
-        if feed.steps is None:
+        if feed.steps is None or feed.steps_on(module.rank_and_world_size()[1]) is None:
             self.__class__ = _EndlessFeedLoader  # Lightning asks for __len__ by attribute
 
     def __iter__(self) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 from torch import Tensor
 
-from scene_lightning._identifiers import by_every_spelling, resolve, serialize_object
+from scene_lightning._identifiers import by_every_spelling, name_unknown_words_of, resolve, serialize_object
 from scene_lightning.initializers.distributions import (
     GlorotNormal,
     GlorotUniform,
@@ -87,3 +87,5 @@ __all__ = [
     "normal", "ones", "orthogonal", "random_normal", "random_uniform", "serialize", "stft", "truncated_normal",
     "uniform", "variance_scaling", "zeros",
 ]  # fmt: skip
+
+name_unknown_words_of(globals()[name] for name in __all__)

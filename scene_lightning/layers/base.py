@@ -18,8 +18,9 @@ import torch
 from torch import nn
 
 from scene_lightning import constraints, initializers, regularizers
+from scene_lightning._identifiers import did_you_mean, refuse_unknown
 from scene_lightning._naming import auto_name
-from scene_lightning.errors import InputError
+from scene_lightning.errors import InputError, UnknownArgumentError
 from scene_lightning.layers.dtypes import computed_in, dtype_name, torch_dtype
 from scene_lightning.layers.graph_access import GraphAccess
 from scene_lightning.layers.phase import name_scope, nested_call, state, training_phase
@@ -103,9 +104,11 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         self._initial_weights = initial
         kwargs.pop("dynamic", None)  # Keras 2: not as a graph of TensorFlow's; nothing is one here
         if kwargs:
-            raise InputError(
-                f"Unrecognized keyword arguments passed to {type(self).__name__}: {sorted(kwargs)}. "
-                f"Expected those in its signature: {_signature_names(type(self))}."
+            own = _signature_names(type(self))
+            hints = "".join(did_you_mean(word, [*own, *_OF_EVERY_LAYER]) for word in sorted(kwargs))
+            raise UnknownArgumentError(
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {sorted(kwargs)}.{hints} "
+                f"Expected those in its signature: {own}."
             )
 
     # -- to be overridden ------------------------------------------------------------------------------------------
@@ -264,13 +267,17 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         regularizer: Any = None,
         constraint: Any = None,
         name: str | None = None,
-        **_: Any,
+        **of_others: Any,
     ) -> Any:
         """Make and register one weight. Keras: `Layer.add_weight`.
+
+        Args:
+            **of_others: what other backends need to know (`synchronization`, `aggregation`, `autocast`, …).
 
         Returns:
             a `Variable` of `shape`: a parameter when trainable, else a buffer (so that several devices keep it equal).
         """
+        refuse_unknown("add_weight()", of_others, (*_OF_ADD_WEIGHT, *_OF_OTHER_BACKENDS))
         if isinstance(shape, str):  # Keras 2 put the name first: add_weight("kernel", (3, 3))
             shape, name = initializer, shape
             initializer = None
@@ -375,6 +382,14 @@ def _declared_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | No
     if shape is not None:
         return (None, *((shape,) if isinstance(shape, int) else shape))
     return None if features is None else (None, features)
+
+
+_OF_EVERY_LAYER = ("name", "trainable", "dtype", "input_shape", "batch_input_shape", "input_dim", "weights")
+_OF_ADD_WEIGHT = ("shape", "initializer", "dtype", "trainable", "regularizer", "constraint", "name")
+_OF_OTHER_BACKENDS = (
+    "autocast", "aggregation", "synchronization", "overwrite_with_gradient", "use_resource", "partitioner", "getter",
+    "collections", "experimental_autocast", "caching_device", "layout", "init", "sparse",
+)  # fmt: skip
 
 
 def _signature_names(cls: type) -> list[str]:

@@ -24,9 +24,10 @@ class DTypePolicy:
 
     Args:
         name: "float32", "mixed_float16", "mixed_bfloat16", "float64", "bfloat16" or "float16".
+        loss_scale: of Keras before 2.5; `fit` scales the loss by itself where that is needed.
     """
 
-    def __init__(self, name: str | None = None, **_: Any) -> None:
+    def __init__(self, name: str | None = None, loss_scale: Any = None) -> None:
         name = floatx() if name is None else name
         if name not in _POLICIES:
             raise InputError(f"Cannot convert {name!r} to a dtype policy. Expected one of {', '.join(_POLICIES)}.")

@@ -280,7 +280,9 @@ class InputSpec:
         max_ndim: int | None = None,
         min_ndim: int | None = None,
         axes: dict[int, int | None] | None = None,
-        **_: Any,
+        allow_last_axis_squeeze: bool = False,
+        name: str | None = None,
+        optional: bool = False,
     ) -> None:
         self.dtype, self.shape, self.ndim = dtype, shape, ndim if shape is None else len(shape)
         self.max_ndim, self.min_ndim = max_ndim, min_ndim

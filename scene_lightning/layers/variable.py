@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from scene_lightning import initializers
+from scene_lightning._identifiers import naming_unknown_words
 from scene_lightning._naming import auto_name
 from scene_lightning.backend import floatx
 from scene_lightning.errors import InputError
@@ -122,7 +123,10 @@ class Variable(nn.Parameter):
     def constraint(self, value: Any) -> None:
         self._constraint = value
 
-    def assign(self, value: Any, **_: Any) -> torch.Tensor:
+    @naming_unknown_words
+    def assign(
+        self, value: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
+    ) -> torch.Tensor:
         """Write `value`, of the same shape; it is given back as a tensor. Raises InputError for another shape.
 
         TensorFlow's further arguments (`use_locking`, `name`, `read_value`) change nothing.
@@ -138,11 +142,17 @@ class Variable(nn.Parameter):
             self.copy_(given)
         return given
 
-    def assign_add(self, value: Any, **_: Any) -> torch.Tensor:
+    @naming_unknown_words
+    def assign_add(
+        self, value: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
+    ) -> torch.Tensor:
         """Add `value`."""
         return self.assign(self + value)
 
-    def assign_sub(self, value: Any, **_: Any) -> torch.Tensor:
+    @naming_unknown_words
+    def assign_sub(
+        self, value: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
+    ) -> torch.Tensor:
         """Subtract `value`."""
         return self.assign(self - value)
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from scene_lightning import _objectives
-from scene_lightning._identifiers import by_every_spelling, resolve, serialize_object
+from scene_lightning._identifiers import by_every_spelling, name_unknown_words_of, resolve, serialize_object
 from scene_lightning._objectives import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -149,3 +149,5 @@ __all__ = [
     "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error",
     "mse", "msle", "poisson", "serialize", "sparse_categorical_crossentropy", "squared_hinge", "tversky",
 ]  # fmt: skip
+
+name_unknown_words_of(globals()[name] for name in __all__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scene_lightning._documented import lookup
+from scene_lightning._identifiers import name_unknown_words_of
 from scene_lightning._objectives import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -178,6 +179,8 @@ __all__ = [
     "squared_hinge",
     "top_k_categorical_accuracy",
 ]
+
+name_unknown_words_of(globals()[name] for name in __all__ if name in globals())
 
 __getattr__ = lookup(
     __name__, __all__, {"Write a Metric with update_state() and result()": "MeanRelativeError MeanTensor experimental"}

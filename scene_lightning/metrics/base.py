@@ -16,7 +16,7 @@ import torchmetrics
 from torch import Tensor
 
 from scene_lightning import _objectives
-from scene_lightning._identifiers import registered_name
+from scene_lightning._identifiers import naming_unknown_words, registered_name
 from scene_lightning._naming import auto_name
 from scene_lightning._objectives.shapes import apply_mask, get_mask, match_ranks
 from scene_lightning.backend import torch_dtype
@@ -95,15 +95,18 @@ class Metric(torchmetrics.Metric):
 
     # -- variables ----------------------------------------------------------------------------------------------------
 
+    @naming_unknown_words
     def add_weight(
         self,
         shape: Any = (),
         initializer: Any = "zeros",
         dtype: Any = None,
         name: str | None = None,
-        **_: Any,
+        aggregation: Any = None,
+        synchronization: Any = None,
+        trainable: bool = False,
     ) -> MetricVariable:
-        """A state summed over processes, with `assign` and `assign_add`. Keras: `Metric.add_weight`.
+        """A state summed over processes, with `assign` and `assign_add`, never trained. Keras: `Metric.add_weight`.
 
         `initializer` is 'zeros', 'ones' or a callable (shape, dtype). Keras 2's `add_weight(name, shape)` order works.
         """

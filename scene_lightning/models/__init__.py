@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from scene_lightning._identifiers import custom_object_scope
-from scene_lightning.errors import InputError
+from scene_lightning._identifiers import custom_object_scope, naming_unknown_words
+from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
 from scene_lightning.models.functional import Functional
 from scene_lightning.models.model import Model
@@ -49,14 +49,24 @@ def model_from_config(config: Any, custom_objects: Any = None) -> Any:
     return layer_from_config(normalize_model_config(config), custom_objects)
 
 
+@naming_unknown_words
 def clone_model(
-    model: Any, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None, **_: Any
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: Any = None,
+    recursive: bool = False,
 ) -> Any:
     """The same architecture with fresh weights. Keras: `keras.models.clone_model`.
 
     Args:
         clone_function: makes each layer's copy; by default `layer.__class__.from_config(layer.get_config())`.
     """
+    if call_function is not None or (recursive and clone_function is not None):
+        raise UnsupportedError(
+            "clone_model(call_function=, recursive=True) is not supported: clone the models inside one by one, with "
+            "clone_function."
+        )
     if input_tensors is not None:
         return clone_model(model, clone_function=clone_function)(input_tensors)
     if clone_function is None:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from scene_lightning._identifiers import refuse_unknown
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base import Layer
 from scene_lightning.layers.symbolic import is_symbolic
@@ -135,9 +136,8 @@ class Model(Copying, Verbs, Layer, TrainableModule):
             InputError: an unknown optimizer, loss or metric; nothing has changed then.
         """
         old = {"sample_weight_mode", "target_tensors", "distribute"} & set(kwargs)
-        unknown = sorted(set(kwargs) - old)
-        if unknown:
-            raise InputError(f"compile() got unexpected arguments {unknown}.")
+        own = [*inspect.signature(Model.compile).parameters][1:-1]
+        refuse_unknown("compile()", kwargs, [*own, *sorted(old)])
         if any(kwargs[name] is not None for name in old):
             raise UnsupportedError(f"compile({', '.join(sorted(old))}) is not supported: pass sample_weight to fit().")
         if isinstance(metrics, str):  # Keras 2 took one metric for a list of it

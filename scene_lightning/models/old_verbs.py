@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scene_lightning.data.datamodule import Feed
+from scene_lightning.errors import UnknownArgumentError
 from scene_lightning.training.feeds import as_feed
 from scene_lightning.training.ledger import ledger
 
@@ -35,7 +36,7 @@ class OldVerbs:
             "shuffle",
             "initial_epoch",
         )
-        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
+        kwargs = _of_keras_2({**kwargs, **_named(args, names)})
         steps = translated(
             kwargs, "samples_per_epoch", "steps_per_epoch", steps_per_epoch, per=_batch_size_of(generator)
         )
@@ -55,7 +56,7 @@ class OldVerbs:
         """Keras 2's name of `evaluate` on a generator."""
         deprecated("evaluate_generator", "evaluate")
         names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
-        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
+        kwargs = _of_keras_2({**kwargs, **_named(args, names)})
         steps = translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
         return self.evaluate(_looped(generator, steps), **{"verbose": 0, **kwargs})
 
@@ -63,7 +64,7 @@ class OldVerbs:
         """Keras 2's name of `predict` on a generator."""
         deprecated("predict_generator", "predict")
         names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
-        kwargs = _of_keras_2({**kwargs, **dict(zip(names, args, strict=False))})
+        kwargs = _of_keras_2({**kwargs, **_named(args, names)})
         steps = translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
         return self.predict(_looped(generator, steps), **{"verbose": 0, **kwargs})
 
@@ -94,6 +95,12 @@ def _looped(generator: Any, steps: Any) -> Feed:
 
 def _batch_size_of(source: Any) -> int | None:
     return getattr(source, "batch_size", None)
+
+
+def _named(args: tuple[Any, ...], names: tuple[str, ...]) -> dict[str, Any]:
+    if len(args) > len(names):
+        raise UnknownArgumentError(f"Too many arguments without a name: the last that is known is {names[-1]!r}.")
+    return dict(zip(names, args, strict=False))
 
 
 def _of_keras_2(kwargs: dict[str, Any]) -> dict[str, Any]:

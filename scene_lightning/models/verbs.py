@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
+import lightning as L
 import numpy as np
 import torch
 
+from scene_lightning._identifiers import naming_unknown_words, refuse_unknown
 from scene_lightning.data.datamodule import Feed
-from scene_lightning.errors import InputError
+from scene_lightning.errors import InputError, UnknownArgumentError
 from scene_lightning.layers.symbolic import flatten, map_structure
 from scene_lightning.models.old_verbs import OldVerbs, ignore_show_accuracy, translated
 from scene_lightning.training import engine
@@ -77,6 +80,7 @@ class Verbs(OldVerbs):
         _note_loading("fit", max_queue_size, workers, use_multiprocessing)
         epochs = translated(trainer_options, "nb_epoch", "epochs", epochs)
         ignore_show_accuracy(trainer_options.pop("show_accuracy", None))
+        _check_options(trainer_options)
         if isinstance(epochs, bool) or not isinstance(epochs, int | float | np.integer):
             raise InputError(f"epochs must be a whole number; received {epochs!r}.")
         source = x
@@ -110,6 +114,7 @@ class Verbs(OldVerbs):
         if callable(describe):
             self.image_info = describe()
 
+    @naming_unknown_words
     def evaluate(
         self: Any,
         x: Any = None,
@@ -153,6 +158,7 @@ class Verbs(OldVerbs):
         values = [value for _, value in _in_compile_order(self, logs)]
         return values[0] if len(values) == 1 else values
 
+    @naming_unknown_words
     def predict(
         self: Any,
         x: Any,
@@ -187,6 +193,7 @@ class Verbs(OldVerbs):
 
     # -- one batch -------------------------------------------------------------------------------------------------
 
+    @naming_unknown_words
     def train_on_batch(
         self: Any,
         x: Any,
@@ -194,14 +201,19 @@ class Verbs(OldVerbs):
         sample_weight: Any = None,
         class_weight: Any = None,
         return_dict: bool = False,
-        **_: Any,
+        reset_metrics: bool = True,
     ) -> Any:
-        """One optimizer step on one batch; returns its loss and metrics. Keras: `Model.train_on_batch`."""
+        """One optimizer step on one batch; returns its loss and metrics. Keras: `Model.train_on_batch`.
+
+        Args:
+            reset_metrics: False counts on from the batches before, as in Keras 2.
+        """
         self._require_compiled()
         ledger.count("train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
         with undisturbed(self):
-            self._reset_for_epoch()
+            if reset_metrics:
+                self._reset_for_epoch()
             if self.automatic_optimization:
                 optimizer = self.optimizer.torch_optimizer(list(self.parameters()))
                 with torch.enable_grad():
@@ -215,18 +227,26 @@ class Verbs(OldVerbs):
             logs = keras_order(to_floats(self.train_logs()))
         return logs if return_dict else self._as_list(logs)
 
+    @naming_unknown_words
     def test_on_batch(
-        self: Any, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False, **_: Any
+        self: Any,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+        reset_metrics: bool = True,
     ) -> Any:
-        """Loss and metrics of one batch. Keras: `Model.test_on_batch`."""
+        """Loss and metrics of one batch; `reset_metrics=False` counts on. Keras: `Model.test_on_batch`."""
         self._require_compiled()
         batch = self._one_batch(x, y, sample_weight, None)
         with undisturbed(self), torch.no_grad():
-            self.on_test_epoch_start()
+            if reset_metrics:
+                self.on_test_epoch_start()
             self.validation_step(batch)
             logs = keras_order(to_floats(self.test_logs()))
         return logs if return_dict else self._as_list(logs)
 
+    @naming_unknown_words
     def predict_on_batch(self: Any, x: Any) -> Any:
         """The outputs for one batch, as NumPy. Keras: `Model.predict_on_batch`."""
         batch, _, _ = self._one_batch(x, None, None, None)
@@ -245,6 +265,19 @@ class Verbs(OldVerbs):
             with torch.no_grad():
                 self(prepared[0], training=False)
         return prepared
+
+
+# What `fit` says by another name than the Trainer, where it sets it itself.
+_SAID_OTHERWISE = {"max_epochs": "epochs", "check_val_every_n_epoch": "validation_freq"}
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """UnknownArgumentError for what neither `fit` nor Lightning's Trainer has, with the nearest word that they have."""
+    own = [*inspect.signature(Verbs.fit).parameters, "nb_epoch"]
+    refuse_unknown("fit()", options, [*own[1:], *inspect.signature(L.Trainer.__init__).parameters])
+    for name, other in _SAID_OTHERWISE.items():
+        if name in options:
+            raise UnknownArgumentError(f"fit() has {other}= for what Lightning's Trainer calls {name}=.")
 
 
 def validation_feed(data: Any, batch_size: int | None, steps: Any) -> Feed:

@@ -7,6 +7,7 @@ live on the host, so a step never waits for a device. Source: https://keras.io/a
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scene_lightning._identifiers import naming_unknown_words, refuse_unknown
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
 from scene_lightning.optimizers import schedules
@@ -25,6 +27,12 @@ from scene_lightning.optimizers.slots import SlotStore
 from scene_lightning.optimizers.variable import ScalarVariable
 
 _warned: set[str] = set()
+
+
+def _words_of(cls: Any) -> list[str]:
+    """The keywords of an optimizer's constructor, and of those it passes the rest to."""
+    makers = [base.__init__ for base in cls.__mro__ if issubclass(base, Optimizer)]
+    return [name for make in makers for name in inspect.signature(make).parameters if name not in ("self", "kwargs")]
 
 
 class Optimizer(WeightDecay, SlotStore):
@@ -97,7 +105,7 @@ class Optimizer(WeightDecay, SlotStore):
         for ignored in ("jit_compile", "is_legacy_optimizer"):  # Keras 2 writes these into every config
             kwargs.pop(ignored, None)
         if kwargs:
-            raise InputError(f"{type(self).__name__} does not know the argument(s) {', '.join(sorted(kwargs))}.")
+            refuse_unknown(f"{type(self).__name__}()", kwargs, _words_of(type(self)))
         return learning_rate, decay
 
     @staticmethod
@@ -182,7 +190,15 @@ class Optimizer(WeightDecay, SlotStore):
 
     # -- one step -----------------------------------------------------------------------------------------------------
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]], **_: Any) -> ScalarVariable:
+    @naming_unknown_words
+    def apply_gradients(
+        self,
+        grads_and_vars: Iterable[tuple[Any, Tensor]],
+        name: str | None = None,
+        global_step: Any = None,
+        skip_gradients_aggregation: bool = False,
+        experimental_aggregate_gradients: bool = True,
+    ) -> ScalarVariable:
         """One step from (gradient, weight) pairs. Keras: `Optimizer.apply_gradients`; Keras 2's `name` and
         `experimental_aggregate_gradients` change nothing."""
         pairs = list(grads_and_vars)

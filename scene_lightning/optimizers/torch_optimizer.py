@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scene_lightning._identifiers import naming_unknown_words
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.optimizers.clipping import as_gradient, laid_out_like
 from scene_lightning.optimizers.variable import ScalarVariable
@@ -134,7 +135,15 @@ class TorchOptimizer:
         inner.step()
         inner.zero_grad()
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]], **_: Any) -> ScalarVariable:
+    @naming_unknown_words
+    def apply_gradients(
+        self,
+        grads_and_vars: Iterable[tuple[Any, Tensor]],
+        name: str | None = None,
+        global_step: Any = None,
+        skip_gradients_aggregation: bool = False,
+        experimental_aggregate_gradients: bool = True,
+    ) -> ScalarVariable:
         """One step from (gradient, weight) pairs."""
         pairs = list(grads_and_vars)
         self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])

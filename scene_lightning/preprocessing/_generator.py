@@ -5,6 +5,7 @@ Source: keras.src.legacy.preprocessing.image.ImageDataGenerator (Keras 3.15).
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene_lightning import backend
+from scene_lightning._identifiers import naming_unknown_words, refuse_unknown
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.geometry import check_variant
 from scene_lightning.data.sampling import check_fill_mode
@@ -56,6 +58,7 @@ class ImageDataGenerator(Normaliser):
         InputError: an impossible value.
     """
 
+    @naming_unknown_words
     def __init__(
         self,
         featurewise_center: bool = False,
@@ -107,6 +110,7 @@ class ImageDataGenerator(Normaliser):
         self._validation_split = validation_split
         self.settle_switches()
 
+    @naming_unknown_words
     def flow(
         self,
         x: Any,
@@ -139,6 +143,7 @@ class ImageDataGenerator(Normaliser):
             dtype=self.dtype,
         )
 
+    @naming_unknown_words
     def flow_from_directory(
         self,
         directory: Any,
@@ -352,11 +357,10 @@ def _old_dataframe_arguments(class_mode: str | None, arguments: dict[str, Any]) 
         "sort": "batches will be created in the same order than the filenames provided if `shuffle` is set to `False`.",
         "drop_duplicates": "you can drop duplicates by using the pandas.DataFrame.drop_duplicates method.",
     }
-    for name in arguments:
-        if name in meanings:
-            warnings.warn(f"{name} is deprecated, {meanings[name]}", DeprecationWarning, stacklevel=3)
-        elif name != "keep_aspect_ratio":
-            raise TypeError(f"flow_from_dataframe() got an unexpected keyword argument {name!r}")
+    own = inspect.signature(ImageDataGenerator.flow_from_dataframe).parameters
+    refuse_unknown("flow_from_dataframe()", arguments, [*list(own)[1:-1], *meanings, "keep_aspect_ratio"])
+    for name in meanings.keys() & arguments.keys():
+        warnings.warn(f"{name} is deprecated, {meanings[name]}", DeprecationWarning, stacklevel=3)
     if class_mode == "other":
         warnings.warn(
             '`class_mode="other"` is deprecated, please use `class_mode="raw"`.', DeprecationWarning, stacklevel=3

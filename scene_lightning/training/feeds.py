@@ -20,6 +20,7 @@ from scene_lightning.layers.symbolic import flatten, map_structure
 from scene_lightning.training.feed_wrappers import ClassWeightedFeed, SteppedFeed
 from scene_lightning.training.ledger import ledger
 from scene_lightning.training.module import unpack_batch
+from scene_lightning.training.rounds import dealt, from_first_process, rounds_in
 
 
 def as_feed(
@@ -78,13 +79,13 @@ def _plain_feed(
         if isinstance(x, torch.utils.data.Dataset) and not isinstance(x, torch.utils.data.IterableDataset):
             x = torch.utils.data.DataLoader(x, batch_size=batch_size or 32, shuffle=training and bool(shuffle))
         if _is_sequence_object(x):
-            return SequenceFeed(x, shuffle=training and bool(shuffle))
+            return SequenceFeed(x, shuffle=training and bool(shuffle), training=training)
         if not isinstance(x, Iterable):
             raise InputError(
                 f"Cannot read batches from {type(x).__name__}. Expected arrays, tensors, a DataLoader, a "
                 "generator, a Sequence, a dataset or a directory iterator."
             )
-        return IterableFeed(x)
+        return IterableFeed(x, training)
     return ArrayFeed(x, y, w, batch_size or 32, shuffle if training else False, training)
 
 
@@ -167,6 +168,8 @@ class ArrayFeed(Feed):
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         assert self.batch_size is not None
+        if self.shuffle:
+            self._seed = from_first_process(self._seed, world_size)
         order = self.order(epoch)
         if world_size > 1:
             order = shard(order, rank, world_size) if self._even else order[rank::world_size]
@@ -235,8 +238,8 @@ def _take(leaf: Any, index: torch.Tensor) -> Any:
 class IterableFeed(Feed):
     """A loader, generator or any iterable of batches: used as it is, order and all."""
 
-    def __init__(self, source: Iterable[Any]) -> None:
-        self._source = source
+    def __init__(self, source: Iterable[Any], training: bool = True) -> None:
+        self._source, self._training = source, training
         self._one_shot = isinstance(source, Iterator) or inspect.isgenerator(source)
         self._iterator: Iterator[Any] | None = iter(source) if self._one_shot else None
         self.steps = _length(source)
@@ -247,8 +250,8 @@ class IterableFeed(Feed):
         self.batch_size = getattr(source, "batch_size", None)
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
-        for batch in self.raw_batches(rank, world_size):
-            yield map_structure(to_tensor, unpack_batch(batch))
+        iterator = self._iterator if self._iterator is not None else iter(self._source)
+        yield from dealt((partial(_as_tensors, batch) for batch in iterator), rank, world_size, self._training)
 
     def raw_batches(self, rank: int, world_size: int) -> Iterator[Any]:
         """This device's batches as the source gives them."""
@@ -258,12 +261,16 @@ class IterableFeed(Feed):
             yield group[rank % len(group)]
 
     def steps_on(self, world_size: int) -> int | None:
-        return None if self.steps is None else math.ceil(self.steps / world_size)
+        return rounds_in(self.steps, self.batch_size, self.samples, world_size, self._training)
 
     def push_back(self, batch: Any) -> None:
         """Give a batch back that was only looked at: a generator cannot be started again."""
         if self._iterator is not None:
             self._iterator = itertools.chain([batch], self._iterator)
+
+
+def _as_tensors(batch: Any) -> Any:
+    return map_structure(to_tensor, unpack_batch(batch))
 
 
 def _length(source: Any) -> int | None:
@@ -276,8 +283,8 @@ def _length(source: Any) -> int | None:
 class SequenceFeed(Feed):
     """A `keras.utils.Sequence`/`PyDataset`: batch i is `sequence[i]`; the order of batches is shuffled in training."""
 
-    def __init__(self, sequence: Any, shuffle: bool) -> None:
-        self._sequence, self._shuffle = sequence, shuffle
+    def __init__(self, sequence: Any, shuffle: bool, training: bool = True) -> None:
+        self._sequence, self._shuffle, self._training = sequence, shuffle, training
         self._seed = int(torch.randint(2**62, (), device="cpu").item()) if shuffle else 0
         self.steps = len(sequence)
 
@@ -285,17 +292,21 @@ class SequenceFeed(Feed):
         self._tell("on_epoch_begin")
         order = torch.arange(len(self._sequence), device="cpu")
         if self._shuffle and world_size > 1:  # one order for all processes
+            self._seed = from_first_process(self._seed, world_size)
             generator = torch.Generator().manual_seed(self._seed + epoch)
             order = order[torch.randperm(len(order), generator=generator, device="cpu")]
         elif self._shuffle:
             shuffled = order.tolist()
             random.shuffle(shuffled)  # Python's generator, as in Keras
             order = torch.tensor(shuffled, dtype=torch.int64, device="cpu")
-        for index in shard(order, rank, world_size).tolist():
-            yield map_structure(to_tensor, unpack_batch(self._sequence[index]))
+        makers = (partial(self._batch, index) for index in order.tolist())
+        yield from dealt(makers, rank, world_size, self._training)
 
-    def steps_on(self, world_size: int) -> int:
-        return math.ceil(len(self._sequence) / world_size)
+    def _batch(self, index: int) -> Any:
+        return _as_tensors(self._sequence[index])
+
+    def steps_on(self, world_size: int) -> int | None:
+        return rounds_in(len(self._sequence), None, None, world_size, self._training)
 
     def on_epoch_end(self) -> None:
         self._tell("on_epoch_end")

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import torch
 
@@ -50,10 +51,20 @@ class Dataset(Filed, Combining):
         self._make, self._length = make, length
         self._batch_size, self._samples = batch_size, samples
         self._passes = 0
+        self._draws = False  # whether its order hangs on a seed that nobody gave
+
+    def __reduce__(self) -> Any:
+        """For pickles, and processes that are started: the functions that were given to `map` and others go along."""
+        return _unpickled, (cloudpickle.dumps(self.__dict__),)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Dataset:
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)  # nothing in it ever changes, but for the number of passes
+        return made
 
     def _derive(self, make: Callable[[int], Iterator[Any]], length: int, keeps_elements: bool = True) -> Dataset:
         made = Dataset(make, length)
-        made.class_names = self.class_names
+        made.class_names, made._draws = self.class_names, self._draws
         if keeps_elements:
             made.image_info, made._batch_size = self.image_info, self._batch_size
             if length == self._length:
@@ -119,9 +130,11 @@ class Dataset(Filed, Combining):
         parts = [Dataset.zip(part) if isinstance(part, tuple | list) else part for part in parts]  # tuples in tuples
         known = [part._length for part in parts if part._length != INFINITE]
         length = INFINITE if not known else UNKNOWN if UNKNOWN in known else min(known)
-        return parts[0]._derive(
+        made = parts[0]._derive(
             lambda number: zip(*(part._make(number) for part in parts), strict=False), length, keeps_elements=False
         )
+        made._draws = any(part._draws for part in parts)
+        return made
 
     # -- elements --------------------------------------------------------------------------------------------------
 
@@ -243,7 +256,9 @@ class Dataset(Filed, Combining):
         """These elements, then those of `dataset`."""
         lengths = (self._length, dataset._length)
         length = INFINITE if INFINITE in lengths else UNKNOWN if UNKNOWN in lengths else sum(lengths)
-        return self._derive(lambda number: itertools.chain(self._make(number), dataset._make(number)), length)
+        made = self._derive(lambda number: itertools.chain(self._make(number), dataset._make(number)), length)
+        made._draws = self._draws or dataset._draws
+        return made
 
     def repeat(self, count: Any = None, name: Any = None) -> Dataset:
         """The elements `count` times over; without a count, or with −1, for ever."""
@@ -285,7 +300,9 @@ class Dataset(Filed, Combining):
                 yield drawn
             yield from (buffer[index] for index in rng.permutation(len(buffer)))
 
-        return self._derive(make, self._length)
+        made = self._derive(make, self._length)
+        made._draws = self._draws or seed is None
+        return made
 
     # -- speed -----------------------------------------------------------------------------------------------------
 
@@ -373,11 +390,17 @@ class Dataset(Filed, Combining):
 
     def lightning_feed(self, training: bool, shuffle: bool = True) -> Feed:
         """What `fit`, `evaluate` and `predict` read from; the dataset's own order is kept, as Keras keeps it."""
-        return DatasetFeed(self._make, self._length, self._batch_size, self._samples)
+        return DatasetFeed(self, training)
 
     def __repr__(self) -> str:
         length = {INFINITE: "infinite", UNKNOWN: "unknown"}.get(self._length, self._length)
         return f"<Dataset length={length}, batch_size={self._batch_size}>"
+
+
+def _unpickled(state: bytes) -> Dataset:
+    made = Dataset.__new__(Dataset)
+    made.__dict__.update(cloudpickle.loads(state))
+    return made
 
 
 class _NumpyIterator(Iterator[Any]):

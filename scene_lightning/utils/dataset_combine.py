@@ -20,6 +20,7 @@ INFINITE, UNKNOWN = -1, -2  # tf.data's two special cardinalities
 
 class _Source(Protocol):
     _length: int
+    _draws: bool
 
     def _make(self, number: int) -> Iterator[Any]: ...
 
@@ -165,7 +166,9 @@ class Combining:
 
             return _drawn(datasets, choices(), number, stop_on_empty_dataset, left)
 
-        return datasets[0]._derive(make, _joint_length(datasets, stop_on_empty_dataset))
+        made = datasets[0]._derive(make, _joint_length(datasets, stop_on_empty_dataset))
+        made._draws = seed is None or any(dataset._draws for dataset in datasets)
+        return made
 
     @staticmethod
     def choose_from_datasets(
@@ -177,7 +180,9 @@ class Combining:
             choices = (int(choice) for choice in choice_dataset._make(number))
             return _drawn(datasets, choices, number, stop_on_empty_dataset, np.ones(len(datasets)))
 
-        return datasets[0]._derive(make, UNKNOWN)
+        made = datasets[0]._derive(make, UNKNOWN)
+        made._draws = any(dataset._draws for dataset in (*datasets, choice_dataset))
+        return made
 
 
 def _drawn(

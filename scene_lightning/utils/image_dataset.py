@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from scene_lightning._identifiers import naming_unknown_words
 from scene_lightning.callbacks.messages import print_message
 from scene_lightning.data.decode import open_scaled
 from scene_lightning.data.scan import require_folder
@@ -20,6 +21,7 @@ FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
 
 
+@naming_unknown_words
 def image_dataset_from_directory(
     directory: Any,
     labels: Any = "inferred",
@@ -73,6 +75,7 @@ def image_dataset_from_directory(
         raise InputError(f'`format` should be either "tf" or "grain". Received: format={format}')
     if labels is None or label_mode is None:
         labels = label_mode = None
+    draws = shuffle and seed is None
     seed = int(np.random.randint(10**6)) if seed is None else seed
     paths, numbers, names = index_directory(
         os.fspath(directory), labels, FORMATS, class_names, shuffle, seed, follow_links, verbose
@@ -89,6 +92,7 @@ def image_dataset_from_directory(
             raise DataError(f"No {which}images found in directory {directory}. Allowed formats: {FORMATS}")
         mixes = shuffle and not (subset == "both" and part == "validation")
         dataset = _labelled(files, targets, label_mode, len(names or ()))
+        dataset._draws = draws
         if mixes:
             dataset = dataset.shuffle(batch_size * 8 if batch_size else 1024, seed=seed)
         dataset = dataset.map(reader.labelled if label_mode else reader.read, num_parallel_calls=AUTOTUNE)

@@ -72,7 +72,11 @@ def _mapped(function: Callable[[Any], Any], table: Mapping[str, Any]) -> dict[st
 
 
 def deserialize_keras_object(
-    config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True, **_: Any
+    config: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
+    module_objects: Any = None,
+    printable_module_name: str = "object",
 ) -> Any:
     """The reverse of `serialize_keras_object`; custom classes by `custom_objects` or `register_keras_serializable`.
 

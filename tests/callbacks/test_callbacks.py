@@ -167,8 +167,9 @@ class TestOldWays:
         assert model.saved == ["1-0.1.h5", "2-0.3.h5"]
 
     def test_period_and_unknown_arguments(self) -> None:
-        with pytest.warns(UserWarning, match="moniter.*Did you mean 'monitor'"):
-            checkpoint: Any = callbacks.ModelCheckpoint("bare_name", period=2, moniter="val_loss")
+        with pytest.raises(TypeError, match=r"moniter.*Did you mean 'monitor'"):
+            callbacks.ModelCheckpoint("bare_name", moniter="val_loss")
+        checkpoint: Any = callbacks.ModelCheckpoint("bare_name", period=2)
         model = Model()
         fit(model, [checkpoint], [{"loss": 1.0}] * 5)
         assert model.saved == ["bare_name"] * 2

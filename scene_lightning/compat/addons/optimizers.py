@@ -30,7 +30,7 @@ class _DecoupledDecay(optimizers.Optimizer):
         excluded = {"exclude_from_weight_decay": self._excluded_names} if self._excluded_names else {}
         return {**super().get_config(), **excluded}
 
-    def apply_gradients(self, grads_and_vars: Any, decay_var_list: Any = None, **options: Any) -> Any:
+    def apply_gradients(self, grads_and_vars: Any, decay_var_list: Any = None, **options: Any) -> Any:  # type: ignore[override]
         """One step; with `decay_var_list` only these weights decay."""
         self._only = None if decay_var_list is None else set(decay_var_list)
         try:

@@ -1,0 +1,130 @@
+"""Datasets, loaders and sequences on several processes: equal steps, and every image once."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+import scene_lightning as keras
+from scene_lightning.errors import DataError
+from scene_lightning.training.rounds import dealt, rounds_in
+from scene_lightning.utils.dataset import Dataset
+
+
+def _batches(samples, size):
+    numbers = torch.arange(samples)
+    return [(numbers[i : i + size], None) for i in range(0, samples, size)]
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("world_size", [1, 2, 3, 5])
+@pytest.mark.parametrize(("samples", "size"), [(60, 12), (60, 10), (61, 12), (7, 3), (25, 6), (13, 6), (5, 1), (11, 2)])
+def test_every_sample_comes_once_in_equal_steps(samples, size, world_size, training):
+    batches = _batches(samples, size)
+    shares = [
+        list(dealt(((lambda b=b: b) for b in batches), rank, world_size, training)) for rank in range(world_size)
+    ]
+    assert {len(share) for share in shares} == {rounds_in(len(batches), size, samples, world_size, training)}
+    seen = [int(n) for share in shares for batch, _ in share for n in batch]
+    assert set(seen) == set(range(samples))
+    assert all(len(batch) for share in shares for batch, _ in share)
+    if not training:
+        assert len(seen) == samples
+    else:
+        assert len(seen) - samples < world_size
+
+
+def test_too_few_to_evaluate():
+    with pytest.raises(DataError, match="devices=2"):
+        list(dealt(iter([lambda: (torch.arange(2), None)]), 0, 3, False))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    image = pytest.importorskip("PIL.Image")
+    root, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    for name in ("a", "b"):
+        (root / name).mkdir()
+        for i in range(15):
+            pixels = rng.integers(0, 128, (6, 6, 3)) + 100 * (name == "b")
+            image.fromarray(pixels.astype(np.uint8)).save(root / name / f"{i}.png")
+    return root
+
+
+def _datasets(folder, size, **options):
+    options = {"image_size": (6, 6), "batch_size": size, "seed": 3, "verbose": False, **options}
+    return keras.utils.image_dataset_from_directory(folder, validation_split=0.3, subset="both", **options)
+
+
+class Sees(keras.callbacks.Callback):
+    """Counts the steps of training."""
+
+    steps = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps = batch + 1
+
+
+def _trained(train, validation, **options):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((6, 6, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.0), loss, metrics=["accuracy"])
+    options = {"epochs": 2, "accelerator": "cpu", "verbose": 0, **options}
+    return model.fit(train, validation_data=validation, **options).history
+
+
+@pytest.mark.parametrize("size", [7, 6, 3])  # 21 images for training: 3, 4 and 7 batches; 9 to validate: 2, 2 and 3
+@pytest.mark.parametrize("kind", ["folder", "loader", "sequence"])
+def test_two_processes_count_what_one_does(folder, size, kind):
+    train, validation = _datasets(folder, size)
+    if kind != "folder":
+        parts = [[(x.numpy(), y.numpy()) for x, y in data] for data in (train, validation)]
+        train, validation = (_as(kind, part) for part in parts)
+    one = _trained(train, validation, shuffle=False)
+    two = _trained(train, validation, shuffle=False, devices=2, strategy="ddp_fork")
+    assert list(one) == list(two) == ["accuracy", "loss", "val_accuracy", "val_loss"]
+    for name in ("val_accuracy", "val_loss"):
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-5)
+    if size == 7 or kind == "folder":  # nobody comes twice: 3 batches of 7, or a last one that two can share
+        np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-5)
+
+
+def _as(kind, batches):
+    if kind == "loader":
+        tensors = [(torch.as_tensor(x), torch.as_tensor(y)) for x, y in batches]
+        return torch.utils.data.DataLoader(tensors, batch_size=None)
+
+    class Batches(keras.utils.Sequence):
+        def __len__(self):
+            return len(batches)
+
+        def __getitem__(self, index):
+            return batches[index]
+
+    return Batches()
+
+
+def test_processes_that_are_started_take_datasets_along(folder):
+    """With functions of the program's own in them, which plain pickle refuses."""
+    train, validation = (data.map(lambda x, y: (x / 2, y)).cache() for data in _datasets(folder, 7))
+    one = _trained(train, validation)
+    two = _trained(train, validation, devices=2, strategy="ddp_spawn")
+    for name in one:
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-5)
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda data: pickle.loads(pickle.dumps(data))])
+def test_datasets_can_be_copied(folder, way):
+    factor = 3
+    data = _datasets(folder, 7)[0].map(lambda x, y: (x * factor, y)).take(2)
+    data = Dataset.zip((data, Dataset.range(5))).prefetch(1)
+    for (a, _), (b, _) in zip(way(data), data, strict=True):
+        np.testing.assert_array_equal(a[0].numpy(), b[0].numpy())
+    assert len(way(data)) == 2 and way(_datasets(folder, 7)[0]).class_names == ["a", "b"]
