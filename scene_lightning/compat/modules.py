@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from scene_lightning._documented import is_absent
-from scene_lightning.compat.placeholder import Placeholder, script_frame
+from scene_lightning.compat.placeholder import Placeholder, advice, script_frame
 from scene_lightning.compat.tree import NEEDS_TENSORFLOW, Place, belongs, may_be_a_module, place_of
 from scene_lightning.errors import UnsupportedError
 from scene_lightning.training.ledger import ledger
@@ -45,8 +45,12 @@ class CompatModule(ModuleType):
             return found
         if name in place.children:
             return importlib.import_module(f"{self.__name__}.{name}")
-        if name.startswith("__") or is_tried():
+        if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        if is_tried():
+            own = vars(found).get("_advice") if found is not _MISSING and hasattr(found, "__dict__") else None
+            instead = f"{own}." if own else advice(f"{place.path}.{name}", _public_names(place))
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r} here. {instead}")
         if found is _MISSING and may_be_a_module(place, name):
             return importlib.import_module(f"{self.__name__}.{name}")
         ledger.missing.add(f"{place.shown}.{name}")

@@ -209,3 +209,29 @@ def test_tensorboards_hyperparameters_are_written(run, tmp_path: Path) -> None:
     script.write_text(HPARAMS)
     done = run(script)
     assert done.returncode == 0, done.stderr
+
+
+TRIED = """
+import tensorflow as tf
+for use, words in (
+    (lambda: tf.saved_model.load("x"), "keras.models.load_model(folder)"),
+    (lambda: tf.keras.layers.TFSMLayer("x"), "keras.models.load_model(folder)"),
+    (lambda: tf.lite.TFLiteConverter, "model.save('model.keras')"),
+    (lambda: tf.keras.datasets.imdb.load_data(), "a folder of images"),
+):
+    try:
+        use()
+    except Exception as error:
+        assert words in str(error), error
+try:
+    tf.saved_model.load("x")
+except AttributeError as error:
+    assert "keras.models.load_model(folder)" in str(error), error
+"""
+
+
+def test_a_name_that_a_program_only_tries_says_what_works_here(run, tmp_path: Path) -> None:
+    script = tmp_path / "tried.py"
+    script.write_text(TRIED)
+    done = run(script)
+    assert done.returncode == 0, done.stderr
