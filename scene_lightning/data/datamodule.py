@@ -140,6 +140,23 @@ class FeedModule(L.LightningDataModule):
             return self.predict_feed, "predict_step"
         return self.validation_feed, "validation_step"
 
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint: what the order of the training data is drawn from."""
+        seed = getattr(self._innermost(), "_seed", None)
+        return {} if seed is None else {"seed": seed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The reverse: a resumed run reads the data in the order in which it would have."""
+        feed = self._innermost()
+        if "seed" in state_dict and hasattr(feed, "_seed"):
+            feed._seed = state_dict["seed"]
+
+    def _innermost(self) -> Any:
+        feed: Any = self.train_feed
+        while hasattr(feed, "_feed"):
+            feed = feed._feed
+        return feed
+
     def _through_hook(self, name: str, batch: Any, *arguments: Any) -> Any:
         """A batch through a transfer hook of the user's data module, or else of the model, as in Lightning."""
         feed, _ = self._feed_in_use()

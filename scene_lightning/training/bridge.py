@@ -57,6 +57,8 @@ class KerasBridge(L.Callback):
         if done > 0:  # BackupAndRestore found an earlier run: go on after its last whole epoch
             progress: Any = trainer.fit_loop.epoch_progress.current
             progress.ready = progress.started = progress.processed = progress.completed = done
+        if getattr(trainer.fit_loop, "restarted_mid_epoch", False):  # Lightning does not begin the epoch again
+            self.on_train_epoch_start(trainer, pl_module)
         self._obey(trainer)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

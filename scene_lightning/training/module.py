@@ -12,12 +12,13 @@ from scene_lightning import fast, metrics, optimizers
 from scene_lightning.errors import InputError
 from scene_lightning.layers.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
-from scene_lightning.training import running, true_precision
+from scene_lightning.training import resume, running, true_precision
 from scene_lightning.training.bridge import adopt_callbacks
 from scene_lightning.training.building import build_for
 from scene_lightning.training.objective import Objective
 from scene_lightning.training.own_steps import OwnSteps, join_own, kept_hook
 from scene_lightning.training.processes import one_thread_if_forked
+from scene_lightning.training.resume import Resumption
 from scene_lightning.training.steps import KerasSteps, flat_logs
 
 _STEP_OF = {"fit": "training_step", "validate": "validation_step", "test": "test_step"}
@@ -61,6 +62,7 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
         self._step_logs, self._epoch_logs, self._evaluating = None, None, False
         self._epoch_offset, self._loggers_count_epochs = 0, False
         self._recipe: Any = None
+        self._resumption = Resumption()
         self._images_seen: str | None = None  # which images a run trained on; unknown once `fit` takes others
 
     def _compile(self, optimizer: Any, loss: Any, loss_weights: Any, metric_list: Any, weighted: Any) -> None:
@@ -112,6 +114,7 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
     @kept_hook
     def on_fit_start(self) -> None:
         """Lightning: the optimizers are there. One of the user's own is what Keras' callbacks see and steer."""
+        self._resumption.fit_starts()
         given = [getattr(optimizer, "optimizer", optimizer) for optimizer in self.trainer.optimizers]
         if not self.brings("configure_optimizers") or len(given) != 1:
             return
@@ -123,6 +126,8 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
     @kept_hook
     def on_train_start(self) -> None:
         """Lightning: the weights have the dtype of the run."""
+        if self._resumption.take_up(self.trainer):
+            self._begin_chance()
         true_precision.convert_slots(self.optimizer)
 
     def teardown(self, stage: str) -> None:
@@ -276,9 +281,14 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
     @kept_hook
     def on_train_epoch_start(self) -> None:
         self._reset_for_epoch()
+        self._begin_chance()
+
+    def _begin_chance(self) -> None:
+        self._resumption.before_epoch()
         if self.training_seed is not None:
             epoch = self._epoch_offset + self.current_epoch
             torch.manual_seed((self.training_seed * 1_000_003 + epoch) * 1_009 + self.global_rank)
+        self._resumption.epoch_starts(self.trainer)
 
     @kept_hook
     def on_validation_epoch_start(self) -> None:
@@ -317,12 +327,17 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
     @kept_hook
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Lightning: put into the checkpoint all that `load_model` and `predict` need."""
-        checkpoint[checkpoint_format.SECTION] = self._describe_for_checkpoint()
+        section = self._describe_for_checkpoint()
+        if self._trainer is not None and self._trainer.state.fn == "fit":
+            section[resume.KEY] = self._resumption.save(self._trainer)
+        checkpoint[checkpoint_format.SECTION] = section
 
     @kept_hook
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Lightning: the state comes next, so the weights must be there."""
         self._build_from_checkpoint(checkpoint)
+        if self._trainer is not None and self._trainer.state.fn == "fit":
+            self._resumption.load(self._trainer, checkpoint.get(checkpoint_format.SECTION))
 
     def _build_from_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Build an unbuilt model for the state in `checkpoint`."""

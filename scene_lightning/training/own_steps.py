@@ -53,9 +53,12 @@ class OwnSteps:
         """Whether the logs of a run are what the user's steps give to `self.log`."""
         return self.brings("training_step") or self.brings("validation_step")
 
-    def _speaks_for(self, step: str, container: str) -> bool:
+    def _speaks_for(self: Any, step: str, container: str) -> bool:
         """Whether the compiled metrics saw the batches of this step: by our step, or by `super()` in the user's."""
-        return self.compiled and (not self.brings(step) or getattr(self, container).has_seen_batches)
+        if not self.compiled or getattr(self, container).has_seen_batches:
+            return self.compiled
+        # Nothing seen: in training by steps of another kind, in evaluation perhaps by another process.
+        return not self.brings(step) and (step != "training_step" or self.overrides("train_step"))
 
     def _require_ready(self, step: str) -> None:
         """An InputError unless the model was compiled, or can do without: it has the step itself."""

@@ -1,0 +1,125 @@
+"""Lets a run that is resumed from a Lightning checkpoint go on bit by bit as it would have, from mid-epoch too.
+
+Lightning restores weights, optimizer and counters. It does not restore chance (dropout, shuffling), and in mid-epoch it
+reads a loader from its beginning unless the loader keeps its own place.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+KEY = "run"
+
+
+class Resumption:
+    """What a model remembers of the run that it is in, writes into checkpoints, and takes up again."""
+
+    def __init__(self) -> None:
+        self._at_loader: dict[str, Any] | None = None  # chance when the epoch's loader was opened
+        self._at_epoch: dict[str, Any] | None = None  # chance when the epoch was announced
+        self._loader_first = False  # whether the loader was opened before that, as Lightning does in a run's first epoch
+        self._found: dict[str, Any] | None = None
+
+    def fit_starts(self) -> None:
+        """Lightning opens the loader of the run's first epoch next."""
+        self._at_loader, self._loader_first = chance(), True
+
+    def before_epoch(self) -> None:
+        """An epoch is announced. The first after a resumption begins with the chance that its checkpoint left."""
+        if self._found is not None:
+            take_chance(self._found["chance"])
+
+    def epoch_starts(self, trainer: Any) -> None:
+        """Lightning opens the epoch's loader next; not after a resumption, when it was open before chance came back."""
+        self._at_epoch = chance()
+        if trainer.current_epoch > 0:
+            self._at_loader, self._loader_first = self._at_epoch, False
+            if self._found is not None:
+                _open_again(trainer)
+        self._found = None
+
+    def save(self, trainer: Any) -> dict[str, Any]:
+        """For the checkpoint: chance now, and at the beginning of the epoch."""
+        return {
+            "chance": chance(),
+            "at_loader": self._at_loader,
+            "at_epoch": self._at_epoch,
+            "loader_first": self._loader_first,
+        }
+
+    def load(self, trainer: Any, section: Any) -> None:
+        """From a checkpoint that `trainer.fit` resumes."""
+        found = section.get(KEY) if isinstance(section, Mapping) else None
+        if isinstance(found, dict) and trainer.world_size == 1:  # it holds the chance of one process
+            self._found = found
+
+    def take_up(self, trainer: Any) -> bool:
+        """Training starts: in mid-epoch pass over the batches that were trained on, and let chance go on from there.
+
+        Returns:
+            Whether an epoch begins that Lightning does not announce: the checkpoint was made after the last batch of one.
+        """
+        loop = trainer.fit_loop
+        if not getattr(loop, "restarted_mid_epoch", False):
+            return False
+        done = loop.epoch_loop.batch_progress.current.processed
+        if done >= trainer.num_training_batches:
+            return loop.epoch_loop.restarted_on_train_batch_end
+        found, self._found = self._found, None
+        if found is not None:
+            self._at_loader, self._at_epoch = found["at_loader"], found["at_epoch"]
+            self._loader_first = found["loader_first"]
+            take_chance(self._at_loader)
+        if _open_again(trainer):
+            if found is not None and self._loader_first:
+                take_chance(self._at_epoch)
+            _pass_over(loop._data_fetcher, done)
+        if found is not None:
+            take_chance(found["chance"])
+        return False
+
+
+def _open_again(trainer: Any) -> bool:
+    """Open the loader of the epoch anew, unless it keeps its own place; says whether it was."""
+    loop = trainer.fit_loop
+    if all(hasattr(loader, "load_state_dict") for loader in loop._combined_loader.flattened):
+        return False
+    iter(loop._data_fetcher)
+    return True
+
+
+def _pass_over(fetcher: Any, batches: int) -> None:
+    source = fetcher if fetcher.length is None else fetcher.iterator  # Lightning adds to the count of the first itself
+    for _ in range(batches):
+        if next(source, None) is None:
+            return
+
+
+def chance() -> dict[str, Any]:
+    """The states of torch's, NumPy's and Python's generators, as values that a checkpoint may hold."""
+    kind, keys, *rest = np.random.get_state()
+    version, numbers, gauss = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": [str(kind), torch.from_numpy(np.asarray(keys).astype(np.int64)), *(float(value) for value in rest)],
+        "python": [version, list(numbers), gauss],
+    }
+
+
+def take_chance(states: dict[str, Any] | None) -> None:
+    """The reverse of `chance`."""
+    if states is None:
+        return
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] and len(states["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(states["cuda"])
+    kind, keys, position, has_gauss, gauss = states["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), int(position), int(has_gauss), gauss))
+    version, numbers, python_gauss = states["python"]
+    random.setstate((version, tuple(numbers), python_gauss))

@@ -1,0 +1,137 @@
+"""A Trainer resumes a Keras model from any checkpoint bit by bit, also in mid-epoch, with dropout and shuffled loaders."""
+
+from __future__ import annotations
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+import scene_lightning as keras
+from scene_lightning import layers
+
+RNG = np.random.default_rng(0)
+X = RNG.random((24, 4, 4, 3), dtype=np.float32)
+Y = RNG.integers(0, 3, 24)
+QUIET = {"enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu", "devices": 1}
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def loader(shuffle):
+    data = torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(Y))
+    return torch.utils.data.DataLoader(data, batch_size=4, shuffle=shuffle)
+
+
+def compiled(seed=None, optimizer="adam"):
+    torch.manual_seed(0)
+    model = keras.Sequential([keras.Input((4, 4, 3)), layers.Flatten(), layers.Dense(8, activation="relu")])
+    for layer in (layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(3, activation="softmax")):
+        model.add(layer)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.training_seed = seed
+    return model
+
+
+def assert_equal(one, other):
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert int(one.optimizer.iterations) == int(other.optimizer.iterations)
+
+
+CASES = {  # shuffled, validated, training_seed, accumulate, steps between checkpoints (None: each epoch's end)
+    "plain": (False, False, None, 1, 4),
+    "shuffled": (True, False, None, 1, 3),
+    "validated": (True, True, None, 1, 5),
+    "seeded": (True, True, 3, 1, 5),
+    "accumulated": (True, False, None, 2, 2),
+    "epochs": (True, True, None, 1, None),
+    "seeded epochs": (True, True, 3, 1, None),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_trainer_goes_on_as_it_would_have(case, tmp_path):
+    shuffled, validated, seed, accumulate, every = CASES[case]
+
+    def run(chance, *callbacks, path=None):
+        model = compiled(seed)
+        torch.manual_seed(chance)
+        trainer = L.Trainer(
+            max_epochs=3, callbacks=list(callbacks), logger=False, enable_checkpointing=bool(callbacks),
+            accumulate_grad_batches=accumulate, **QUIET,
+        )  # fmt: skip
+        trainer.fit(model, loader(shuffled), loader(False) if validated else None, ckpt_path=path)
+        return model
+
+    monitor = "val_loss" if validated and every is None else None
+    whole = run(5)
+    saved = run(5, ModelCheckpoint(tmp_path, every_n_train_steps=every, save_top_k=-1, monitor=monitor))
+    assert_equal(whole, saved)
+    paths = sorted(tmp_path.glob("*.ckpt"))
+    assert len(paths) >= 3
+    for path in paths:
+        assert_equal(whole, run(99, path=path))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", torch.optim.AdamW])
+def test_fit_goes_on_as_it_would_have(optimizer, tmp_path):
+    def run(chance, *callbacks, path=None):
+        model = compiled(optimizer=optimizer)
+        torch.manual_seed(chance)
+        begun = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epochs.append(epoch))
+        epochs = []
+        history = model.fit(
+            X, Y, batch_size=4, epochs=3, validation_data=(X, Y), verbose=0, callbacks=[*callbacks, begun],
+            ckpt_path=path,
+        )  # fmt: skip
+        assert epochs == history.epoch  # an epoch that is resumed in its middle is announced as well
+        return model, history
+
+    whole, history = run(5)
+    run(5, ModelCheckpoint(tmp_path, every_n_train_steps=4, save_top_k=-1))
+    paths = sorted(tmp_path.glob("*.ckpt"))
+    assert len(paths) == 4
+    for path in paths:
+        resumed, rest = run(99, path=str(path))
+        assert_equal(whole, resumed)
+        assert rest.history["val_loss"] == history.history["val_loss"][rest.epoch[0] :]
+
+
+class KeepsItsPlace:
+    """A loader with Lightning's `state_dict` and `load_state_dict`: nothing is passed over for it."""
+
+    def __init__(self):
+        self.given = self.start = 0
+
+    def __len__(self):
+        return 6
+
+    def __iter__(self):
+        begin, self.start, self.given = self.start, 0, self.start
+        for number in range(begin, 6):
+            self.given = number + 1
+            part = slice(4 * number, 4 * number + 4)
+            yield torch.from_numpy(X[part]), torch.from_numpy(Y[part])
+
+    def state_dict(self):
+        return {"given": self.given}
+
+    def load_state_dict(self, state):
+        self.start = state["given"]
+
+
+def test_a_loader_that_keeps_its_place_is_left_to_it(tmp_path):
+    def run(data, *callbacks, path=None):
+        model = compiled()
+        torch.manual_seed(5)
+        trainer = L.Trainer(
+            max_epochs=2, callbacks=list(callbacks), logger=False, enable_checkpointing=bool(callbacks), **QUIET
+        )
+        trainer.fit(model, data, ckpt_path=path)
+        return model
+
+    whole = run(KeepsItsPlace())
+    run(KeepsItsPlace(), ModelCheckpoint(tmp_path, every_n_train_steps=4, save_top_k=1))
+    for path in tmp_path.glob("*.ckpt"):
+        assert_equal(whole, run(KeepsItsPlace(), path=path))
