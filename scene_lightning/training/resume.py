@@ -22,7 +22,7 @@ class Resumption:
     def __init__(self) -> None:
         self._at_loader: dict[str, Any] | None = None  # chance when the epoch's loader was opened
         self._at_epoch: dict[str, Any] | None = None  # chance when the epoch was announced
-        self._loader_first = False  # whether the loader was opened before that, as Lightning does in a run's first epoch
+        self._loader_first = False  # whether it was opened before that, as in a run's first epoch
         self._found: dict[str, Any] | None = None
 
     def fit_starts(self) -> None:
@@ -62,7 +62,7 @@ class Resumption:
         """Training starts: in mid-epoch pass over the batches that were trained on, and let chance go on from there.
 
         Returns:
-            Whether an epoch begins that Lightning does not announce: the checkpoint was made after the last batch of one.
+            Whether an epoch begins that Lightning does not announce: the checkpoint is of the last batch of another.
         """
         loop = trainer.fit_loop
         if not getattr(loop, "restarted_mid_epoch", False):

@@ -1,4 +1,4 @@
-"""A Trainer resumes a Keras model from any checkpoint bit by bit, also in mid-epoch, with dropout and shuffled loaders."""
+"""A Trainer resumes a Keras model from any checkpoint bit by bit, in mid-epoch too, with dropout and shuffling."""
 
 from __future__ import annotations
 
