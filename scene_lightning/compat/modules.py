@@ -64,6 +64,9 @@ class CompatModule(ModuleType):
         ledger.missing.add(place.path)
         return Placeholder(place.path, _public_names(place))(*args, **kwargs)
 
+    def __reduce__(self) -> Any:
+        return importlib.import_module, (self.__name__,)
+
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *_public_names(self.__dict__["_place"])})
 

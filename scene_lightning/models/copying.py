@@ -2,11 +2,18 @@
 
 A call knows its inputs, those the call that made them, and so on to the model's input: followed one by one, a ResNet
 is deeper than Python's recursion limit. So a layer and a symbolic tensor travel alone; the model takes its calls along.
+What pickle refuses, a `lambda` as a Lambda layer or a loss, travels as cloudpickle writes it.
 """
 
 from __future__ import annotations
 
+import copy
+import io
+import pickle
+import threading
 from typing import Any
+
+import cloudpickle
 
 from scene_lightning.layers.symbolic import History, Node, node_of
 from scene_lightning.models.graph import trace
@@ -14,6 +21,9 @@ from scene_lightning.models.graph import trace
 _CALLS = "_calls_between_layers"
 # What holds for one process, or for one run that is under way.
 _LEFT_BEHIND = ("_compiled_calls", "log", "logged")
+
+
+_now = threading.local()  # `plainly`: a model is being taken apart in this thread, as it is for any object
 
 
 class Copying:
@@ -24,11 +34,47 @@ class Copying:
         state = {name: value for name, value in inherited.items() if name not in _LEFT_BEHIND}
         return {**state, "_trainer": None, _CALLS: _calls_of(self)}
 
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        plain = super().__reduce_ex__(protocol)
+        if getattr(_now, "plainly", False):
+            return plain
+        _now.plainly = True
+        try:
+            pickle.Pickler(_Nowhere(), protocol).dump(self)
+            return plain
+        except (pickle.PicklingError, AttributeError, TypeError):
+            return cloudpickle.loads, (cloudpickle.dumps(self, protocol),)
+        finally:
+            _now.plainly = False
+
+    def __copy__(self: Any) -> Any:
+        made, state = _taken_apart(self)
+        made.__setstate__(state)
+        return made
+
+    def __deepcopy__(self: Any, memo: dict[int, Any]) -> Any:
+        made, state = _taken_apart(self)
+        memo[id(self)] = made
+        made.__setstate__(copy.deepcopy(state, memo))
+        return made
+
     def __setstate__(self: Any, state: dict[str, Any]) -> None:
         calls = state.pop(_CALLS, [])
         super().__setstate__(state)  # type: ignore[misc]
         for call in calls:
             _adopt(call)
+
+
+class _Nowhere(io.RawIOBase):
+    """Takes a pickle and keeps nothing: to see whether there is one."""
+
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+def _taken_apart(model: Any) -> tuple[Any, dict[str, Any]]:
+    """An empty object of the model's class, and the state that belongs in it."""
+    return model.__class__.__new__(model.__class__), model.__getstate__()
 
 
 def _calls_of(model: Any) -> list[Node]:

@@ -234,3 +234,16 @@ def test_lightnings_averages_again_and_again(make):
         history = model.fit(X, Y, batch_size=4, epochs=3, validation_data=(X, Y), callbacks=[callback], **QUIET)
         assert len(history.epoch) == 3 and np.isfinite(history.history["val_loss"]).all()
     assert np.isfinite(copy.deepcopy(model).evaluate(X, Y, verbose=0)).all()
+
+
+@pytest.mark.parametrize("take", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_functions_without_a_name_travel(take) -> None:
+    layers = keras.layers
+    model = keras.Sequential([layers.Input((4,)), layers.Lambda(lambda x: x * 2), layers.Dense(2)])
+    model.compile("adam", lambda y, p: keras.ops.mean((y - p) ** 2))
+    x, y = RNG.random((6, 4), dtype=np.float32), RNG.random((6, 2), dtype=np.float32)
+    model.fit(x, y, **QUIET)
+    again = take(model)
+    assert np.array_equal(again.predict(x, **QUIET), model.predict(x, **QUIET))
+    losses = [m.fit(x, y, shuffle=False, **QUIET).history["loss"] for m in (copy.deepcopy(model), copy.deepcopy(again))]
+    assert losses[0] == losses[1]
