@@ -17,6 +17,7 @@ import torch
 from scene_lightning._identifiers import custom_object_scope
 from scene_lightning.errors import FileFormatError, InputError
 from scene_lightning.models import persistence
+from scene_lightning.models.compile_files import compile_from
 from scene_lightning.saving import checkpoint, sniff
 from scene_lightning.training.building import has_unbuilt_layers
 
@@ -120,7 +121,7 @@ def _finish(model: Any, data: dict[str, Any], path: str) -> None:
     section = checkpoint.read_model_section(data, path, needs_model=False)
     model.image_info, model._recipe = section["image_info"], section["recipe"]  # type: ignore[assignment]
     if not model.compiled and section["compile_config"]:
-        persistence.compile_from(model, section["compile_config"], path)
+        compile_from(model, section["compile_config"], path)
         persistence.load_checkpoint_into(model, data, path, with_optimizer=True)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from typing import Any
 import lightning
 import torch
 
-from scene_lightning import losses, metrics, optimizers, saving
-from scene_lightning._identifiers import custom_object_scope, did_you_mean, get_custom_objects
-from scene_lightning.errors import FileFormatError, InputError, UnknownNameError, UnsupportedError
+from scene_lightning import saving
+from scene_lightning._identifiers import custom_object_scope, did_you_mean
+from scene_lightning.errors import FileFormatError, InputError, UnsupportedError
 from scene_lightning.layers.tracking import weight_budget
+from scene_lightning.models.compile_files import building, compile_config, compile_from
 from scene_lightning.models.file_arguments import check_arguments, refuse_other_programs_files
 from scene_lightning.models.serialization import layer_config, layer_from_config
 from scene_lightning.models.shipped import shipped_file
@@ -45,42 +46,6 @@ def weights_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
         image_info=model.image_info,
         images_seen=model._images_seen,
     )
-
-
-def compile_config(model: Any, what: str = "A checkpoint") -> dict[str, Any] | None:
-    """What `compile` was given, as Keras 3's dict; None for an uncompiled model, or what that file cannot hold."""
-    if not model.compiled:
-        return None
-    given = model._compile_arguments
-    try:
-        optimizer = optimizers.serialize(model.optimizer)
-        if isinstance(model.optimizer, optimizers.TorchOptimizer) and what == "A Keras file":
-            raise UnsupportedError("Keras has no optimizers of torch: a .ckpt keeps them.")
-    except UnsupportedError as error:
-        warnings.warn(
-            f"{what} keeps the network and its weights, but not what compile() was given with {model.optimizer!r}. "
-            f"{error} Call compile() again after load_model().",
-            stacklevel=2,
-        )
-        return None
-    return {
-        "optimizer": optimizer,
-        "loss": _serialized(given["loss"], losses.serialize),
-        "loss_weights": given["loss_weights"],
-        "metrics": _serialized(given["metrics"], metrics.serialize),
-        "weighted_metrics": _serialized(given["weighted_metrics"], metrics.serialize),
-        "run_eagerly": False,
-        "steps_per_execution": 1,
-        "jit_compile": model.jit_compile,
-    }
-
-
-def _serialized(structure: Any, serialize: Any) -> Any:
-    if isinstance(structure, Mapping):
-        return {key: _serialized(value, serialize) for key, value in structure.items()}
-    if isinstance(structure, list | tuple):
-        return [_serialized(value, serialize) for value in structure]
-    return structure if structure is None or isinstance(structure, str) else serialize(structure)
 
 
 def _optimizer_state(model: Any) -> OptimizerState | None:
@@ -349,58 +314,11 @@ def _values_in(tree: LayerWeights) -> int:
     return sum(array.size for array in tree.arrays) + sum(_values_in(child) for child in tree.children)
 
 
-@contextlib.contextmanager
-def _building(path: str, what: str, cure: str = "") -> Iterator[None]:
-    """A config is data from outside: whatever it makes go wrong is the file's fault, and is said so.
-
-    Args:
-        cure: another way, beside handing in what the file names and Keras does not have.
-    """
-    try:
-        yield
-    except (FileFormatError, UnsupportedError):
-        raise
-    except UnknownNameError as error:
-        name = error.name[:80]
-        handed = f"{{{name!r}: {name if name.isidentifier() else 'the_function'}}}"
-        raise FileFormatError(
-            f"{path!r} describes {what} that is not Keras' own: {error} Hand your own in: "
-            f"load_model(path, custom_objects={handed}).{cure}"
-        ) from error
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise FileFormatError(f"{path!r} describes {what} that cannot be made: {error}") from error
-
-
 def _model_from(config: Mapping[str, Any], path: str, values: int) -> Any:
     saving.refuse_unsafe(config)
-    with _building(path, "a network"), weight_budget(values):
+    with building(path, "a network"), weight_budget(values):
         model = layer_from_config(config)
         shape = (config.get("build_config") or {}).get("input_shape")
         if not model.built and shape:
             model.build(tuple(shape))
     return model
-
-
-def compile_from(model: Any, config: Mapping[str, Any], path: str) -> None:
-    """`compile` as a file says it was called."""
-    saving.refuse_unsafe(config)
-    leave = " Or leave training out, where the model is to predict only: load_model(path, compile=False)."
-    with _building(path, "an optimizer, loss or metric", leave):
-        model.compile(
-            optimizer=optimizers.deserialize(config["optimizer"]) if config.get("optimizer") else "rmsprop",
-            loss=_restored(config.get("loss"), losses.deserialize),
-            loss_weights=config.get("loss_weights"),
-            metrics=_restored(config.get("metrics"), metrics.deserialize),
-            weighted_metrics=_restored(config.get("weighted_metrics"), metrics.deserialize),
-        )
-
-
-def _restored(structure: Any, deserialize: Any) -> Any:
-    if isinstance(structure, Mapping):
-        if "class_name" in structure:
-            return deserialize(dict(structure))
-        return {key: _restored(value, deserialize) for key, value in structure.items()}
-    if isinstance(structure, list | tuple):
-        return [_restored(value, deserialize) for value in structure]
-    # A function by its name: now, because custom objects are known only while the file is read.
-    return get_custom_objects().get(structure, structure) if isinstance(structure, str) else structure

@@ -21,8 +21,8 @@ from scene_lightning.errors import InputError
 from scene_lightning.utils.dataset_combine import INFINITE, UNKNOWN, Combining
 from scene_lightning.utils.dataset_feed import DatasetFeed
 from scene_lightning.utils.dataset_files import Filed
-from scene_lightning.utils.elements import TensorSpec, leaves_of, map_leaves, stack_elements, threaded_map, to_leaf
-from scene_lightning.utils.text import matching, string
+from scene_lightning.utils.elements import TensorSpec, leaves_of, map_leaves, row, stack_elements, threaded_map, to_leaf
+from scene_lightning.utils.text import matching
 
 AUTOTUNE = -1
 
@@ -82,7 +82,7 @@ class Dataset(Filed, Combining):
             raise InputError(f"from_tensor_slices needs arrays of one length; received the lengths {sorted(lengths)}.")
 
         def make(_: int) -> Iterator[Any]:
-            return (_row(arrays, index) for index in range(length))
+            return (row(arrays, index) for index in range(length))
 
         length = lengths.pop()
         return Dataset(make, length)
@@ -174,14 +174,6 @@ class Dataset(Filed, Combining):
 
         return self._derive(make, UNKNOWN, keeps_elements=False)
 
-    def enumerate(self, start: int = 0, name: Any = None) -> Dataset:
-        """(index, element) pairs."""
-        return self._derive(
-            lambda number: ((torch.tensor(i), item) for i, item in enumerate(self._make(number), start)),
-            self._length,
-            keeps_elements=False,
-        )
-
     # -- batches ---------------------------------------------------------------------------------------------------
 
     def batch(
@@ -206,22 +198,6 @@ class Dataset(Filed, Combining):
         made._batch_size = size
         made._samples = None if self._length < 0 else length * size if drop_remainder else self._length
         return made
-
-    def unbatch(self, name: Any = None) -> Dataset:
-        """The elements of each batch, one by one."""
-
-        def make(number: int) -> Iterator[Any]:
-            for batch in self._make(number):
-                for index in range(len(leaves_of(batch)[0])):
-                    yield _row(batch, index)
-
-        made = self._derive(make, UNKNOWN if self._samples is None else self._samples)
-        made._batch_size = made._samples = None
-        return made
-
-    def rebatch(self, batch_size: int, drop_remainder: bool = False, name: Any = None) -> Dataset:
-        """Batches of another size."""
-        return self.unbatch().batch(batch_size, drop_remainder)
 
     # -- which, in what order, how often ---------------------------------------------------------------------------
 
@@ -413,11 +389,3 @@ class _NumpyIterator(Iterator[Any]):
         return next(self._elements)
 
     next = __next__
-
-
-def _row(arrays: Any, index: int) -> Any:
-    def take(leaf: Any) -> Any:
-        value = leaf[index]
-        return string(value.item() if isinstance(value, np.generic) else value)  # texts of NumPy become Python's
-
-    return map_leaves(take, arrays)

@@ -1,4 +1,4 @@
-"""Elements in; windows of them, and the elements of several datasets one after another, out.
+"""Joins elements to windows and datasets to one, and takes batches apart.
 
 The part of `tf.data.Dataset` that makes datasets of elements and elements of datasets; mixed into `Dataset`.
 """
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from scene_lightning.errors import InputError
-from scene_lightning.utils.elements import map_leaves, stack_elements, to_leaf
+from scene_lightning.utils.elements import leaves_of, map_leaves, row, stack_elements, to_leaf
 
 INFINITE, UNKNOWN = -1, -2  # tf.data's two special cardinalities
 
@@ -29,6 +29,30 @@ class _Source(Protocol):
 
 class Combining:
     """Mixed into `Dataset`."""
+
+    def unbatch(self: Any, name: Any = None) -> Any:
+        """The elements of each batch, one by one."""
+
+        def make(number: int) -> Iterator[Any]:
+            for batch in self._make(number):
+                for index in range(len(leaves_of(batch)[0])):
+                    yield row(batch, index)
+
+        made = self._derive(make, UNKNOWN if self._samples is None else self._samples)
+        made._batch_size = made._samples = None
+        return made
+
+    def rebatch(self: Any, batch_size: int, drop_remainder: bool = False, name: Any = None) -> Any:
+        """Batches of another size."""
+        return self.unbatch().batch(batch_size, drop_remainder)
+
+    def enumerate(self: Any, start: int = 0, name: Any = None) -> Any:
+        """(index, element) pairs."""
+        return self._derive(
+            lambda number: ((torch.tensor(i), item) for i, item in enumerate(self._make(number), start)),
+            self._length,
+            keeps_elements=False,
+        )
 
     def interleave(
         self: _Source, map_func: Callable[..., Any], cycle_length: Any = None, block_length: Any = None,

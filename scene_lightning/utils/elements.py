@@ -84,3 +84,13 @@ def threaded_map(call: Callable[[Any], Any], elements: Iterator[Any], threads: i
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def row(arrays: Any, index: int) -> Any:
+    """Element `index` of stacked arrays."""
+
+    def take(leaf: Any) -> Any:
+        value = leaf[index]
+        return string(value.item() if isinstance(value, np.generic) else value)  # texts of NumPy become Python's
+
+    return map_leaves(take, arrays)

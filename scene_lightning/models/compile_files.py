@@ -1,0 +1,95 @@
+"""What `compile` was given, to a file and from one: the optimizer, losses and metrics as Keras 3's dict."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scene_lightning import losses, metrics, optimizers, saving
+from scene_lightning._identifiers import get_custom_objects
+from scene_lightning.errors import FileFormatError, UnknownNameError, UnsupportedError
+
+
+def compile_config(model: Any, what: str = "A checkpoint") -> dict[str, Any] | None:
+    """What `compile` was given, as Keras 3's dict; None for an uncompiled model, or what that file cannot hold."""
+    if not model.compiled:
+        return None
+    given = model._compile_arguments
+    try:
+        optimizer = optimizers.serialize(model.optimizer)
+        if isinstance(model.optimizer, optimizers.TorchOptimizer) and what == "A Keras file":
+            raise UnsupportedError("Keras has no optimizers of torch: a .ckpt keeps them.")
+    except UnsupportedError as error:
+        warnings.warn(
+            f"{what} keeps the network and its weights, but not what compile() was given with {model.optimizer!r}. "
+            f"{error} Call compile() again after load_model().",
+            stacklevel=2,
+        )
+        return None
+    return {
+        "optimizer": optimizer,
+        "loss": _serialized(given["loss"], losses.serialize),
+        "loss_weights": given["loss_weights"],
+        "metrics": _serialized(given["metrics"], metrics.serialize),
+        "weighted_metrics": _serialized(given["weighted_metrics"], metrics.serialize),
+        "run_eagerly": False,
+        "steps_per_execution": 1,
+        "jit_compile": model.jit_compile,
+    }
+
+
+def _serialized(structure: Any, serialize: Any) -> Any:
+    if isinstance(structure, Mapping):
+        return {key: _serialized(value, serialize) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        return [_serialized(value, serialize) for value in structure]
+    return structure if structure is None or isinstance(structure, str) else serialize(structure)
+
+
+@contextlib.contextmanager
+def building(path: str, what: str, cure: str = "") -> Iterator[None]:
+    """A config is data from outside: whatever it makes go wrong is the file's fault, and is said so.
+
+    Args:
+        cure: another way, beside handing in what the file names and Keras does not have.
+    """
+    try:
+        yield
+    except (FileFormatError, UnsupportedError):
+        raise
+    except UnknownNameError as error:
+        name = error.name[:80]
+        handed = f"{{{name!r}: {name if name.isidentifier() else 'the_function'}}}"
+        raise FileFormatError(
+            f"{path!r} describes {what} that is not Keras' own: {error} Hand your own in: "
+            f"load_model(path, custom_objects={handed}).{cure}"
+        ) from error
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{path!r} describes {what} that cannot be made: {error}") from error
+
+
+def compile_from(model: Any, config: Mapping[str, Any], path: str) -> None:
+    """`compile` as a file says it was called."""
+    saving.refuse_unsafe(config)
+    leave = " Or leave training out, where the model is to predict only: load_model(path, compile=False)."
+    with building(path, "an optimizer, loss or metric", leave):
+        model.compile(
+            optimizer=optimizers.deserialize(config["optimizer"]) if config.get("optimizer") else "rmsprop",
+            loss=_restored(config.get("loss"), losses.deserialize),
+            loss_weights=config.get("loss_weights"),
+            metrics=_restored(config.get("metrics"), metrics.deserialize),
+            weighted_metrics=_restored(config.get("weighted_metrics"), metrics.deserialize),
+        )
+
+
+def _restored(structure: Any, deserialize: Any) -> Any:
+    if isinstance(structure, Mapping):
+        if "class_name" in structure:
+            return deserialize(dict(structure))
+        return {key: _restored(value, deserialize) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        return [_restored(value, deserialize) for value in structure]
+    # A function by its name: now, because custom objects are known only while the file is read.
+    return get_custom_objects().get(structure, structure) if isinstance(structure, str) else structure
