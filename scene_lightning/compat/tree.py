@@ -92,6 +92,7 @@ _PROVIDERS = {
     "losses": ("scene_lightning.losses",),
     "metrics": ("scene_lightning.metrics",),
     "mixed_precision": ("scene_lightning.mixed_precision",),
+    "mixed_precision.experimental": (f"{_FORMER}.mixed_precision", "scene_lightning.mixed_precision"),
     "models": ("scene_lightning.models", "scene_lightning.layers", f"{_FORMER}.models"),
     "objectives": ("scene_lightning.losses",),
     "ops": ("scene_lightning.ops",),

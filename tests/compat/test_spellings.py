@@ -92,6 +92,10 @@ dense = tf.keras.layers.Dense(2, input_shape=(3,), kernel_initializer=tf.initial
 model = tf.keras.Sequential([dense])
 model.compile(tf.optimizers.Adam(tf.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)), tf.losses.MeanSquaredError(),
               metrics=[tf.metrics.MeanAbsoluteError()])
+from tensorflow.keras.mixed_precision import experimental as mixed_precision  # TensorFlow 2.1 to 2.3
+mixed_precision.set_policy(mixed_precision.Policy("bfloat16"))
+assert mixed_precision.global_policy().name == "bfloat16"
+tf.keras.mixed_precision.experimental.set_policy("float32"); assert mixed_precision.global_policy().name == "float32"
 assert tf.nest.flatten({"b": 2, "a": [1]}) == [1, 2]
 assert tf.nest.map_structure(lambda x: 2 * x, (1, [2])) == (2, [4])
 print("the same")
