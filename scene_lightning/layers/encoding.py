@@ -35,6 +35,13 @@ def encoded(numbers: torch.Tensor, mode: str, depth: int, weights: torch.Tensor 
     return (rows if weights is None else rows * weights.unsqueeze(-1)).sum(axis)
 
 
+def _joined(values: Any) -> torch.Tensor:
+    """Lists of scalar tensors, to any depth, as one tensor: under the runner `torch.as_tensor` takes no such list."""
+    if isinstance(values, list | tuple) and values:
+        return torch.stack([_joined(value) for value in values])
+    return torch.as_tensor(values)
+
+
 class CategoryEncoding(StandardLayer):
     """Numbers of classes → vectors, in float32. Keras: `keras.layers.CategoryEncoding`.
 
@@ -66,7 +73,7 @@ class CategoryEncoding(StandardLayer):
         self.sparse = False
 
     def call(self, inputs: Any, count_weights: Any = None) -> torch.Tensor:
-        numbers = torch.as_tensor(inputs)
+        numbers = _joined(inputs)
         if count_weights is not None:
             if self.output_mode != "count":
                 raise InputError(f"count_weights needs output_mode='count'; this layer's is {self.output_mode!r}.")

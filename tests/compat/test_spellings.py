@@ -96,6 +96,7 @@ from tensorflow.keras.mixed_precision import experimental as mixed_precision  # 
 mixed_precision.set_policy(mixed_precision.Policy("bfloat16"))
 assert mixed_precision.global_policy().name == "bfloat16"
 tf.keras.mixed_precision.experimental.set_policy("float32"); assert mixed_precision.global_policy().name == "float32"
+assert tf.keras.layers.CategoryEncoding(num_tokens=3)([0, 2]).numpy().tolist() == [1, 0, 1]
 assert tf.nest.flatten({"b": 2, "a": [1]}) == [1, 2]
 assert tf.nest.map_structure(lambda x: 2 * x, (1, [2])) == (2, [4])
 print("the same")
