@@ -104,6 +104,31 @@ def _getitem(self: torch.Tensor, key: Any) -> Any:
     return _torch_getitem(tensor, tuple(found))
 
 
+def _of_numbers(make: Any) -> Any:
+    """`torch.tensor` and its like, which take a tensor that Python indexes for a sequence: `[tensor(1), tensor(2)]`
+    would have no end. Its numbers are given instead, in the type that torch would have found."""
+
+    @functools.wraps(make)
+    def made(data: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if type(data) in (list, tuple):
+            types: list[torch.dtype | None] = []
+            data = _numbers(data, types)
+            if types and None not in types and kwargs.get("dtype") is None and not args:
+                kwargs["dtype"] = functools.reduce(torch.promote_types, types)  # type: ignore[arg-type]
+        result: torch.Tensor = make(data, *args, **kwargs)
+        return result
+
+    return made
+
+
+def _numbers(data: Any, types: list[torch.dtype | None]) -> Any:
+    if type(data) in (list, tuple):
+        return [_numbers(part, types) for part in data]
+    is_number = isinstance(data, torch.Tensor) and data.ndim == 0
+    types.append(data.dtype if is_number else None)
+    return data.item() if is_number else data
+
+
 def _get_shape(self: torch.Tensor) -> TensorShape:
     return TensorShape(self.shape)
 
@@ -189,6 +214,9 @@ def patch() -> None:
     """Give `torch.Tensor` the methods above."""
     for name, method in _METHODS.items():
         setattr(torch.Tensor, name, method)
+    for name in ("tensor", "as_tensor"):
+        if not hasattr(getattr(torch, name), "__wrapped__"):  # they stay: Python does not forget `__getitem__` either
+            setattr(torch, name, _of_numbers(getattr(torch, name)))
     Variable.value = _METHODS["value"]  # type: ignore[assignment]  # Keras' own cannot be called
 
 

@@ -240,3 +240,23 @@ def test_a_name_that_a_program_only_tries_says_what_works_here(run, tmp_path: Pa
     script.write_text(TRIED)
     done = run(script)
     assert done.returncode == 0, done.stderr
+
+
+NUMBERS = """
+import tensorflow as tf, torch
+for make in (torch.tensor, torch.as_tensor):
+    assert make([torch.tensor(1), torch.tensor(2)]).tolist() == [1, 2]
+    assert make([torch.tensor(1.0, dtype=torch.float64)]).dtype == torch.float64
+    assert make([[torch.tensor(1), torch.tensor(2.5)]]).tolist() == [[1.0, 2.5]]
+    assert make([torch.tensor(1), 2], dtype=torch.float32).dtype == torch.float32
+    assert make([1, 2]).dtype == torch.int64 and make([True]).dtype == torch.bool and make(3.0).ndim == 0
+assert tf.constant([[1, 2, 3]])[..., ::-1].numpy().tolist() == [[3, 2, 1]]
+"""
+
+
+def test_lists_of_numbers_that_are_tensors_become_tensors(run, tmp_path: Path) -> None:
+    """Tensors that Python indexes, for the sake of `image[..., ::-1]`, look like sequences to torch."""
+    script = tmp_path / "listed.py"
+    script.write_text(NUMBERS)
+    done = run(script)
+    assert done.returncode == 0, done.stderr

@@ -272,7 +272,7 @@ def test_old_dataframe_spellings(scenes: Path) -> None:
         generator.flow_from_dataframe(frame(scenes)[:3], str(scenes), drop_duplicates=False)
     with pytest.warns(DeprecationWarning, match='class_mode="other"'):
         generator.flow_from_dataframe(frame(scenes)[:3], str(scenes), y_col="number", class_mode="other")
-    with pytest.raises(TypeError, match="shufle.*Did you mean .shuffle"):
+    with pytest.raises(TypeError, match=r"shufle.*Did you mean .shuffle"):
         generator.flow_from_dataframe(frame(scenes)[:3], str(scenes), shufle=True)
 
 
