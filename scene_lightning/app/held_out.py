@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scene_lightning.app.answers import Answerer
-from scene_lightning.app.images_seen import TRAINED, WATCHED, ImagesSeen, digests_of
+from scene_lightning.app.images_seen import CHOSE, TRAINED, ImagesSeen, digests_of
 from scene_lightning.data.scan import ImageTable, Splits, find_splits, relabel
 from scene_lightning.errors import InputError
 
@@ -28,7 +28,7 @@ def seen_by(answerer: Answerer, trained_on: str | None = None) -> ImagesSeen:
         return seen
     splits = _splits(answerer, trained_on)
     seen = seen.and_also(TRAINED, digests_of(splits.train.paths), complete=True)
-    return seen.and_also(WATCHED, digests_of(splits.validation.paths))
+    return seen.and_also(CHOSE, digests_of(splits.validation.paths))  # as in best.ckpt; nobody knows that it did not
 
 
 def _splits(answerer: Answerer, trained_on: str) -> Splits:

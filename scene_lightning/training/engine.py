@@ -230,6 +230,7 @@ def _run_trainer(
         trainer = make_trainer(hardware, [bridge, outcome.callback, *lightning_callbacks], **options)
         holder["trainer"] = trainer
         assert data.train_feed is not None
+        model.forget_images_seen()  # here too: what children forget, the parent would still know
         jit = worth_compiling(model.jit_compile, data.train_feed.samples, training=True)
         with compiled(model, jit, training=True):
             trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, **_trusting(ckpt_path))

@@ -126,9 +126,16 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
     @kept_hook
     def on_train_start(self) -> None:
         """Lightning: the weights have the dtype of the run."""
+        self.forget_images_seen()
         if self._resumption.take_up(self.trainer):
             self._begin_chance()
         true_precision.convert_slots(self.optimizer)
+
+    def forget_images_seen(self) -> None:
+        """Training begins, by whatever step: what is known of earlier images is no longer all, of models inside too."""
+        for part in self.modules():
+            if part.__dict__.get("_images_seen") is not None:
+                part._images_seen = None  # type: ignore[assignment]
 
     def teardown(self, stage: str) -> None:
         """Lightning: each process of a run ends here."""

@@ -17,6 +17,7 @@ import lightning as L
 import torch
 
 from scene_lightning.callbacks import CallbackList
+from scene_lightning.optimizers import TorchOptimizer
 
 
 class _Messenger(L.Callback):
@@ -29,19 +30,32 @@ class _Messenger(L.Callback):
         if os.getpid() != self._parent and trainer.is_global_zero:
             torch.save(outcome, self._path)
 
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._optimizer = self._model.optimizer  # before the model takes over one of its configure_optimizers
+
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         history = self._callbacks.history
         self._write(
             trainer,
             {
                 "history": dict(history.history), "epoch": history.epoch, "stop_training": self._model.stop_training,
-                "optimizer": trainer.optimizers[0].state_dict() if trainer.optimizers else None,
+                "optimizer": trainer.optimizers[0].state_dict() if _drives(self._optimizer, trainer) else None,
             },
         )  # fmt: skip
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not trainer.training and trainer.state.fn == "validate":
             self._write(trainer, {"logs": {name: value.cpu() for name, value in _results(self._model).items()}})
+
+
+def _drives(optimizer: Any, trainer: L.Trainer) -> bool:
+    """Whether the run has one optimizer and it is the compiled one, which the parent has, too."""
+    if len(trainer.optimizers) != 1 or optimizer is None:
+        return False
+    inner: Any = getattr(trainer.optimizers[0], "optimizer", trainer.optimizers[0])
+    if isinstance(optimizer, TorchOptimizer):
+        return optimizer.drives(inner)
+    return getattr(inner, "keras", None) is optimizer
 
 
 def _results(model: Any) -> dict[str, torch.Tensor]:

@@ -68,6 +68,7 @@ class KerasSteps:
     _evaluating = False
     _alone = False  # in a run inside a run: the other processes may not be there to sum metrics over
     _step_logs: dict[str, Any] | None = None
+    _images_seen: str | None
     _epoch_logs: dict[str, Any] | None = None
     _epoch_states: MetricStates | None = None
 
@@ -184,6 +185,7 @@ class KerasSteps:
                 f"{type(self).__name__}.train_step moves the weights by itself, so it trains on one device: pass "
                 "devices=1, or override training_step(self, batch, batch_idx), which returns the loss."
             )
+        self._images_seen = None  # as in a step of ours: train_on_batch has no run that begins
         self._clear_added_losses()
         with torch.enable_grad():
             self._step_logs = flat_logs(self.train_step(without_nones(batch)))

@@ -143,7 +143,41 @@ def test_a_file_that_does_not_say_claims_nothing(run: Path, capsys: pytest.Captu
     card = Path("card.md").read_text()
     assert "It is not known whether the model was trained on any of them" in card and "one of them trained" not in card
     said = asked(capsys, "card", "further.ckpt", "scenes", "--trained-on", "scenes")
-    assert "none of them trained on; all of them were validated on" in said
+    assert "none of them trained on; all of them chose the epoch" in said  # as for any best.ckpt
+
+
+class OwnTrainStep(keras.Model):
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x, y = data
+        loss = self.compute_loss(x, y, self(x, training=True))
+        self.zero_grad()
+        loss.backward()
+        self.optimizer.apply([weight.grad for weight in self.trainable_weights], self.trainable_weights)
+        return {"loss": loss}
+
+
+class OwnLightningStep(keras.Model):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        return self.compute_loss(batch[0], batch[1], self(batch[0]))
+
+
+@pytest.mark.parametrize("cls", [OwnTrainStep, OwnLightningStep])
+def test_training_by_steps_of_ones_own_leaves_no_old_claim(cls: Any, run: Path) -> None:
+    known = keras.models.load_model("run/best.ckpt")
+    assert ImagesSeen.of_model(known).complete
+    x, y = np.zeros((4, 24, 24, 3), np.float32), np.eye(6, dtype=np.float32)[:4]
+    whole = cls(known.inputs, known(known.inputs[0]))  # the loaded model is a part of it, and is trained too
+    whole._images_seen = known._images_seen
+    whole.compile("sgd", "categorical_crossentropy")
+    whole.fit(x, y, verbose=0)
+    assert not ImagesSeen.of_model(whole).complete and not ImagesSeen.of_model(known).complete
+
+
+def test_training_in_other_processes_leaves_no_old_claim(run: Path) -> None:
+    known = keras.models.load_model("run/best.ckpt")
+    x, y = np.zeros((4, 24, 24, 3), np.float32), np.eye(6, dtype=np.float32)[:4]
+    known.fit(x, y, batch_size=1, verbose=0, accelerator="cpu", devices=2, strategy="ddp_fork")
+    assert not ImagesSeen.of_model(known).complete
 
 
 def test_class_folders_alone_and_folds(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

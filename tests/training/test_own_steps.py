@@ -124,6 +124,17 @@ def test_fit_and_evaluate_run_them_and_report_what_they_log():
     assert found == {"val_loss": pytest.approx(history.history["val_loss"][-1], rel=1e-5)}
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_fit_in_other_processes_with_an_optimizer_of_ones_own(compiled):
+    """The optimizer is made in the processes, so the one that asked has no place for its state."""
+    model = made()
+    if compiled:
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    before = model.get_weights()[0]
+    history = model.fit(loader(), epochs=1, verbose=0, accelerator="cpu", devices=2, strategy="ddp_fork").history
+    assert np.isfinite(history["train_loss"][0]) and not np.array_equal(before, model.get_weights()[0])
+
+
 def test_keras_callbacks_follow_the_own_optimizer_and_logs():
     class Plain(Own):
         def configure_optimizers(self):
