@@ -21,6 +21,14 @@ from scene_lightning import constraints, initializers, regularizers
 from scene_lightning._identifiers import did_you_mean, refuse_unknown
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError, UnknownArgumentError
+from scene_lightning.layers.constructor import (
+    OF_ADD_WEIGHT,
+    OF_EVERY_LAYER,
+    OF_OTHER_BACKENDS,
+    bound_arguments,
+    declared_input_shape,
+    signature_names,
+)
 from scene_lightning.layers.dtypes import computed_in, dtype_name, torch_dtype
 from scene_lightning.layers.graph_access import GraphAccess
 from scene_lightning.layers.phase import name_scope, nested_call, state, training_phase
@@ -99,13 +107,13 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         self._inbound_nodes: list[Node] = []
         self._added_losses: list[torch.Tensor] = []
         self._build_shape: Any = None
-        self._declared_input_shape = _declared_input_shape(kwargs)
+        self._declared_input_shape = declared_input_shape(kwargs)
         initial = kwargs.pop("weights", None)  # Keras 2: Dense(..., weights=[kernel, bias])
         self._initial_weights = initial
         kwargs.pop("dynamic", None)  # Keras 2: not as a graph of TensorFlow's; nothing is one here
         if kwargs:
-            own = _signature_names(type(self))
-            hints = "".join(did_you_mean(word, [*own, *_OF_EVERY_LAYER]) for word in sorted(kwargs))
+            own = signature_names(type(self))
+            hints = "".join(did_you_mean(word, [*own, *OF_EVERY_LAYER]) for word in sorted(kwargs))
             raise UnknownArgumentError(
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {sorted(kwargs)}.{hints} "
                 f"Expected those in its signature: {own}."
@@ -277,7 +285,7 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         Returns:
             a `Variable` of `shape`: a parameter when trainable, else a buffer (so that several devices keep it equal).
         """
-        refuse_unknown("add_weight()", of_others, (*_OF_ADD_WEIGHT, *_OF_OTHER_BACKENDS))
+        refuse_unknown("add_weight()", of_others, (*OF_ADD_WEIGHT, *OF_OTHER_BACKENDS))
         if isinstance(shape, str):  # Keras 2 put the name first: add_weight("kernel", (3, 3))
             shape, name = initializer, shape
             initializer = None
@@ -371,39 +379,3 @@ class _SymbolicShape(tuple):
 
 def _shape_or_value(leaf: Any) -> Any:
     return _SymbolicShape(leaf.shape) if isinstance(leaf, KerasTensor) else leaf
-
-
-def _declared_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
-    shape = kwargs.pop("input_shape", None)
-    batch_shape = kwargs.pop("batch_input_shape", None) or kwargs.pop("batch_shape", None)
-    features = kwargs.pop("input_dim", None)
-    if batch_shape is not None:
-        return tuple(batch_shape)
-    if shape is not None:
-        return (None, *((shape,) if isinstance(shape, int) else shape))
-    return None if features is None else (None, features)
-
-
-_OF_EVERY_LAYER = ("name", "trainable", "dtype", "input_shape", "batch_input_shape", "input_dim", "weights")
-_OF_ADD_WEIGHT = ("shape", "initializer", "dtype", "trainable", "regularizer", "constraint", "name")
-_OF_OTHER_BACKENDS = (
-    "autocast", "aggregation", "synchronization", "overwrite_with_gradient", "use_resource", "partitioner", "getter",
-    "collections", "experimental_autocast", "caching_device", "layout", "init", "sparse",
-)  # fmt: skip
-
-
-def _signature_names(cls: type) -> list[str]:
-    names = [p.name for p in inspect.signature(cls.__init__).parameters.values() if p.kind != p.VAR_KEYWORD]  # type: ignore[misc]
-    return [name for name in names if name not in ("self", "args")]
-
-
-def bound_arguments(layer: Layer) -> dict[str, Any]:
-    """What the layer's constructor was given, by name: the config of a class without a `get_config` of its own."""
-    args, kwargs = layer._constructor_arguments
-    try:
-        bound = inspect.signature(type(layer).__init__).bind(layer, *args, **kwargs).arguments  # type: ignore[misc]
-    except TypeError:
-        return {}
-    bound.pop("self", None)
-    extra = bound.pop("kwargs", {})
-    return {**bound, **extra}

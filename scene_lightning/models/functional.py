@@ -11,7 +11,7 @@ from torch import nn
 from scene_lightning.errors import InputError
 from scene_lightning.fast import Folds, followers, graph_calls, joined_pairs
 from scene_lightning.layers import InputLayer
-from scene_lightning.layers.base import bound_arguments
+from scene_lightning.layers.constructor import bound_arguments
 from scene_lightning.layers.dtypes import as_declared
 from scene_lightning.layers.operators import Operator
 from scene_lightning.layers.symbolic import KerasTensor, Node, flatten, is_symbolic, map_structure

@@ -113,3 +113,25 @@ def test_adapt_learns_from_arrays_and_loaders() -> None:
         layers.Normalization(mean=0.0, variance=1.0).adapt(data)
     with pytest.raises(InputError, match="no data"):
         layers.Normalization().adapt([])
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+@pytest.mark.parametrize("sides", [(3, 1), (1, 3), (1, 1)])
+def test_gradients_over_one_row_or_column_do_not_depend_on_the_layout(sides: tuple[int, int], trainable: bool) -> None:
+    """With one pixel a side memory is contiguous both ways, and torch's backward pass mixed the two up."""
+    height, width = sides
+    stray = 16 * height * width  # the stride of a side of one pixel, which means nothing
+    rows, columns = (1 if height > 1 else stray), (1 if width > 1 else stray)
+    channels_first = (16 * height * width, rows, columns, height * width)
+    channels_last = (16 * height * width, 16 * rows, 16 * columns, 1)
+    layer = layers.BatchNormalization(trainable=trainable)
+    layer.build((7, *sides, 16))
+    values, given = torch.randn(7, *sides, 16), torch.randn(7, *sides, 16)
+    gradients = []
+    for layout in (None, channels_first):
+        inputs = values.clone() if layout is None else torch.empty_strided(values.shape, layout).copy_(values)
+        outputs = layer(inputs.requires_grad_(), training=True)
+        of_outputs = torch.empty_strided(given.shape, channels_last).copy_(given)
+        gradients.append(torch.autograd.grad(outputs, [inputs, *layer.trainable_variables], of_outputs))
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)

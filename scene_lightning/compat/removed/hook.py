@@ -27,7 +27,7 @@ from scene_lightning.compat.removed import (
     sklearn_names,
     standard_library,
 )
-from scene_lightning.compat.removed.patching import note, restore
+from scene_lightning.compat.removed.patching import Modern, note, restore
 
 _LIBRARIES = (
     standard_library, numpy_names, pillow, scipy_names, sklearn_names, pandas_names, matplotlib_names, seaborn_names,
@@ -37,6 +37,13 @@ _LIBRARIES = (
 _PATCHES: dict[str, Callable[[ModuleType], None]] = {
     name: patch for library in _LIBRARIES for name, patch in library.PATCHES.items()
 }
+
+
+# Module that has gone → what stands for it; then the rules for many of a kind.
+_MOVED: dict[str, Modern] = {
+    name: modern for library in _LIBRARIES for name, modern in getattr(library, "MOVED", {}).items()
+}
+_RULES = (standard_library.successor, sklearn_names.successor, missing.successor)
 
 
 class _AfterImport(importlib.abc.MetaPathFinder):
@@ -98,7 +105,7 @@ class _Vanished(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        modern = next((found for library in _LIBRARIES if (found := library.successor(fullname))), None)
+        modern = _MOVED.get(fullname) or next((found for rule in _RULES if (found := rule(fullname))), None)
         if modern is None or is_tried():
             return None
         return importlib.machinery.ModuleSpec(fullname, self, loader_state=modern, is_package=True)

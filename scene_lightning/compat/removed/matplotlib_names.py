@@ -209,15 +209,10 @@ PATCHES = {
     "matplotlib.style": _style,
 }
 
-_MOVED = {
-    "matplotlib.docstring": "matplotlib._docstring",
-    "matplotlib.tight_layout": "matplotlib._tight_layout",
-    "mpl_toolkits.axes_grid": "mpl_toolkits.axes_grid1",
-    "mpl_toolkits.axes_grid.axes_grid": "mpl_toolkits.axes_grid1.axes_grid",
-    "mpl_toolkits.axes_grid.inset_locator": "mpl_toolkits.axes_grid1.inset_locator",
+MOVED = {
+    "matplotlib.docstring": to("matplotlib._docstring"),
+    "matplotlib.tight_layout": to("matplotlib._tight_layout"),
+    "mpl_toolkits.axes_grid": to("mpl_toolkits.axes_grid1"),
+    "mpl_toolkits.axes_grid.axes_grid": to("mpl_toolkits.axes_grid1.axes_grid"),
+    "mpl_toolkits.axes_grid.inset_locator": to("mpl_toolkits.axes_grid1.inset_locator"),
 }
-
-
-def successor(fullname: str) -> Modern | None:
-    """What stands for a module that has gone."""
-    return to(_MOVED[fullname]) if fullname in _MOVED else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from scene_lightning.compat.removed.patching import Modern, give_names, replace
+from scene_lightning.compat.removed.patching import give_names, replace
 
 _DISPLAY = "display display_html clear_output"
 
@@ -19,8 +19,3 @@ def _display(module: ModuleType) -> None:
 
 
 PATCHES = {"tensorboard.plugins.hparams.summary_v2": _hparams, "IPython.core.display": _display}
-
-
-def successor(fullname: str) -> Modern | None:
-    """No module stands for one that has gone."""
-    return None

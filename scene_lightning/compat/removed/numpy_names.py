@@ -133,8 +133,3 @@ def _made(make: Callable[..., Any], name: str, asking: FrameType, args: tuple[An
 
 
 PATCHES = {"numpy": _patch}
-
-
-def successor(fullname: str) -> Modern | None:
-    """No module stands for one that has gone."""
-    return None

@@ -136,15 +136,10 @@ def _patch_json(module: ModuleType) -> None:
 
 PATCHES = {"pandas": _patch, "pandas.io.json": _patch_json}
 
-_MOVED = {
-    "pandas.core.index": "pandas",
-    "pandas.tools": "pandas",
-    "pandas.tools.merge": "pandas",
-    "pandas.tools.plotting": "pandas.plotting",
-    "pandas.util.testing": "pandas._testing",
+MOVED = {
+    "pandas.core.index": to("pandas"),
+    "pandas.tools": to("pandas"),
+    "pandas.tools.merge": to("pandas"),
+    "pandas.tools.plotting": to("pandas.plotting"),
+    "pandas.util.testing": to("pandas._testing"),
 }
-
-
-def successor(fullname: str) -> Modern | None:
-    """What stands for a module that has gone."""
-    return to(_MOVED[fullname]) if fullname in _MOVED else None

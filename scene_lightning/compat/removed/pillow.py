@@ -72,8 +72,3 @@ def _draw(module: ModuleType) -> None:
 
 
 PATCHES = {"PIL": _names, "PIL.Image": _image, "PIL.ImageFont": _font, "PIL.ImageDraw": _draw}
-
-
-def successor(fullname: str) -> Modern | None:
-    """No module stands for one that has gone."""
-    return None

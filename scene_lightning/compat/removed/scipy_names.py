@@ -80,12 +80,13 @@ def _patch(module: ModuleType) -> None:
 
 PATCHES = dict.fromkeys(_NAMES, _patch)
 
-
-def successor(fullname: str) -> Modern | None:
-    """What stands for a module that has gone."""
-    if fullname in ("scipy.misc", "scipy.misc.pilutil"):
-        return Modern("Pillow and imageio", "scene_lightning.compat.removed.scipy_misc")
-    for place in ("filters", "interpolation", "measurements", "morphology"):
-        if fullname == f"scipy.ndimage.{place}":
-            return to("scipy.ndimage")
-    return None
+MOVED = {
+    **dict.fromkeys(
+        ("scipy.misc", "scipy.misc.pilutil"),
+        Modern("Pillow and imageio", "scene_lightning.compat.removed.scipy_misc"),
+    ),
+    **dict.fromkeys(
+        (f"scipy.ndimage.{place}" for place in ("filters", "interpolation", "measurements", "morphology")),
+        to("scipy.ndimage"),
+    ),
+}

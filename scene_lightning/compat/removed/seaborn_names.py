@@ -78,8 +78,3 @@ def _by_position(function: Callable[..., Any], name: str, order: tuple[str, ...]
 
 
 PATCHES = {"seaborn": _patch}
-
-
-def successor(fullname: str) -> Modern | None:
-    """No module stands for one that has gone."""
-    return None

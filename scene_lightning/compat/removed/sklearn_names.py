@@ -134,7 +134,7 @@ def _patch(module: ModuleType) -> None:
 
 PATCHES = dict.fromkeys({*_NAMES, *_ARGUMENTS, *_BY_POSITION}, _patch)
 
-_MOVED = {
+MOVED = {
     "sklearn.cross_validation": Modern("sklearn.model_selection", "scene_lightning.compat.removed.sklearn_splits"),
     "sklearn.cluster.k_means_": to("sklearn.cluster"),
     "sklearn.externals.joblib": to("joblib"),
@@ -148,9 +148,7 @@ _MOVED = {
 
 
 def successor(fullname: str) -> Modern | None:
-    """What stands for a module that has gone: files of scikit-learn's own have got an underscore since."""
-    if fullname in _MOVED:
-        return _MOVED[fullname]
+    """What stands for a file of scikit-learn's own: they have got an underscore since."""
     parent, _, name = fullname.rpartition(".")
     if not parent.startswith("sklearn.") or name.startswith("_") or parent.startswith("sklearn.externals"):
         return None

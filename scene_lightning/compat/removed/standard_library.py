@@ -100,13 +100,13 @@ PATCHES = {
     "html.parser": _patch_html_parser,
 }
 
+MOVED = {
+    "imp": Modern("importlib", "scene_lightning.compat.removed.imp"),
+    "xml.etree.cElementTree": to("xml.etree.ElementTree"),
+}
+
 
 def successor(fullname: str) -> Modern | None:
-    """What stands for a module that has gone."""
-    if fullname == "imp":
-        return Modern("importlib", "scene_lightning.compat.removed.imp")
-    if fullname == "xml.etree.cElementTree":
-        return to("xml.etree.ElementTree")
-    if fullname.partition(".")[0] == "distutils" and sys.version_info >= (3, 12):
-        return to(f"setuptools._{fullname}")
-    return None
+    """What stands for distutils: setuptools has it."""
+    gone = fullname.partition(".")[0] == "distutils" and sys.version_info >= (3, 12)
+    return to(f"setuptools._{fullname}") if gone else None
