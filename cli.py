@@ -1,4 +1,4 @@
-from scene_lightning.cli import main
+from scene_lightning.cli.main import main
 
 if __name__ == "__main__":  # worker processes of `tune --jobs` import this file
     main()

@@ -38,8 +38,8 @@ def measure(what: str, given: dict[str, Any]) -> dict[str, float]:
     if what == "files":
         import scene_lightning as keras
         from benchmarks.networks import SIZE, paper_network
-        from scene_lightning.app.prediction import predict
         from scene_lightning.data.scan import scan_folder
+        from scene_lightning.inference.predict import predict
 
         times = []
         for _ in range(2):

@@ -155,7 +155,7 @@ def folder(side: str, options: Outcome) -> Outcome:
     model = paper_network(keras)
     names = [f"class {number}" for number in range(CLASSES)]
     if side in OWN:
-        from scene_lightning.app.prediction import predict
+        from scene_lightning.inference.predict import predict
 
         model.image_info = {"class_names": names, "input_size": [SIZE, SIZE], "rescale": 1 / 255, "color_mode": "rgb",
                             "interpolation": "nearest"}  # fmt: skip

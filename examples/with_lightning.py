@@ -17,7 +17,7 @@ from torchvision import datasets, transforms
 
 import scene_lightning as keras
 from scene_lightning import layers
-from scene_lightning.app.scenes import draw_scenes
+from scene_lightning.demo_scenes.scenes import draw_scenes
 
 SIZE, CLASSES = 32, 6
 QUIET = {"enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}

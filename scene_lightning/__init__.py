@@ -120,8 +120,8 @@ if TYPE_CHECKING:
     from scene_lightning.compat.install import install, load_ipython_extension, unload_ipython_extension
     from scene_lightning.initializers import Initializer
     from scene_lightning.layers import Input, InputSpec, Layer
-    from scene_lightning.layers.symbolic import KerasTensor
-    from scene_lightning.layers.variable import Variable
+    from scene_lightning.layers.base.symbolic import KerasTensor
+    from scene_lightning.layers.base.variable import Variable
     from scene_lightning.losses import Loss
     from scene_lightning.metrics import Metric
     from scene_lightning.mixed_precision import DTypePolicy, FloatDTypePolicy
@@ -143,7 +143,7 @@ def __getattr__(name: str) -> Any:
         return found
     if name in __all__:
         return import_module(f"{__name__}.{name}")
-    from scene_lightning._documented import lookup  # only an error needs it
+    from scene_lightning._unsupported import lookup  # only an error needs it
 
     return lookup(__name__, __all__, _INSTEAD)(name)
 

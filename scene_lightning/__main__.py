@@ -2,7 +2,7 @@
 
 import sys
 
-from scene_lightning import cli
+from scene_lightning.cli import main as cli
 from scene_lightning.compat.command import help_text, names_a_program
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scene_lightning._identifiers import resolve, serialize_object
+from scene_lightning._registry import resolve, serialize_object
 from scene_lightning.backend import torch_dtype
 
 Activation = Callable[..., Tensor]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scene_lightning._documented import lookup
+from scene_lightning._unsupported import lookup
 from scene_lightning.backend import (
     backend,
     epsilon,
@@ -20,8 +20,8 @@ from scene_lightning.callbacks.messages import (
 from scene_lightning.errors import UnsupportedError
 from scene_lightning.fast import fast_paths_enabled, set_fast_paths
 from scene_lightning.mixed_precision import dtype_policy, set_dtype_policy
-from scene_lightning.training.ledger import ledger
-from scene_lightning.training.trial import current_trial, set_trial
+from scene_lightning.training.run_limits import current_trial, set_trial
+from scene_lightning.training.usage_report import ledger
 
 
 def set_backend(backend: str) -> None:

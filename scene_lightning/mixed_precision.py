@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from scene_lightning.layers.policy import DTypePolicy, dtype_policy, make_current
+from scene_lightning.layers.base.policy import DTypePolicy, dtype_policy, make_current
 from scene_lightning.optimizers import LossScaleOptimizer
 from scene_lightning.training.devices import set_policy_precision, take_inventory
 

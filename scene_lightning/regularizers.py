@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning._identifiers import by_every_spelling, resolve, serialize_object
+from scene_lightning._registry import by_every_spelling, resolve, serialize_object
 from scene_lightning.backend import epsilon
 from scene_lightning.errors import InputError
 

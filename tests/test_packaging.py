@@ -53,7 +53,7 @@ def test_the_wheel_works_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     code = (
         "import scene_lightning, sys\n"
-        "from scene_lightning.app.recipe import load_recipe, recipe_names\n"
+        "from scene_lightning.recipes.recipe import load_recipe, recipe_names\n"
         "print(scene_lightning.__file__, *recipe_names(), load_recipe('paper').training.epochs)"
     )
     place, *told = python(code, tmp_path / "empty", PYTHONPATH=str(tmp_path / "installed")).split()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scene_lightning import cli
-from scene_lightning.app.scenes import draw_scenes
+from scene_lightning.cli import main as cli
+from scene_lightning.demo_scenes.scenes import draw_scenes
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import Any
 from scene_lightning import activations, backend
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers import Input
-from scene_lightning.layers.symbolic import KerasTensor, node_of
+from scene_lightning.layers.base.symbolic import KerasTensor, node_of
 
 Shape = tuple[int | None, ...]
 

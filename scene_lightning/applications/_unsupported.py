@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from scene_lightning._documented import mark_absent
+from scene_lightning._unsupported import mark_absent
 from scene_lightning.errors import UnsupportedError
 
 

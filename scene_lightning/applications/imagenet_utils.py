@@ -17,7 +17,7 @@ from scene_lightning import backend
 from scene_lightning.applications._files import keras_folder
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers import Rescaling
-from scene_lightning.layers.symbolic import KerasTensor
+from scene_lightning.layers.base.symbolic import KerasTensor
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's red, green and blue, in 0..1
 STD = (0.229, 0.224, 0.225)

@@ -1,7 +1,7 @@
 """Callbacks: what happens beside the training steps. Keras: `keras.callbacks`."""
 
-from scene_lightning._documented import lookup
-from scene_lightning._identifiers import name_unknown_words_of
+from scene_lightning._registry import name_unknown_words_of
+from scene_lightning._unsupported import lookup
 from scene_lightning.callbacks.backup import BackupAndRestore
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.callback_list import CallbackList

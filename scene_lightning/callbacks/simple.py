@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from scene_lightning._identifiers import did_you_mean
+from scene_lightning._registry import did_you_mean
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.messages import print_message
 from scene_lightning.errors import InputError, UnsupportedError

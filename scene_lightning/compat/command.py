@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scene_lightning._identifiers import did_you_mean
+from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import InputError
 
 PROGRAMS = (".py", ".ipynb")

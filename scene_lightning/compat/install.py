@@ -12,15 +12,15 @@ from typing import Any
 
 from scene_lightning.compat import tensors
 from scene_lightning.compat.checkpoint_names import name_as_latest
-from scene_lightning.compat.era import old_spellings, old_spellings_in
 from scene_lightning.compat.modules import CompatFinder, CompatModule, loaded
 from scene_lightning.compat.removed import hook
 from scene_lightning.compat.report import closing_report
+from scene_lightning.compat.version_detection import old_spellings, old_spellings_in
 from scene_lightning.errors import InputError
-from scene_lightning.layers.legacy_spelling import old_keras
+from scene_lightning.layers.base.legacy_spelling import old_keras
 from scene_lightning.models.weight_files import tensorflow_names
 from scene_lightning.training.devices import set_default_hardware
-from scene_lightning.training.trial import set_trial
+from scene_lightning.training.run_limits import set_trial
 
 NOTEBOOK_OPTIONS = "SCENE_LIGHTNING_NOTEBOOK"  # JSON: the runner's options, for the kernel that it starts
 _TENSORBOARD_SWITCH = "tensorboard.compat.notf"  # TensorBoard's own way of saying "do not look for TensorFlow"

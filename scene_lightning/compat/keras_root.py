@@ -3,7 +3,7 @@
 from scene_lightning import __version__ as _engine_version
 from scene_lightning.initializers import Initializer
 from scene_lightning.layers import Input, InputSpec, Layer
-from scene_lightning.layers.symbolic import KerasTensor
+from scene_lightning.layers.base.symbolic import KerasTensor
 from scene_lightning.losses import Loss
 from scene_lightning.metrics import Metric
 from scene_lightning.mixed_precision import DTypePolicy

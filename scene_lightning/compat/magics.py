@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from scene_lightning.errors import InputError
-from scene_lightning.training.ledger import ledger
+from scene_lightning.training.usage_report import ledger
 
 try:
     from IPython.core.inputtransformer2 import TransformerManager

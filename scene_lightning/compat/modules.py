@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
-from scene_lightning._documented import is_absent
+from scene_lightning._unsupported import is_absent
+from scene_lightning.compat.import_map import NEEDS_TENSORFLOW, Place, belongs, may_be_a_module, place_of
 from scene_lightning.compat.placeholder import Placeholder, advice, script_frame
-from scene_lightning.compat.tree import NEEDS_TENSORFLOW, Place, belongs, may_be_a_module, place_of
 from scene_lightning.errors import UnsupportedError
-from scene_lightning.training.ledger import ledger
+from scene_lightning.training.usage_report import ledger
 
 _MISSING = object()
 

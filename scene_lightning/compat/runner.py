@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
-from scene_lightning.compat import child
+from scene_lightning.compat import spawn_main
 from scene_lightning.compat.command import RunRequest, parse
 from scene_lightning.compat.install import install
 from scene_lightning.compat.magics import runnable
@@ -50,7 +50,7 @@ def run_script(request: RunRequest, source: bytes) -> int:
     _without_display()
     # float(loss) within a tape is how such programs print
     warnings.filterwarnings("ignore", message="Converting a tensor with requires_grad=True to a scalar")
-    os.environ[child.PROGRAM_OPTIONS] = json.dumps(request.install_options)
+    os.environ[spawn_main.PROGRAM_OPTIONS] = json.dumps(request.install_options)
     path = str(request.program)
     sys.argv = [path, *request.arguments]
     sys.path[0] = str(request.program.resolve().parent)
@@ -73,9 +73,9 @@ def run_script(request: RunRequest, source: bytes) -> int:
 
 
 def _main_module(path: str) -> ModuleType:
-    """A fresh `__main__`, as Python itself fills it for a script, but for `__spec__`: see `compat.child`."""
+    """A fresh `__main__`, as Python itself fills it for a script, but for `__spec__`: see `compat.spawn_main`."""
     module = ModuleType("__main__")
-    module.__dict__.update(__file__=path, __builtins__=builtins, __spec__=child.__spec__, __annotations__={})
+    module.__dict__.update(__file__=path, __builtins__=builtins, __spec__=spawn_main.__spec__, __annotations__={})
     sys.modules["__main__"] = module
     return module
 

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from scene_lightning.compat.stand_in.dtypes import TensorShape
-from scene_lightning.layers.variable import Variable
+from scene_lightning.compat.tensorflow.dtypes import TensorShape
+from scene_lightning.layers.base.variable import Variable
 
 _torch_numpy = torch.Tensor.numpy
 _ARITHMETIC: dict[Any, Callable[[Any, Any], Any]] = {

@@ -6,8 +6,8 @@ import ast
 import sys
 from collections.abc import Iterator
 
-from scene_lightning.compat.era import parsed
-from scene_lightning.compat.tree import belongs, is_here
+from scene_lightning.compat.import_map import belongs, is_here
+from scene_lightning.compat.version_detection import parsed
 
 
 def never_used(source: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from scene_lightning._identifiers import did_you_mean, some_of
+from scene_lightning._registry import did_you_mean, some_of
 from scene_lightning.data.randomness import permutation
 from scene_lightning.data.scan import ImageTable
 from scene_lightning.errors import DataError, InputError

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scene_lightning._identifiers import did_you_mean
+from scene_lightning._registry import did_you_mean
 from scene_lightning.data.decode import DecodeSpec, Unreadable, decode_many
 from scene_lightning.data.memory import available_memory
 from scene_lightning.data.scan import ImageTable

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from scene_lightning._identifiers import did_you_mean
+from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import DataError, InputError
 
 INTERPOLATIONS: dict[str, Image.Resampling] = {

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scene_lightning._identifiers import did_you_mean
+from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import InputError, UnsupportedError
 
 FILL_MODES = ("nearest", "reflect", "constant", "wrap")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torchvision.datasets.folder import find_classes, make_dataset
 
-from scene_lightning._identifiers import did_you_mean
+from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import DataError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".gif", ".webp")

@@ -1,6 +1,6 @@
 """The small public data sets of `keras.datasets`, read from files on this machine; nothing is downloaded."""
 
-from scene_lightning._documented import lookup
+from scene_lightning._unsupported import lookup
 from scene_lightning.datasets import (
     boston_housing,
     california_housing,

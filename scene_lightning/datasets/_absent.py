@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scene_lightning._documented import absent
+from scene_lightning._unsupported import absent
 
 
 def not_images(data_set: str, function: str, kind: str) -> Any:

@@ -16,7 +16,7 @@
 from scene_lightning.fast.compilation import call, compiled, worth_compiling
 from scene_lightning.fast.folding import folded
 from scene_lightning.fast.memory import keep_freed_memory
-from scene_lightning.fast.order import Folds, followers, graph_calls, joined_pairs, stack_calls
+from scene_lightning.fast.reordering import Folds, followers, graph_calls, joined_pairs, stack_calls
 from scene_lightning.fast.switch import fast_paths_enabled, plain_paths, set_fast_paths
 
 __all__ = [

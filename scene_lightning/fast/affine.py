@@ -17,7 +17,7 @@ import torch
 from scene_lightning import activations
 from scene_lightning.fast import depthwise
 from scene_lightning.layers import Conv1D, Conv2D, Conv3D, Dense, DepthwiseConv1D, DepthwiseConv2D
-from scene_lightning.layers.base import Layer
+from scene_lightning.layers.base.layer import Layer
 
 CONVOLUTIONS = (Conv1D, Conv2D, Conv3D)
 DEPTHWISE = (DepthwiseConv1D, DepthwiseConv2D)

@@ -24,7 +24,7 @@ from scene_lightning.fast.affine import (
     plain,
     takes,
 )
-from scene_lightning.fast.order import Folds
+from scene_lightning.fast.reordering import Folds
 from scene_lightning.fast.switch import fast_paths_enabled
 from scene_lightning.layers import (
     BatchNormalization,
@@ -38,7 +38,7 @@ from scene_lightning.layers import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from scene_lightning.layers.base import Layer
+from scene_lightning.layers.base.layer import Layer
 
 _TRANSPARENT = (
     Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D,

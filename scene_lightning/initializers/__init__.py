@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 from torch import Tensor
 
-from scene_lightning._identifiers import by_every_spelling, name_unknown_words_of, resolve, serialize_object
+from scene_lightning._registry import by_every_spelling, name_unknown_words_of, resolve, serialize_object
 from scene_lightning.initializers.distributions import (
     GlorotNormal,
     GlorotUniform,

@@ -7,12 +7,17 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
-from scene_lightning._documented import mark_absent
-from scene_lightning._identifiers import did_you_mean
+from scene_lightning._registry import did_you_mean
+from scene_lightning._unsupported import mark_absent
 from scene_lightning.errors import UnsupportedError
 from scene_lightning.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from scene_lightning.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
-from scene_lightning.layers.base import Layer
+from scene_lightning.layers.base.layer import Layer
+from scene_lightning.layers.base.operators import operator_layers as operator_layers
+from scene_lightning.layers.base.serialized import TABLE as _TABLE
+from scene_lightning.layers.base.serialized import deserialize_layer as deserialize
+from scene_lightning.layers.base.serialized import serialize_layer as serialize
+from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
 from scene_lightning.layers.convolution_variants import (
     Conv1DTranspose,
@@ -60,7 +65,6 @@ from scene_lightning.layers.normalization_variants import (
     SpectralNormalization,
     UnitNormalization,
 )
-from scene_lightning.layers.operators import operator_layers as operator_layers
 from scene_lightning.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -132,10 +136,6 @@ from scene_lightning.layers.reshaping import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
-from scene_lightning.layers.serialized import TABLE as _TABLE
-from scene_lightning.layers.serialized import deserialize_layer as deserialize
-from scene_lightning.layers.serialized import serialize_layer as serialize
-from scene_lightning.layers.symbolic import InputSpec
 
 __all__ = [
     "ELU",

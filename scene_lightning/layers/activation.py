@@ -8,9 +8,9 @@ import torch
 
 from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import as_float
+from scene_lightning.layers.base.arguments import as_float
+from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.regularization import SameShape
-from scene_lightning.layers.symbolic import InputSpec
 
 
 def _not_negative(value: Any, name: str, layer: str) -> float:

@@ -16,11 +16,11 @@ import torch.nn.functional as F
 
 from scene_lightning import constraints, initializers, regularizers
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import as_float, fraction, positive_int
-from scene_lightning.layers.base import Layer
+from scene_lightning.layers.base.arguments import as_float, fraction, positive_int
+from scene_lightning.layers.base.layer import Layer
+from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.einsum import EinsumDense
 from scene_lightning.layers.regularization import Dropout
-from scene_lightning.layers.standard import StandardLayer
 
 Shape = tuple[int | None, ...]
 

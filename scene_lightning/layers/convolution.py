@@ -12,12 +12,12 @@ import torch
 
 from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import as_float, int_tuple, known_axis, layout, padding_name, positive_int
-from scene_lightning.layers.convolve import convolve
-from scene_lightning.layers.phase import state
-from scene_lightning.layers.standard import StandardLayer
-from scene_lightning.layers.symbolic import InputSpec
-from scene_lightning.layers.windows import (
+from scene_lightning.layers.base.arguments import as_float, int_tuple, known_axis, layout, padding_name, positive_int
+from scene_lightning.layers.base.convolve import convolve
+from scene_lightning.layers.base.phase import state
+from scene_lightning.layers.base.standard import StandardLayer
+from scene_lightning.layers.base.symbolic import InputSpec
+from scene_lightning.layers.base.windows import (
     Shape,
     from_channels_first,
     image_shape,

@@ -9,10 +9,9 @@ import torch
 
 from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import as_float, int_tuple, positive_int
-from scene_lightning.layers.convolution import WindowedLayer, depthwise_kernel, torch_kernel
-from scene_lightning.layers.convolve import convolve, convolve_transposed
-from scene_lightning.layers.windows import (
+from scene_lightning.layers.base.arguments import as_float, int_tuple, positive_int
+from scene_lightning.layers.base.convolve import convolve, convolve_transposed
+from scene_lightning.layers.base.windows import (
     Shape,
     channels,
     from_channels_first,
@@ -20,6 +19,7 @@ from scene_lightning.layers.windows import (
     spatial,
     to_channels_first,
 )
+from scene_lightning.layers.convolution import WindowedLayer, depthwise_kernel, torch_kernel
 
 
 class DepthwiseConvolution(WindowedLayer):

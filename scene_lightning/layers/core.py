@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.arguments import as_float, known_axis, positive_int
-from scene_lightning.layers.base import Layer, dtype_name
-from scene_lightning.layers.functions import FunctionConfig, function_config, function_from_config, plain
-from scene_lightning.layers.standard import StandardLayer
-from scene_lightning.layers.symbolic import InputSpec, KerasTensor, record_node
+from scene_lightning.layers.base.arguments import as_float, known_axis, positive_int
+from scene_lightning.layers.base.functions import FunctionConfig, function_config, function_from_config, plain
+from scene_lightning.layers.base.layer import Layer, dtype_name
+from scene_lightning.layers.base.standard import StandardLayer
+from scene_lightning.layers.base.symbolic import InputSpec, KerasTensor, record_node
 
 Shape = tuple[int | None, ...]
 

@@ -8,9 +8,9 @@ import torch
 
 from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import as_float
+from scene_lightning.layers.base.arguments import as_float
+from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.core import refuse
-from scene_lightning.layers.standard import StandardLayer
 
 Shape = tuple[int | None, ...]
 

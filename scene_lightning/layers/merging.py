@@ -10,8 +10,8 @@ import torch
 from torch.nn import functional as F
 
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import as_float
-from scene_lightning.layers.standard import StandardLayer
+from scene_lightning.layers.base.arguments import as_float
+from scene_lightning.layers.base.standard import StandardLayer
 
 Shape = tuple[int | None, ...]
 

@@ -9,9 +9,9 @@ from torch import distributed
 
 from scene_lightning import constraints, initializers, regularizers
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.arguments import as_float, known_axis
-from scene_lightning.layers.standard import StandardLayer
-from scene_lightning.layers.symbolic import InputSpec
+from scene_lightning.layers.base.arguments import as_float, known_axis
+from scene_lightning.layers.base.standard import StandardLayer
+from scene_lightning.layers.base.symbolic import InputSpec
 
 Shape = tuple[int | None, ...]
 

@@ -9,12 +9,12 @@ from torch.nn import functional as F
 
 from scene_lightning import initializers
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import as_float, known_axis, positive_int
-from scene_lightning.layers.base import Layer
+from scene_lightning.layers.base.arguments import as_float, known_axis, positive_int
+from scene_lightning.layers.base.layer import Layer
+from scene_lightning.layers.base.serialized import deserialize_layer, serialize_layer
+from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.normalization import ScaledAndCentred, single_axis
 from scene_lightning.layers.regularization import SameShape
-from scene_lightning.layers.serialized import deserialize_layer, serialize_layer
-from scene_lightning.layers.symbolic import InputSpec
 
 Shape = tuple[int | None, ...]
 

@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from scene_lightning.backend import epsilon
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import as_float, constant, layout, one_of, positive_int
+from scene_lightning.layers.base.arguments import as_float, constant, layout, one_of, positive_int
+from scene_lightning.layers.base.standard import StandardLayer
+from scene_lightning.layers.base.windows import Shape, from_channels_first, to_channels_first
 from scene_lightning.layers.regularization import SameShape
-from scene_lightning.layers.standard import StandardLayer
-from scene_lightning.layers.windows import Shape, from_channels_first, to_channels_first
 
 _TORCH_MODES = {"nearest": "nearest-exact", "bilinear": "bilinear", "bicubic": "bicubic", "area": "area"}
 

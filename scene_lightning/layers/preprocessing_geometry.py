@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import one_of, positive_int
+from scene_lightning.layers.base.arguments import one_of, positive_int
+from scene_lightning.layers.base.windows import Shape
 from scene_lightning.layers.preprocessing import crop_to_aspect, resize
 from scene_lightning.layers.preprocessing_random import (
     Parameters,
@@ -17,7 +18,6 @@ from scene_lightning.layers.preprocessing_random import (
     check_fill,
     factor_pair,
 )
-from scene_lightning.layers.windows import Shape
 
 _FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
 

@@ -11,10 +11,10 @@ import torch
 from torch.nn import functional as F
 
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import layout, one_of
+from scene_lightning.layers.base.arguments import layout, one_of
+from scene_lightning.layers.base.seeds import SeedStream
+from scene_lightning.layers.base.windows import Shape
 from scene_lightning.layers.preprocessing import ImageLayer, on_batch
-from scene_lightning.layers.seeds import SeedStream
-from scene_lightning.layers.windows import Shape
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 Parameters = dict[str, torch.Tensor]

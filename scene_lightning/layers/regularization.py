@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from scene_lightning import regularizers
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.arguments import as_float, fraction, layout
-from scene_lightning.layers.base import Layer
-from scene_lightning.layers.seeds import SeedStream
-from scene_lightning.layers.standard import StandardLayer
-from scene_lightning.layers.symbolic import InputSpec
+from scene_lightning.layers.base.arguments import as_float, fraction, layout
+from scene_lightning.layers.base.layer import Layer
+from scene_lightning.layers.base.seeds import SeedStream
+from scene_lightning.layers.base.standard import StandardLayer
+from scene_lightning.layers.base.symbolic import InputSpec
 
 Shape = tuple[int | None, ...]
 

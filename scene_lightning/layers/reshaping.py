@@ -9,10 +9,10 @@ import torch
 from torch.nn import functional as F
 
 from scene_lightning.errors import InputError
-from scene_lightning.layers.arguments import as_float, int_tuple, layout, one_of, pairs, positive_int
-from scene_lightning.layers.standard import StandardLayer
-from scene_lightning.layers.symbolic import InputSpec
-from scene_lightning.layers.windows import (
+from scene_lightning.layers.base.arguments import as_float, int_tuple, layout, one_of, pairs, positive_int
+from scene_lightning.layers.base.standard import StandardLayer
+from scene_lightning.layers.base.symbolic import InputSpec
+from scene_lightning.layers.base.windows import (
     Shape,
     channels,
     from_channels_first,

@@ -8,7 +8,6 @@ from typing import Any
 from torch import Tensor
 
 from scene_lightning import _objectives
-from scene_lightning._identifiers import by_every_spelling, name_unknown_words_of, resolve, serialize_object
 from scene_lightning._objectives import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -36,6 +35,7 @@ from scene_lightning._objectives import (
     tversky,
 )
 from scene_lightning._objectives.shapes import binary_or_sparse
+from scene_lightning._registry import by_every_spelling, name_unknown_words_of, resolve, serialize_object
 from scene_lightning.losses.base import Loss, LossFunctionWrapper, Reduction
 from scene_lightning.losses.classes import (
     CTC,

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scene_lightning._identifiers import registered_name
 from scene_lightning._naming import auto_name
 from scene_lightning._objectives.shapes import apply_mask, as_prediction, get_mask, match_ranks
+from scene_lightning._registry import registered_name
 from scene_lightning.errors import InputError
 
 _REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)

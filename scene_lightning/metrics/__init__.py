@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scene_lightning._documented import lookup
-from scene_lightning._identifiers import name_unknown_words_of
 from scene_lightning._objectives import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -22,6 +20,8 @@ from scene_lightning._objectives import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
+from scene_lightning._registry import name_unknown_words_of
+from scene_lightning._unsupported import lookup
 from scene_lightning.metrics.auc import AUC
 from scene_lightning.metrics.base import Mean, MeanMetricWrapper, Metric, Sum
 from scene_lightning.metrics.classification import (

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from scene_lightning import _objectives
-from scene_lightning._identifiers import by_every_spelling, resolve, serialize_object
+from scene_lightning._registry import by_every_spelling, resolve, serialize_object
 from scene_lightning.metrics import auc, base, classification, confusion, iou, scores, wrappers
 
 _MODULES = (base, classification, wrappers, confusion, auc, scores, iou)

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from scene_lightning._identifiers import custom_object_scope, naming_unknown_words
+from scene_lightning._registry import custom_object_scope, naming_unknown_words
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.base import Layer
+from scene_lightning.layers.base.layer import Layer
 from scene_lightning.models.functional import Functional
 from scene_lightning.models.model import Model
 from scene_lightning.models.persistence import load_model

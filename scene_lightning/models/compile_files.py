@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scene_lightning import losses, metrics, optimizers, saving
-from scene_lightning._identifiers import get_custom_objects
+from scene_lightning._registry import get_custom_objects
 from scene_lightning.errors import FileFormatError, UnknownNameError, UnsupportedError
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import cloudpickle
 
-from scene_lightning.layers.symbolic import History, Node, node_of
+from scene_lightning.layers.base.symbolic import History, Node, node_of
 from scene_lightning.models.graph import trace
 
 _CALLS = "_calls_between_layers"

@@ -11,10 +11,10 @@ from torch import nn
 from scene_lightning.errors import InputError
 from scene_lightning.fast import Folds, followers, graph_calls, joined_pairs
 from scene_lightning.layers import InputLayer
-from scene_lightning.layers.constructor import bound_arguments
-from scene_lightning.layers.dtypes import as_declared
-from scene_lightning.layers.operators import Operator
-from scene_lightning.layers.symbolic import KerasTensor, Node, flatten, is_symbolic, map_structure
+from scene_lightning.layers.base.constructor import bound_arguments
+from scene_lightning.layers.base.dtypes import as_declared
+from scene_lightning.layers.base.operators import Operator
+from scene_lightning.layers.base.symbolic import KerasTensor, Node, flatten, is_symbolic, map_structure
 from scene_lightning.models.graph import Graph, trace
 from scene_lightning.models.model import Model, register_functional
 from scene_lightning.models.serialization import graph_config, layer_from_config, restore_graph

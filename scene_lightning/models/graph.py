@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scene_lightning.errors import InputError
-from scene_lightning.layers.symbolic import KerasTensor, Node, node_of
+from scene_lightning.layers.base.symbolic import KerasTensor, Node, node_of
 
 
 @dataclass(frozen=True)

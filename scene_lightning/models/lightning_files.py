@@ -14,7 +14,7 @@ from typing import Any
 import lightning as L
 import torch
 
-from scene_lightning._identifiers import custom_object_scope
+from scene_lightning._registry import custom_object_scope
 from scene_lightning.errors import FileFormatError, InputError
 from scene_lightning.models import persistence
 from scene_lightning.models.compile_files import compile_from

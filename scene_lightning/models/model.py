@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 
 import yaml
 
-from scene_lightning._identifiers import refuse_unknown
+from scene_lightning._registry import refuse_unknown
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.base import Layer
-from scene_lightning.layers.symbolic import is_symbolic
+from scene_lightning.layers.base.layer import Layer
+from scene_lightning.layers.base.symbolic import is_symbolic
 from scene_lightning.models import lightning_files, persistence, summary, weight_files
 from scene_lightning.models.copying import Copying
 from scene_lightning.models.file_arguments import check_arguments

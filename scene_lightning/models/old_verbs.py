@@ -10,7 +10,7 @@ from typing import Any
 from scene_lightning.data.datamodule import Feed
 from scene_lightning.errors import UnknownArgumentError
 from scene_lightning.training.feeds import as_feed
-from scene_lightning.training.ledger import ledger
+from scene_lightning.training.usage_report import ledger
 
 _LOADING = {"max_q_size": "max_queue_size", "nb_worker": "workers", "pickle_safe": "use_multiprocessing"}
 

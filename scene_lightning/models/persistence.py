@@ -17,9 +17,9 @@ import lightning
 import torch
 
 from scene_lightning import saving
-from scene_lightning._identifiers import custom_object_scope, did_you_mean
+from scene_lightning._registry import custom_object_scope, did_you_mean
 from scene_lightning.errors import FileFormatError, InputError, UnsupportedError
-from scene_lightning.layers.tracking import weight_budget
+from scene_lightning.layers.base.tracking import weight_budget
 from scene_lightning.models.compile_files import building, compile_config, compile_from
 from scene_lightning.models.file_arguments import check_arguments, refuse_other_programs_files
 from scene_lightning.models.serialization import layer_config, layer_from_config

@@ -11,11 +11,11 @@ from torch import nn
 from scene_lightning.errors import InputError
 from scene_lightning.fast import Folds, stack_calls
 from scene_lightning.layers import InputLayer
-from scene_lightning.layers.base import Layer
-from scene_lightning.layers.constructor import bound_arguments
-from scene_lightning.layers.dtypes import as_declared
-from scene_lightning.layers.phase import name_scope
-from scene_lightning.layers.symbolic import KerasTensor, is_shape
+from scene_lightning.layers.base.constructor import bound_arguments
+from scene_lightning.layers.base.dtypes import as_declared
+from scene_lightning.layers.base.layer import Layer
+from scene_lightning.layers.base.phase import name_scope
+from scene_lightning.layers.base.symbolic import KerasTensor, is_shape
 from scene_lightning.models.functional import check_shape
 from scene_lightning.models.model import Model
 from scene_lightning.models.serialization import layer_config, layer_from_config

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from scene_lightning import layers as layer_namespace
-from scene_lightning._identifiers import custom_object_scope, did_you_mean, get_custom_objects, registered_name
+from scene_lightning._registry import custom_object_scope, did_you_mean, get_custom_objects, registered_name
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.base import Layer
-from scene_lightning.layers.dtypes import torch_dtype
-from scene_lightning.layers.symbolic import KerasTensor, Node, map_structure
+from scene_lightning.layers.base.dtypes import torch_dtype
+from scene_lightning.layers.base.layer import Layer
+from scene_lightning.layers.base.symbolic import KerasTensor, Node, map_structure
 from scene_lightning.ops import operator_layers
 
 _model_classes: dict[str, Any] = {}

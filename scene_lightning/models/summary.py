@@ -12,7 +12,7 @@ import rich.table
 
 from scene_lightning.callbacks.messages import is_interactive_logging_enabled, print_message
 from scene_lightning.errors import InputError
-from scene_lightning.layers.symbolic import flatten, map_shapes
+from scene_lightning.layers.base.symbolic import flatten, map_shapes
 from scene_lightning.models.summary_keras2 import print_keras2_table
 from scene_lightning.models.summary_rows import (
     Row,

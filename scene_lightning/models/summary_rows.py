@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from scene_lightning.errors import InputError
-from scene_lightning.layers.symbolic import Node, map_shapes, map_structure
+from scene_lightning.layers.base.symbolic import Node, map_shapes, map_structure
 
 # The layers that Keras counts as built from the start.
 _BORN_BUILT = re.compile(

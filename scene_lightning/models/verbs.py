@@ -9,18 +9,18 @@ import lightning as L
 import numpy as np
 import torch
 
-from scene_lightning._identifiers import naming_unknown_words, refuse_unknown
+from scene_lightning._registry import naming_unknown_words, refuse_unknown
 from scene_lightning.data.datamodule import Feed
 from scene_lightning.errors import InputError, UnknownArgumentError
-from scene_lightning.layers.symbolic import flatten, map_structure
+from scene_lightning.layers.base.symbolic import flatten, map_structure
 from scene_lightning.models.old_verbs import OldVerbs, ignore_show_accuracy, translated
 from scene_lightning.training import engine
-from scene_lightning.training.bridge import keras_order, to_floats
+from scene_lightning.training.callback_adapter import keras_order, to_floats
 from scene_lightning.training.data_modules import opened, opened_for_fit
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.feeds import as_feed
-from scene_lightning.training.ledger import ledger
 from scene_lightning.training.running import undisturbed
+from scene_lightning.training.usage_report import ledger
 
 
 class Verbs(OldVerbs):

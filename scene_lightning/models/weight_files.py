@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from scene_lightning import saving
-from scene_lightning._identifiers import custom_object_scope
+from scene_lightning._registry import custom_object_scope
 from scene_lightning.errors import FileFormatError, InputError
-from scene_lightning.layers.base import Layer
+from scene_lightning.layers.base.layer import Layer
 from scene_lightning.models import persistence
 from scene_lightning.models.weight_tree import fill, weight_tree
 from scene_lightning.saving import ModelArchive, checkpoint

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from scene_lightning.layers.base import Layer
-from scene_lightning.layers.tracking import TrackedList
+from scene_lightning.layers.base.layer import Layer
+from scene_lightning.layers.base.tracking import TrackedList
 from scene_lightning.saving import LayerWeights, ModelArchive, align, structural_keys
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from scene_lightning._documented import lookup
-from scene_lightning.layers.operators import operator_layers as operator_layers  # with those that `ops` adds
-from scene_lightning.ops import arrays, image, linalg, nn, numpy, pieces
+from scene_lightning._unsupported import lookup
+from scene_lightning.layers.base.operators import operator_layers as operator_layers  # with those that `ops` adds
+from scene_lightning.ops import arrays, image, linalg, nn, numpy, slicing
 from scene_lightning.ops.core import (
     cast,
     cond,
@@ -353,7 +353,7 @@ __all__ = [
 ]
 
 # `ops` shows what its parts have, under the same names.
-_PARTS = {name: getattr(part, name) for part in (arrays, linalg, pieces) for name in part.__all__}
+_PARTS = {name: getattr(part, name) for part in (arrays, linalg, slicing) for name in part.__all__}
 globals().update(_PARTS)
 __all__ += sorted({*_PARTS, "linalg"} - set(__all__))
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning._documented import lookup
+from scene_lightning._unsupported import lookup
 from scene_lightning.ops.core import norm as norm
 from scene_lightning.ops.operation import as_float, operation
 from scene_lightning.ops.unsupported import INSTEAD

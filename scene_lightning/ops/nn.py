@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scene_lightning import _objectives, activations
-from scene_lightning._documented import lookup
+from scene_lightning._unsupported import lookup
 from scene_lightning.backend import epsilon as default_epsilon
 from scene_lightning.backend import image_data_format, torch_dtype
-from scene_lightning.layers.convolve import convolve
+from scene_lightning.layers.base.convolve import convolve
+from scene_lightning.layers.base.windows import from_channels_first, same_paddings, to_channels_first
 from scene_lightning.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -25,13 +26,12 @@ from scene_lightning.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from scene_lightning.layers.windows import from_channels_first, same_paddings, to_channels_first
 from scene_lightning.ops.operation import as_float, operation
-from scene_lightning.ops.pieces import depth_to_space as depth_to_space
-from scene_lightning.ops.pieces import layer_normalization as layer_normalization
-from scene_lightning.ops.pieces import psnr as psnr
-from scene_lightning.ops.pieces import rms_normalization as rms_normalization
-from scene_lightning.ops.pieces import space_to_depth as space_to_depth
+from scene_lightning.ops.slicing import depth_to_space as depth_to_space
+from scene_lightning.ops.slicing import layer_normalization as layer_normalization
+from scene_lightning.ops.slicing import psnr as psnr
+from scene_lightning.ops.slicing import rms_normalization as rms_normalization
+from scene_lightning.ops.slicing import space_to_depth as space_to_depth
 from scene_lightning.ops.unsupported import INSTEAD
 
 _POOLS = {

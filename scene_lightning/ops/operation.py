@@ -17,8 +17,8 @@ from torch import Tensor
 
 from scene_lightning.backend import torch_dtype
 from scene_lightning.errors import InputError
-from scene_lightning.layers.operators import Operator, operator_layers
-from scene_lightning.layers.symbolic import KerasTensor, flatten, is_symbolic, map_structure, record_node
+from scene_lightning.layers.base.operators import Operator, operator_layers
+from scene_lightning.layers.base.symbolic import KerasTensor, flatten, is_symbolic, map_structure, record_node
 
 _UNKNOWN_SIDES = (33, 47)  # stand for a side that is not known: what differs between the two runs is not known either
 

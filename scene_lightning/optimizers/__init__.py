@@ -6,7 +6,7 @@ import warnings
 from types import SimpleNamespace
 from typing import Any
 
-from scene_lightning._identifiers import resolve, serialize_object
+from scene_lightning._registry import resolve, serialize_object
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.optimizers import schedules
 from scene_lightning.optimizers.adapter import KerasOptimizer

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scene_lightning._identifiers import naming_unknown_words, refuse_unknown
 from scene_lightning._naming import auto_name
+from scene_lightning._registry import naming_unknown_words, refuse_unknown
 from scene_lightning.errors import InputError
 from scene_lightning.optimizers import schedules
 from scene_lightning.optimizers.adapter import KerasOptimizer

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning._identifiers import resolve, serialize_object
+from scene_lightning._registry import resolve, serialize_object
 from scene_lightning.errors import InputError
 
 

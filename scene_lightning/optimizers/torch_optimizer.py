@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning._identifiers import naming_unknown_words
+from scene_lightning._registry import naming_unknown_words
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.optimizers.clipping import as_gradient, laid_out_like
 from scene_lightning.optimizers.variable import ScalarVariable

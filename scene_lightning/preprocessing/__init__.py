@@ -1,6 +1,6 @@
 """Keras' `keras.preprocessing`: images."""
 
-from scene_lightning._documented import lookup
+from scene_lightning._unsupported import lookup
 from scene_lightning.preprocessing import image
 
 __all__ = ["image"]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene_lightning import backend
-from scene_lightning._identifiers import naming_unknown_words, refuse_unknown
+from scene_lightning._registry import naming_unknown_words, refuse_unknown
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.geometry import check_variant
 from scene_lightning.data.sampling import check_fill_mode

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from scene_lightning._documented import lookup
-from scene_lightning._identifiers import (
+from scene_lightning._registry import (
     custom_object_scope,
     get_custom_objects,
     register_keras_serializable,
 )
-from scene_lightning._identifiers import registered_name as get_registered_name
+from scene_lightning._registry import registered_name as get_registered_name
+from scene_lightning._unsupported import lookup
 from scene_lightning.saving.align import align
 from scene_lightning.saving.archive import (
     LayerWeights,

@@ -18,7 +18,7 @@ from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import parse_json_object, reading, replacing, to_json
 from scene_lightning.saving._hdf5 import SafeFile, write_names
 from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState
-from scene_lightning.saving.keras2_form import KERAS2_VERSION, keras2_model_config, keras2_tree
+from scene_lightning.saving.keras2_export import KERAS2_VERSION, keras2_model_config, keras2_tree
 from scene_lightning.saving.keras2_training import keras2_optimizer_state, keras2_training_config
 from scene_lightning.saving.keras_zip import IMAGE_INFO_KEY, KERAS_VERSION
 from scene_lightning.saving.normalize import normalize_compile_config, normalize_model_config, portable_config

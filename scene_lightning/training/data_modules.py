@@ -12,7 +12,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from scene_lightning.data.datamodule import FeedModule
 from scene_lightning.errors import InputError
-from scene_lightning.layers.symbolic import map_structure
+from scene_lightning.layers.base.symbolic import map_structure
 from scene_lightning.training.feeds import IterableFeed, to_tensor
 from scene_lightning.training.module import unpack_batch
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from scene_lightning._identifiers import did_you_mean
+from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import DeviceError
 
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")

@@ -15,12 +15,12 @@ import torch
 
 from scene_lightning.data.datamodule import Feed
 from scene_lightning.errors import InputError
-from scene_lightning.layers.legacy_spelling import old_keras
-from scene_lightning.layers.symbolic import flatten, map_structure
+from scene_lightning.layers.base.legacy_spelling import old_keras
+from scene_lightning.layers.base.symbolic import flatten, map_structure
 from scene_lightning.training.feed_wrappers import ClassWeightedFeed, SteppedFeed
-from scene_lightning.training.ledger import ledger
 from scene_lightning.training.module import unpack_batch
 from scene_lightning.training.rounds import dealt, from_first_process, rounds_in
+from scene_lightning.training.usage_report import ledger
 
 
 def as_feed(

@@ -10,11 +10,11 @@ import torch
 
 from scene_lightning import fast, metrics, optimizers
 from scene_lightning.errors import InputError
-from scene_lightning.layers.symbolic import flatten
+from scene_lightning.layers.base.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
 from scene_lightning.training import resume, running, true_precision
-from scene_lightning.training.bridge import adopt_callbacks
 from scene_lightning.training.building import build_for
+from scene_lightning.training.callback_adapter import adopt_callbacks
 from scene_lightning.training.objective import Objective
 from scene_lightning.training.own_steps import OwnSteps, join_own, kept_hook
 from scene_lightning.training.processes import one_thread_if_forked

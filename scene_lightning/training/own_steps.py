@@ -14,7 +14,7 @@ from typing import Any
 import lightning as L
 
 from scene_lightning.errors import InputError
-from scene_lightning.layers.phase import training_phase
+from scene_lightning.layers.base.phase import training_phase
 
 # step → whether layers that are called in it train (Dropout drops, BatchNormalization takes the batch's statistics)
 _STEPS = {"training_step": True, "validation_step": False, "test_step": False, "predict_step": False}

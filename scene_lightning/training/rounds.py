@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 
 from scene_lightning.errors import DataError
-from scene_lightning.layers.symbolic import flatten, map_structure
+from scene_lightning.layers.base.symbolic import flatten, map_structure
 
 T = TypeVar("T")
 

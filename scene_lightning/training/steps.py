@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.symbolic import flatten
+from scene_lightning.layers.base.symbolic import flatten
 from scene_lightning.metrics import Metric, MetricContainer
 from scene_lightning.metrics.variable import plain
 from scene_lightning.training.metric_states import MetricStates

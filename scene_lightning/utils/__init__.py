@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from scene_lightning._documented import lookup
-from scene_lightning._identifiers import (
+from scene_lightning._registry import (
     custom_object_scope,
     get_custom_objects,
     register_keras_serializable,
     registered_name,
 )
+from scene_lightning._unsupported import lookup
 from scene_lightning.backend import clear_session, standardize_dtype
 from scene_lightning.callbacks.messages import (
     disable_interactive_logging,
@@ -18,7 +18,7 @@ from scene_lightning.callbacks.messages import (
     is_interactive_logging_enabled,
 )
 from scene_lightning.callbacks.progress import Progbar
-from scene_lightning.layers.symbolic import KerasTensor
+from scene_lightning.layers.base.symbolic import KerasTensor
 from scene_lightning.preprocessing.image import array_to_img, img_to_array, load_img, save_img
 from scene_lightning.training.module import unpack_batch
 from scene_lightning.utils.dataset import Dataset

@@ -20,7 +20,7 @@ import torch
 
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.saving._files import replacing
-from scene_lightning.training.ledger import ledger
+from scene_lightning.training.usage_report import ledger
 from scene_lightning.utils.dataset_combine import INFINITE
 from scene_lightning.utils.text import Text
 

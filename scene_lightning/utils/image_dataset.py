@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scene_lightning._identifiers import naming_unknown_words
+from scene_lightning._registry import naming_unknown_words
 from scene_lightning.callbacks.messages import print_message
 from scene_lightning.data.decode import open_scaled
 from scene_lightning.data.scan import require_folder

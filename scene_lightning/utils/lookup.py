@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.arguments import one_of
-from scene_lightning.layers.base import Layer
+from scene_lightning.layers.base.arguments import one_of
+from scene_lightning.layers.base.layer import Layer
+from scene_lightning.layers.base.symbolic import is_symbolic
 from scene_lightning.layers.encoding import MODES, encoded
-from scene_lightning.layers.symbolic import is_symbolic
 from scene_lightning.utils.dataset import Dataset
 from scene_lightning.utils.text import string, strings
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scene_lightning import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers
-from scene_lightning._identifiers import custom_object_scope, get_custom_objects, registered_name, serialize_object
+from scene_lightning._registry import custom_object_scope, get_custom_objects, registered_name, serialize_object
 from scene_lightning.errors import InputError
 from scene_lightning.models import model_from_config
 from scene_lightning.models.serialization import layer_config, layer_from_config

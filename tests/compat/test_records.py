@@ -11,11 +11,12 @@ import pytest
 import torch
 from tensorboard.compat.tensorflow_stub import pywrap_tensorflow
 
-from scene_lightning.compat.stand_in import array_ops, distribute, dtypes, errors, sparse, text
-from scene_lightning.compat.stand_in.images import files as pictures
-from scene_lightning.compat.stand_in.records import checksum, container, example, parsing
-from scene_lightning.compat.stand_in.records.dataset import TextLineDataset, TFRecordDataset
-from scene_lightning.compat.stand_in.records.dataset import TFRecordWriter as DatasetWriter
+from scene_lightning.compat.tensorflow import distribute, dtypes, errors, sparse, text
+from scene_lightning.compat.tensorflow.images import files as pictures
+from scene_lightning.compat.tensorflow.ops import array_ops
+from scene_lightning.compat.tensorflow.records import checksum, container, example, parsing
+from scene_lightning.compat.tensorflow.records.dataset import TextLineDataset, TFRecordDataset
+from scene_lightning.compat.tensorflow.records.dataset import TFRecordWriter as DatasetWriter
 from scene_lightning.errors import UnsupportedError
 from scene_lightning.utils.dataset import Dataset
 

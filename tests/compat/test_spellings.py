@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scene_lightning.compat.tree import place_of
+from scene_lightning.compat.import_map import place_of
 
 DATASETS = """
 import numpy as np

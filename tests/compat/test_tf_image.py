@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from scene_lightning.compat import modules
+from scene_lightning.compat.import_map import place_of
 from scene_lightning.compat.placeholder import Placeholder
-from scene_lightning.compat.stand_in.array_ops import cast
-from scene_lightning.compat.stand_in.images import boxes, chance, geometry
-from scene_lightning.compat.tree import place_of
+from scene_lightning.compat.tensorflow.images import boxes, chance, geometry
+from scene_lightning.compat.tensorflow.ops.array_ops import cast
 from scene_lightning.errors import UnsupportedError
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"

@@ -13,7 +13,8 @@ import torch
 
 import scene_lightning as keras
 from scene_lightning.compat import tensors
-from scene_lightning.compat.stand_in import gradients, module, nn_convolution, summary, train
+from scene_lightning.compat.tensorflow import module, summary, train
+from scene_lightning.compat.tensorflow.ops import gradients, nn_convolution
 from scene_lightning.errors import DataError, InputError
 
 RNG = np.random.default_rng(0)

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scene_lightning import layers
-from scene_lightning.layers.symbolic import is_shape
+from scene_lightning.layers.base.symbolic import is_shape
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cases import CASES, ELSEWHERE

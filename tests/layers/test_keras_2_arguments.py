@@ -10,7 +10,7 @@ import pytest
 
 import scene_lightning as keras
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.legacy_spelling import old_keras
+from scene_lightning.layers.base.legacy_spelling import old_keras
 
 LAYERS: dict[str, tuple[Any, ...]] = {
     "SeparableConv1D": (4, 3),

@@ -12,7 +12,7 @@ import torch
 
 from scene_lightning import layers
 from scene_lightning.errors import InputError
-from scene_lightning.layers.operators import operator_layers
+from scene_lightning.layers.base.operators import operator_layers
 
 
 @pytest.mark.parametrize("name", ["add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate", "dot"])

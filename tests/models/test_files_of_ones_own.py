@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import scene_lightning as keras
-from scene_lightning import cli
+from scene_lightning.cli import main as cli
 from scene_lightning.errors import FileFormatError, UnsupportedError
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import scene_lightning as keras
-from scene_lightning.app.scenes import SCENE_NAMES, draw_scene
+from scene_lightning.demo_scenes.scenes import SCENE_NAMES, draw_scene
 
 sys.path.insert(0, str(Path(__file__).parent))
 from networks import paper_network

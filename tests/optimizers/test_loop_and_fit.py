@@ -17,7 +17,7 @@ from torch import nn
 
 import scene_lightning as keras
 from scene_lightning.errors import InputError
-from scene_lightning.layers.symbolic import is_shape
+from scene_lightning.layers.base.symbolic import is_shape
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "layers"))

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import scene_lightning as keras
-from scene_lightning.compat.addons import optimizers as addons
+from scene_lightning.compat.tensorflow_addons import optimizers as addons
 
 X = np.random.default_rng(0).normal(size=(6, 5, 5, 3)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(6, 2)).astype("float32")

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import scene_lightning as keras
-from scene_lightning.app.run_folder import find_model
 from scene_lightning.errors import FileFormatError, InputError
 from scene_lightning.models import shipped
+from scene_lightning.reports.run_folder import find_model
 
 IMAGES = np.random.default_rng(0).random((3, 8, 8, 3), dtype=np.float32)
 INFO = {"class_names": ["a", "b"], "input_size": [8, 8], "rescale": 1 / 255, "color_mode": "rgb",

@@ -17,7 +17,7 @@ import torch
 from torch._subclasses import FakeTensorMode
 
 import scene_lightning as keras
-from scene_lightning.layers.symbolic import is_shape
+from scene_lightning.layers.base.symbolic import is_shape
 
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS / part) for part in ("layers", "losses", "metrics", "optimizers")]

@@ -16,7 +16,7 @@ import torch
 from torch._subclasses import FakeTensorMode
 
 import scene_lightning as keras
-from scene_lightning.layers.seeds import SeedStream
+from scene_lightning.layers.base.seeds import SeedStream
 
 sys.path.insert(0, str(Path(__file__).parent))
 from pretended import (

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import scene_lightning as ours
-from scene_lightning._documented import is_absent
+from scene_lightning._unsupported import is_absent
 from scene_lightning.errors import UnsupportedError
 
 utils = ours.utils

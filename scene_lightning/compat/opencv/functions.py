@@ -24,7 +24,7 @@ from scene_lightning.compat.opencv.sizes import (
 )
 from scene_lightning.compat.placeholder import where_in_script
 from scene_lightning.errors import UnsupportedError
-from scene_lightning.training.ledger import ledger
+from scene_lightning.training.usage_report import ledger
 
 __version__ = "4.12.0"  # whose names and numbers these are
 IMREAD_UNCHANGED, IMREAD_GRAYSCALE, IMREAD_COLOR, IMREAD_COLOR_BGR, IMREAD_COLOR_RGB = -1, 0, 1, 1, 256

@@ -1,0 +1,76 @@
+"""The commands that say how far a model may be believed: card and calibrate. Words in, one call out; no torch here."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from scene_lightning.cli.options import Accelerator, JsonFlag, ModelFile, Precision
+
+
+def card(
+    model: ModelFile,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Labelled photographs, best such as it was not trained on; the card says how many of them were.",
+        ),
+    ],
+    out: Annotated[str, typer.Option(metavar="FILE", help="The Markdown file to write.")] = "model-card.md",
+    about: Annotated[str, typer.Option(metavar="TEXT", help="A paragraph of your own.")] = "",
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="A notice to be kept.")] = "",
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="The run that trained it: tell how that went.")] = None,
+    trained_on: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="What it was trained on: fit the temperature on the share held out there."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure a model and write its card: accuracy, confusions, calibration, speed, recipe.
+
+    The card says how many of the photographs the model was trained on, and whether they chose its epoch.
+    """
+    from scene_lightning.cli import pipeline
+
+    found = pipeline.write_card(model, data, out, about=about, licence=licence, run=run, trained_on=trained_on)
+    accuracy, count = found.accuracy(found.plain), len(found.labels)
+    if as_json:
+        told = {"card": out, "data": found.data, "images": count, "accuracy": accuracy, "seen": found.seen.as_dict()}
+        print(json.dumps(told))
+        return
+    print(f"{out}: accuracy {accuracy:.4f} on {count} photographs of {found.data}; {found.seen.in_words()}")
+    if caution := found.seen.caution():
+        print(caution)
+
+
+def calibrate(
+    model: ModelFile,
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled photographs that it was not trained on.")],
+    out: Annotated[
+        str, typer.Option(metavar="FILE", help="The model file to write: .keras, .safetensors, .h5, .ckpt.")
+    ],
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="DATA is what it was trained on: take the share that training held out.")
+    ] = False,
+    half: Annotated[bool, typer.Option("--half", help="Write a .safetensors of 16-bit floats, half the size.")] = False,
+    accelerator: Accelerator = None,
+    precision: Precision = None,
+) -> None:
+    """Make a model as sure as it is right.
+
+    Writes the same model with its last layer's weights divided by one number, the temperature that gives the lowest
+    cross-entropy on DATA. Predicted classes stay; probabilities become those that come true.
+    """
+    from scene_lightning.cli import pipeline
+
+    on = pipeline.RunOn(accelerator, precision)
+    found = pipeline.calibrate(model, data, out, held_out=held_out, half=half, run_on=on)
+    print(
+        f"{out}: temperature {found.temperature:.3f}; expected calibration error {found.before:.4f} before, "
+        f"{found.after:.4f} after, on the {found.images} photographs it was fitted on; {found.seen.in_words()}"
+    )
+    if found.seen.count("trained"):
+        print("On photographs that it was trained on a model is surer than on new ones: fit on others, or --held-out.")

@@ -1,0 +1,369 @@
+"""The command line: words in, one pipeline call a command, an exit status out.
+
+Nothing here imports torch: a command imports the pipeline when it runs, so that `--help` answers at once.
+Exit status: 0 done, 2 bad input (one line says what and the cure), 130 interrupted, 1 a fault of this program.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from scene_lightning import __version__
+from scene_lightning.cli import cards, finders, tuning
+from scene_lightning.cli.options import (
+    Accelerator,
+    BatchSize,
+    DataFolder,
+    JsonFlag,
+    ModelFile,
+    OutFolder,
+    Precision,
+    Settings,
+    Strict,
+    TrainingData,
+    overrides,
+)
+from scene_lightning.errors import InputError, SceneLightningError
+
+_settings = {"debug": False}
+
+app = typer.Typer(
+    name="scene-lightning",
+    help="Train image classifiers on folders of photographs, evaluate them, and name what new images show.",
+    epilog="Start with `scene-lightning demo`: it needs no data. Then `scene-lightning train DATA`. "
+    "A Keras script or notebook runs unchanged with `python -m scene_lightning script.py`.",
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: importing rich would take longer than everything else together
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def main(args: list[str] | None = None) -> NoReturn:
+    """The entry point of `scene-lightning` and `python cli.py`."""
+    sys.exit(run(sys.argv[1:] if args is None else args))
+
+
+def run(args: list[str]) -> int:
+    """Run one command and return its exit status; every error becomes one line on stderr."""
+    _settings["debug"] = False
+    try:
+        result = app(args=args, prog_name="scene-lightning", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 130)
+    except SceneLightningError as error:
+        return _fail(str(error), getattr(error, "exit_status", 2))
+    except OSError as error:
+        return _fail(f"{error.strerror or error}: {error.filename!r}" if error.filename else str(error), 2)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # click's usage errors, whichever click this Typer brings along
+            said = error.format_message().rstrip(".")
+            return _fail(f"{said}. See: scene-lightning {_command(error)}--help", 2)
+        return _fail(_fault(error), 1)
+
+
+def _fail(message: str, status: int) -> int:
+    if _settings["debug"]:
+        traceback.print_exc()
+    print(f"error: {message}", file=sys.stderr)
+    return status
+
+
+def _command(error: Any) -> str:
+    """The name of the command that a usage error is about, with a blank, or nothing."""
+    context = getattr(error, "ctx", None)
+    return f"{context.info_name} " if context is not None and context.parent is not None else ""
+
+
+def _fault(error: Exception) -> str:
+    kind = type(error).__name__
+    if kind == "OutOfMemoryError":
+        return "the device's memory is full. Use a smaller --batch-size, or --precision bf16-mixed."
+    lines = str(error).strip().splitlines()
+    return f"{kind}: {lines[0] if lines else 'no message'} (scene-lightning --debug ... shows the traceback)"
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        print(f"scene-lightning {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show Python's traceback when something fails.")] = False,
+) -> None:
+    _settings["debug"] = debug
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def demo(
+    out: OutFolder = None,
+    accelerator: Accelerator = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the demo recipe's]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Of the training run; the scenes are always the same.")
+    ] = None,
+) -> None:
+    """Show everything once, on scenes drawn for it.
+
+    Draws a small data set of six kinds of scene, trains on it, evaluates, predicts, and draws the pictures; needs
+    neither data nor a network.
+    """
+    from scene_lightning.cli import pipeline
+
+    pipeline.demo(out=out, overrides=overrides(None, accelerator=accelerator, epochs=epochs, seed=seed))
+
+
+@app.command()
+def train(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder that holds seg_train and seg_test, or train and val (or validation, test), "
+            "or one folder of images a class (then a share of each is held out: --val-split).",
+        ),
+    ],
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="A recipe: a name (paper, transfer, demo) or a YAML file.  [default: paper; with --model transfer]",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="A known network as backbone: resnet50, googlenet, vgg16, efficientnet_lite0, ..."
+        ),
+    ] = None,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Start the backbone of --model from ImageNet's weights.")
+    ] = False,
+    freeze: Annotated[bool, typer.Option("--freeze", help="Train the classifier on top of the backbone only.")] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the recipe's]")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Images a step.  [default: the recipe's]")
+    ] = None,
+    accelerator: Accelerator = None,
+    devices: Annotated[
+        str | None, typer.Option(metavar="N", help="How many devices, -1 for all, or which: 0,1.  [default: auto]")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: the recipe's]"),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Same seed, same run.  [default: the recipe's]")
+    ] = None,
+    val_split: Annotated[
+        float | None, typer.Option(help="Share of each class that is held out where DATA has no validation folder.")
+    ] = None,
+    class_weight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="balanced|{NAME: W}", help="balanced: rare classes weigh more, all the same together; or by name."
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, metavar="K", help="Cross-validate: K runs, each image validates once; mean and spread."),
+    ] = None,
+    out: OutFolder = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="CKPT", help="Go on from a checkpoint (last.ckpt) up to --epochs in all.")
+    ] = None,
+    strict: Strict = False,
+    settings: Settings = None,
+) -> None:
+    """Train a recipe's network on a folder of images.
+
+    The run's folder holds the checkpoints best.ckpt and last.ckpt, the resolved recipe, metrics.csv, TensorBoard
+    events, curves.png, the evaluation of the best checkpoint and its confusion matrix, and which images it saw.
+    """
+    from scene_lightning.cli import pipeline
+
+    given = overrides(
+        settings, epochs=epochs, batch_size=batch_size, accelerator=accelerator, devices=devices,
+        precision=precision, seed=seed, val_split=val_split, class_weight=class_weight,
+        **_backbone(model, pretrained, freeze),
+    )  # fmt: skip
+    config = "transfer" if config is None and model is not None and resume is None else config
+    if folds is None:
+        pipeline.show_run(pipeline.train(data, config, overrides=given, out=out, resume=resume, strict=strict))
+        return
+    if resume is not None:
+        raise InputError("--folds starts anew: leave --resume away, or go on with one fold alone, without --folds.")
+    if val_split is not None:
+        raise InputError("--folds holds out one part of --folds each time: leave --val-split away.")
+    pipeline.show_folds(pipeline.train_folds(data, config, folds=folds, overrides=given, out=out, strict=strict))
+
+
+@app.command()
+def compare(
+    data: TrainingData,
+    models: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Two or more of: paper, resnet50, googlenet, alexnet, vgg16, ...")
+    ],
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Start the backbones from ImageNet's weights.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Passes over the data, for all.  [default: the recipes']")
+    ] = None,
+    accelerator: Accelerator = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Same seed, same runs.")] = None,
+    out: OutFolder = None,
+    settings: Settings = None,
+) -> None:
+    """Train several networks under one budget; accuracy, size and speed side by side."""
+    from scene_lightning.cli import pipeline
+
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    given = overrides(settings, epochs=epochs, accelerator=accelerator, seed=seed)
+    pipeline.compare(data, names, given, pretrained=pretrained, out=out)
+
+
+@app.command()
+def evaluate(
+    model: ModelFile,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="One folder of images a class, named as in training; of a folder with a training and a validation "
+            "half the latter is taken. Some classes may be missing.",
+        ),
+    ],
+    as_json: JsonFlag = False,
+    batch_size: BatchSize = None,
+    accelerator: Accelerator = None,
+    precision: Precision = None,
+    strict: Strict = False,
+) -> None:
+    """Judge a model on labelled images.
+
+    Prints the loss, the accuracy, precision, recall and F1 of each class, and the confusion matrix, and how many of the
+    images the model was trained on. Classes are matched by name.
+    """
+    from scene_lightning.cli import pipeline
+
+    options = pipeline.RunOn(accelerator, precision, batch_size)
+    pipeline.show_evaluation(pipeline.evaluate(model, data, options, strict=strict), as_json=as_json)
+
+
+app.command()(cards.card)
+app.command()(cards.calibrate)
+
+
+@app.command()
+def predict(
+    model: ModelFile,
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Images, folders of images, or globs in quotes.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write to FILE.csv, .json or .jsonl.  [default: a table on the terminal]"),
+    ] = None,
+    top_k: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many classes the terminal's table names an image.")
+    ] = 1,
+    grid: Annotated[
+        str | None, typer.Option(metavar="FILE.png", help="Also draw some of the images with what was predicted.")
+    ] = None,
+    batch_size: BatchSize = None,
+    accelerator: Accelerator = None,
+    precision: Precision = None,
+    strict: Strict = False,
+) -> None:
+    """Name the class of each image, with its probability.
+
+    CSV columns: path, predicted, probability, then each class's probability under its name.
+    """
+    from scene_lightning.cli import pipeline
+
+    options = pipeline.RunOn(accelerator, precision, batch_size)
+    pipeline.predict(model, paths, options, out=out, top_k=top_k, grid=grid, strict=strict)
+
+
+@app.command()
+def summary(
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model file or a run folder.")] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="A recipe instead: a name or a YAML file.  [default: paper]")
+    ] = None,
+    classes: Annotated[int, typer.Option(min=2, metavar="N", help="Classes that a recipe's network tells apart.")] = 6,
+    settings: Settings = None,
+) -> None:
+    """Print a network's layers and parameters."""
+    from scene_lightning.cli import pipeline
+
+    pipeline.summary(model, config, classes=classes, overrides=settings or ())
+
+
+@app.command()
+def stats(data: DataFolder, as_json: JsonFlag = False) -> None:
+    """Know the images: how many, and how large.
+
+    Per class: the count, and the average, largest and smallest height and width in pixels. Files that are no images are
+    named.
+    """
+    from scene_lightning.cli import pipeline
+
+    pipeline.stats(data, as_json=as_json)
+
+
+@app.command()
+def devices(as_json: JsonFlag = False) -> None:
+    """List the CPU and GPUs, and which would be used."""
+    from scene_lightning.cli import pipeline
+
+    pipeline.show_devices(as_json=as_json)
+
+
+@app.command()
+def curves(
+    run_folder: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's folder, of a finished or a running training.")
+    ],
+    out: Annotated[str | None, typer.Option(metavar="FILE.png", help="The picture.  [default: RUN/curves.png]")] = None,
+) -> None:
+    """Draw a run's loss and accuracy against epochs."""
+    from scene_lightning.cli import pipeline
+
+    print(pipeline.curves(run_folder, out))
+
+
+def _backbone(model: str | None, pretrained: bool, freeze: bool) -> dict[str, Any]:
+    """What `--model`, `--pretrained` and `--freeze` change in a recipe; untrained backbones learn at the full rate."""
+    found: dict[str, Any] = {"architecture": model, "freeze": "true" if freeze else None}
+    if pretrained:
+        found["pretrained"] = "true"
+    elif model is not None:
+        found.update(pretrained="false", head_epochs=0, backbone_rate=1.0)
+    return found
+
+
+app.command("find-lr")(finders.find_lr)
+app.command("find-batch-size")(finders.find_batch_size)
+app.command()(tuning.tune)

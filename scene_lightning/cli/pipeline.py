@@ -1,0 +1,36 @@
+"""What the command line can do, one function a command. Arguments come as words; results are printed or written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from scene_lightning.demo_scenes.demo import demo
+from scene_lightning.inference.calibrate import calibrate
+from scene_lightning.inference.evaluate import evaluate, format_evaluation
+from scene_lightning.inference.inspection import curves, show_devices, stats, summary
+from scene_lightning.inference.model_card import write_card
+from scene_lightning.inference.predict import predict
+from scene_lightning.inference.predictor import RunOn
+from scene_lightning.runs.comparison import compare
+from scene_lightning.runs.cross_validation import show_folds, train_folds
+from scene_lightning.runs.finders import find_batch_size, find_learning_rate
+from scene_lightning.runs.train import FinishedRun, train
+
+__all__ = [
+    "FinishedRun", "RunOn", "calibrate", "compare", "curves", "demo", "evaluate", "find_batch_size",
+    "find_learning_rate", "predict", "show_devices", "show_evaluation", "show_folds", "show_run", "stats", "summary",
+    "train", "train_folds", "write_card",
+]  # fmt: skip
+
+
+def show_evaluation(result: dict[str, Any], *, as_json: bool = False) -> None:
+    """Print an evaluation: one JSON object, or tables."""
+    print(json.dumps(result) if as_json else format_evaluation(result))
+
+
+def show_run(run: FinishedRun) -> None:
+    """Print how a run ended; nothing in the helper processes of a run on several devices."""
+    if run.evaluation is not None:
+        print(f"\nbest.ckpt on the validation images:\n\n{format_evaluation(run.evaluation)}\n")
+        print(f"run       {run.folder}")

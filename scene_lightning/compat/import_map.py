@@ -1,0 +1,365 @@
+"""A module's name as a program writes it in; the places where its names are looked up out.
+
+Keras had many homes (`keras`, `tf.keras`, `tensorflow.python.keras`, `keras.src`, …) and moved its files often: a path
+is first brought to one spelling, then mapped to modules of this package by its leading parts, so that every old path of
+a class gives the same class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import NamedTuple
+
+ROOTS = (
+    "keras",
+    "tensorflow",
+    "tf_keras",
+    "keras_core",
+    "keras_preprocessing",
+    "keras_applications",
+    "tensorflowjs",
+    "tensorflow_addons",
+    "tensorflow_core",
+)
+# Packages that are made of TensorFlow's own operations: installing them would not help. They can be imported; what is
+# used of them is refused, with the nearest way (`compat.placeholder`).
+NEEDS_TENSORFLOW = (
+    "tensorflow_cloud",
+    "tensorflow_datasets",
+    "tensorflow_decision_forests",
+    "tensorflow_estimator",
+    "tensorflow_federated",
+    "tensorflow_gan",
+    "tensorflow_hub",
+    "tensorflow_io",
+    "tensorflow_model_optimization",
+    "tensorflow_probability",
+    "tensorflow_serving",
+    "tensorflow_similarity",
+    "tensorflow_text",
+    "tensorflow_transform",
+    "tf_slim",
+    "tflearn",
+    "theano",
+)
+# Where TensorFlow's files have lain besides, as editors wrote it into programs → where they are.
+_MOVED = {"tensorflow_core": "tensorflow", "tensorflow._api.v1": "tensorflow", "tensorflow._api.v2": "tensorflow"}
+# Below these TensorFlow keeps its own files, and a name in small letters may be one of them.
+_INTERNAL = ("compiler", "contrib", "core", "examples", "lite", "python", "tools")
+
+# Keras' modules that TensorFlow has under short names of its own: tf.losses is tf.keras.losses.
+_SHORT_NAMES = "activations initializers losses metrics optimizers"
+# The longest prefix counts. Each is a home of Keras: what follows is a path below `keras`.
+_HOMES = {
+    **{f"tensorflow.{name}": name for name in _SHORT_NAMES.split()},
+    **{f"tensorflow.compat.v2.{name}": name for name in _SHORT_NAMES.split()},
+    "tensorflow.compat.v1.initializers": "initializers",
+    "tensorflow.keras": "",
+    "tensorflow.python.keras": "",
+    "tensorflow.contrib.keras": "",
+    "tensorflow.compat.v1.keras": "",
+    "tensorflow.compat.v2.keras": "",
+    "tensorflow.python.keras.api": "",
+    "tf_keras": "",
+    "keras_core": "",
+    "keras": "",
+    "keras_preprocessing": "preprocessing",
+    "keras_applications": "applications",
+}
+_HIDDEN = (
+    "_tf_keras.keras", "_impl.keras", "api._v1.keras", "api._v2.keras", "src", "api", "python.keras", "_legacy",
+    "legacy",
+)  # fmt: skip
+
+_DATASETS = "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters"
+_LEGACY = "scene_lightning.compat.keras_legacy"  # what older Keras had besides
+# Keras' paths → modules of this package whose names they show. A path not listed shows what its parent shows.
+_PROVIDERS = {
+    "": ("scene_lightning.compat.keras_root",),
+    "activations": ("scene_lightning.activations",),
+    "applications": ("scene_lightning.applications",),
+    "backend": (f"{_LEGACY}.backend", "scene_lightning.backend.functions", "scene_lightning.backend"),
+    "callbacks": ("scene_lightning.callbacks",),
+    "config": ("scene_lightning.config",),
+    "constraints": ("scene_lightning.constraints",),
+    "datasets": ("scene_lightning.datasets",),
+    **{f"datasets.{name}": (f"scene_lightning.datasets.{name}",) for name in _DATASETS.split()},
+    "dtype_policies": ("scene_lightning.mixed_precision",),
+    "engine": (f"{_LEGACY}.engine", "scene_lightning.models", "scene_lightning.layers"),
+    "initializations": ("scene_lightning.initializers",),
+    "initializers": ("scene_lightning.initializers",),
+    "layers": ("scene_lightning.layers",),
+    "losses": ("scene_lightning.losses",),
+    "metrics": ("scene_lightning.metrics",),
+    "mixed_precision": ("scene_lightning.mixed_precision",),
+    "mixed_precision.experimental": (f"{_LEGACY}.mixed_precision", "scene_lightning.mixed_precision"),
+    "models": ("scene_lightning.models", "scene_lightning.layers", f"{_LEGACY}.models"),
+    "objectives": ("scene_lightning.losses",),
+    "ops": ("scene_lightning.ops",),
+    "ops.image": ("scene_lightning.ops.image",),
+    "ops.nn": ("scene_lightning.ops.nn",),
+    "ops.numpy": ("scene_lightning.ops.numpy",),
+    "optimizer_v1": ("scene_lightning.optimizers",),
+    "optimizer_v2": ("scene_lightning.optimizers", "scene_lightning.optimizers.schedules"),
+    "optimizers": ("scene_lightning.optimizers",),
+    "optimizers.schedules": ("scene_lightning.optimizers.schedules",),
+    "preprocessing": ("scene_lightning.compat.keras_preprocessing",),
+    "preprocessing.image": ("scene_lightning.preprocessing.image", "scene_lightning.utils"),
+    "preprocessing.sequence": (),
+    "preprocessing.text": (),
+    "random": ("scene_lightning.random",),
+    "regularizers": ("scene_lightning.regularizers", f"{_LEGACY}.regularizers"),
+    "saving": ("scene_lightning.saving",),
+    "tree": ("scene_lightning.tree",),
+    "utils": (f"{_LEGACY}.utils", "scene_lightning.utils"),
+    "wrappers": (),
+}
+_NAMED_APPLICATIONS = (
+    "convnext densenet efficientnet efficientnet_v2 imagenet_utils inception_resnet_v2 inception_v3 mobilenet "
+    "mobilenet_v2 mobilenet_v3 nasnet resnet resnet50 resnet_v2 vgg16 vgg19 xception googlenet alexnet"
+)
+# Paths that a program may reach as attributes: `keras.layers.core.Dense`. Any other path can be imported all the same.
+_CHILDREN = {
+    "": (
+        "activations applications backend callbacks config constraints datasets dtype_policies engine estimator "
+        "experimental initializations initializers layers legacy losses metrics mixed_precision models objectives ops "
+        "optimizers preprocessing random regularizers saving src tree utils wrappers"
+    ),
+    "applications": _NAMED_APPLICATIONS,
+    "datasets": _DATASETS,
+    "engine": "base_layer functional input_layer network sequential topology training",
+    "layers": (
+        "advanced_activations attention convolutional convolutional_recurrent core embeddings experimental local merge "
+        "merging noise normalization pooling preprocessing recurrent regularization reshaping rnn wrappers"
+    ),
+    "layers.experimental": "preprocessing",
+    "mixed_precision": "experimental",
+    "ops": "image nn numpy",
+    "optimizers": "experimental legacy schedules",
+    "preprocessing": "image sequence text",
+    "utils": (
+        "data_utils generic_utils image_utils io_utils layer_utils np_utils training_utils vis_utils visualize_util"
+    ),
+    "wrappers": "scikit_learn",
+}
+_TF = "scene_lightning.compat.tensorflow"
+_ALL_OPS = tuple(
+    f"{_TF}.{name}"
+    for name in (
+        "runtime", "dtypes", "ops.array_ops", "ops.math_ops", "ops.tensor_ops", "ops.gradients", "module",
+        "records.former",
+    )
+)
+_IMAGES = ("geometry", "sizes", "colour", "chance", "measures", "boxes", "files")
+_V1 = tuple(f"{_TF}.v1.{name}" for name in ("session", "spellings", "messages"))
+_OPS_AND_V1 = (*_ALL_OPS, *_V1)
+_RECORDS = tuple(f"{_TF}.records.{name}" for name in ("container", "parsing"))
+_TENSORFLOW = {
+    "": _OPS_AND_V1,
+    "app": (f"{_TF}.v1.flags",),
+    "app.flags": (f"{_TF}.v1.flags",),
+    "autograph": (f"{_TF}.autograph",),
+    "autograph.experimental": (f"{_TF}.autograph",),
+    "bitwise": (f"{_TF}.ops.bitwise",),
+    "compat": (f"{_TF}.text",),
+    "compat.v1": (*_V1, *_ALL_OPS),
+    "compat.v1.app": (f"{_TF}.v1.flags",),
+    "compat.v1.flags": (f"{_TF}.v1.flags",),
+    "compat.v1.logging": (f"{_TF}.logging",),
+    "compat.v2": _OPS_AND_V1,
+    "config": (f"{_TF}.config",),
+    "config.experimental": (f"{_TF}.config",),
+    "config.optimizer": (f"{_TF}.config",),
+    "config.threading": (f"{_TF}.config",),
+    "data": (f"{_TF}.data", f"{_TF}.records.dataset"),
+    "data.experimental": (f"{_TF}.data", f"{_TF}.records.dataset"),
+    "debugging": (f"{_TF}.debugging",),
+    "distribute": (f"{_TF}.distribute",),
+    "distribute.cluster_resolver": (f"{_TF}.distribute",),
+    "distribute.experimental": (f"{_TF}.distribute",),
+    "dtypes": (f"{_TF}.dtypes", f"{_TF}.ops.array_ops"),
+    "errors": (f"{_TF}.errors",),
+    "image": tuple(f"{_TF}.images.{name}" for name in (*_IMAGES, "v1_names")),
+    "compat.v1.image": tuple(f"{_TF}.images.{name}" for name in ("v1", *_IMAGES)),
+    "experimental.numpy": ("scene_lightning.ops.numpy", f"{_TF}.config"),
+    "flags": (f"{_TF}.v1.flags",),
+    "io": (f"{_TF}.io", *_RECORDS, f"{_TF}.sparse"),
+    "python_io": _RECORDS,
+    "io.gfile": (f"{_TF}.gfile",),
+    "gfile": (f"{_TF}.gfile",),
+    "linalg": (f"{_TF}.ops.math_ops", f"{_TF}.ops.tensor_ops"),
+    "logging": (f"{_TF}.logging",),
+    "lookup": (f"{_TF}.lookup",),
+    "math": (f"{_TF}.ops.math_ops", f"{_TF}.ops.tensor_ops", f"{_TF}.ops.nn"),
+    "nest": (f"{_TF}.nest",),
+    "nn": (f"{_TF}.ops.nn", f"{_TF}.ops.nn_convolution"),
+    "python": (),
+    "python.client": (),
+    "python.client.device_lib": (f"{_TF}.config",),
+    "python.client.session": _V1,
+    "python.data": (f"{_TF}.data",),
+    "python.eager": _ALL_OPS,
+    "python.framework": _OPS_AND_V1,
+    "python.framework.errors": (f"{_TF}.errors",),
+    "python.framework.errors_impl": (f"{_TF}.errors",),
+    "python.lib.io.file_io": (f"{_TF}.gfile",),
+    "python.ops": _OPS_AND_V1,
+    "python.ops.image_ops": tuple(f"{_TF}.images.{name}" for name in (*_IMAGES, "v1_names")),
+    "python.ops.image_ops_impl": tuple(f"{_TF}.images.{name}" for name in (*_IMAGES, "v1_names")),
+    "python.ops.nn": (f"{_TF}.ops.nn", f"{_TF}.ops.nn_convolution"),
+    "python.ops.nn_impl": (f"{_TF}.ops.nn", f"{_TF}.ops.nn_convolution"),
+    "python.ops.nn_ops": (f"{_TF}.ops.nn", f"{_TF}.ops.nn_convolution"),
+    "python.ops.numpy_ops": (f"{_TF}.config",),
+    "python.ops.summary_ops_v2": (f"{_TF}.summary",),
+    "python.platform": (),
+    "python.platform.app": (f"{_TF}.v1.flags",),
+    "python.platform.flags": (f"{_TF}.v1.flags",),
+    "python.platform.gfile": (f"{_TF}.gfile",),
+    "python.platform.tf_logging": (f"{_TF}.logging",),
+    "python.util.nest": (f"{_TF}.nest",),
+    "random": (f"{_TF}.random",),
+    "random.experimental": (f"{_TF}.random",),
+    "strings": (f"{_TF}.text",),
+    "summary": (f"{_TF}.summary",),
+    "summary.experimental": (f"{_TF}.summary",),
+    "sysconfig": (f"{_TF}.config",),
+    "test": (f"{_TF}.config",),
+    "sparse": (f"{_TF}.sparse",),
+    "train": (f"{_TF}.train", f"{_TF}.records.example"),
+    "train.experimental": (f"{_TF}.train",),
+    "compat.v1.train": (f"{_TF}.train", f"{_TF}.records.example"),
+    "types": (),
+}
+_TENSORFLOW_CHILDREN = {
+    "": (
+        "activations app audio autodiff autograph bitwise compat config contrib data debugging distribute dtypes "
+        "errors estimator examples experimental feature_column flags gfile graph_util image initializers io keras "
+        "linalg lite logging lookup losses math metrics mixed_precision mlir nest nn optimizers python python_io "
+        "quantization queue ragged random raw_ops saved_model sets signal sparse strings summary sysconfig test tpu "
+        "train types xla"
+    ),
+    "app": "flags",
+    "compat": "v1 v2",
+    "compat.v1": (
+        "app config data errors estimator experimental flags gfile image initializers io keras layers linalg lite "
+        "logging losses math metrics nn python_io random saved_model sparse strings summary test train"
+    ),
+    "compat.v2": (
+        "activations autograph config data debugging distribute dtypes errors experimental image initializers io keras "
+        "linalg lite lookup losses math metrics nest nn optimizers random saved_model sparse strings summary test train"
+    ),
+    "config": "experimental optimizer threading",
+    "contrib": "keras",
+    "experimental": "numpy",
+    "data": "experimental",
+    "distribute": "cluster_resolver experimental",
+    "io": "gfile",
+    "python": "client framework keras ops platform",
+    "python.client": "device_lib session",
+    "random": "experimental",
+    "summary": "experimental",
+    "train": "experimental",
+}
+
+_ADDONS = "scene_lightning.compat.tensorflow_addons"
+_ADDONS_CHILDREN = "activations callbacks image layers losses metrics optimizers"
+
+
+class Place(NamedTuple):
+    """Where a module's names come from.
+
+    Attributes:
+        path: one spelling for all homes: `keras.layers.core`, `tensorflow.image`.
+        shown: the path in its shortest form, for reports: `keras.layers`.
+        providers: modules of this package, in the order of the search.
+        children: names of modules below, for access by attribute.
+    """
+
+    path: str
+    shown: str
+    providers: tuple[str, ...]
+    children: tuple[str, ...]
+
+
+def belongs(fullname: str) -> bool:
+    """Whether `fullname` is a module of Keras or TensorFlow."""
+    root = fullname.partition(".")[0]
+    return root in ROOTS or root in NEEDS_TENSORFLOW
+
+
+def may_be_a_module(place: Place, name: str) -> bool:
+    """Whether a name that nothing here gives may be a file of TensorFlow's own: `tensorflow.python.ops.nn_ops`."""
+    parts = place.path.split(".")
+    return parts[0] == "tensorflow" and len(parts) > 1 and parts[1] in _INTERNAL and name.islower()
+
+
+def is_here(fullname: str) -> bool:
+    """Whether a module of Keras' or TensorFlow's is one that this package knows, not only one that it lets pass."""
+    parent, _, name = fullname.rpartition(".")
+    place = place_of(fullname)
+    if not parent:
+        return fullname in ROOTS
+    listed = place.path.removeprefix("keras.") in _PROVIDERS or place.path.removeprefix("tensorflow.") in _TENSORFLOW
+    return listed or (name in place_of(parent).children and bool(place.providers))
+
+
+def place_of(fullname: str) -> Place:
+    """The place of a module, known or not: an unknown one has the names of the nearest module above it."""
+    moved = _longest(fullname, _MOVED)
+    if moved is not None:
+        fullname = _MOVED[moved] + fullname[len(moved) :]
+    home = _home_of(fullname)
+    if home is None:
+        root, _, rest = fullname.partition(".")
+        if root == "tensorflow_addons":
+            child = rest.partition(".")[0]
+            provider = {"activations": "layers"}.get(child, child)
+            known_child = child in _ADDONS_CHILDREN.split()
+            addons = (f"{_ADDONS}.{provider}",) if known_child else () if rest else (_ADDONS,)
+            return Place(fullname, fullname, addons, () if rest else tuple(_ADDONS_CHILDREN.split()))
+        if root != "tensorflow":
+            return Place(fullname, fullname, (), ())
+        return _tensorflow_place(fullname, rest)
+    rest = _keras_path(fullname, home)
+    below = tuple(_CHILDREN.get(rest, "").split())
+    shown = rest if rest.startswith("applications.") else _longest(rest, _PROVIDERS) or rest
+    return Place(f"keras.{rest}".rstrip("."), f"keras.{shown}".rstrip("."), _keras_providers(rest), below)
+
+
+def _tensorflow_place(fullname: str, rest: str) -> Place:
+    known, children = _longest(rest, _TENSORFLOW) or "", _TENSORFLOW_CHILDREN.get(rest, "")
+    if known in ("compat.v1", "compat.v2") and rest != known:  # tf.compat.v1.image is tf.image
+        inner = rest[len(known) + 1 :]
+        known, children = _longest(inner, _TENSORFLOW) or known, children or _TENSORFLOW_CHILDREN.get(inner, "")
+    providers = _TENSORFLOW[known] if known or not rest else ()
+    return Place(fullname, fullname, providers, tuple(children.split()))
+
+
+def _home_of(fullname: str) -> str | None:
+    return _longest(fullname, _HOMES)
+
+
+def _longest(path: str, table: Container[str]) -> str | None:
+    parts = path.split(".")
+    for length in range(len(parts), 0, -1):
+        prefix = ".".join(parts[:length])
+        if prefix in table:
+            return prefix
+    return None
+
+
+def _keras_path(fullname: str, home: str) -> str:
+    rest = fullname[len(home) :].lstrip(".")
+    for hidden in _HIDDEN:
+        if rest == hidden or rest.startswith(f"{hidden}."):
+            rest = rest[len(hidden) :].lstrip(".")
+    return f"{_HOMES[home]}.{rest}".strip(".")
+
+
+def _keras_providers(rest: str) -> tuple[str, ...]:
+    first, _, second = rest.partition(".")
+    if first == "applications" and second in _NAMED_APPLICATIONS.split():
+        former = (f"{_LEGACY}.applications",) if second == "imagenet_utils" else ()
+        return (f"scene_lightning.applications.{second}", "scene_lightning.applications", *former)
+    known = _longest(rest, _PROVIDERS)
+    return _PROVIDERS[known] if known is not None else _PROVIDERS[""] if not rest else ()

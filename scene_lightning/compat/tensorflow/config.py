@@ -1,0 +1,176 @@
+"""`tf.config`, `tf.test`, `device_lib`: what this machine has, and switches that mean nothing here (noted as such)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+
+from scene_lightning.training.devices import set_default_hardware, take_inventory
+from scene_lightning.training.usage_report import ledger
+
+
+class PhysicalDevice(NamedTuple):
+    """A CPU or GPU."""
+
+    name: str
+    device_type: str
+
+
+class LogicalDevice(NamedTuple):
+    """The same under its other name."""
+
+    name: str
+    device_type: str
+
+
+class LocalDevice(NamedTuple):
+    """What `device_lib.list_local_devices` lists."""
+
+    name: str
+    device_type: str
+    memory_limit: int
+    physical_device_desc: str
+
+
+def _devices() -> list[tuple[str, str, int]]:
+    gpus = take_inventory().gpus
+    return [("CPU", "", 0), *(("GPU", gpu.name, gpu.memory_bytes) for gpu in gpus)]
+
+
+def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
+    """The devices, or those of one type ("CPU", "GPU", "TPU")."""
+    counts: dict[str, int] = {}
+    found = []
+    for kind, _, _ in _devices():
+        number = counts[kind] = counts.get(kind, -1) + 1
+        if device_type in (None, kind):
+            found.append(PhysicalDevice(f"/physical_device:{kind}:{number}", kind))
+    return found
+
+
+def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
+    """The same devices."""
+    found = list_physical_devices(device_type)
+    return [LogicalDevice(f"/device:{device.name.partition(':')[2]}", device.device_type) for device in found]
+
+
+def list_local_devices(session_config: Any = None) -> list[LocalDevice]:
+    """The same devices, as `tensorflow.python.client.device_lib` lists them."""
+    names = [device.name.replace("physical_device", "device") for device in list_physical_devices()]
+    return [LocalDevice(name, kind, memory, f"name: {gpu}" if gpu else "") for name, (kind, gpu, memory)
+            in zip(names, _devices(), strict=True)]  # fmt: skip
+
+
+def get_visible_devices(device_type: str | None = None) -> list[PhysicalDevice]:
+    """The same devices."""
+    return list_physical_devices(device_type)
+
+
+def set_visible_devices(devices: Any, device_type: str | None = None) -> None:
+    """No GPUs: run on the CPU; otherwise on the first so many GPUs."""
+    if device_type == "GPU" or (device_type is None and devices):
+        wanted = devices if isinstance(devices, list | tuple) else [devices]
+        gpus = [device for device in wanted if getattr(device, "device_type", "GPU") == "GPU"]
+        if not gpus:
+            set_default_hardware("cpu")
+        else:
+            set_default_hardware("gpu", [int(str(device.name).rpartition(":")[2]) for device in gpus])
+
+
+def _ignored(name: str, why: str) -> Any:
+    def call(*args: Any, **kwargs: Any) -> None:
+        ledger.ignore(f"tf.config.{name}", why)
+
+    call.__doc__ = f"Accepted: {why}."
+    return call
+
+
+_MEMORY = "torch takes GPU memory as it needs it"
+_GRAPH = "there is no graph to optimise; compile(jit_compile=True) is torch.compile"
+set_memory_growth = _ignored("set_memory_growth", _MEMORY)
+set_virtual_device_configuration = _ignored("set_virtual_device_configuration", _MEMORY)
+set_logical_device_configuration = _ignored("set_logical_device_configuration", _MEMORY)
+set_experimental_options = _ignored("optimizer.set_experimental_options", _GRAPH)
+set_jit = _ignored("optimizer.set_jit", _GRAPH)
+run_functions_eagerly = _ignored("run_functions_eagerly", "every function runs eagerly")
+experimental_run_functions_eagerly = run_functions_eagerly
+set_soft_device_placement = _ignored("set_soft_device_placement", "the verbs place the data")
+enable_op_determinism = _ignored("enable_op_determinism", "pass deterministic=True to fit()")
+
+enable_numpy_behavior = experimental_enable_numpy_behavior = _ignored(
+    "enable_numpy_behavior", "tensors take NumPy's functions"
+)
+
+
+def enable_tensor_float_32_execution(enabled: bool) -> None:
+    """Whether a GPU may round float32 products to TensorFloat-32."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = bool(enabled)
+
+
+def tensor_float_32_execution_enabled() -> bool:
+    """Whether it may."""
+    return bool(torch.backends.cuda.matmul.allow_tf32)
+
+
+def get_build_info() -> dict[str, Any]:
+    """`tf.sysconfig.get_build_info`: what torch was built with."""
+    cuda = torch.version.cuda
+    return {"is_cuda_build": cuda is not None, "cuda_version": cuda, "cudnn_version": torch.backends.cudnn.version()}
+
+
+def set_intra_op_parallelism_threads(num_threads: int) -> None:
+    """Torch's number of threads (0 leaves it)."""
+    if num_threads:
+        torch.set_num_threads(int(num_threads))
+
+
+set_inter_op_parallelism_threads = _ignored("threading.set_inter_op_parallelism_threads", "torch sets it once")
+
+
+class VirtualDeviceConfiguration:
+    """A memory limit; accepted, without effect."""
+
+    def __init__(self, memory_limit: Any = None, **_: Any) -> None:
+        self.memory_limit = memory_limit
+
+
+LogicalDeviceConfiguration = VirtualDeviceConfiguration
+
+
+def get_device_details(device: Any) -> dict[str, Any]:
+    """A GPU's name and capability."""
+    gpus = take_inventory().gpus
+    if device.device_type != "GPU":
+        return {}
+    gpu = gpus[int(device.name.rpartition(":")[2])]
+    return {"device_name": gpu.name, "compute_capability": gpu.capability}
+
+
+def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any = None) -> bool:
+    """Whether there is a CUDA GPU."""
+    return bool(take_inventory().gpus)
+
+
+def gpu_device_name() -> str:
+    """ "/device:GPU:0", or an empty string."""
+    return "/device:GPU:0" if is_gpu_available() else ""
+
+
+def is_built_with_cuda() -> bool:
+    """Whether torch is."""
+    return torch.version.cuda is not None
+
+
+is_built_with_gpu_support = is_built_with_cuda
+
+__all__ = [
+    "LogicalDeviceConfiguration", "PhysicalDevice", "VirtualDeviceConfiguration", "enable_numpy_behavior",
+    "enable_op_determinism", "enable_tensor_float_32_execution", "experimental_enable_numpy_behavior",
+    "experimental_run_functions_eagerly", "get_build_info", "get_device_details", "get_visible_devices",
+    "gpu_device_name", "is_built_with_cuda", "is_built_with_gpu_support", "is_gpu_available", "list_local_devices",
+    "list_logical_devices", "list_physical_devices", "run_functions_eagerly", "set_experimental_options",
+    "set_inter_op_parallelism_threads", "set_intra_op_parallelism_threads", "set_jit",
+    "set_logical_device_configuration", "set_memory_growth", "set_soft_device_placement",
+    "set_virtual_device_configuration", "set_visible_devices", "tensor_float_32_execution_enabled",
+]  # fmt: skip

@@ -1,0 +1,28 @@
+"""`tf.debugging`: assertions on tensors."""
+
+from typing import Any
+
+import torch
+
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor
+from scene_lightning.errors import InputError
+
+
+def assert_equal(x: Any, y: Any, message: Any = None, **_: Any) -> None:
+    """Raises InputError unless all are equal."""
+    if not torch.equal(as_tensor(x), as_tensor(y).to(as_tensor(x).dtype)):
+        raise InputError(message or f"Expected equal tensors; received {x} and {y}.")
+
+
+def check_numerics(tensor: Any, message: str = "", name: Any = None) -> Any:
+    """The tensor; raises InputError when it holds NaN or infinity."""
+    if not torch.isfinite(as_tensor(tensor)).all():
+        raise InputError(message or "The tensor holds NaN or infinity.")
+    return tensor
+
+
+def set_log_device_placement(enabled: bool) -> None:
+    """Nothing is logged."""
+
+
+__all__ = ["assert_equal", "check_numerics", "set_log_device_placement"]

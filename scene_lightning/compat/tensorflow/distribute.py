@@ -1,0 +1,240 @@
+"""`tf.distribute`: loops written for several devices run on the one that a process has here.
+
+With one replica every per-replica value is the value itself: `run` calls, `reduce` sums or averages over one. Several
+devices are asked for with `--devices` or `fit(devices=)`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor
+from scene_lightning.errors import InputError
+from scene_lightning.training.usage_report import ledger
+from scene_lightning.utils.elements import map_leaves
+
+
+class ReduceOp(enum.Enum):
+    """How values of several replicas become one. TensorFlow: `tf.distribute.ReduceOp`."""
+
+    SUM = "SUM"
+    MEAN = "MEAN"
+
+
+class InputContext:
+    """What a function that makes a dataset for each worker is told. TensorFlow: `tf.distribute.InputContext`."""
+
+    num_input_pipelines, input_pipeline_id, num_replicas_in_sync = 1, 0, 1
+
+    def get_per_replica_batch_size(self, global_batch_size: int) -> int:
+        """The whole batch, for one replica."""
+        return int(global_batch_size)
+
+
+class ReplicaContext:
+    """What `get_replica_context` gives within `run`: the only replica of one."""
+
+    replica_id_in_sync_group, num_replicas_in_sync = 0, 1
+
+    def all_reduce(self, reduce_op: Any, value: Any, options: Any = None) -> Any:
+        """The value, reduced over one replica."""
+        _operation(reduce_op)
+        return value
+
+    def all_gather(self, value: Any, axis: int, options: Any = None) -> Any:
+        """The value, of one replica."""
+        return value
+
+    def merge_call(self, merge_fn: Callable[..., Any], args: Any = (), kwargs: Any = None) -> Any:
+        """`merge_fn(strategy, *args)`."""
+        return merge_fn(get_strategy(), *args, **(kwargs or {}))
+
+    @property
+    def strategy(self) -> Strategy:
+        return get_strategy()
+
+
+class Strategy:
+    """A strategy of one replica. TensorFlow: `tf.distribute.Strategy`."""
+
+    num_replicas_in_sync = 1
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        if type(self) is not Strategy:
+            ledger.ignore(f"tf.distribute.{type(self).__name__}", "choose devices with --devices or fit(devices=)")
+        self.extended = SimpleNamespace(
+            worker_devices=("/device:0",),
+            parameter_devices=("/device:0",),
+            should_checkpoint=True,
+            should_save_summary=True,
+        )
+        self.cluster_resolver = None
+
+    @contextmanager
+    def scope(self) -> Iterator[Strategy]:
+        """The block, with this strategy as the current one."""
+        _within.append(self)
+        try:
+            yield self
+        finally:
+            _within.pop()
+
+    # -- datasets --------------------------------------------------------------------------------------------------
+
+    def experimental_distribute_dataset(self, dataset: Any, options: Any = None) -> Any:
+        """The dataset: one replica reads all of it."""
+        return dataset
+
+    def distribute_datasets_from_function(self, dataset_fn: Callable[[InputContext], Any], options: Any = None) -> Any:
+        """`dataset_fn(context)`."""
+        return dataset_fn(InputContext())
+
+    experimental_distribute_datasets_from_function = distribute_datasets_from_function
+
+    def experimental_distribute_values_from_function(self, value_fn: Callable[[ReplicaContext], Any]) -> Any:
+        """`value_fn(context)`."""
+        return value_fn(ReplicaContext())
+
+    # -- loops -----------------------------------------------------------------------------------------------------
+
+    def run(self, fn: Callable[..., Any], args: Any = (), kwargs: Any = None, options: Any = None) -> Any:
+        """`fn(*args, **kwargs)`, which is a value of the only replica."""
+        with self.scope():
+            _replicas.append(ReplicaContext())
+            try:
+                return fn(*args, **(kwargs or {}))
+            finally:
+                _replicas.pop()
+
+    experimental_run_v2 = run
+
+    def reduce(self, reduce_op: Any, value: Any, axis: Any) -> Any:
+        """Sum or mean of a value over the replicas, of which there is one, and over `axis` unless that is None.
+
+        Raises:
+            InputError: neither "SUM" nor "MEAN".
+        """
+        operation = _operation(reduce_op)
+
+        def reduced(leaf: Any) -> Any:
+            if axis is None:
+                return leaf
+            tensor = as_tensor(leaf)
+            if operation is ReduceOp.SUM:
+                return tensor.sum(axis)
+            return (tensor if tensor.is_floating_point() else tensor.float()).mean(axis)
+
+        return map_leaves(reduced, value)
+
+    def gather(self, value: Any, axis: int) -> Any:
+        """The replicas' values along an axis: this one's."""
+        return value
+
+    def experimental_local_results(self, value: Any) -> tuple[Any, ...]:
+        """The values of this process's replicas, as a tuple of one."""
+        return (value,)
+
+
+class MirroredStrategy(Strategy):
+    """Accepted; several devices are Lightning's business."""
+
+
+class OneDeviceStrategy(Strategy):
+    """Accepted."""
+
+
+class MultiWorkerMirroredStrategy(Strategy):
+    """Accepted."""
+
+
+class CentralStorageStrategy(Strategy):
+    """Accepted."""
+
+
+class ParameterServerStrategy(Strategy):
+    """Accepted."""
+
+
+class CrossDeviceOps:
+    """How devices exchange gradients: accepted, for there is one."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+class NcclAllReduce(CrossDeviceOps):
+    """Accepted."""
+
+
+class HierarchicalCopyAllReduce(CrossDeviceOps):
+    """Accepted."""
+
+
+class ReductionToOneDevice(CrossDeviceOps):
+    """Accepted."""
+
+
+class CommunicationOptions(CrossDeviceOps):
+    """Accepted."""
+
+
+_within: list[Strategy] = []
+_replicas: list[ReplicaContext] = []
+_default = Strategy()
+
+
+def get_strategy() -> Strategy:
+    """The strategy of the scope, or the default one."""
+    return _within[-1] if _within else _default
+
+
+def has_strategy() -> bool:
+    """Whether the program is in a strategy's scope."""
+    return bool(_within)
+
+
+def in_cross_replica_context() -> bool:
+    """Whether the program is in a scope, and not in what `run` called."""
+    return has_strategy() and not _replicas
+
+
+def get_replica_context() -> ReplicaContext | None:
+    """The replica; None in a scope outside `run`."""
+    return None if in_cross_replica_context() else ReplicaContext()
+
+
+def _operation(reduce_op: Any) -> ReduceOp:
+    name = str(getattr(reduce_op, "value", reduce_op)).upper()
+    if name not in ReduceOp.__members__:
+        raise InputError(f"reduce_op must be tf.distribute.ReduceOp.SUM or MEAN; received {reduce_op!r}.")
+    return ReduceOp[name]
+
+
+class TPUClusterResolver:
+    """There is no TPU: programs ask in a `try` and go on with another strategy."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        raise InputError("No TPU was found: this engine runs on CPU, CUDA and MPS.")
+
+    @classmethod
+    def connect(cls, *_: Any, **__: Any) -> TPUClusterResolver:
+        """Refused like the rest."""
+        return cls()
+
+
+TPUStrategy = TPUClusterResolver
+DistributedValues = torch.Tensor  # what `run` gives: the value itself
+
+__all__ = [
+    "CentralStorageStrategy", "CommunicationOptions", "CrossDeviceOps", "DistributedValues",
+    "HierarchicalCopyAllReduce", "InputContext", "MirroredStrategy", "MultiWorkerMirroredStrategy", "NcclAllReduce",
+    "OneDeviceStrategy", "ParameterServerStrategy", "ReduceOp", "ReductionToOneDevice", "ReplicaContext", "Strategy",
+    "TPUClusterResolver", "TPUStrategy", "get_replica_context", "get_strategy", "has_strategy",
+    "in_cross_replica_context",
+]  # fmt: skip

@@ -1,0 +1,84 @@
+"""`tf.io.gfile`: Python's own file functions under TensorFlow's names."""
+
+from __future__ import annotations
+
+import glob as _glob
+import os
+import shutil
+from typing import Any
+
+from scene_lightning.compat.tensorflow.text import as_text
+
+GFile = open
+
+
+def exists(path: Any) -> bool:
+    """Whether there is such a file or folder."""
+    return os.path.exists(as_text(path))
+
+
+def isdir(path: Any) -> bool:
+    """Whether it is a folder."""
+    return os.path.isdir(as_text(path))
+
+
+def listdir(path: Any) -> list[str]:
+    """The names in a folder."""
+    return os.listdir(as_text(path))
+
+
+def glob(pattern: Any) -> list[str]:
+    """The paths that match a pattern, or several, in order."""
+    patterns = pattern if isinstance(pattern, list | tuple) else [pattern]
+    return sorted(path for one in patterns for path in _glob.glob(as_text(one)))
+
+
+def makedirs(path: Any) -> None:
+    """Make a folder and those above it."""
+    os.makedirs(as_text(path), exist_ok=True)
+
+
+mkdir = makedirs
+
+
+def remove(path: Any) -> None:
+    """Delete a file."""
+    os.remove(as_text(path))
+
+
+def rmtree(path: Any) -> None:
+    """Delete a folder and what is in it."""
+    shutil.rmtree(as_text(path))
+
+
+def copy(src: Any, dst: Any, overwrite: bool = False) -> None:
+    """Copy a file."""
+    if not overwrite and os.path.exists(as_text(dst)):
+        raise FileExistsError(as_text(dst))
+    shutil.copyfile(as_text(src), as_text(dst))
+
+
+def rename(src: Any, dst: Any, overwrite: bool = False) -> None:
+    """Move a file."""
+    if not overwrite and os.path.exists(as_text(dst)):
+        raise FileExistsError(as_text(dst))
+    os.replace(as_text(src), as_text(dst))
+
+
+def walk(top: Any, **_: Any) -> Any:
+    """os.walk."""
+    return os.walk(as_text(top))
+
+
+# TensorFlow 1's spellings, and those of `tensorflow.python.lib.io.file_io`
+Exists, Glob, IsDirectory, ListDirectory, MakeDirs, Open = exists, glob, isdir, listdir, makedirs, GFile
+DeleteRecursively, Remove, Rename, Copy, FastGFile = rmtree, remove, rename, copy, GFile
+FileIO, file_exists, is_directory, list_directory, get_matching_files = GFile, exists, isdir, listdir, glob
+create_dir, recursive_create_dir, delete_file, delete_recursively = makedirs, makedirs, remove, rmtree
+
+__all__ = [
+    "Copy", "DeleteRecursively", "Exists", "FastGFile", "FileIO", "GFile", "Glob", "IsDirectory", "ListDirectory",
+    "MakeDirs", "Open", "Remove", "Rename", "copy", "create_dir", "delete_file", "delete_recursively", "exists",
+    "file_exists", "get_matching_files", "glob", "is_directory", "isdir", "list_directory", "listdir", "makedirs",
+    "mkdir", "recursive_create_dir", "remove", "rename", "rmtree", "walk",
+]  # fmt: skip

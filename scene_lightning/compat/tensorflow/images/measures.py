@@ -1,0 +1,126 @@
+"""`tf.image`: differences of neighbours, edges, and the likeness of two images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from scene_lightning.compat.tensorflow.images.arguments import picture, require
+from scene_lightning.compat.tensorflow.images.colour import convert_image_dtype
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation
+
+
+@operation
+def image_gradients(image: Any) -> Any:
+    """(N, H, W, C) → (differences down, differences to the right), zeros in the last row and column."""
+    x = as_tensor(image)
+    require(x.ndim == 4, f"image_gradients expects a 4D tensor [batch_size, h, w, d], not {tuple(x.shape)}.")
+    down, right = torch.zeros_like(x), torch.zeros_like(x)
+    down[:, :-1] = x[:, 1:] - x[:, :-1]
+    right[:, :, :-1] = x[:, :, 1:] - x[:, :, :-1]
+    return down, right
+
+
+@operation
+def sobel_edges(image: Any) -> Any:
+    """(N, H, W, C) → (N, H, W, C, 2): Sobel's differences down and to the right."""
+    x = as_tensor(image).float()
+    kernel = torch.tensor([[-1.0, -2.0, -1.0], [0.0, 0.0, 0.0], [1.0, 2.0, 1.0]], device=x.device)
+    planes = F.pad(x.permute(0, 3, 1, 2), (1, 1, 1, 1), mode="reflect").flatten(0, 1).unsqueeze(1)
+    edges = F.conv2d(planes, torch.stack([kernel, kernel.t()]).unsqueeze(1))
+    return edges.reshape(x.shape[0], x.shape[3], 2, *x.shape[1:3]).permute(0, 3, 4, 1, 2)
+
+
+@operation
+def total_variation(images: Any, name: Any = None) -> Any:
+    """The sum of the differences of neighbours, of each image."""
+    x = picture(images, "images")
+    down, right = (x[..., 1:, :, :] - x[..., :-1, :, :]).abs(), (x[..., 1:, :] - x[..., :-1, :]).abs()
+    return down.sum((-3, -2, -1)) + right.sum((-3, -2, -1))
+
+
+def _floats(first: Any, second: Any, max_val: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Both images, and the range of their values, as floats (integers over their range as 0..1)."""
+    x, y = as_tensor(first), as_tensor(second)
+    fits = x.ndim >= 3 and y.ndim >= 3 and x.shape[-3:] == y.shape[-3:]
+    require(fits, f"Two images are not compatible: {tuple(x.shape)} and {tuple(y.shape)}.")
+    most = convert_image_dtype(as_tensor(max_val).to(x.dtype), torch.float32)
+    return convert_image_dtype(x, torch.float32), convert_image_dtype(y, torch.float32), most
+
+
+@operation
+def psnr(a: Any, b: Any, max_val: Any, name: Any = None) -> Any:
+    """The peak signal-to-noise ratio in decibels, of each pair of images."""
+    first, second, most = _floats(a, b, max_val)
+    return 10 * torch.log10(most**2 / (first - second).square().mean((-3, -2, -1)))
+
+
+def _likeness(
+    x: torch.Tensor, y: torch.Tensor, most: torch.Tensor, size: int, sigma: float, k1: float, k2: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The maps (…, h, w, C) of the structural similarity, and of its part without brightness."""
+    require(
+        min(x.shape[-3:-1]) >= size,
+        f"The images must be at least as large as filter_size={size}; received the shape {tuple(x.shape)}.",
+    )
+    reach = torch.arange(size, device=x.device) - (size - 1) / 2
+    line = torch.softmax(-(reach**2) / (2 * sigma**2), 0)
+
+    def blurred(values: torch.Tensor) -> torch.Tensor:
+        planes = values.movedim(-1, -3)
+        soft = F.conv2d(planes.reshape(-1, 1, *planes.shape[-2:]), torch.outer(line, line)[None, None])
+        return soft.reshape(*planes.shape[:-2], *soft.shape[-2:]).movedim(-3, -1)
+
+    c1, c2 = (k1 * most) ** 2, (k2 * most) ** 2
+    mean_x, mean_y = blurred(x), blurred(y)
+    both, apart = 2 * mean_x * mean_y, mean_x**2 + mean_y**2
+    structure = (2 * blurred(x * y) - both + c2) / (blurred(x * x + y * y) - apart + c2)
+    return (both + c1) / (apart + c1) * structure, structure
+
+
+@operation
+def ssim(
+    img1: Any, img2: Any, max_val: Any, filter_size: int = 11, filter_sigma: float = 1.5, k1: float = 0.01,
+    k2: float = 0.03, return_index_map: bool = False,
+) -> Any:  # fmt: skip
+    """The structural similarity of each pair of images (Wang et al. 2004), or its map."""
+    first, second, most = _floats(img1, img2, max_val)
+    first, second = torch.broadcast_tensors(first, second)
+    likeness, _ = _likeness(first, second, most, filter_size, filter_sigma, k1, k2)
+    return likeness.mean(-1) if return_index_map else likeness.mean((-3, -2)).mean(-1)
+
+
+@operation
+def ssim_multiscale(
+    img1: Any, img2: Any, max_val: Any,
+    power_factors: Sequence[float] = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333), filter_size: int = 11,
+    filter_sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03,
+) -> Any:  # fmt: skip
+    """The structural similarity over sizes that halve from factor to factor (Wang et al. 2003)."""
+    x, y, most = _floats(img1, img2, max_val)
+    x, y = torch.broadcast_tensors(x, y)
+    made: torch.Tensor | None = None
+    for number, power in enumerate(power_factors):
+        if number:
+            x, y = _halved(x), _halved(y)
+        likeness, structure = _likeness(x, y, most, filter_size, filter_sigma, k1, k2)
+        part = (likeness if number == len(power_factors) - 1 else structure).mean((-3, -2)).relu() ** power
+        made = part if made is None else made * part
+    require(made is not None, "power_factors is empty.")
+    assert made is not None
+    return made.mean(-1)
+
+
+def _halved(x: torch.Tensor) -> torch.Tensor:
+    """(…, H, W, C) → (…, ⌈H/2⌉, ⌈W/2⌉, C): means of four; an odd last row or column counts twice."""
+    planes = x.movedim(-1, -3)
+    flat = planes.reshape(-1, 1, *planes.shape[-2:])
+    flat = F.pad(flat, (0, flat.shape[-1] % 2, 0, flat.shape[-2] % 2), mode="replicate")
+    small = F.avg_pool2d(flat, 2)
+    return small.reshape(*planes.shape[:-2], *small.shape[-2:]).movedim(-3, -1)
+
+
+__all__ = ["image_gradients", "psnr", "sobel_edges", "ssim", "ssim_multiscale", "total_variation"]

@@ -1,0 +1,86 @@
+"""TensorFlow 1's resizing, `tf.compat.v1.image`: its pixels lie elsewhere than those of `tf.image.resize`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from scene_lightning.compat.tensorflow.images.arguments import pair, picture, require
+from scene_lightning.compat.tensorflow.images.sizes import fitting, method_named, resize_with_pad
+from scene_lightning.compat.tensorflow.ops.operation import operation
+from scene_lightning.utils.resize import cubic_steps, overlaps, weighted
+
+
+class ResizeMethod:
+    """The numbers of the interpolations. TensorFlow: `tf.compat.v1.image.ResizeMethod`."""
+
+    BILINEAR, NEAREST_NEIGHBOR, BICUBIC, AREA = 0, 1, 2, 3
+
+
+@operation
+def resize(
+    images: Any, size: Any, method: Any = 0, align_corners: bool = False, preserve_aspect_ratio: bool = False,
+    name: Any = None,
+) -> Any:  # fmt: skip
+    """Images at `size` (height, width): float32, except with "nearest" and at their own size.
+
+    Args:
+        method: 0 bilinear, 1 nearest, 2 bicubic, 3 area, or TensorFlow 2's names for them.
+        align_corners: the corner pixels' middles keep their places; otherwise the upper left pixel's corner does.
+    """
+    given, target, how = picture(images, "images"), pair(size), method_named(method)
+    require(how in ("bilinear", "nearest", "bicubic", "area"), f"Resize method is not implemented: {method}")
+    if preserve_aspect_ratio:
+        target = fitting(given, target)
+    if tuple(given.shape[-3:-1]) == target:
+        return given
+    sides = zip(given.shape[-3:-1], target, strict=True)
+    rows, columns = (_weights(side, wanted, how, bool(align_corners)) for side, wanted in sides)
+    made = weighted(given, rows, columns)
+    return made.to(given.dtype) if how == "nearest" else made
+
+
+def _weights(length: int, target: int, method: str, align_corners: bool) -> np.ndarray:
+    """(target, length): how much of each input pixel goes into each output pixel."""
+    scale = np.float32((length - 1) / (target - 1) if align_corners and target > 1 else length / target)
+    if method == "area":
+        return overlaps(length, target, float(scale))
+    places = np.arange(target, dtype=np.float32) * scale
+    if method == "nearest":
+        near = np.floor(places + 0.5) if align_corners else np.floor(places)
+        taps = [(near, np.ones(target))]
+    elif method == "bilinear":
+        share = places - np.floor(places)
+        taps = [(np.floor(places), 1 - share), (np.floor(places) + 1, share)]
+    else:
+        taps = cubic_steps(places, -0.75)
+    weights = np.zeros((target, length))
+    for pixel, share in taps:  # what would lie outside is the outermost pixel
+        np.add.at(weights, (np.arange(target), np.clip(pixel, 0, length - 1).astype(int)), share)
+    return weights
+
+
+def _by(method: str) -> Callable[..., torch.Tensor]:
+    def call(
+        images: Any, size: Any, align_corners: bool = False, name: Any = None, half_pixel_centers: bool = False
+    ) -> Any:
+        require(not half_pixel_centers, "half_pixel_centers=True is what tf.image.resize has: call that.")
+        return resize(images, size, method, align_corners)
+
+    call.__doc__ = f"`resize` with the method {method!r}."
+    return call
+
+
+resize_bilinear, resize_nearest_neighbor, resize_bicubic, resize_area = (
+    _by(method) for method in ("bilinear", "nearest", "bicubic", "area")
+)
+resize_images = resize
+resize_image_with_pad = resize_with_pad
+
+__all__ = [
+    "ResizeMethod", "resize", "resize_area", "resize_bicubic", "resize_bilinear", "resize_image_with_pad",
+    "resize_images", "resize_nearest_neighbor",
+]  # fmt: skip

@@ -1,0 +1,66 @@
+"""`tf.io`: files, encoded pictures and raw bytes. TensorFlow: `tf.io`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+
+from scene_lightning.compat.tensorflow import gfile
+from scene_lightning.compat.tensorflow.dtypes import as_dtype
+from scene_lightning.compat.tensorflow.images.files import (
+    decode_and_crop_jpeg,
+    decode_bmp,
+    decode_gif,
+    decode_image,
+    decode_jpeg,
+    decode_png,
+    encode_jpeg,
+    encode_png,
+    extract_jpeg_shape,
+    is_jpeg,
+)
+from scene_lightning.compat.tensorflow.text import as_text
+from scene_lightning.errors import InputError
+from scene_lightning.utils.text import Bytes, strings
+
+
+def read_file(filename: Any, name: Any = None) -> Bytes:
+    """A file's bytes."""
+    with open(as_text(filename), "rb") as file:
+        return Bytes(file.read())
+
+
+def matching_files(pattern: Any, name: Any = None) -> Any:
+    """The paths that match a pattern, or several, in order."""
+    return strings(gfile.glob(pattern))
+
+
+def write_file(filename: Any, contents: Any, name: Any = None) -> None:
+    """Write bytes, making folders as needed."""
+    path = as_text(filename)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(f"{path}.part", "wb") as file:
+        file.write(contents.encode() if isinstance(contents, str) else contents)
+    os.replace(f"{path}.part", path)
+
+
+def decode_raw(
+    input_bytes: Any, out_type: Any, little_endian: bool = True, fixed_length: Any = None, name: Any = None
+) -> torch.Tensor:
+    """Bytes, or several of one length, → the numbers that they hold, along a new last axis."""
+    kind = np.dtype(str(as_dtype(out_type)).removeprefix("torch.")).newbyteorder("<" if little_endian else ">")
+    if isinstance(input_bytes, list | tuple | np.ndarray):
+        return torch.stack([decode_raw(one, out_type, little_endian) for one in list(input_bytes)])
+    data = input_bytes.encode("latin-1") if isinstance(input_bytes, str) else bytes(input_bytes)
+    if len(data) % kind.itemsize:
+        raise InputError(f"{len(data)} bytes are no whole number of {kind.name} ({kind.itemsize} bytes each).")
+    return torch.from_numpy(np.frombuffer(data, kind).astype(kind.newbyteorder("="), copy=True))
+
+
+__all__ = [
+    "decode_and_crop_jpeg", "decode_bmp", "decode_gif", "decode_image", "decode_jpeg", "decode_png", "decode_raw",
+    "encode_jpeg", "encode_png", "extract_jpeg_shape", "is_jpeg", "matching_files", "read_file", "write_file",
+]  # fmt: skip

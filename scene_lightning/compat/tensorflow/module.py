@@ -1,0 +1,72 @@
+"""`tf.Module`: an object that knows the variables, layers and modules among its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from scene_lightning.compat.tensorflow.runtime import name_scope
+from scene_lightning.layers import Layer
+
+
+class Module:
+    """Base class of a program's own blocks. TensorFlow: `tf.Module`."""
+
+    def __init__(self, name: str | None = None) -> None:
+        self._name = name or type(self).__name__.lower()
+
+    @property
+    def name(self) -> str:
+        """The given name, or the class's."""
+        return getattr(self, "_name", type(self).__name__.lower())
+
+    @property
+    def name_scope(self) -> Any:
+        """A block without effect."""
+        return name_scope(self.name)
+
+    @staticmethod
+    def with_name_scope(method: Callable[..., Any]) -> Callable[..., Any]:
+        """The method as it is."""
+        return method
+
+    def _leaves(self) -> Iterator[torch.Tensor]:
+        for key in sorted(vars(self)):  # TensorFlow's order: by the attribute's name
+            yield from _tensors_of(vars(self)[key])
+
+    @property
+    def variables(self) -> tuple[torch.Tensor, ...]:
+        """All variables within, each once."""
+        found = {id(leaf): leaf for leaf in self._leaves()}
+        return tuple(found.values())
+
+    @property
+    def trainable_variables(self) -> tuple[torch.Tensor, ...]:
+        """Those that have gradients."""
+        return tuple(leaf for leaf in self.variables if leaf.requires_grad)
+
+    @property
+    def submodules(self) -> tuple[Any, ...]:
+        """Layers and modules among the attributes."""
+        return tuple(value for value in vars(self).values() if isinstance(value, Layer | Module))
+
+
+def _tensors_of(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        if value.is_leaf:
+            yield value
+    elif isinstance(value, Layer):
+        yield from value.weights
+    elif isinstance(value, Module):
+        yield from value._leaves()
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors_of(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors_of(item)
+
+
+__all__ = ["Module"]

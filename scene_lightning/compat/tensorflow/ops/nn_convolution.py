@@ -1,0 +1,148 @@
+"""`tf.nn`'s convolutions, bias and normalisation, on kernels that the program keeps itself. TensorFlow: `tf.nn`.
+
+Images are NHWC (or NCHW with data_format), kernels HWIO; strides and dilations are one number, two, or TensorFlow's
+four, of which those of the spatial axes count.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation
+from scene_lightning.errors import InputError
+from scene_lightning.ops import nn
+
+
+def _settings(
+    strides: Any, dilations: Any, data_format: str | None
+) -> tuple[Any, Any, str]:  # fmt: skip
+    first = bool(data_format) and data_format[:2] == "NC"  # type: ignore[index]
+    layout = "channels_first" if first else "channels_last"
+    return _spatial(strides, first), _spatial(1 if dilations is None else dilations, first), layout
+
+
+def _spatial(value: Any, channels_first: bool) -> Any:
+    if isinstance(value, int):
+        return value
+    values = [int(item) for item in value]
+    if len(values) == 4:
+        values = values[2:] if channels_first else values[1:3]
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _padded(x: torch.Tensor, padding: Any) -> tuple[torch.Tensor, str]:
+    """Explicit paddings [[0, 0], [top, bottom], [left, right], [0, 0]] are put on; then the convolution is 'valid'."""
+    if isinstance(padding, str):
+        if padding.lower() not in ("same", "valid"):
+            raise InputError(f"padding must be 'SAME', 'VALID' or four pairs of numbers; received {padding!r}.")
+        return x, padding.lower()
+    pairs = [int(number) for pair in reversed(list(padding)) for number in pair]
+    return F.pad(x, pairs), "valid"
+
+
+@operation
+def conv2d(
+    input: Any, filters: Any = None, strides: Any = 1, padding: Any = "VALID", data_format: str | None = "NHWC",
+    dilations: Any = None, name: Any = None, filter: Any = None, use_cudnn_on_gpu: bool = True,
+) -> Any:  # fmt: skip
+    """(N, H, W, C) with (h, w, C/groups, filters) → (N, H', W', filters). `filter=` is TensorFlow 1's spelling."""
+    step, dilation, layout = _settings(strides, dilations, data_format)
+    images, how = _padded(as_tensor(input), padding)
+    return nn.conv(images, as_tensor(filter if filters is None else filters), step, how, layout, dilation)
+
+
+convolution = conv2d
+
+
+@operation
+def depthwise_conv2d(
+    input: Any, filter: Any, strides: Any, padding: Any, data_format: str | None = None, dilations: Any = None,
+    name: Any = None,
+) -> Any:  # fmt: skip
+    """(N, H, W, C) with (h, w, C, multiplier) → (N, H', W', C·multiplier)."""
+    step, dilation, layout = _settings(strides, dilations, data_format)
+    images, how = _padded(as_tensor(input), padding)
+    return nn.depthwise_conv(images, as_tensor(filter), step, how, layout, dilation)
+
+
+@operation
+def separable_conv2d(
+    input: Any, depthwise_filter: Any, pointwise_filter: Any, strides: Any, padding: Any,
+    data_format: str | None = None, dilations: Any = None, name: Any = None,
+) -> Any:  # fmt: skip
+    """`depthwise_conv2d`, then a 1 by 1 `conv2d`."""
+    deep = depthwise_conv2d(input, depthwise_filter, strides, padding, data_format, dilations)
+    return conv2d(deep, pointwise_filter, 1, "VALID", data_format or "NHWC")
+
+
+@operation
+def conv2d_transpose(
+    input: Any, filters: Any = None, output_shape: Any = None, strides: Any = 1, padding: Any = "SAME",
+    data_format: str | None = "NHWC", dilations: Any = None, name: Any = None, filter: Any = None,
+) -> Any:  # fmt: skip
+    """(N, H, W, C) with (h, w, filters, C) → `output_shape`: the gradient of `conv2d` with respect to its images."""
+    kernel = as_tensor(filter if filters is None else filters)
+    sides = tuple(int(side) for side in as_tensor(output_shape))
+    like = torch.zeros(sides, dtype=kernel.dtype, device=kernel.device, requires_grad=True)
+    with torch.enable_grad():
+        there = conv2d(like, kernel, strides, padding, data_format, dilations)
+        return torch.autograd.grad(there, like, as_tensor(input), create_graph=True)[0]
+
+
+@operation
+def bias_add(value: Any, bias: Any, data_format: str | None = None, name: Any = None) -> Any:
+    """One number added to each channel."""
+    x, numbers = as_tensor(value), as_tensor(bias)
+    if data_format is not None and data_format[:2] == "NC":
+        numbers = numbers.reshape(-1, *[1] * (x.ndim - 2))
+    return x + numbers
+
+
+@operation
+def batch_normalization(
+    x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: float, name: Any = None
+) -> Any:
+    """(x − mean)/√(variance + epsilon)·scale + offset; None leaves scale or offset out."""
+    factor = torch.rsqrt(as_tensor(variance) + variance_epsilon)
+    if scale is not None:
+        factor = factor * as_tensor(scale)
+    result = (as_tensor(x) - as_tensor(mean)) * factor
+    return result if offset is None else result + as_tensor(offset)
+
+
+@operation
+def local_response_normalization(
+    input: Any, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5, name: Any = None
+) -> Any:
+    """x/(bias + alpha·Σ x²)^beta, the sum over the channels at most `depth_radius` away: AlexNet's normalisation."""
+    x = as_tensor(input)
+    squares = F.pad(x**2, (depth_radius, depth_radius)).unfold(-1, 2 * depth_radius + 1, 1).sum(-1)
+    return x / (bias + alpha * squares) ** beta
+
+
+lrn = local_response_normalization
+
+
+@operation
+def compute_average_loss(
+    per_example_loss: Any, sample_weight: Any = None, global_batch_size: Any = None, **_: Any
+) -> Any:
+    """The sum of the (weighted) losses over the batch size: for loops under a `tf.distribute` strategy."""
+    losses = as_tensor(per_example_loss)
+    weighted = losses if sample_weight is None else losses * as_tensor(sample_weight)
+    return weighted.sum() / (len(losses) if global_batch_size is None else global_batch_size)
+
+
+@operation
+def scale_regularization_loss(regularization_loss: Any) -> Any:
+    """The sum, divided by the number of replicas: one here."""
+    return as_tensor(regularization_loss).sum()
+
+
+__all__ = [
+    "batch_normalization", "bias_add", "compute_average_loss", "conv2d", "conv2d_transpose", "convolution",
+    "depthwise_conv2d", "local_response_normalization", "lrn", "scale_regularization_loss", "separable_conv2d",
+]  # fmt: skip

@@ -1,0 +1,92 @@
+"""Functions on tensors in; the same for whatever a program passes (arrays, numbers, symbolic tensors) out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from scene_lightning.compat.tensorflow.dtypes import as_dtype
+from scene_lightning.layers import Lambda
+from scene_lightning.layers.base.symbolic import KerasTensor, is_symbolic
+from scene_lightning.optimizers import ScalarVariable
+from scene_lightning.utils.text import holds_bytes, string, strings
+
+
+def as_tensor(value: Any, dtype: Any = None) -> Any:
+    """Anything numeric → a tensor (Python's floats as float32, its integers as int32); text stays as it is."""
+    wanted = None if dtype is None else as_dtype(dtype)
+    if isinstance(value, torch.Tensor):
+        return value if wanted is None else value.to(wanted)
+    if isinstance(value, str | bytes) or value is None:
+        return string(value)
+    if isinstance(value, ScalarVariable):
+        value = float(value)
+    if isinstance(value, list | tuple) and any(isinstance(item, torch.Tensor) for item in value):
+        return torch.stack([as_tensor(item, wanted) for item in value])
+    if holds_bytes(value):
+        return strings(value)
+    array = np.asarray(value)
+    if array.dtype.kind in "USO":
+        return strings(value) if array.ndim else string(array.item())
+    if wanted is None and not isinstance(value, np.ndarray | np.generic):
+        wanted = {"f": torch.float32, "i": torch.int32}.get(array.dtype.kind)
+    return torch.as_tensor(np.ascontiguousarray(array) if array.ndim else array, dtype=wanted)
+
+
+def same_dtype(x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two operands as tensors on one device; a number takes the other's dtype, as TensorFlow has it."""
+    first, second = as_tensor(x), as_tensor(y)
+    if isinstance(x, torch.Tensor) and not isinstance(y, torch.Tensor):
+        second = second.to(x.device, x.dtype if x.dtype != torch.bool else second.dtype)
+    elif isinstance(y, torch.Tensor) and not isinstance(x, torch.Tensor):
+        first = first.to(y.device, y.dtype if y.dtype != torch.bool else first.dtype)
+    return first, second
+
+
+def operation(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let `function` be called on Keras' symbolic tensors too: the call then becomes a Lambda layer of the model."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not (is_symbolic(args) or is_symbolic(tuple(kwargs.values()))):
+            return function(*args, **kwargs)
+        symbolic: list[KerasTensor] = []
+        template = _pull_out((args, kwargs), symbolic)
+
+        def compute(inputs: Any) -> Any:
+            tensors = inputs if isinstance(inputs, list | tuple) else [inputs]
+            given, keywords = _put_back(template, tensors)
+            return function(*given, **keywords)
+
+        return Lambda(compute)(symbolic if len(symbolic) > 1 else symbolic[0])
+
+    return call
+
+
+class _Slot(int):
+    """The place of a symbolic tensor among the arguments."""
+
+
+def _pull_out(structure: Any, found: list[KerasTensor]) -> Any:
+    if isinstance(structure, KerasTensor):
+        found.append(structure)
+        return _Slot(len(found) - 1)
+    if isinstance(structure, list | tuple):
+        return type(structure)(_pull_out(item, found) for item in structure)
+    if isinstance(structure, dict):
+        return {key: _pull_out(item, found) for key, item in structure.items()}
+    return structure
+
+
+def _put_back(structure: Any, tensors: Any) -> Any:
+    if isinstance(structure, _Slot):
+        return tensors[structure]
+    if isinstance(structure, list | tuple):
+        return type(structure)(_put_back(item, tensors) for item in structure)
+    if isinstance(structure, dict):
+        return {key: _put_back(item, tensors) for key, item in structure.items()}
+    return structure

@@ -1,0 +1,152 @@
+"""`tf.random`: torch's global generator. TensorFlow: `tf.random`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from scene_lightning.compat.tensorflow.dtypes import as_dtype
+from scene_lightning.compat.tensorflow.ops.array_ops import _sides
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor
+from scene_lightning.errors import InputError
+
+
+def set_seed(seed: int) -> None:
+    """Seed torch, on every device. (Keras' `set_random_seed` seeds Python and NumPy as well.)"""
+    torch.manual_seed(int(seed))
+
+
+set_random_seed = set_seed
+
+
+def normal(
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Any = None, name: Any = None
+) -> torch.Tensor:
+    """Normally distributed numbers."""
+    return torch.randn(_sides(shape), dtype=as_dtype(dtype)) * stddev + mean
+
+
+def truncated_normal(
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Any = None, name: Any = None
+) -> torch.Tensor:
+    """Normally distributed numbers within two deviations."""
+    made = torch.empty(_sides(shape), dtype=as_dtype(dtype))
+    return torch.nn.init.trunc_normal_(made, mean, stddev, mean - 2 * stddev, mean + 2 * stddev)
+
+
+def uniform(
+    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", seed: Any = None, name: Any = None
+) -> torch.Tensor:
+    """Equally likely numbers in [minval, maxval)."""
+    kind = as_dtype(dtype)
+    if kind.is_floating_point:
+        high = 1 if maxval is None else maxval
+        return torch.rand(_sides(shape), dtype=kind) * (high - minval) + minval
+    if maxval is None:
+        raise InputError("tf.random.uniform needs maxval for an integer dtype.")
+    return torch.randint(int(minval), int(maxval), _sides(shape), dtype=kind)
+
+
+def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Any = None) -> torch.Tensor:
+    """Equally likely whole numbers in [minval, maxval)."""
+    return uniform(shape, minval, maxval, dtype)
+
+
+def shuffle(value: Any, seed: Any = None, name: Any = None) -> Any:
+    """The first axis in random order."""
+    x = as_tensor(value)
+    order = torch.randperm(len(x))
+    return x[order.numpy()] if not isinstance(x, torch.Tensor) else x[order]
+
+
+def categorical(logits: Any, num_samples: int, dtype: Any = "int64", seed: Any = None, **_: Any) -> torch.Tensor:
+    """(N, num_samples) class numbers drawn from logits (N, classes)."""
+    return torch.multinomial(torch.softmax(as_tensor(logits), -1), num_samples, True).to(as_dtype(dtype))
+
+
+def gamma(
+    shape: Any, alpha: Any, beta: Any = None, dtype: Any = "float32", seed: Any = None, name: Any = None
+) -> torch.Tensor:
+    """Gamma-distributed numbers: `shape` of them for each pair of alpha (concentration) and beta (rate)."""
+    kind = as_dtype(dtype)
+    concentration = as_tensor(alpha, kind)
+    rate = torch.ones_like(concentration) if beta is None else as_tensor(beta, kind)
+    return torch.distributions.Gamma(*torch.broadcast_tensors(concentration, rate)).sample(_sides(shape))
+
+
+def poisson(shape: Any, lam: Any, dtype: Any = "float32", seed: Any = None, name: Any = None) -> torch.Tensor:
+    """Poisson-distributed counts: `shape` of them for each rate."""
+    rate = as_tensor(lam, torch.float32)
+    return torch.poisson(rate.expand(*_sides(shape), *rate.shape)).to(as_dtype(dtype))
+
+
+@contextmanager
+def _seeded(seed: Any) -> Iterator[None]:
+    """Within the block torch's generator starts from the numbers of `seed`; afterwards it goes on where it was."""
+    numbers = [int(number) for number in as_tensor(seed).reshape(-1)]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(sum(number * 1_000_003**power for power, number in enumerate(numbers)) % 2**63)
+        yield
+
+
+def split(seed: Any, num: int = 2, alg: Any = None) -> torch.Tensor:
+    """(num, 2) new seeds for the stateless functions, from the two numbers of one."""
+    with _seeded(seed):
+        return torch.randint(0, 2**31, (int(num), 2))
+
+
+def _stateless(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(shape: Any, seed: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        with _seeded(seed):
+            return function(shape, *args, **kwargs)
+
+    call.__doc__ = f"{function.__doc__} The same for the same two numbers of `seed`."
+    return call
+
+
+stateless_normal, stateless_uniform, stateless_truncated_normal, stateless_gamma = (
+    _stateless(function) for function in (normal, uniform, truncated_normal, gamma)
+)
+
+
+class Generator:
+    """Random numbers from a generator of its own. TensorFlow: `tf.random.Generator`."""
+
+    def __init__(self, seed: int) -> None:
+        self._torch = torch.Generator().manual_seed(seed)
+
+    @classmethod
+    def from_seed(cls, seed: int, alg: Any = None) -> Generator:
+        """A generator that starts at a seed."""
+        return cls(int(seed))
+
+    @classmethod
+    def from_non_deterministic_state(cls, alg: Any = None) -> Generator:
+        """A generator that starts anywhere."""
+        return cls(torch.seed())
+
+    def uniform(self, shape: Any, minval: float = 0, maxval: float = 1, dtype: Any = "float32") -> torch.Tensor:
+        """Equally likely numbers."""
+        return torch.rand(_sides(shape), generator=self._torch, dtype=as_dtype(dtype)) * (maxval - minval) + minval
+
+    def uniform_full_int(self, shape: Any, dtype: Any = "uint64", name: Any = None) -> torch.Tensor:
+        """Equally likely whole numbers (of int64's positive half)."""
+        return torch.randint(0, 2**63 - 1, _sides(shape), generator=self._torch, dtype=torch.int64)
+
+    def make_seeds(self, count: int = 1) -> torch.Tensor:
+        """(2, count) seeds for the stateless functions."""
+        return torch.randint(0, 2**31, (2, int(count)), generator=self._torch)
+
+    def normal(self, shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32") -> torch.Tensor:
+        """Normally distributed numbers."""
+        return torch.randn(_sides(shape), generator=self._torch, dtype=as_dtype(dtype)) * stddev + mean
+
+
+__all__ = [
+    "Generator", "categorical", "gamma", "normal", "poisson", "randint", "set_random_seed", "set_seed", "shuffle",
+    "split", "stateless_gamma", "stateless_normal", "stateless_truncated_normal", "stateless_uniform",
+    "truncated_normal", "uniform",
+]  # fmt: skip

@@ -1,0 +1,184 @@
+"""Values and steps in; TensorBoard event files out: `tf.summary`.
+
+Writers nest: what is written goes to the innermost `with writer.as_default():`, and nowhere outside one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor
+from scene_lightning.compat.tensorflow.text import as_text
+from scene_lightning.errors import InputError
+from scene_lightning.training.usage_report import ledger
+
+_open: list[Any] = []
+_steps: list[Any] = [None]
+_recording: list[Any] = [True]
+
+
+class SummaryWriter:
+    """Writes into one folder. TensorFlow: `tf.summary.create_file_writer`."""
+
+    def __init__(self, logdir: str) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter as Writer  # heavy, and an optional package
+        except ImportError as error:
+            raise InputError("tf.summary needs the package tensorboard: pip install it.") from error
+        self.events = Writer(logdir)
+
+    @contextmanager
+    def as_default(self, step: Any = None) -> Iterator[SummaryWriter]:
+        """Within the block, summaries go here (with `step`, unless they name another)."""
+        _open.append(self)
+        _steps.append(_steps[-1] if step is None else step)
+        try:
+            yield self
+        finally:
+            _open.remove(self)
+            _steps.pop()
+            self.flush()
+
+    def set_as_default(self, step: Any = None) -> None:
+        """From now on, summaries go here."""
+        _open.append(self)
+        if step is not None:
+            set_step(step)
+
+    def init(self) -> None:
+        """It is ready."""
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        self.events.flush()
+
+    def close(self) -> None:
+        """Write what is waiting, and end."""
+        self.events.close()
+
+
+def create_file_writer(logdir: Any, *_: Any, **__: Any) -> SummaryWriter:
+    """A writer for the folder `logdir`."""
+    return SummaryWriter(str(as_text(logdir)))
+
+
+def _target(step: Any) -> tuple[Any, int] | None:
+    """The writer in force and the step; None when nothing is to be written."""
+    recording = _recording[-1]() if callable(_recording[-1]) else _recording[-1]
+    if not _open or not bool(recording):
+        return None
+    number = _steps[-1] if step is None else step
+    if number is None:
+        raise InputError("No step set: pass step=, or call tf.summary.experimental.set_step first.")
+    return _open[-1].events, int(number)
+
+
+def _array(data: Any) -> np.ndarray:
+    return np.asarray(as_tensor(data).detach().cpu().float())
+
+
+def scalar(name: str, data: Any, step: Any = None, description: Any = None) -> bool:
+    """One number. Returns whether it was written, as all of these do."""
+    target = _target(step)
+    if target is not None:
+        target[0].add_scalar(name, float(_array(data)), target[1])
+    return target is not None
+
+
+def image(name: str, data: Any, step: Any = None, max_outputs: int = 3, description: Any = None) -> bool:
+    """(N, H, W, C): the first `max_outputs` pictures; uint8, or floats in 0..1."""
+    target = _target(step)
+    if target is not None:
+        tensor = as_tensor(data)[:max_outputs].detach().cpu()
+        pixels = tensor.float().clamp(0, 1) if tensor.is_floating_point() else tensor
+        for number, picture in enumerate(pixels):
+            tag = f"{name}/{number}" if len(pixels) > 1 else name
+            target[0].add_image(tag, picture.numpy(), target[1], dataformats="HWC")
+    return target is not None
+
+
+def histogram(name: str, data: Any, step: Any = None, buckets: Any = None, description: Any = None) -> bool:
+    """The distribution of all values."""
+    target = _target(step)
+    if target is not None:
+        target[0].add_histogram(name, _array(data).ravel(), target[1])
+    return target is not None
+
+
+def text(name: str, data: Any, step: Any = None, description: Any = None) -> bool:
+    """A text."""
+    target = _target(step)
+    if target is not None:
+        target[0].add_text(name, str(as_text(data)), target[1])
+    return target is not None
+
+
+def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> bool:
+    """A summary that another library (TensorBoard's hparams) has made and serialised."""
+    from tensorboard.compat.proto.summary_pb2 import Summary  # heavy, and an optional package
+
+    target = _target(step)
+    if target is not None:
+        content = tensor if isinstance(tensor, bytes) else np.asarray(tensor).item()
+        target[0]._get_file_writer().add_summary(Summary.FromString(content), target[1])
+    return target is not None
+
+
+@contextmanager
+def summary_scope(name: str, default_name: str = "summary", values: Any = None) -> Iterator[tuple[str, str]]:
+    """The block, with the name that summaries in it have."""
+    yield name or default_name, name or default_name
+
+
+def set_step(step: Any) -> None:
+    """The step of summaries that name none."""
+    _steps[-1] = step
+
+
+def get_step() -> Any:
+    """That step."""
+    return _steps[-1]
+
+
+@contextmanager
+def record_if(condition: Any) -> Iterator[None]:
+    """Within the block, write only if `condition` (a bool, or a function that gives one) holds."""
+    _recording.append(condition)
+    try:
+        yield
+    finally:
+        _recording.pop()
+
+
+def should_record_summaries() -> bool:
+    """Whether a summary would be written now."""
+    return bool(_open)
+
+
+def flush(writer: Any = None, name: Any = None) -> None:
+    """Write what is waiting."""
+    for open_writer in [writer] if writer is not None else _open:
+        open_writer.flush()
+
+
+def trace_on(graph: bool = True, profiler: bool = False, profiler_outdir: Any = None) -> None:
+    """Accepted: there is no graph to trace."""
+    ledger.ignore("tf.summary.trace_on", "there is no graph to trace; keras.utils.plot_model draws the model")
+
+
+def trace_export(name: str, step: Any = None, profiler_outdir: Any = None) -> None:
+    """Accepted: there is no graph to write."""
+    ledger.ignore("tf.summary.trace_export", "there is no graph to trace; keras.utils.plot_model draws the model")
+
+
+trace_off = trace_on
+
+__all__ = [
+    "SummaryWriter", "create_file_writer", "flush", "get_step", "histogram", "image", "record_if", "scalar",
+    "set_step", "should_record_summaries", "summary_scope", "text", "trace_export", "trace_off", "trace_on",
+    "write_raw_pb",
+]  # fmt: skip

@@ -1,0 +1,101 @@
+"""`tfa.image`: images (H, W, C) or (N, H, W, C) turned, moved and cut out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor
+
+
+def _warp(images: Any, matrices: torch.Tensor, interpolation: str, fill_mode: str) -> torch.Tensor:
+    """`matrices` (N or 1, 2, 3) take pixels of the result to pixels of the image, in TensorFlow's x, y."""
+    given = as_tensor(images)
+    batch = (given if given.ndim == 4 else given.unsqueeze(0)).float().permute(0, 3, 1, 2)
+    height, width = batch.shape[2:]
+    rows, columns = (torch.arange(side, dtype=torch.float32) for side in (height, width))
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    places = torch.stack([x, y, torch.ones_like(x)], -1)
+    found = torch.einsum("nij,hwj->nhwi", matrices, places).expand(len(batch), -1, -1, -1)
+    grid = (found * 2 + 1) / torch.tensor([width, height]) - 1
+    how = {"nearest": "nearest", "bilinear": "bilinear"}[interpolation.lower()]
+    edge = {"constant": "zeros", "nearest": "border", "reflect": "reflection", "wrap": "zeros"}[fill_mode.lower()]
+    made = F.grid_sample(batch, grid, how, edge, align_corners=False).permute(0, 2, 3, 1)
+    if not given.is_floating_point():
+        made = made.round()
+    return (made if given.ndim == 4 else made[0]).to(given.dtype)
+
+
+def rotate(
+    images: Any, angles: Any, interpolation: str = "nearest", fill_mode: str = "constant", name: Any = None,
+    fill_value: float = 0.0,
+) -> torch.Tensor:  # fmt: skip
+    """Turned by `angles` (radians, counter-clockwise; one, or one for each image), about the middle."""
+    height, width = as_tensor(images).shape[-3:-1]
+    turns = as_tensor(angles).float().reshape(-1)
+    cos, sin = torch.cos(turns), torch.sin(turns)
+    x, y = (width - 1) / 2, (height - 1) / 2
+    rows = [cos, -sin, x - (cos * x - sin * y), sin, cos, y - (sin * x + cos * y)]
+    return _warp(images, torch.stack(rows, -1).reshape(-1, 2, 3), interpolation, fill_mode)
+
+
+def translate(
+    images: Any, translations: Any, interpolation: str = "nearest", fill_mode: str = "constant", name: Any = None,
+    fill_value: float = 0.0,
+) -> torch.Tensor:  # fmt: skip
+    """Moved by (dx, dy) pixels."""
+    moves = as_tensor(translations).float().reshape(-1, 2)
+    matrices = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).repeat(len(moves), 1, 1)
+    matrices[:, :, 2] = -moves
+    return _warp(images, matrices, interpolation, fill_mode)
+
+
+def cutout(images: Any, mask_size: Any, offset: Any = (0, 0), constant_values: float = 0, **_: Any) -> torch.Tensor:
+    """A rectangle of `mask_size` (height, width), about `offset` (y, x), filled with `constant_values`."""
+    made = as_tensor(images).clone()
+    batch = made if made.ndim == 4 else made.unsqueeze(0)
+    height, width = (int(side) for side in np.broadcast_to(np.asarray(mask_size), (2,)))
+    centres = np.broadcast_to(np.asarray(offset), (len(batch), 2))
+    for image, (row, column) in zip(batch, centres, strict=True):
+        top, left = max(int(row) - height // 2, 0), max(int(column) - width // 2, 0)
+        image[top : int(row) + height // 2, left : int(column) + width // 2] = constant_values
+    return made
+
+
+def random_cutout(images: Any, mask_size: Any, constant_values: float = 0, seed: Any = None, **_: Any) -> torch.Tensor:
+    """`cutout` in places that are drawn."""
+    given = as_tensor(images)
+    count = len(given) if given.ndim == 4 else 1
+    height, width = given.shape[-3:-1]
+    drawn = np.stack([torch.randint(0, side, (count,)).numpy() for side in (height, width)], -1)
+    return cutout(given, mask_size, drawn, constant_values)
+
+
+def gaussian_filter2d(
+    image: Any, filter_shape: Any = (3, 3), sigma: Any = 1.0, padding: str = "REFLECT", **_: Any
+) -> torch.Tensor:
+    """Blurred with a Gaussian of `sigma` pixels, cut off at `filter_shape`."""
+    given = as_tensor(image)
+    batch = (given if given.ndim == 4 else given.unsqueeze(0)).float().permute(0, 3, 1, 2)
+    sides = np.broadcast_to(np.asarray(filter_shape), (2,))
+    widths = np.broadcast_to(np.asarray(sigma, dtype=float), (2,))
+    mode = {"REFLECT": "reflect", "CONSTANT": "constant", "SYMMETRIC": "replicate"}[padding.upper()]
+    before = [(int(side) - 1) // 2 for side in sides]
+    after = [int(side) - 1 - first for side, first in zip(sides, before, strict=True)]
+    batch = F.pad(batch, (before[1], after[1], before[0], after[0]), mode)
+    for axis, (side, width) in enumerate(zip(sides, widths, strict=True)):
+        places = torch.arange(int(side), dtype=torch.float32) - int(side) // 2
+        weights = torch.softmax(-(places**2) / (2 * max(width, 1e-6) ** 2), 0)
+        shape = (1, 1, -1, 1) if axis == 0 else (1, 1, 1, -1)
+        channels = batch.shape[1]
+        batch = F.conv2d(batch, weights.reshape(shape).repeat(channels, 1, 1, 1), groups=channels)
+    made = batch.permute(0, 2, 3, 1)
+    if not given.is_floating_point():
+        made = made.round()
+    return (made if given.ndim == 4 else made[0]).to(given.dtype)
+
+
+__all__ = ["cutout", "gaussian_filter2d", "random_cutout", "rotate", "translate"]

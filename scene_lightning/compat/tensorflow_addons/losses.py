@@ -1,0 +1,135 @@
+"""`tfa.losses`: focal loss, and losses of embeddings. y_true are class numbers (N,), y_pred embeddings (N, size)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from scene_lightning._registry import register_in_package
+from scene_lightning.losses import Loss, binary_crossentropy
+
+
+def sigmoid_focal_crossentropy(
+    y_true: Any, y_pred: Any, alpha: float | None = 0.25, gamma: float = 2.0, from_logits: bool = False
+) -> Tensor:
+    """alpha·(1−p_t)^gamma · binary cross-entropy, summed over the last axis. Lin et al., 2018."""
+    predicted = torch.as_tensor(y_pred)
+    target = torch.as_tensor(y_true).to(predicted)
+    each = binary_crossentropy(target.unsqueeze(-1), predicted.unsqueeze(-1), from_logits=from_logits)
+    p = torch.sigmoid(predicted) if from_logits else predicted
+    p_t = target * p + (1 - target) * (1 - p)
+    balance = 1.0 if not alpha else target * alpha + (1 - target) * (1 - alpha)
+    return (balance * (1 - p_t) ** gamma * each).sum(-1)
+
+
+@register_in_package("Addons")
+class SigmoidFocalCrossEntropy(Loss):
+    """`sigmoid_focal_crossentropy`; per sample unless `reduction` says otherwise, as in Addons."""
+
+    def __init__(
+        self, from_logits: bool = False, alpha: float = 0.25, gamma: float = 2.0, reduction: str = "none",
+        name: str = "sigmoid_focal_crossentropy",
+    ) -> None:  # fmt: skip
+        super().__init__(name, reduction)
+        self.from_logits, self.alpha, self.gamma = from_logits, alpha, gamma
+
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+        return sigmoid_focal_crossentropy(y_true, y_pred, self.alpha, self.gamma, self.from_logits)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"from_logits": self.from_logits, "alpha": self.alpha, "gamma": self.gamma}
+        return {**super().get_config(), **own}
+
+
+def contrastive_loss(y_true: Any, y_pred: Any, margin: float = 1.0) -> Tensor:
+    """y·d² + (1−y)·max(margin−d, 0)², for distances d of pairs; y is 1 for pairs of one class."""
+    distance = torch.as_tensor(y_pred)
+    same = torch.as_tensor(y_true).to(distance)
+    return same * distance**2 + (1 - same) * (margin - distance).clamp(min=0) ** 2
+
+
+@register_in_package("Addons")
+class ContrastiveLoss(Loss):
+    """`contrastive_loss`. Hadsell et al., 2006."""
+
+    def __init__(
+        self, margin: float = 1.0, reduction: str = "sum_over_batch_size", name: str = "contrastive_loss"
+    ) -> None:
+        super().__init__(name, reduction)
+        self.margin = margin
+
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+        return contrastive_loss(y_true, y_pred, self.margin)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "margin": self.margin}
+
+
+def _distances(embeddings: Tensor, squared: bool) -> Tensor:
+    found = (embeddings.unsqueeze(0) - embeddings.unsqueeze(1)).pow(2).sum(-1)
+    if squared:
+        return found
+    zero = found <= 0
+    return (found + zero * 1e-16).sqrt() * ~zero
+
+
+def triplet_semihard_loss(y_true: Any, y_pred: Any, margin: float = 1.0, distance_metric: str = "L2") -> Tensor:
+    """For every pair of one class: margin + d(a, p) − d(a, n), where n is the nearest other that is farther than p."""
+    embeddings = torch.as_tensor(y_pred).float()
+    labels = torch.as_tensor(y_true).reshape(-1).to(embeddings.device)
+    distances = _distances(embeddings, distance_metric == "squared-L2")
+    same = labels.unsqueeze(0) == labels.unsqueeze(1)
+    other = (~same).unsqueeze(1)  # anchor, 1, negative
+    farther = other & (distances.unsqueeze(1) > distances.unsqueeze(2))  # anchor, positive, negative
+    highest = distances.max().detach() + 1
+    nearest = torch.where(farther, distances.unsqueeze(1), highest).amin(-1)
+    farthest = torch.where(other, distances.unsqueeze(1), -1.0).amax(-1)
+    negative = torch.where(farther.any(-1), nearest, farthest)
+    positives = same.float() - torch.eye(len(labels), device=embeddings.device)
+    losses = (margin + distances - negative) * positives
+    return losses.clamp(min=0).sum() / positives.sum()
+
+
+@register_in_package("Addons")
+class TripletSemiHardLoss(Loss):
+    """`triplet_semihard_loss` over a batch. Schroff et al., 2015."""
+
+    def __init__(self, margin: float = 1.0, distance_metric: str = "L2", name: str | None = None, **_: Any) -> None:
+        super().__init__(name or "triplet_semihard_loss")
+        self.margin, self.distance_metric = margin, distance_metric
+
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+        return triplet_semihard_loss(y_true, y_pred, self.margin, self.distance_metric)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "margin": self.margin, "distance_metric": self.distance_metric}
+
+
+def npairs_loss(y_true: Any, y_pred: Any) -> Tensor:
+    """Cross-entropy of each row of similarities (N, N) against the share of its class's columns."""
+    similarities = torch.as_tensor(y_pred)
+    labels = torch.as_tensor(y_true).reshape(-1).to(similarities.device)
+    same = (labels.unsqueeze(0) == labels.unsqueeze(1)).to(similarities.dtype)
+    return -(same / same.sum(1, keepdim=True) * torch.log_softmax(similarities, -1)).sum(-1).mean()
+
+
+@register_in_package("Addons")
+class NpairsLoss(Loss):
+    """`npairs_loss` over a batch. Sohn, 2016."""
+
+    def __init__(self, name: str = "npairs_loss") -> None:
+        super().__init__(name)
+
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+        return npairs_loss(y_true, y_pred)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+__all__ = [
+    "ContrastiveLoss", "NpairsLoss", "SigmoidFocalCrossEntropy", "TripletSemiHardLoss", "contrastive_loss",
+    "npairs_loss", "sigmoid_focal_crossentropy", "triplet_semihard_loss",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""The demo, and the drawn scenes that it trains on."""

@@ -1,0 +1,44 @@
+"""Nothing in; drawn scenes, a model trained on them, its evaluation, predictions and pictures out, in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from scene_lightning.demo_scenes.scenes import draw_scenes
+from scene_lightning.inference.evaluate import format_evaluation
+from scene_lightning.inference.predict import predict
+from scene_lightning.inference.predictor import RunOn
+from scene_lightning.recipes.recipe import load_recipe
+from scene_lightning.reports import run_folder
+from scene_lightning.runs.train import train
+
+TRAIN_PER_CLASS, TEST_PER_CLASS, PREDICTED = 160, 40, 48
+DATA, PREDICTIONS, GRID = "data", "predictions.csv", "predictions.png"
+
+
+def demo(*, out: str | None = None, overrides: Sequence[str] = ()) -> Path:
+    """Draw scenes, train the demo recipe on them, evaluate, predict, draw; the folder that holds all of it comes back.
+
+    Args:
+        out: the folder; None makes runs/demo-<date>-<time>.
+        overrides: `key=value` for the demo recipe.
+    """
+    recipe = load_recipe("demo", overrides)
+    folder = run_folder.make_run_folder(recipe.name, out)
+    data = folder / DATA
+    if run_folder.is_main_process():
+        print(f"drawing {6 * (TRAIN_PER_CLASS + TEST_PER_CLASS) + PREDICTED} scenes in {data} ...", flush=True)
+        draw_scenes(data, TRAIN_PER_CLASS, test_per_class=TEST_PER_CLASS, predict=PREDICTED)
+    run = train(str(data), recipe=recipe, out=str(folder))
+    if run.evaluation is None:
+        return folder
+    print(
+        f"\nThe best epoch's model on {run.evaluation['images']} test scenes:\n\n{format_evaluation(run.evaluation)}\n"
+    )
+    run_on = RunOn(recipe.training.accelerator, recipe.training.precision)
+    table, grid = folder / PREDICTIONS, folder / GRID
+    predict(str(folder), [str(data / "seg_pred")], run_on, out=str(table), grid=str(grid))
+    print(f"\nLook at {grid} (what it sees in new scenes) and {folder / run_folder.CURVES} (how it learned).")
+    print(f"Name your own images: scene-lightning predict {folder} PATH...")
+    return folder

@@ -1,0 +1,183 @@
+"""The layers of a model in; what to call instead of each out: the same numbers in a cheaper order.
+
+max(relu(a), relu(b)) = relu(max(a, b)): max-pooling and ReLU commute exactly, and so do their gradients (where the
+largest value of a window is not positive, both ways give none). Pooling first leaves ReLU a quarter of the work.
+So does the bias, max(a + b) = max(a) + b: in training on the CPU it is added after pooling, and its gradient summed
+over a quarter of the values; the kernels add it at another moment, so that these are equal to rounding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from scene_lightning import activations
+from scene_lightning.fast.affine import CONVOLUTIONS, frozen, normalised, product, watched
+from scene_lightning.fast.dropout import IntegerDropout, worth_it
+from scene_lightning.fast.switch import fast_paths_enabled
+from scene_lightning.layers import (
+    Activation,
+    BatchNormalization,
+    DepthwiseConv2D,
+    Dropout,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+    ReLU,
+)
+from scene_lightning.layers.base.layer import Layer
+from scene_lightning.layers.base.symbolic import KerasTensor, Node
+
+_POOLS = (MaxPooling1D, MaxPooling2D, MaxPooling3D)
+_JOINED = (*_POOLS, BatchNormalization)  # layers that may be computed with the one before
+Call = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Folds:
+    """What prediction computes with instead of the layers as they stand, by their numbers; from `fast.folding`.
+
+    Attributes:
+        gone: layers that now stand inside others' weights.
+        weights: (kernel, bias) of those others.
+    """
+
+    gone: set[int]
+    weights: dict[int, tuple[torch.Tensor, torch.Tensor]]
+
+    def weights_like(self, number: int, kernel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Those of one layer where its own kernel is now, and in its dtype: Lightning moves and casts a model only
+        after it was folded. They are moved once."""
+        found = self.weights[number]
+        if found[0].device != kernel.device or found[0].dtype != kernel.dtype:
+            found = self.weights[number] = found[0].to(kernel), found[1].to(kernel)
+        return found
+
+
+def stack_calls(layers: Sequence[Layer], folds: Folds | None = None) -> list[Call]:
+    """What to call, one after another, for a stack of layers."""
+    if not fast_paths_enabled():
+        return list(layers)
+    numbers = range(len(layers) - 1)
+    return _calls(layers, [(n, n + 1) for n in numbers if type(layers[n + 1]) in _JOINED], folds)
+
+
+def followers(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[int | None]:
+    """For each node of a graph the number of the only one that uses its output, and nothing but it; else None."""
+    uses = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
+    uses.update(id(tensor) for tensor in outputs)
+    users = {id(node.input_tensors[0]): n for n, node in enumerate(nodes) if len(node.input_tensors) == 1}
+    single = [len(node.outputs) == 1 and uses[id(node.outputs[0])] == 1 and not node.kwargs for node in nodes]
+    found = [users.get(id(node.outputs[0])) if alone else None for node, alone in zip(nodes, single, strict=True)]
+    return [None if after is None or nodes[after].kwargs else after for after in found]
+
+
+def joined_pairs(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[tuple[int, int]]:
+    """Where in `nodes` max-pooling or BatchNormalization is all that sees a layer: (number of that layer, of it)."""
+    after = enumerate(followers(nodes, outputs))
+    return [(n, user) for n, user in after if user is not None and type(nodes[user].layer) in _JOINED]
+
+
+def graph_calls(nodes: Sequence[Node], pairs: Iterable[tuple[int, int]], folds: Folds | None = None) -> list[Call]:
+    """What to call for each node of a graph, in the order of `nodes`; `pairs` come from `joined_pairs`."""
+    layers = [node.layer for node in nodes]
+    return _calls(layers, pairs, folds) if fast_paths_enabled() else layers
+
+
+def _calls(layers: Sequence[Layer], pairs: Iterable[tuple[int, int]], folds: Folds | None) -> list[Call]:
+    folds = folds or Folds(set(), {})
+    calls = [_folded(folds, n, layer) if n in folds.weights else _alone(layer) for n, layer in enumerate(layers)]
+    for number in folds.gone:
+        calls[number] = _as_it_is
+    for first, pool in pairs:
+        before, after = layers[first], layers[pool]
+        if type(after) is BatchNormalization:
+            if pool not in folds.gone and first not in folds.weights and frozen(before, after):
+                calls[first], calls[pool] = normalised(before, after), _as_it_is
+        elif _ends_in_relu(before) and _may_pool_first(before, after):
+            if first in folds.weights:
+                calls[first], calls[pool] = _folded(folds, first, before, activated=False), _then_relu(after)
+            elif isinstance(before, CONVOLUTIONS):
+                calls[first], calls[pool] = _without_relu(before, after), _then_bias_and_relu(before, after)
+            else:
+                calls[first], calls[pool] = _as_it_is, _then_relu(after)
+    return calls
+
+
+def _folded(folds: Folds, number: int, layer: Any, activated: bool = True) -> Call:
+    """The layer with its folded weights, with or without its activation."""
+
+    def compute(inputs: torch.Tensor) -> torch.Tensor:
+        outputs = product(layer)(inputs, *folds.weights_like(number, layer.kernel))
+        return layer.activation(outputs) if activated else outputs
+
+    return lambda inputs: layer.run(compute, inputs)
+
+
+def _ends_in_relu(layer: Layer) -> bool:
+    if type(layer) in CONVOLUTIONS or type(layer) is Activation:
+        return layer.activation is activations.relu
+    return type(layer) is ReLU and layer.max_value is None and not layer.negative_slope and not layer.threshold
+
+
+def _may_pool_first(layer: Layer, pool: Layer) -> bool:
+    if type(pool) not in _POOLS or watched(layer) or watched(pool):
+        return False
+    return type(layer) in CONVOLUTIONS or layer._explicit_dtype is None
+
+
+def _without_relu(layer: Any, pool: Any) -> Call:
+    def convolve(inputs: torch.Tensor) -> torch.Tensor:
+        bias = None if _bias_waits(layer, pool) else layer.bias
+        return layer.convolve(inputs, layer.kernel, bias)  # read here: `run` may only now have built them
+
+    return lambda inputs: layer.run(convolve, inputs)
+
+
+def _bias_waits(layer: Any, pool: Any) -> bool:
+    """Whether the bias is added after pooling: where a backward pass will sum its gradient, in float32, on the CPU."""
+    kernel = layer.kernel
+    return (
+        layer.bias is not None
+        and torch.is_grad_enabled()
+        and kernel.device.type == "cpu"
+        and kernel.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and layer.data_format == pool.data_format == "channels_last"
+    )
+
+
+def _then_bias_and_relu(layer: Any, pool: Any) -> Call:
+    def finish(inputs: torch.Tensor) -> torch.Tensor:
+        pooled = pool(inputs)
+        return torch.relu_(pooled + layer.bias) if _bias_waits(layer, pool) else torch.relu(pooled)
+
+    return finish
+
+
+def _as_it_is(inputs: torch.Tensor) -> torch.Tensor:
+    return inputs
+
+
+def _then_relu(pool: Layer) -> Call:
+    return lambda inputs: torch.relu(pool(inputs))
+
+
+def _alone(layer: Layer) -> Call:
+    """The layer, or for Dropout its cheaper masks, for DepthwiseConv2D the quicker gradient."""
+    if type(layer) is DepthwiseConv2D and not watched(layer):
+        return lambda inputs: layer.run(lambda x: layer.activation(product(layer)(x, layer.kernel, layer.bias)), inputs)
+    if type(layer) is not Dropout or layer.seed is not None or layer.noise_shape is not None or watched(layer):
+        return layer
+    dropout = layer
+
+    def drop(inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
+        if training and inputs.is_floating_point() and worth_it(inputs, dropout.rate):
+            return IntegerDropout.apply(inputs, dropout.rate)
+        return dropout.call(inputs, training=training)
+
+    return lambda inputs, training=None: dropout.run(drop, inputs, training=training)

@@ -1,0 +1,179 @@
+"""A model file and labelled images in; loss, accuracy, per-class figures and the confusion matrix out."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from scene_lightning import losses
+from scene_lightning.data.feed import encode_targets
+from scene_lightning.data.scan import (
+    TRAIN_FOLDERS,
+    VALIDATION_FOLDERS,
+    ImageTable,
+    class_folders,
+    relabel,
+    require_folder,
+    scan_folder,
+)
+from scene_lightning.inference.images_seen import ImagesSeen, Overlap
+from scene_lightning.inference.inputs import ImageInfo, report_unreadable
+from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn, gives_logits
+from scene_lightning.reports.tables import format_report, format_table, report_from_matrix
+from scene_lightning.saving._files import replacing
+
+_MOST_SHOWN = 30  # classes; a matrix of more fits no terminal
+_TINY = float(np.finfo(np.float32).tiny)
+
+
+def evaluate(model: str, data: str, run_on: RunOn | None = None, *, strict: bool = False) -> dict[str, Any]:
+    """A model file (or run folder) on a folder of labelled images; see `score`.
+
+    Raises:
+        InputError: no model, no labelled images, or a class that the model does not know.
+    """
+    answerer = Answerer.load(model, run_on or RunOn())
+    return score(answerer, labelled_images(data, answerer.info), strict=strict)
+
+
+def labelled_images(data: str, info: ImageInfo) -> ImageTable:
+    """The images to be judged, labelled by class name in the model's order; classes without a folder have none."""
+    require_folder(data)
+    folders = class_folders(data)
+    half = next((name for name in VALIDATION_FOLDERS if name in folders), None)
+    if half is not None and half not in info.class_names and _is_half(data, half, folders):
+        data = os.path.join(data, half)
+    return relabel(scan_folder(data), info.class_names)
+
+
+def _is_half(data: str, half: str, folders: Sequence[str]) -> bool:
+    """Whether `half` is the validation half of a data folder, not a class that happens to be called so."""
+    return any(name in folders for name in TRAIN_FOLDERS) or bool(class_folders(os.path.join(data, half)))
+
+
+def score(answerer: Answerer, table: ImageTable, *, strict: bool = False, verbose: bool = True) -> dict[str, Any]:
+    """Keys: data, split, seen, images, loss (None without one), accuracy, classes, per_class, confusion_matrix.
+
+    `data` is the folder of the class folders, `split` its name where that is a split's (seg_test), else None; `seen`
+    says how many of the images the model's training saw (`Overlap.as_dict`).
+    `per_class` maps a class name to precision, recall, f1 and support (images of the class); `confusion_matrix` has a
+    row for each true class and a column for each predicted one.
+    """
+    names = list(answerer.info.class_names)
+    matrix = np.zeros((len(names), len(names)), dtype=np.int64)
+    total = LossSum(answerer.model, len(names))
+
+    def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
+        true = table.labels[list(positions)]
+        np.add.at(matrix, (true, probabilities.argmax(axis=1)), 1)
+        total.add(true, outputs)
+
+    feed = answerer.answer(table.paths, take, strict=strict, verbose=verbose)
+    report_unreadable(list(feed.unreadable.values()), len(table))
+    figures = report_from_matrix(matrix, names)
+    read = [path for path in table.paths if path not in feed.unreadable]
+    return {
+        "data": table.root,
+        "split": split_name(table),
+        "seen": ImagesSeen.of_model(answerer.model).among(read).as_dict(),
+        "images": figures["images"],
+        "loss": total.mean(),
+        **{key: figures[key] for key in ("accuracy", "classes", "per_class", "confusion_matrix")},
+    }
+
+
+def split_name(table: ImageTable) -> str | None:
+    """What the folder of the images is called, where that names a split: seg_test, train."""
+    name = os.path.basename(os.path.abspath(table.root))
+    return name if name in (*TRAIN_FOLDERS, *VALIDATION_FOLDERS) else None
+
+
+class LossSum:
+    """The compiled loss, averaged over images as they come by."""
+
+    def __init__(self, model: Any, num_classes: int) -> None:
+        self._loss = losses.get(model.loss) if getattr(model, "loss", None) is not None else None
+        self._num_classes, self._logits = num_classes, gives_logits(model)
+        self._sum, self._count = 0.0, 0
+
+    def add(self, labels: NDArray[np.int64], outputs: NDArray[np.float32]) -> None:
+        """One batch: true classes (N,) and the model's raw outputs (N, K)."""
+        if self._loss is None:
+            return
+        predicted = torch.from_numpy(np.ascontiguousarray(outputs))
+        if not self._logits:
+            # As in training: from the logits, without the clipping that caps a confident mistake at 16.
+            odds = predicted.clamp_min(_TINY).log()
+            if outputs.shape[1] == 1:
+                odds = odds - (1 - predicted).clamp_min(_TINY).log()
+            predicted._keras_logits = odds  # type: ignore[attr-defined]
+        value = self._loss(torch.from_numpy(self._targets(labels, outputs)), predicted)
+        self._sum += float(value.mean()) * len(labels)
+        self._count += len(labels)
+
+    def _targets(self, labels: NDArray[np.int64], outputs: NDArray[np.float32]) -> NDArray[Any]:
+        if outputs.shape[1] == 1:
+            return labels[:, None].astype(np.float32)
+        name = str(getattr(self._loss, "name", None) or getattr(self._loss, "__name__", ""))
+        return encode_targets(labels, self._num_classes, "sparse" if name.startswith("sparse") else "categorical")
+
+    def mean(self) -> float | None:
+        return self._sum / self._count if self._count else None
+
+
+def write_evaluation(result: dict[str, Any], path: str | Path) -> None:
+    """The result as a JSON file."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def format_evaluation(result: dict[str, Any]) -> str:
+    """The result as text for a terminal: which images, figures by class, then the confusion matrix.
+
+    Of more than 30 classes the ten that are recognised worst, and the ten most frequent confusions.
+    """
+    names = result["classes"]
+    figures = {**report_from_matrix(result["confusion_matrix"], names), "loss": result["loss"]}
+    text = _format_figures(result, figures)
+    return f"{_which_images(result)}\n\n{text}" if "seen" in result else text  # earlier runs' evaluations have it not
+
+
+def _which_images(result: dict[str, Any]) -> str:
+    seen = Overlap.of_dict(result["images"], result["seen"])
+    lines = [f"data      {result['data']}: {result['images']:,} images", f"seen      {seen.in_words()}"]
+    if caution := seen.caution():
+        lines.append(f"          {caution}")
+    return "\n".join(lines)
+
+
+def _format_figures(result: dict[str, Any], figures: dict[str, Any]) -> str:
+    names = result["classes"]
+    if len(names) > _MOST_SHOWN:
+        return _format_worst(figures)
+    table = format_report(figures)
+    header = ["true \\ predicted", *names]
+    rows = [[name, *map(str, row)] for name, row in zip(names, result["confusion_matrix"], strict=True)]
+    return f"{table}\n\n{format_table(header, rows)}"
+
+
+def _format_worst(figures: dict[str, Any], shown: int = 10) -> str:
+    by_class = figures["per_class"]
+    occurring = [name for name in by_class if by_class[name]["support"]]
+    worst = sorted(occurring, key=lambda name: by_class[name]["f1"])[:shown]
+    table = format_report({**figures, "per_class": {name: by_class[name] for name in worst}})
+    lines = [f"the {len(worst)} worst of {len(by_class)} classes:", "", table]
+    matrix = np.array(figures["confusion_matrix"])
+    np.fill_diagonal(matrix, 0)
+    places = [np.unravel_index(place, matrix.shape) for place in np.argsort(-matrix, axis=None)[:shown]]
+    names = figures["classes"]
+    rows = [[names[true], names[taken], str(matrix[true, taken])] for true, taken in places if matrix[true, taken]]
+    if rows:
+        lines += ["", format_table(["true", "taken for", "images"], rows)]
+    return "\n".join(lines)

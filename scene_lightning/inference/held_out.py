@@ -1,0 +1,41 @@
+"""Finds again, in the data folder of a model's training, which photographs it trained on and which it held out."""
+
+from __future__ import annotations
+
+from scene_lightning.data.scan import ImageTable, Splits, find_splits, relabel
+from scene_lightning.errors import InputError
+from scene_lightning.inference.images_seen import CHOSE, TRAINED, ImagesSeen, digests_of
+from scene_lightning.inference.predictor import Answerer
+
+
+def held_out_images(answerer: Answerer, trained_on: str) -> ImageTable:
+    """The same share again: which it was follows from the recipe in the model's file.
+
+    Raises:
+        InputError: a file without its recipe, or data that cannot be what it was trained on.
+    """
+    return relabel(_splits(answerer, trained_on).validation, answerer.info.class_names)
+
+
+def seen_by(answerer: Answerer, trained_on: str | None = None) -> ImagesSeen:
+    """What the model's file says that it has seen; where it does not, the split of `trained_on` says it.
+
+    Raises:
+        InputError: as `held_out_images`.
+    """
+    seen = ImagesSeen.of_model(answerer.model)
+    if seen.complete or trained_on is None:
+        return seen
+    splits = _splits(answerer, trained_on)
+    seen = seen.and_also(TRAINED, digests_of(splits.train.paths), complete=True)
+    return seen.and_also(CHOSE, digests_of(splits.validation.paths))  # as in best.ckpt; nobody knows that it did not
+
+
+def _splits(answerer: Answerer, trained_on: str) -> Splits:
+    recipe = answerer.model._recipe
+    if not recipe:
+        raise InputError(
+            "The model's file does not say which share of the data its training held out. Expected a model that "
+            "`scene-lightning train` made, or other labelled photographs that it was not trained on."
+        )
+    return find_splits(trained_on, recipe["data"]["val_split"], recipe["training"]["seed"])

@@ -1,0 +1,116 @@
+"""A data folder, this machine, a model or a run in; what there is to know about it, as text or JSON, out."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scene_lightning.data.scan import (
+    TRAIN_FOLDERS,
+    VALIDATION_FOLDERS,
+    class_folders,
+    is_image_name,
+    require_folder,
+    scan_folder,
+)
+from scene_lightning.data.statistics import image_statistics
+from scene_lightning.errors import InputError
+from scene_lightning.models import load_model
+from scene_lightning.recipes.network import build_model
+from scene_lightning.recipes.recipe import load_recipe
+from scene_lightning.reports import plots, run_folder
+from scene_lightning.reports.tables import format_statistics, format_table
+from scene_lightning.training import devices
+
+
+def image_stats(data: str) -> dict[str, Any]:
+    """Per class, how many images there are and how large.
+
+    Returns:
+        `folder`, `images`, `unreadable` (files) and `classes` (name → count, height and width in pixels, each with
+        mean, max, min). A folder with a training and a validation half has `splits` (name → the same) instead of
+        `classes`.
+
+    Raises:
+        DataError: no such folder, or no class folders in it.
+    """
+    require_folder(data)
+    halves = [name for name in class_folders(data) if name in (*TRAIN_FOLDERS, *VALIDATION_FOLDERS)]
+    if not halves or any(is_image_name(name) for name in os.listdir(os.path.join(data, halves[0]))):
+        return _one_folder(data)
+    splits = {name: _one_folder(os.path.join(data, name)) for name in halves}
+    return {"folder": data, "images": sum(split["images"] for split in splits.values()), "splits": splits}
+
+
+def _one_folder(folder: str) -> dict[str, Any]:
+    found = image_statistics(scan_folder(folder))
+    classes = {
+        name: {
+            "count": sizes.images,
+            "height": {"mean": sizes.height_mean, "max": sizes.height_max, "min": sizes.height_min},
+            "width": {"mean": sizes.width_mean, "max": sizes.width_max, "min": sizes.width_min},
+        }
+        for name, sizes in found.classes.items()
+    }
+    images = sum(sizes.images for sizes in found.classes.values())
+    return {"folder": folder, "images": images, "unreadable": found.unreadable, "classes": classes}
+
+
+def stats(data: str, *, as_json: bool = False) -> None:
+    """Print `image_stats`."""
+    found = image_stats(data)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for part in found.get("splits", {data: found}).values():
+        print(f"{part['folder']}: {part['images']} images, {len(part['classes'])} classes; sizes in pixels")
+        print(format_statistics(part["classes"]))
+        for path in part["unreadable"]:
+            print(f"unreadable: {path}")
+        print()
+
+
+def show_devices(*, as_json: bool = False) -> None:
+    """Print what this machine can compute on, and which would be used."""
+    inventory = devices.take_inventory()
+    rows = devices.describe(inventory)
+    accelerator = devices.choose_accelerator("auto", inventory)
+    precision = devices.choose_precision("auto", accelerator, inventory)
+    if as_json:
+        print(json.dumps({"devices": rows, "accelerator": accelerator, "precision": precision}, indent=2))
+        return
+    cells = [
+        [
+            row["device"],
+            row["name"],
+            f"{row['memory_bytes'] / 2**30:.1f} GiB" if row["memory_bytes"] else "–",
+            row["capability"] or "–",
+            "fast" if row["bf16"] else "–",
+            "yes" if row["used"] else "no",
+        ]
+        for row in rows
+    ]
+    print(format_table(["device", "name", "memory", "capability", "bf16", "used"], cells))
+    print(f"\n--accelerator auto takes {accelerator}, --precision auto takes {precision}.")
+
+
+def summary(model: str | None, config: str | None, *, classes: int = 6, overrides: Sequence[str] = ()) -> None:
+    """Print the table of layers of a model file, or of a recipe's network."""
+    if model is not None and (config is not None or overrides):
+        raise InputError("summary takes a MODEL or a --config with its --set, not both.")
+    if model is None:
+        build_model(load_recipe(config or "paper", overrides), classes).summary()
+        return
+    loaded = load_model(str(run_folder.find_model(model)))
+    loaded.summary()
+    if loaded.image_info and loaded.image_info.get("class_names"):
+        print(f"classes: {', '.join(loaded.image_info['class_names'])}")
+
+
+def curves(run: str, out: str | None = None) -> Path:
+    """Draw a run's curves; the picture's path comes back."""
+    folder = run_folder.find_run(run)
+    return plots.plot_curves(folder / run_folder.METRICS, out or folder / run_folder.CURVES)

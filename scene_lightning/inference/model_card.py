@@ -1,0 +1,217 @@
+"""Writes a model card as Markdown: a model measured on labelled photographs, and what is known of these.
+
+What a card says follows Mitchell et al., 2019, "Model Cards for Model Reporting". Every figure is measured here; the
+recipe, and which of the photographs the model has seen before, come from the model's file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scene_lightning.inference.evaluate import labelled_images
+from scene_lightning.inference.held_out import held_out_images, seen_by
+from scene_lightning.inference.images_seen import Overlap
+from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn
+from scene_lightning.inference.temperature import at_temperature, calibration_error, fit_temperature
+from scene_lightning.recipes.yaml_reader import dump
+from scene_lightning.reports.metrics_file import read_metrics
+from scene_lightning.reports.run_folder import METRICS, find_model, find_run
+from scene_lightning.reports.tables import report_from_matrix
+from scene_lightning.saving._files import replacing
+
+_WORST = 5
+
+
+@dataclass
+class Measured:
+    """Answers to labelled images, as they came and averaged with those to the mirror images.
+
+    Attributes:
+        labels: (N,) true classes. plain, averaged: (N, K) probabilities. seconds: for the plain ones.
+        data: the folder of the class folders. seen: how many of the images the model's training saw.
+        held_out: labels and plain answers of the images that training held out, to fit the temperature on; or None.
+    """
+
+    names: list[str]
+    data: str
+    seen: Overlap
+    labels: np.ndarray
+    plain: Probabilities
+    averaged: Probabilities
+    seconds: float
+    recipe: dict[str, Any] = field(default_factory=dict)
+    parameters: int = 0
+    held_out: tuple[np.ndarray, Probabilities] | None = None
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """(K, K) counts, rows true."""
+        found = np.zeros((len(self.names), len(self.names)), dtype=np.int64)
+        np.add.at(found, (self.labels, self.plain.argmax(1)), 1)
+        return found
+
+    def accuracy(self, probabilities: Probabilities) -> float:
+        return float((probabilities.argmax(1) == self.labels).mean())
+
+
+def measure(model: str, data: str, run_on: RunOn | None = None, *, trained_on: str | None = None) -> Measured:
+    """Let a model answer labelled images twice.
+
+    Args:
+        trained_on: the data folder of its training, if that held a share of it out: the same share is taken again,
+            and for a file that does not say what it was trained on the rest of it is taken to be that.
+
+    Raises:
+        InputError: no model, no labelled images, classes that the model does not know, or a file without its recipe.
+    """
+    answerer = Answerer.load(model, run_on or RunOn())
+    table = labelled_images(data, answerer.info)
+    begun = time.perf_counter()
+    plain = answerer.probabilities(table.paths)
+    seconds = time.perf_counter() - begun
+    averaged = np.asarray((plain + answerer.probabilities(table.paths, mirrored=True)) / 2, dtype=np.float32)
+    return Measured(
+        list(answerer.info.class_names), table.root, seen_by(answerer, trained_on).among(table.paths),
+        np.asarray(table.labels), plain, averaged, seconds,
+        answerer.model._recipe or {}, int(answerer.model.count_params()),
+        None if trained_on is None else _held_out(answerer, trained_on),
+    )  # fmt: skip
+
+
+def _held_out(answerer: Answerer, trained_on: str) -> tuple[np.ndarray, Probabilities]:
+    table = held_out_images(answerer, trained_on)
+    return np.asarray(table.labels), answerer.probabilities(table.paths)
+
+
+def write_card(
+    model: str,
+    data: str,
+    out: str | Path,
+    *,
+    about: str = "",
+    licence: str = "",
+    run: str | None = None,
+    trained_on: str | None = None,
+    run_on: RunOn | None = None,
+) -> Measured:
+    """Measure a model on labelled images, best such as it was not trained on, and write its card.
+
+    Args:
+        about: a paragraph of one's own: where the photographs come from, what else was tried.
+        licence: a notice to be kept, of weights that training began from.
+        run: the folder of the run that trained it: how that went is told.
+        trained_on: as for `measure`.
+
+    Raises:
+        InputError: as `measure`; no such run.
+    """
+    history = [] if run is None else read_metrics(find_run(run) / METRICS)
+    found = measure(model, data, run_on, trained_on=trained_on)
+    with replacing(out) as temporary:
+        temporary.write_text(card_text(found, model, about, licence, history), encoding="utf-8")
+    return found
+
+
+def card_text(found: Measured, model: str, about: str, licence: str, history: Sequence[dict[str, Any]] = ()) -> str:
+    """The card as Markdown. `history`: a row an epoch, as in metrics.csv."""
+    file = find_model(model)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    name = file.stem if file.suffix == ".safetensors" else Path(model).name
+    parts = [
+        f"# {name}: model card",
+        f"Generated on {date.today().isoformat()} by `scene-lightning card`. File: {file.stat().st_size:,} bytes, "
+        f"SHA-256 `{digest}`; {found.parameters:,} parameters.",
+        about,
+        "## Intended use",
+        f"To tell {', '.join(found.names[:-1])} and {found.names[-1]} apart in photographs of one such scene each. It "
+        "answers with one of these classes whatever it is shown: a photograph of anything else gets a class too, often "
+        "with confidence. Not for decisions about people, and not for safety.",
+        "## Accuracy",
+        f"On {len(found.labels)} photographs of `{Path(found.data).name}`: **{found.accuracy(found.plain):.4f}**; "
+        f"averaged with the answer to the mirror image {found.accuracy(found.averaged):.4f}.",
+        _seen(found.seen),
+        _per_class(found),
+        "Rows are the true classes, columns the answers:",
+        _confusions(found),
+        "## Known failures",
+        _failures(found),
+        "## Calibration",
+        _calibration(found),
+        "## Speed",
+        f"{len(found.labels) / found.seconds:.0f} photographs a second from JPEG files to probabilities, on the "
+        "machine that wrote this card.",
+    ]
+    if history:
+        parts += ["## Training", _training(history)]
+    if found.recipe:
+        parts += ["## Recipe", f"```yaml\n{dump(found.recipe)}```"]
+    if licence:
+        parts += ["## Licence", licence]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _seen(seen: Overlap) -> str:
+    """What the model has had to do with these photographs before, as sentences."""
+    said = seen.in_words()
+    return f"{said[0].upper()}{said[1:]}. {seen.caution()}".strip()
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _per_class(found: Measured) -> str:
+    figures = report_from_matrix(found.matrix, found.names)["per_class"]
+    rows = [
+        [name, *(f"{figures[name][key]:.3f}" for key in ("precision", "recall", "f1")), str(figures[name]["support"])]
+        for name in found.names
+    ]
+    return _table(["class", "precision", "recall", "F1", "photographs"], rows)
+
+
+def _confusions(found: Measured) -> str:
+    rows = [[name, *map(str, counts)] for name, counts in zip(found.names, found.matrix, strict=True)]
+    return _table(["", *found.names], rows)
+
+
+def _failures(found: Measured) -> str:
+    """The most frequent confusions, in words."""
+    wrong = found.matrix.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:_WORST]
+    lines = []
+    for place in order:
+        true, answered = np.unravel_index(place, wrong.shape)
+        if count := int(wrong[true, answered]):
+            share = count / max(1, int(found.matrix[true].sum()))
+            lines.append(f"- {found.names[true]} taken for {found.names[answered]}: {count} ({share:.1%} of them)")
+    return "\n".join(lines) if lines else "None among these photographs."
+
+
+def _calibration(found: Measured) -> str:
+    labels, answers = found.held_out or (found.labels, found.plain)
+    temperature = fit_temperature(answers, labels)
+    fitted = f"{len(labels)} photographs that training held out" if found.held_out else "these photographs"
+    return (
+        f"Expected calibration error, 15 bins: {calibration_error(found.plain, found.labels):.4f}. The temperature "
+        f"with the lowest cross-entropy on {fitted} is {temperature:.3f}; with the logits divided by it the "
+        f"error is {calibration_error(at_temperature(found.plain, temperature), found.labels):.4f}."
+    )
+
+
+def _training(history: Sequence[dict[str, Any]]) -> str:
+    shown = [key for key in ("loss", "accuracy", "val_loss", "val_accuracy") if key in history[-1]]
+    steps = max(1, len(history) // 10)
+    rows = [row for row in history if row["epoch"] % steps == 0 or row is history[-1]]
+    table = _table(["epoch", *shown], [[str(row["epoch"]), *(f"{row[key]:.4f}" for key in shown)] for row in rows])
+    minutes = sum(row["seconds"] for row in history) / 60
+    return f"{len(history)} epochs, {minutes:.0f} minutes.\n\n{table}"

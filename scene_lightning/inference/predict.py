@@ -1,0 +1,197 @@
+"""A model file and images in; the class of each, as a table, CSV, JSON or JSON lines, out, in constant memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import numpy as np
+
+from scene_lightning.data.scan import scan_images
+from scene_lightning.errors import InputError
+from scene_lightning.inference.inputs import report_unreadable
+from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn
+from scene_lightning.reports import plots
+from scene_lightning.saving._files import replacing
+
+FORMATS = (".csv", ".json", ".jsonl")
+GRID_IMAGES = 16
+_WIDEST_PATH = 60  # columns of the terminal's table
+
+
+class Writer(Protocol):
+    """Takes one image's path and class probabilities (K,) after another."""
+
+    def write(self, path: str, probabilities: Probabilities) -> None: ...
+
+
+def predict(
+    model: str,
+    paths: Sequence[str],
+    run_on: RunOn | None = None,
+    *,
+    out: str | None = None,
+    top_k: int = 1,
+    grid: str | None = None,
+    strict: bool = False,
+) -> int:
+    """Name the class of each image of files, folders and globs; the number of images answered comes back.
+
+    Args:
+        out: a .csv, .json or .jsonl file; None prints a table.
+        top_k: classes that the table (and, beyond one, the JSON) names an image, most likely first.
+        grid: also draw randomly chosen images with their answers.
+        strict: an unreadable image is an error; otherwise it is named, skipped and counted.
+
+    Raises:
+        InputError: no model, no images, an unknown ending, or more classes asked for than there are.
+    """
+    check_targets(out, grid)
+    files = scan_images(paths)
+    answerer = Answerer.load(model, run_on or RunOn())
+    names = answerer.info.class_names
+    if top_k > len(names):
+        raise InputError(f"--top-k {top_k}: the model knows {len(names)} classes.")
+    # Chosen before anything is known about them, and the same at every call.
+    wanted = set(random.Random(0).sample(range(len(files)), min(GRID_IMAGES, len(files)))) if grid else set()
+    shown: list[tuple[str, Probabilities]] = []
+
+    with open_writer(out, names, files, top_k) as writer:
+
+        def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
+            for position, row in zip(positions, probabilities, strict=True):
+                writer.write(files[position], row)
+                if position in wanted:
+                    shown.append((files[position], row))
+
+        feed = answerer.answer(files, take, strict=strict, verbose=out is not None)
+        report_unreadable(list(feed.unreadable.values()), len(files))
+    if grid:
+        draw_grid(shown, names, grid)
+    answered = len(files) - len(feed.unreadable)
+    if out:
+        print(f"{out}: {answered} images")
+    return answered
+
+
+def check_targets(out: str | None, grid: str | None) -> None:
+    """Raise InputError, before anything slow, for files that cannot be written."""
+    if out is not None and Path(out).suffix.lower() not in FORMATS:
+        raise InputError(f"--out {out!r}: expected a name ending in {', '.join(FORMATS)}.")
+    if grid is not None and Path(grid).suffix.lower() != ".png":
+        raise InputError(f"--grid {grid!r}: expected a name ending in .png.")
+    for target in (out, grid):
+        if target is not None and not Path(target).absolute().parent.is_dir():
+            raise InputError(
+                f"No folder {str(Path(target).parent)!r} to write {Path(target).name!r} in. Make it first."
+            )
+        if target is not None and Path(target).is_dir():
+            raise InputError(f"{target!r} is a folder. Expected the name of a file to write.")
+
+
+def draw_grid(shown: Sequence[tuple[str, Probabilities]], class_names: Sequence[str], path: str) -> None:
+    """The grid picture of images with their predicted class and probability."""
+    best = [int(np.argmax(row)) for _, row in shown]
+    plots.prediction_grid(
+        [image for image, _ in shown],
+        [class_names[index] for index in best],
+        [float(row[index]) for (_, row), index in zip(shown, best, strict=True)],
+        path,
+    )
+
+
+@contextmanager
+def open_writer(out: str | None, class_names: Sequence[str], files: Sequence[str], top_k: int) -> Iterator[Writer]:
+    """The writer for `out`; the file appears under its name only when everything is in it."""
+    if out is None:
+        width = min(max(map(len, files)), _WIDEST_PATH)
+        yield TableWriter(sys.stdout, class_names, width, top_k)
+        return
+    suffix = Path(out).suffix.lower()
+    with replacing(out) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        if suffix == ".csv":
+            yield CsvWriter(file, class_names)
+        elif suffix == ".jsonl":
+            yield JsonLinesWriter(file, class_names, top_k)
+        else:
+            listed = JsonWriter(file, class_names, top_k)
+            yield listed
+            listed.finish()
+
+
+class CsvWriter:
+    """Columns path, predicted, probability, then one a class, named after it."""
+
+    def __init__(self, file: IO[str], class_names: Sequence[str]) -> None:
+        self._names = class_names
+        self._csv = csv.writer(file, lineterminator="\n")
+        self._csv.writerow(["path", "predicted", "probability", *class_names])
+
+    def write(self, path: str, probabilities: Probabilities) -> None:
+        best = int(np.argmax(probabilities))
+        numbers = [f"{value:.8g}" for value in probabilities]
+        self._csv.writerow([path, self._names[best], numbers[best], *numbers])
+
+
+class JsonLinesWriter:
+    """One JSON object a line: path, predicted, probability, probabilities by class name."""
+
+    def __init__(self, file: IO[str], class_names: Sequence[str], top_k: int) -> None:
+        self._file, self._names, self._top_k = file, class_names, top_k
+
+    def write(self, path: str, probabilities: Probabilities) -> None:
+        self._file.write(self._encode(path, probabilities) + "\n")
+
+    def _encode(self, path: str, probabilities: Probabilities) -> str:
+        order = np.argsort(-probabilities, kind="stable")
+        values = [float(f"{value:.8g}") for value in probabilities]
+        row: dict[str, Any] = {"path": path, "predicted": self._names[order[0]], "probability": values[order[0]]}
+        if self._top_k > 1:
+            row["top"] = [{"class": self._names[k], "probability": values[k]} for k in order[: self._top_k]]
+        row["probabilities"] = dict(zip(self._names, values, strict=True))
+        return json.dumps(row, ensure_ascii=False)
+
+
+class JsonWriter(JsonLinesWriter):
+    """One JSON list of the same objects."""
+
+    def __init__(self, file: IO[str], class_names: Sequence[str], top_k: int) -> None:
+        super().__init__(file, class_names, top_k)
+        self._separator = "[\n"
+
+    def write(self, path: str, probabilities: Probabilities) -> None:
+        self._file.write(self._separator + self._encode(path, probabilities))
+        self._separator = ",\n"
+
+    def finish(self) -> None:
+        """Close the list."""
+        self._file.write("[]\n" if self._separator == "[\n" else "\n]\n")
+
+
+class TableWriter:
+    """Lines for people: the path, then the most likely classes with their probabilities."""
+
+    def __init__(self, file: IO[str], class_names: Sequence[str], width: int, top_k: int) -> None:
+        self._file, self._names, self._width, self._top_k = file, class_names, width, top_k
+        self._class_width = max(len("predicted"), *map(len, class_names))
+        self._headed = False
+
+    def write(self, path: str, probabilities: Probabilities) -> None:
+        if not self._headed:
+            cell = f"  {'predicted':<{self._class_width}}  probability"
+            self._file.write(f"{'path':<{self._width}}{cell * self._top_k}\n")
+            self._headed = True
+        order = np.argsort(-probabilities, kind="stable")[: self._top_k]
+        cells = [f"  {self._names[k]:<{self._class_width}}  {probabilities[k]:>11.4f}" for k in order]
+        self._file.write(f"{_shortened(path, self._width):<{self._width}}{''.join(cells)}\n")
+
+
+def _shortened(path: str, width: int) -> str:
+    """The end of a long path: its beginning is what many have in common."""
+    return path if len(path) <= width else "…" + path[-(width - 1) :]

@@ -1,0 +1,147 @@
+"""A loaded model and image files in; per image the class probabilities out, one batch after another."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scene_lightning.errors import FileFormatError, InputError, UnknownNameError
+from scene_lightning.inference.inputs import ImageInfo, prediction_feed
+from scene_lightning.models import load_model
+from scene_lightning.reports.run_folder import find_model
+from scene_lightning.training import devices
+
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RunOn:
+    """Where and how a model answers; None leaves the choice to the program."""
+
+    accelerator: str | None = None
+    precision: str | None = None
+    batch_size: int | None = None
+
+    def hardware(self) -> dict[str, Any]:
+        """`predict`'s arguments, checked against this machine; one device, so that answers keep their order."""
+        wanted: dict[str, Any] = {
+            "accelerator": self.accelerator or "auto",
+            "devices": 1,
+            "precision": self.precision or "32-true",
+        }
+        devices.trainer_arguments(devices.Hardware(**wanted))
+        return wanted
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """A model that is ready to answer. `model`: as loaded; `info`: how it wants its images."""
+
+    model: Any
+    info: ImageInfo
+    run_on: RunOn
+
+    @classmethod
+    def load(cls, path: str, run_on: RunOn) -> Answerer:
+        """From a model file or a run folder.
+
+        Raises:
+            InputError: no such file, no model file, or a model that does not classify images.
+        """
+        run_on.hardware()
+        model = _loaded(str(find_model(path)))
+        info = ImageInfo.of_model(model)
+        outputs = model.output_shape
+        if not isinstance(outputs, tuple) or len(outputs) != 2:
+            raise InputError(f"{path!r} gives outputs of shape {outputs}. Expected one probability a class.")
+        if outputs[1] != len(info.class_names) and (outputs[1], len(info.class_names)) != (1, 2):
+            raise InputError(f"{path!r} has {outputs[1]} outputs but names {len(info.class_names)} classes.")
+        return cls(model, info, run_on)
+
+    def answer(
+        self,
+        paths: Sequence[str],
+        on_batch: Callable[[Sequence[int], Any, Probabilities], None],
+        *,
+        strict: bool = False,
+        verbose: bool = True,
+        mirrored: bool = False,
+    ) -> Any:
+        """Call `on_batch(positions in paths, raw outputs, probabilities)` for each batch; give back the feed.
+
+        Files that cannot be read are left out, and noted in the feed, unless `strict`. `mirrored` shows the images
+        with left and right exchanged.
+        """
+        feed = prediction_feed(self.info, paths, self.run_on.batch_size or 32, strict, mirrored)
+        readable = (position for position, path in enumerate(paths) if path not in feed.unreadable)
+
+        def take(outputs: Any, batch: Any) -> None:
+            positions = [next(readable) for _ in range(len(outputs))]
+            on_batch(positions, outputs, as_probabilities(outputs, self.model))
+
+        with stdout_to_stderr():
+            self.model.predict(feed, verbose=int(verbose), on_batch=take, **self.run_on.hardware())
+        return feed
+
+    def probabilities(self, paths: Sequence[str], *, mirrored: bool = False) -> Probabilities:
+        """(N, K), one row an image, in the order of `paths`.
+
+        Raises:
+            InputError: an image that cannot be read.
+        """
+        found = np.zeros((len(paths), len(self.info.class_names)), dtype=np.float32)
+
+        def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
+            found[list(positions)] = probabilities
+
+        self.answer(paths, take, strict=True, verbose=False, mirrored=mirrored)
+        return found
+
+
+def _loaded(path: str) -> Any:
+    """The model; a loss or metric of its maker's own, which nobody can hand in here, is left out with a note."""
+    try:
+        return load_model(path)
+    except FileFormatError as error:
+        if not isinstance(error.__cause__, UnknownNameError):
+            raise
+        model = load_model(path, compile=False)
+        own = error.__cause__.name
+        print(f"note: {own!r} is code of the model's maker: it answers without a loss", file=sys.stderr)
+        return model
+
+
+def as_probabilities(outputs: NDArray[Any], model: Any) -> Probabilities:
+    """Whatever a classifier gives → (N, K) that sum to 1: one sigmoid unit becomes two classes, logits a softmax."""
+    if outputs.shape[1] == 1:
+        second = outputs if not gives_logits(model) else 1 / (1 + np.exp(-outputs))
+        return np.concatenate([1 - second, second], axis=1)
+    if gives_logits(model):
+        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+    return outputs
+
+
+def gives_logits(model: Any) -> bool:
+    """Whether the network ends without softmax or sigmoid, so that its loss takes logits."""
+    if getattr(model.loss, "from_logits", False) or _config(model.loss).get("from_logits"):
+        return True
+    last = model.layers[-1].get_config() if model.layers else {}
+    return last.get("activation") == "linear"
+
+
+def _config(loss: Any) -> dict[str, Any]:
+    return loss.get_config() if hasattr(loss, "get_config") else {}
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Within the block progress goes to stderr: stdout is for results."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield

@@ -1,0 +1,296 @@
+"""Attribute assignments in, Keras' view of weights out: names, order, `trainable`, get and set.
+
+`torch.nn.Module` already tracks parameters and sub-modules; Keras adds an order of creation, weights that are not
+trained (buffers here), lists of layers as plain attributes, and freezing by `trainable`.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from scene_lightning.errors import InputError
+from scene_lightning.layers.base.variable import Variable
+
+
+@dataclass(frozen=True)
+class WeightSpec:
+    """What belongs to a weight besides its values."""
+
+    regularizer: Callable[[torch.Tensor], torch.Tensor] | None
+    constraint: Callable[[torch.Tensor], torch.Tensor] | None
+    trainable: bool
+
+
+class _Budget(threading.local):
+    values_left: int | None = None
+
+
+_budget = _Budget()
+
+
+@contextmanager
+def weight_budget(values: int) -> Iterator[None]:
+    """Within the block, layers may make weights of that many values in all: a file's config asks for no more memory
+    than the file itself has."""
+    before, _budget.values_left = _budget.values_left, values
+    try:
+        yield
+    finally:
+        _budget.values_left = before
+
+
+def spend_budget(shape: tuple[int, ...]) -> None:
+    """Before a weight is made. Raises InputError when it is more than `weight_budget` allows."""
+    if _budget.values_left is not None:
+        _budget.values_left -= math.prod(shape)
+        if _budget.values_left < 0:
+            raise InputError(f"more weights than the file holds, the first beyond it of shape {shape}.")
+
+
+def as_variable(values: torch.Tensor, trainable: bool, name: str | None = None) -> torch.Tensor:
+    """A leaf of its own that a layer counts among its weights once it is an attribute of it, as `tf.Variable` is."""
+    return Variable.around(values, name, trainable, trainable and values.is_floating_point())
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and getattr(value, "_is_variable", False)
+
+
+def _is_tracked(value: Any) -> bool:
+    return isinstance(value, nn.Module) or _is_variable(value)
+
+
+class TrackedList(list[Any]):
+    """A list attribute whose layers and variables become those of their owner, also when appended later."""
+
+    def __init__(self, owner: Tracking, attribute: str, items: Iterable[Any]) -> None:
+        super().__init__()
+        self._owner, self._attribute = owner, attribute
+        self.extend(items)
+
+    def append(self, item: Any) -> None:
+        if isinstance(item, nn.Module):
+            self._owner.add_module(f"{self._attribute}_{len(self)}", item)
+        elif _is_variable(item):
+            self._owner._adopt(f"{self._attribute}_{len(self)}", item)
+        super().append(item)
+
+    def extend(self, items: Iterable[Any]) -> None:
+        for item in items:
+            self.append(item)
+
+    def __iadd__(self, items: Iterable[Any]) -> TrackedList:  # type: ignore[override,misc]
+        self.extend(items)
+        return self
+
+
+class Tracking(nn.Module):
+    """Mixed into `Layer`: weights in Keras' order and with Keras' meaning of `trainable`."""
+
+    _weight_specs: dict[str, WeightSpec]
+    _trainable: bool
+    _name: str
+    built: bool
+
+    def _init_tracking(self) -> None:
+        self._weight_specs = {}  # insertion order is creation order
+        self._trainable = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        specs = self.__dict__.get("_weight_specs")
+        if specs is not None and isinstance(value, torch.Tensor):
+            for known in specs:  # `self.w = self.add_weight(...)`: one weight, under the name the user gives it
+                if known != name and getattr(self, known, None) is value:
+                    self._rename_weight(known, name)
+                    return
+            if _is_variable(value) and name not in specs:
+                self._adopt(name, value)
+                return
+            if isinstance(value, Variable) and not value.trainable:  # torch would make a parameter of a buffer
+                if name not in specs:
+                    object.__setattr__(self, name, value)
+                    return
+                if self._buffers.get(name) is value:
+                    return
+        if specs is not None and isinstance(value, list) and not name.startswith("_") and all(map(_is_tracked, value)):
+            object.__setattr__(self, name, TrackedList(self, name, value))
+            return
+        if specs is not None and isinstance(value, dict) and any(isinstance(v, nn.Module) for v in value.values()):
+            for key, module in value.items():
+                if isinstance(module, nn.Module):
+                    self.add_module(f"{name}_{key}".replace(".", "_"), module)
+        prop = getattr(type(self), name, None)
+        if isinstance(prop, property):
+            object.__setattr__(self, name, value)
+            return
+        super().__setattr__(name, value)
+
+    def _rename_weight(self, old: str, new: str) -> None:
+        self._weight_specs = {new if key == old else key: spec for key, spec in self._weight_specs.items()}
+        store = self._parameters if old in self._parameters else self._buffers
+        self.__dict__.pop(new, None)
+        store[new] = store.pop(old)  # type: ignore[assignment]
+
+    def _adopt(self, name: str, variable: torch.Tensor) -> None:
+        self.__dict__.pop(name, None)  # a plain `self.bias = None` set before
+        if isinstance(variable, Variable) and not variable.trainable:  # as add_weight(trainable=False)
+            self.register_buffer(name, variable)
+        else:
+            self.register_parameter(name, variable)  # type: ignore[arg-type]
+        regularizer, constraint = (getattr(variable, key, None) for key in ("_regularizer", "_constraint"))
+        self._weight_specs[name] = WeightSpec(regularizer, constraint, variable.requires_grad)
+
+    def _register_weight(self, given_name: str | None, values: torch.Tensor, spec: WeightSpec) -> Any:
+        name = given_name or f"weight_{len(self._weight_specs)}"
+        unique, count = name.replace(".", "_"), 1
+        while hasattr(self, unique) and getattr(self, unique) is not None:
+            unique, count = f"{name}_{count}", count + 1
+        self.__dict__.pop(unique, None)  # a plain `self.bias = None` set before build
+        weight = Variable.around(values, given_name, spec.trainable, spec.trainable and self._trainable)
+        weight._regularizer, weight._constraint = spec.regularizer, spec.constraint  # the optimizer applies the latter
+        weight._is_variable = False  # it has its place among the weights already
+        if spec.trainable:
+            self.register_parameter(unique, weight)
+        else:
+            self.register_buffer(unique, weight)
+        self._weight_specs[unique] = spec
+        return getattr(self, unique)
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
+        """torch: move or cast all weights; those for which it makes new tensors keep their names."""
+        stores: tuple[dict[str, Any], ...] = (self._parameters, self._buffers)
+        before = [{name: made for name, made in store.items() if isinstance(made, Variable)} for store in stores]
+        super()._apply(fn, recurse)
+        for store, named in zip(stores, before, strict=True):
+            for name, variable in named.items():
+                if store[name] is not variable and store[name] is not None:
+                    store[name] = variable.with_values(store[name])
+        return self
+
+    # -- names -----------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The layer's name, unique within a model."""
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name = value
+
+    # -- sub-layers and weights ------------------------------------------------------------------------------------
+
+    def _sublayers(self) -> Sequence[Tracking]:
+        """Layers directly inside this one, in the order in which they were attached."""
+        return [child for child in self.children() if isinstance(child, Tracking)]
+
+    def _own_weights(self, trainable: bool) -> list[torch.Tensor]:
+        return [getattr(self, name) for name, spec in self._weight_specs.items() if spec.trainable == trainable]
+
+    def _collect(self, trainable: bool) -> list[torch.Tensor]:
+        found = list(self._own_weights(trainable))
+        for layer in self._sublayers():
+            found.extend(layer._collect(trainable))
+        return _unique(found)
+
+    @property
+    def weights(self) -> list[torch.Tensor]:
+        """All weights, layer by layer, each layer's trainable ones before its moving statistics."""
+        found = [*self._own_weights(True), *self._own_weights(False)]
+        for layer in self._sublayers():
+            found.extend(layer.weights)
+        return _unique(found)
+
+    @property
+    def variables(self) -> list[torch.Tensor]:
+        """The same as `weights` (seed states are no variables here)."""
+        return self.weights
+
+    @property
+    def trainable_weights(self) -> list[torch.Tensor]:
+        """The weights that training changes: none when the layer is frozen."""
+        if not self.trainable:
+            return []
+        found = list(self._own_weights(True))
+        for layer in self._sublayers():
+            found.extend(layer.trainable_weights)
+        return _unique(found)
+
+    @property
+    def non_trainable_weights(self) -> list[torch.Tensor]:
+        """Moving statistics and frozen weights."""
+        trainable = {id(weight) for weight in self.trainable_weights}
+        return [weight for weight in self.weights if id(weight) not in trainable]
+
+    @property
+    def trainable_variables(self) -> list[torch.Tensor]:
+        """The same as `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[torch.Tensor]:
+        """The same as `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes this layer; setting it freezes or frees all inside."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for name, spec in self._weight_specs.items():
+            if spec.trainable:
+                getattr(self, name).requires_grad_(self._trainable)
+        for layer in self._sublayers():
+            layer.trainable = value
+
+    def count_params(self) -> int:
+        """The number of weight values. Raises InputError before the layer is built."""
+        if not self.built:
+            raise InputError(
+                f"You tried to call `count_params` on layer {self._name!r}, but the layer isn't built. "
+                "Build it with build(input_shape), or call it on data first."
+            )
+        return sum(weight.numel() for weight in self.weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights as arrays, in the order of `weights`."""
+        return [weight.detach().cpu().numpy().copy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all weights. Raises InputError when the number or a shape differs; then nothing has changed."""
+        own = self.weights
+        if len(own) != len(weights):
+            raise InputError(
+                f"You called `set_weights(weights)` on layer {self._name!r} with a weight list of length "
+                f"{len(weights)}, but the layer was expecting {len(own)} weights."
+            )
+        arrays = [
+            torch.as_tensor(np.asarray(weight.detach().cpu() if isinstance(weight, torch.Tensor) else weight))
+            for weight in weights
+        ]
+        for target, source in zip(own, arrays, strict=True):
+            if tuple(target.shape) != tuple(source.shape):
+                raise InputError(
+                    f"Layer {self._name!r} weight shape {tuple(target.shape)} is not compatible with provided weight "
+                    f"shape {tuple(source.shape)}."
+                )
+        with torch.no_grad():
+            for target, source in zip(own, arrays, strict=True):
+                target.copy_(source)
+
+
+def _unique(weights: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    seen: set[int] = set()
+    return [weight for weight in weights if not (id(weight) in seen or seen.add(id(weight)))]  # type: ignore[func-returns-value]

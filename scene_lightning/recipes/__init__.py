@@ -1,0 +1,1 @@
+"""Recipes: what a training is told, checked, and the network that it asks for."""

@@ -1,0 +1,84 @@
+"""A recipe and the number of classes in; a compiled Keras-style model out. Written with the public API alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scene_lightning import layers, losses, models, optimizers
+from scene_lightning._naming import snake_case
+from scene_lightning.recipes.backbones import build_on_backbone
+from scene_lightning.recipes.recipe import Recipe
+
+_LAST_SHARE = 0.01  # of the learning rate, at the first and the last step of a cosine schedule
+
+
+def build_model(recipe: Recipe, num_classes: int) -> Any:
+    """The recipe's network, not compiled: blocks of Conv2D, pooling, BatchNormalization, Dropout; Dense; softmax; or
+    the backbone that it names."""
+    plan = recipe.model
+    if plan.architecture != "paper":
+        return build_on_backbone(recipe, num_classes)
+    model = models.Sequential()
+    rates = plan.dropout if isinstance(plan.dropout, tuple) else (plan.dropout,) * len(plan.filters)
+    for block, (filters, rate) in enumerate(zip(plan.filters, rates, strict=True)):
+        first: dict[str, Any] = {"input_shape": recipe.input_shape} if block == 0 else {}
+        model.add(layers.Conv2D(filters, kernel_size=plan.kernel_size, activation="relu", **first))
+        model.add(layers.MaxPooling2D(pool_size=plan.pool_size))
+        model.add(layers.BatchNormalization())
+        model.add(layers.Dropout(rate))
+    model.add(layers.Flatten())
+    for units in plan.dense:
+        model.add(layers.Dense(units, activation="relu"))
+        model.add(layers.Dropout(plan.dense_dropout))
+    model.add(layers.Dense(num_classes, activation="softmax"))
+    return model
+
+
+def compile_model(model: Any, recipe: Recipe, images: int | None = None) -> None:
+    """`model.compile` with the recipe's optimizer, loss and metrics.
+
+    Args:
+        images: how many an epoch has; a schedule needs it.
+    """
+    training = recipe.training
+    model.compile(
+        optimizer=_optimizer(recipe, images),
+        loss=_loss(recipe),
+        metrics=list(training.metrics),
+        jit_compile=training.jit_compile,
+    )
+
+
+def _optimizer(recipe: Recipe, images: int | None) -> Any:
+    training = recipe.training
+    config: dict[str, Any] = {"learning_rate": _rate(recipe, images), **training.optimizer_arguments}
+    if training.ema:
+        config.update(use_ema=True, ema_momentum=training.ema)
+    return optimizers.get({"class_name": training.optimizer, "config": config})
+
+
+def _rate(recipe: Recipe, images: int | None) -> Any:
+    training = recipe.training
+    assert training.learning_rate is not None
+    if training.schedule == "constant" or images is None:
+        return training.learning_rate
+    steps = math.ceil(images / training.batch_size)  # on one device; on several the run ends before the cosine does
+    warmup = round(training.warmup_epochs * steps)
+    if not warmup:
+        return optimizers.schedules.CosineDecay(training.learning_rate, training.epochs * steps, alpha=_LAST_SHARE)
+    return optimizers.schedules.CosineDecay(
+        training.learning_rate * _LAST_SHARE, training.epochs * steps - warmup, alpha=_LAST_SHARE,
+        warmup_target=training.learning_rate, warmup_steps=warmup,
+    )  # fmt: skip
+
+
+def _loss(recipe: Recipe) -> Any:
+    training = recipe.training
+    config = dict(training.loss_arguments)
+    if training.label_smoothing:
+        config["label_smoothing"] = training.label_smoothing
+    if not config:
+        return training.loss
+    classes = {snake_case(name): name for name in losses.__all__ if isinstance(getattr(losses, name), type)}
+    return losses.get({"class_name": classes[training.loss], "config": config})

@@ -1,0 +1,329 @@
+"""A recipe's name or file, and `key=value` overrides, in; a checked `Recipe` out, or one error with every problem.
+
+Recipes lie in `configs/` of a checkout, and inside the package once it is installed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from scene_lightning._registry import did_you_mean
+from scene_lightning.errors import RecipeError
+from scene_lightning.recipes import yaml_reader
+from scene_lightning.recipes.schema import (
+    NO_AUGMENTATION,
+    AugmentationRecipe,
+    DataRecipe,
+    EarlyStoppingRecipe,
+    ModelRecipe,
+    Recipe,
+    TrainingRecipe,
+)
+
+__all__ = [
+    "AugmentationRecipe",
+    "DataRecipe",
+    "EarlyStoppingRecipe",
+    "ModelRecipe",
+    "Recipe",
+    "TrainingRecipe",
+    "dump_recipe",
+    "find_file",
+    "find_key",
+    "load_recipe",
+    "names_in",
+    "read_file",
+    "recipe_names",
+    "section_keys",
+    "shelf",
+    "value_problem",
+    "with_values",
+]
+
+_SUFFIXES = (".yaml", ".yml")
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text (put it in quotes)",
+    "dict_type": "a mapping (key: value lines)",
+    "model_type": "a mapping (key: value lines)",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than": "less than {lt:g}",
+    "too_short": "at least {min_length} of them",
+    "string_too_short": "some text",
+    "literal_error": "{expected}",
+    "string_pattern_mismatch": "letters, digits, '_', '-' and '.' only, as it names files",
+}
+# mappings whose keys depend on the optimiser, the loss or the data: checked with the recipe, or with the data
+_OPEN = ("optimizer_arguments", "loss_arguments", "class_weight")
+_ELSEWHERE = {"channels": "The number of channels follows from data.color_mode."}
+
+
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe `name_or_path` (a name of `recipe_names()`, or a YAML file) with `key=value` overrides on top.
+
+    A key is dotted (`training.epochs`), or alone where only one section has it (`epochs`); values are read as YAML.
+    The file lists only what differs from the paper's settings.
+
+    Raises:
+        RecipeError: no such recipe, no YAML, or unknown keys, wrong types and impossible values, all of them together.
+    """
+    source = find_file(name_or_path, shelf(), "recipe")
+    document = yaml_reader.parse(read_file(source, "recipe"), str(source))
+    if not isinstance(document.data, Mapping):
+        raise RecipeError(
+            f"{source} is not a recipe: expected 'key: value' lines; received {type(document.data).__name__}."
+        )
+    data = _plain(document.data)
+    data.setdefault("name", re.sub(r"[^\w.-]+", "-", Path(source.name).stem).lstrip(".-") or "recipe")
+    problems = list(document.problems)
+    given = _apply_overrides(data, overrides, problems)
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as invalid:
+        for error in invalid.errors(include_url=False):
+            path = error["loc"]
+            problems.append(given.get(path[: _longest(given, path)], document.where(path)) + _say(path, error))
+        recipe = None
+    if problems or recipe is None:
+        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise RecipeError(f"{source} has {count}:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return recipe
+
+
+def recipe_names() -> list[str]:
+    """The names of the recipes that come with the package, sorted."""
+    return names_in(shelf())
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """`recipe` as YAML text with every key resolved; `load_recipe` reads it back to an equal recipe."""
+    return yaml_reader.dump(recipe.model_dump(mode="json"))
+
+
+def find_key(key: str) -> str:
+    """The whole dotted key that `key` means: `epochs` → `training.epochs`. Raises RecipeError, with the nearest one."""
+    return ".".join(_locate(key))
+
+
+def section_keys(key: str) -> list[str]:
+    """The dotted keys below `key`; none where it holds a value."""
+    path = tuple(key.split("."))
+    return [".".join(known) for known in _keys() if known[: len(path)] == path and len(known) > len(path)]
+
+
+def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """`recipe` with the values of some whole dotted keys replaced; defaults that hang on others are found anew.
+
+    Raises:
+        RecipeError: values that are wrong, or do not go together, in one line.
+    """
+    try:
+        return _replaced(recipe, values)
+    except ValidationError as invalid:
+        said = dict.fromkeys(_say(error["loc"], error) for error in invalid.errors(include_url=False))
+        raise RecipeError(" ".join(said)) from None
+
+
+def value_problem(recipe: Recipe, key: str, value: Any) -> str:
+    """What is wrong with `value` itself for a whole dotted key; empty when it could do, beside whatever others."""
+    path = tuple(key.split("."))
+    try:
+        _replaced(recipe, {key: value})
+    except ValidationError as invalid:
+        for error in invalid.errors(include_url=False):
+            where = tuple(map(str, error["loc"]))
+            if len(where) > 1 and where[: len(path)] == path[: len(where)]:
+                return _say(error["loc"], error)
+    return ""
+
+
+def _replaced(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    data = recipe.model_dump(exclude_unset=True)
+    for key, value in values.items():
+        _put(data, tuple(key.split(".")), value)
+    return Recipe.model_validate(data)
+
+
+def shelf() -> Traversable:
+    """The folder of recipes, `configs`: inside the installed package, or at the root of a checkout."""
+    installed = files("scene_lightning") / "configs"
+    return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "configs"
+
+
+def names_in(folder: Traversable) -> list[str]:
+    """The names of the YAML files in a folder, sorted."""
+    return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(_SUFFIXES))
+
+
+def find_file(name_or_path: str | Path, folder: Traversable, what: str) -> Traversable:
+    """The YAML file that a name (of `names_in(folder)`) or a path stands for. Raises RecipeError for neither."""
+    text, known = str(name_or_path), names_in(folder)
+    if isinstance(name_or_path, str) and text in known:
+        return next(item for item in folder.iterdir() if item.name in [text + suffix for suffix in _SUFFIXES])
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    raise RecipeError(
+        f"No {what} {text!r}.{did_you_mean(path.stem, known)} Expected one of: {', '.join(known)}; or the path of a "
+        "YAML file."
+    )
+
+
+def read_file(source: Traversable, what: str) -> str:
+    """Its text. Raises RecipeError for a file that cannot be read, or is no UTF-8."""
+    try:
+        return source.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        where = f"{error.reason}, byte {error.start}"
+        raise RecipeError(f"{source} is not a {what}: expected UTF-8 text ({where}).") from error
+    except OSError as error:
+        raise RecipeError(f"Cannot read {source}: {error.strerror or error}.") from error
+
+
+def _plain(data: Mapping[Any, Any], model: type[BaseModel] = Recipe) -> dict[str, Any]:
+    """A copy with text keys and with the short forms of its sections written out."""
+    plain = {}
+    for key, value in data.items():
+        section = _section(model, str(key))
+        plain[str(key)] = value if section is None else _written_out(value, section)
+    return plain
+
+
+def _written_out(value: Any, section: type[BaseModel]) -> Any:
+    """A section with nothing under it is one of defaults; `off` switches augmentation or early stopping off."""
+    if isinstance(value, Mapping):
+        return _plain(value, section)
+    if section is EarlyStoppingRecipe:
+        return None if value == "off" else value
+    if section is AugmentationRecipe and value == "off":
+        return dict(NO_AUGMENTATION)
+    return {} if value is None else value
+
+
+def _section(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """The section that `key` of `model` holds, if it holds one."""
+    field = model.model_fields.get(key)
+    if field is None:
+        return None
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def _section_at(path: tuple[str, ...]) -> type[BaseModel] | None:
+    """The section that the key at `path` holds, if it holds one."""
+    model: type[BaseModel] | None = Recipe
+    for key in path:
+        model = _section(model, key) if model is not None else None
+    return model
+
+
+def _keys(model: type[BaseModel] = Recipe, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all keys, sections before what they hold."""
+    for key in model.model_fields:
+        yield (*path, key)
+        section = _section(model, key)
+        if section is not None:
+            yield from _keys(section, (*path, key))
+
+
+def _apply_overrides(
+    data: dict[str, Any], overrides: Sequence[str], problems: list[str]
+) -> dict[yaml_reader.KeyPath, str]:
+    """Write the overrides into `data`; the paths that they set, each with the words that point to it, come back."""
+    given: dict[yaml_reader.KeyPath, str] = {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        try:
+            if not equals:
+                raise RecipeError("expected key=value, e.g. training.epochs=5.")
+            path = _locate(key.strip())
+            value = yaml_reader.parse_value(text, f"the value of {key.strip()}")
+        except RecipeError as error:
+            problems.append(f"--set {override}: {error}")
+            continue
+        section = _section_at(path)
+        _put(data, path, value if section is None else _written_out(value, section))
+        given[path] = f"--set {override}: "
+    return given
+
+
+def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Write `value` at `path`, making the sections on the way."""
+    for part in path[:-1]:
+        inner = data.get(part)
+        data[part] = inner if isinstance(inner, dict) else {}
+        data = data[part]
+    data[path[-1]] = value
+
+
+def _locate(key: str) -> tuple[str, ...]:
+    """`training.epochs` or `epochs` → ("training", "epochs")."""
+    paths = list(_keys())
+    path = tuple(key.split("."))
+    if path in paths:
+        return path
+    if path[:-1] and path[-2] in _OPEN:
+        return (*_locate(".".join(path[:-1])), path[-1])
+    ends = [known for known in paths if known[-len(path) :] == path]
+    if len(ends) == 1:
+        return ends[0]
+    if ends:
+        raise RecipeError(f"{key!r} is in several sections. Expected one of: {', '.join(map('.'.join, ends))}.")
+    dotted = [".".join(known) for known in paths]
+    hint = did_you_mean(key, dotted) or did_you_mean(key, [known[-1] for known in paths])
+    raise RecipeError(f"unknown key {key!r}.{hint}{_hint_elsewhere(path[-1])}")
+
+
+def _hint_elsewhere(key: str) -> str:
+    return f" {_ELSEWHERE[key]}" if key in _ELSEWHERE else ""
+
+
+def _longest(given: Mapping[yaml_reader.KeyPath, str], path: yaml_reader.KeyPath) -> int:
+    """How many parts of `path` the override that set it names, or all parts when none did."""
+    return next((n for n in range(len(path), 0, -1) if path[:n] in given), len(path))
+
+
+def _say(path: yaml_reader.KeyPath, error: ErrorDetails) -> str:
+    """One of pydantic's errors in this project's words: key, what was expected, what came."""
+    dotted = ".".join(str(part) for part in path)
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"{dotted}: unknown key.{_suggest_key(path)}"
+    if kind == "value_error":
+        return f"{dotted}: {context['error']}."
+    expected = _EXPECTED.get(kind, error["msg"]).format(**context)
+    hint = ""
+    if kind == "literal_error" and isinstance(error["input"], str):
+        hint = did_you_mean(error["input"], re.findall(r"'([^']+)'", context["expected"]))
+    return f"{dotted}: expected {expected}; received {_short(error['input'])}.{hint}"
+
+
+def _suggest_key(path: yaml_reader.KeyPath) -> str:
+    """The nearest key of the same section, or the section that has a key of this very name."""
+    key = str(path[-1])
+    elsewhere = [".".join(known) for known in _keys() if known[-1] == key]
+    siblings = [known[-1] for known in _keys() if known[:-1] == path[:-1]]
+    if elsewhere:
+        return f" Did you mean {' or '.join(map(repr, elsewhere))}?"
+    nearby = did_you_mean(key, siblings)
+    return nearby or did_you_mean(key, [".".join(known) for known in _keys()]) + _hint_elsewhere(key)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,142 @@
+"""A value as a recipe writes it in; the same, checked and in one form, or a ValueError with what was expected, out.
+
+These are the readers of the schema's fields: pydantic puts the key before what they say.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pydantic import AfterValidator
+
+from scene_lightning._registry import did_you_mean
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_range(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value)) and value[0] <= value[1]
+
+
+def to_pair(value: Any) -> Any:
+    """One whole number stands for both sides."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value, value)
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return tuple(value)
+    raise ValueError(f"expected a whole number or two, [height, width]; received {value!r}")
+
+
+def to_tuple(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    raise ValueError(f"expected a list; received {value!r}")
+
+
+def to_teacher(value: Any) -> Any:
+    """None, a name, or names."""
+    if isinstance(value, list | tuple):
+        if not value or not all(isinstance(name, str) and name for name in value):
+            raise ValueError(f"expected model files, run folders or names; received {list(value)!r}")
+        return tuple(value)
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise ValueError(f"expected a model file, a run folder or a name, or a list of them; received {value!r}")
+
+
+def to_number(value: Any) -> Any:
+    """`1/255` is how people write a rescale; YAML reads it as text."""
+    if isinstance(value, str):
+        above, slash, below = value.partition("/")
+        try:
+            return float(above) / float(below) if slash else float(above)
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"expected a number or a fraction such as 1/255; received {value!r}") from None
+    return value
+
+
+def to_rates(value: Any) -> Any:
+    """One share for all blocks of layers, or a list with one for each."""
+    rates = value if isinstance(value, list | tuple) and value else (value,)
+    for rate in rates:
+        if not is_number(rate):
+            raise ValueError(f"expected a number from 0 to below 1, or a list of them; received {rate!r}")
+        if not 0 <= rate < 1:
+            raise ValueError(f"expected {'less than 1' if rate >= 1 else '0 or more'}; received {rate!r}")
+    return tuple(map(float, rates)) if rates is value else float(value)
+
+
+def to_shift(value: Any) -> Any:
+    """Keras tells whole numbers (pixels) from fractions of the side, and takes a list of choices."""
+    if is_number(value):
+        return value
+    if isinstance(value, list | tuple) and value and all(map(is_number, value)):
+        return tuple(value)
+    raise ValueError(f"expected a fraction of the side, a whole number of pixels or a list of them; received {value!r}")
+
+
+def to_zoom(value: Any) -> Any:
+    if is_number(value) and 0 <= value < 1:
+        return float(value)
+    if is_range(value) and value[0] > 0:
+        return (float(value[0]), float(value[1]))
+    raise ValueError(f"expected a number from 0 to below 1, or [lowest, highest] above 0; received {value!r}")
+
+
+def to_brightness(value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value)) and 0 <= value[0] <= value[1]:
+        return (float(value[0]), float(value[1]))
+    raise ValueError(f"expected [lowest, highest], both 0 or more, or null; received {value!r}")
+
+
+def to_devices(value: Any) -> Any:
+    if isinstance(value, str) and (value == "auto" or all(part.strip().isdigit() for part in value.split(","))):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and (value >= 1 or value == -1):
+        return value
+    if isinstance(value, list | tuple) and value and all(type(item) is int and item >= 0 for item in value):
+        return tuple(value)
+    raise ValueError(
+        f"expected auto, a number of devices from 1 up, -1 for all, or a list of indices; received {value!r}"
+    )
+
+
+def flag_or_warn(value: Any) -> Any:
+    if isinstance(value, bool) or value == "warn":
+        return value
+    raise ValueError(f"expected true, false or warn; received {value!r}")
+
+
+def one_of(table: Any, kind: str) -> Any:
+    def check(value: str) -> str:
+        if value.lower() not in table:
+            raise ValueError(f"unknown {kind} {value!r}.{did_you_mean(value, table)} Known: {', '.join(table)}")
+        return value.lower()
+
+    return AfterValidator(check)
+
+
+def to_class_weight(value: Any) -> Any:
+    """The word balanced, or a weight for each class name."""
+    if value is None or value == "balanced":
+        return value
+    if isinstance(value, dict) and value and all(is_number(weight) and weight >= 0 for weight in value.values()):
+        return {str(name): float(weight) for name, weight in value.items()}
+    raise ValueError(f"expected balanced, null, or a number, 0 or more, for each class name; received {value!r}")
+
+
+def loss_argument_problem(name: str, value: Any) -> str:
+    """What a loss's argument should have been; empty when it is right."""
+    if name == "apply_class_balancing":
+        return "" if isinstance(value, bool) else "expected true or false"
+    numbers = value if name == "alpha" and isinstance(value, list | tuple) and value else (value,)
+    if not all(is_number(number) and number >= 0 for number in numbers):
+        return "expected a number, 0 or more" + (", or one for each class" if name == "alpha" else "")
+    if name == "margin" and value > 1:
+        return "expected a difference of probabilities, 0 to 1"
+    return "expected a number above 0" if name in ("eta", "slope", "delta") and value == 0 else ""

@@ -1,0 +1,36 @@
+"""Writes and reads metrics.csv, the table of a run with one row an epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from scene_lightning.saving._files import replacing
+
+
+def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
+    """One row an epoch; columns in the order of their first appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    with replacing(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics file as numbers."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return [
+            {key: int(value) if key == "epoch" else float(value) for key, value in row.items() if key and value}
+            for row in csv.DictReader(file)
+        ]
+
+
+def as_history(rows: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Rows → one list a column, as `History.history` has them."""
+    names = dict.fromkeys(key for row in rows for key in row if key not in ("epoch", "seconds"))
+    return {name: [row.get(name, float("nan")) for row in rows] for name in names}

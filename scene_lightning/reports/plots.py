@@ -1,0 +1,285 @@
+"""Numbers and pictures of a run in; PNG files, tables and dicts out. Nothing here trains or loads a model."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+from scene_lightning.data.decode import eight_bits, is_deep
+from scene_lightning.errors import DataError, InputError
+from scene_lightning.reports.tables import (
+    classification_report,
+    format_report,
+    format_statistics,
+    format_table,
+    report_from_matrix,
+)
+
+__all__ = [
+    "classification_report",
+    "format_report",
+    "format_statistics",
+    "format_table",
+    "plot_confusion_matrix",
+    "plot_curves",
+    "prediction_grid",
+    "read_history",
+    "report_from_matrix",
+    "save_figure",
+]
+
+# Okabe and Ito's palette: told apart by colour-blind readers too
+_TRAIN, _VALIDATION, _WRONG, _RIGHT = "#0072B2", "#D55E00", "#D55E00", "#009E73"
+_MOST_SHOWN = 400  # images in a grid; beyond, the picture would not open in most viewers
+_MOST_LABELLED = 60  # classes; beyond, names would be too small to read
+
+
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    """`figure` as a PNG (or whatever the ending of `path` says) that appears only when it is complete."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    FigureCanvasAgg(figure)
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(w_pad=0.1, h_pad=0.1)  # inches; without it titles touch the edge
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix or ".png")
+    os.close(handle)
+    try:
+        figure.savefig(temporary, dpi=120, format=(path.suffix or ".png")[1:])
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except ValueError as error:  # an ending that is no picture format
+        raise InputError(f"Cannot write {path}: {error}") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+# ---- curves ---------------------------------------------------------------------------------------------------------
+
+
+def read_history(path: str | Path) -> dict[str, list[float]]:
+    """A CSV of metrics (one row an epoch, or Lightning's with several sparse rows an epoch) → name → values by epoch.
+
+    Raises:
+        DataError: no such file, or no column with a number in it.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"Cannot read metrics from {path}: {error}. Expected a CSV file with a header.") from error
+    epochs: dict[str, dict[str, float]] = {}
+    for number, row in enumerate(rows):
+        values = epochs.setdefault(row.get("epoch") or str(number), {})
+        for name, text in row.items():
+            if name and name not in ("epoch", "step") and isinstance(text, str) and text.strip() not in ("", "NA"):
+                try:
+                    values[name] = float(text)
+                except ValueError:
+                    raise DataError(f"{path}: expected a number for {name!r}; received {text!r}.") from None
+    names = list(dict.fromkeys(name for values in epochs.values() for name in values))
+    if not names:
+        raise DataError(
+            f"No metrics in {path}. Expected a header such as epoch,accuracy,loss and a row for each epoch."
+        )
+    return {name: [values.get(name, math.nan) for values in epochs.values()] for name in names}
+
+
+def plot_curves(history: Mapping[str, Sequence[float]] | str | Path, path: str | Path) -> Path:
+    """Loss and accuracy against epochs (from 1), training and validation, side by side.
+
+    Args:
+        history: name → one value an epoch (`History.history`), or the path of a metrics CSV. Validation may be missing,
+            or have fewer values than training; a NaN is a gap.
+        path: the picture's file.
+    """
+    values = read_history(history) if isinstance(history, str | Path) else history
+    accuracy = next((name for name in ("accuracy", "acc") if name in values), None)
+    accuracy = accuracy or next((name for name in values if name.endswith("accuracy") and "val_" not in name), None)
+    shown = [name for name in ("loss", accuracy) if name]
+    figure = Figure(figsize=(5.2 * len(shown), 4), layout="constrained")
+    for column, name in enumerate(shown):
+        axes = figure.add_subplot(1, len(shown), column + 1)
+        _curve(axes, values.get(name, ()), "training", _TRAIN, "o-")
+        _curve(axes, values.get(f"val_{name}", ()), "validation", _VALIDATION, "s--")
+        title = name.replace("_", " ").capitalize()
+        axes.set(title=title, xlabel="Epoch", ylabel=title)
+        if name != "loss":
+            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
+        longest = max(len(values.get(name, ())), len(values.get(f"val_{name}", ())), 1)
+        axes.set_xlim(0.5, longest + 0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.3)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        if axes.lines:
+            axes.legend(frameon=False)
+        else:
+            axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", color="0.5")
+    return save_figure(figure, path)
+
+
+def _curve(axes: Axes, values: Sequence[float], label: str, colour: str, style: str) -> None:
+    points = np.asarray(values, float)
+    points = np.where(np.isfinite(points), points, math.nan)
+    if np.isfinite(points).any():
+        small = 4 if len(points) <= 40 else 0  # dots on a long curve run into one another
+        axes.plot(
+            np.arange(1, len(points) + 1), points, style, color=colour, label=label, markersize=small, linewidth=1.6
+        )
+
+
+# ---- confusion matrix -----------------------------------------------------------------------------------------------
+
+
+def plot_confusion_matrix(matrix: Any, class_names: Sequence[str], path: str | Path) -> Path:
+    """Rows are true classes, columns predictions; a cell's colour is its share of the row, its text count and share.
+
+    Args:
+        matrix: (classes, classes) counts.
+        class_names: one name a row.
+        path: the picture's file.
+    """
+    counts = np.asarray(matrix)
+    total = len(class_names)
+    if counts.shape != (total, total) or total == 0:
+        raise InputError(f"Expected a matrix of {total} x {total}, a row a class name; received shape {counts.shape}.")
+    rows = counts.sum(axis=1, keepdims=True)
+    share = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
+    names = [_short(name, 18) for name in class_names]
+    size = min(max(3.2 + 0.75 * total, 4.6), 16)
+    figure = Figure(figsize=(size + 0.9, size), layout="constrained")
+    axes = figure.add_subplot()
+    picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    _write_counts(axes, counts, share, 72 * (size - 2.5) / total)
+    if total <= _MOST_LABELLED:
+        label_font = 10 if total <= 16 else max(10 - 0.12 * (total - 16), 5)
+        turn: dict[str, Any] = {} if total <= 3 else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        axes.set_xticks(range(total), names, fontsize=label_font, parse_math=False, **turn)
+        axes.set_yticks(range(total), names, fontsize=label_font, parse_math=False)
+    right = int(np.trace(counts))
+    percent = 100 * right / max(int(counts.sum()), 1)
+    percent = percent if right == counts.sum() else min(percent, 99.9)  # never 100 % while one is wrong
+    title = f"{right:,} of {int(counts.sum()):,} right ({percent:.1f} %)"
+    axes.set(xlabel="Predicted", ylabel="True", title=title)
+    bar = figure.colorbar(picture, ax=axes, fraction=0.046, pad=0.03, label="Share of the true class")
+    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    return save_figure(figure, path)
+
+
+def _write_counts(axes: Axes, counts: np.ndarray, share: np.ndarray, cell: float) -> None:
+    """Counts, and the share of the row where there is room, into cells of `cell` points; nothing in a large matrix."""
+    total = len(counts)
+    if total > 30:
+        return
+    longest = max(len(f"{counts.max():,}"), 4)
+    font = min(cell / (0.68 * longest), 11)
+    for row, column in np.ndindex(counts.shape):
+        few = total <= 16
+        percent = f"\n{100 * share[row, column]:.0f} %" if few and counts[row].any() else ""
+        text = f"{counts[row, column]:,}{percent}" if counts[row, column] or few else ""
+        colour = "white" if share[row, column] > 0.55 else "black" if counts[row, column] else "0.6"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=font)
+
+
+# ---- prediction grid ------------------------------------------------------------------------------------------------
+
+
+def prediction_grid(
+    images: Sequence[Any],
+    predicted: Sequence[str],
+    probabilities: Sequence[float],
+    path: str | Path,
+    *,
+    n: int = 16,
+    seed: int | None = 777,
+    true_labels: Sequence[str] | None = None,
+) -> Path:
+    """A picture of `n` randomly chosen images with what each was taken for, and how surely.
+
+    Args:
+        images: files, PIL images or arrays (H, W, C) or (H, W): uint8, or floats of 0..1; sizes may differ.
+        predicted: the class name of each image.
+        probabilities: of that class, 0..1, one an image.
+        path: the picture's file.
+        n: how many are shown (all, where there are fewer; 400 at most), in the order of `images`.
+        seed: chooses which; None chooses anew at every call.
+        true_labels: where given, a right answer is framed and titled in green, a wrong one in orange with a cross.
+
+    Raises:
+        DataError: no images, lists of different lengths, or none of the chosen files can be read.
+    """
+    lengths = {len(images), len(predicted), len(probabilities), len(images if true_labels is None else true_labels)}
+    if len(lengths) > 1 or not images or n < 1:
+        raise DataError(
+            f"Expected at least one image, and a name and a probability for each; received {len(images)} images, "
+            f"{len(predicted)} names, {len(probabilities)} probabilities, n={n}."
+        )
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[: min(n, _MOST_SHOWN)])
+    columns = math.ceil(math.sqrt(len(chosen)))
+    rows = math.ceil(len(chosen) / columns)
+    figure = Figure(figsize=(2.1 * columns, (2.4 if true_labels is None else 2.55) * rows), layout="constrained")
+    for place, index in enumerate(chosen):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        title = f"{_short(predicted[index])}\n{100 * float(probabilities[index]):.1f} %"
+        truth = None if true_labels is None else true_labels[index]
+        _grid_cell(axes, images[index], title, truth, str(predicted[index]))
+    return save_figure(figure, path)
+
+
+def _grid_cell(axes: Axes, source: Any, title: str, truth: str | None, predicted: str) -> None:
+    colour = "black"
+    if truth is not None:
+        right = str(truth) == predicted
+        colour = _RIGHT if right else _WRONG
+        title = f"✓ {title}" if right else f"✗ {title} (is {_short(truth, 14)})"
+    image = _as_image(source)
+    if image is None:
+        axes.text(0.5, 0.5, "unreadable", transform=axes.transAxes, ha="center", va="center", color="0.4")
+        axes.set_aspect("equal")
+    else:
+        axes.imshow(image, aspect="equal", cmap="gray" if image.ndim == 2 else None, vmin=0, vmax=255)
+    axes.set_title(title, fontsize=9, color=colour, parse_math=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set(color=colour, linewidth=0.8 if truth is None else 2.5)
+
+
+def _as_image(source: Any) -> np.ndarray | None:
+    """Anything a caller may hold → uint8 (H, W, 3) or (H, W), at most 256 pixels a side; None if it cannot be read."""
+    if isinstance(source, str | Path):
+        try:
+            with Image.open(source) as opened:
+                image = (eight_bits(opened) if is_deep(opened) else opened).convert("RGB")
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # SyntaxError: broken PNG chunks
+            return None
+    elif isinstance(source, Image.Image):
+        image = source.convert("RGB")
+    else:
+        pixels = np.asarray(source)
+        if pixels.dtype.kind == "f":
+            pixels = np.clip(np.nan_to_num(pixels) * (255 if pixels.max(initial=0) <= 1 else 1), 0, 255).round()
+        pixels = pixels.astype(np.uint8)
+        image = Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels)
+    image.thumbnail((256, 256))
+    return np.asarray(image)
+
+
+def _short(name: Any, longest: int = 20) -> str:
+    text = str(name)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,0 +1,1 @@
+"""Training runs: train, resume, cross-validation, finders, comparison."""

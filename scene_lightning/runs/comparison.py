@@ -1,0 +1,156 @@
+"""A data folder and the names of networks in; each trained under the same budget, side by side, out.
+
+What a row says: accuracy on the validation images (best epoch), parameters, multiplications and additions for one
+photograph (two operations each, counted by torch), photographs answered a second, megabytes of its best checkpoint's
+weights, minutes of training.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from torch.utils.flop_counter import FlopCounterMode
+
+from scene_lightning._registry import did_you_mean
+from scene_lightning.errors import InputError
+from scene_lightning.models import load_model
+from scene_lightning.recipes.recipe import Recipe, load_recipe
+from scene_lightning.recipes.vocabulary import ARCHITECTURES
+from scene_lightning.reports import plots, run_folder
+from scene_lightning.reports.tables import format_table
+from scene_lightning.runs.train import train
+from scene_lightning.saving._files import replacing
+
+TABLE, ROWS, PICTURE = "comparison.csv", "comparison.json", "comparison.png"
+COLUMNS = ("model", "accuracy", "parameters", "gflops", "images_per_second", "megabytes", "minutes")
+_TIMED_BATCHES, _BATCH = 4, 32
+
+
+def compare(
+    data: str, models: Sequence[str], overrides: Sequence[str] = (), *, pretrained: bool = False, out: str | None = None
+) -> list[dict[str, Any]]:
+    """Train several networks on a folder of images under one recipe each, with the same epochs and images.
+
+    Args:
+        data: as for `train`.
+        models: "paper" (the paper's recipe) or backbones (the recipe `transfer`).
+        overrides: `key=value`, for all of them.
+        pretrained: start the backbones from ImageNet's weights.
+        out: the folder of the comparison; each network's run lies below it.
+
+    Returns:
+        One dict a network, in the order of `models`, with the keys of `COLUMNS`.
+
+    Raises:
+        InputError: an unknown network, and whatever `train` raises.
+    """
+    recipes = [_recipe(name, overrides, pretrained) for name in _checked(models)]
+    folder = run_folder.make_run_folder("compare", out)
+    run_folder.forget_run_folder()
+    rows = []
+    for name, recipe in zip(models, recipes, strict=True):
+        print(f"\n== {name}", flush=True)
+        begun = time.perf_counter()
+        run = train(data, recipe=recipe, out=str(folder / name))
+        minutes = (time.perf_counter() - begun) / 60
+        assert run.evaluation is not None
+        rows.append(
+            {"model": name, "accuracy": run.evaluation["accuracy"], **_measured(run.folder), "minutes": minutes}
+        )
+        _write(folder, rows)  # what is known so far: a later network may fail
+    plot_comparison(rows, folder / PICTURE)
+    print(f"\n{format_comparison(rows)}\n\naccuracy: of the best epoch, which the same validation images chose")
+    print(f"comparison {folder}")
+    return rows
+
+
+def _checked(models: Sequence[str]) -> Sequence[str]:
+    for name in models:
+        if name not in ARCHITECTURES:
+            raise InputError(
+                f"Unknown model {name!r}.{did_you_mean(name, ARCHITECTURES)} Known: {', '.join(ARCHITECTURES)}."
+            )
+    if len(set(models)) < len(models) or len(models) < 2:
+        raise InputError(f"Expected two or more different models; received {', '.join(models) or 'none'}.")
+    return models
+
+
+def _recipe(name: str, overrides: Sequence[str], pretrained: bool) -> Recipe:
+    if name == "paper":
+        return load_recipe("paper", overrides)
+    start = [] if pretrained else ["pretrained=false", "head_epochs=0", "backbone_rate=1"]
+    return load_recipe("transfer", [f"architecture={name}", *start, *overrides])
+
+
+def _measured(folder: Path) -> dict[str, Any]:
+    """Parameters, operations, speed and size of a run's best network."""
+    model = load_model(str(run_folder.find_model(folder)), compile=False)
+    size = tuple(model.input_shape[1:])
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, *size), training=False)
+    images = torch.rand(_BATCH * _TIMED_BATCHES, *size).numpy()
+    model.predict(images[:_BATCH], batch_size=_BATCH, verbose=0)
+    begun = time.perf_counter()
+    model.predict(images, batch_size=_BATCH, verbose=0)
+    return {
+        "parameters": int(model.count_params()),
+        "gflops": counter.get_total_flops() / 1e9,
+        "images_per_second": len(images) / (time.perf_counter() - begun),
+        "megabytes": sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values()) / 1e6,
+    }
+
+
+def _write(folder: Path, rows: list[dict[str, Any]]) -> None:
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    for name, content in ((TABLE, text.getvalue()), (ROWS, json.dumps(rows, indent=2) + "\n")):
+        with replacing(folder / name) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+
+
+def format_comparison(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows as a table for a terminal."""
+    lines = [
+        [
+            row["model"], f"{row['accuracy']:.4f}", f"{row['parameters']:,}", f"{row['gflops']:.2f}",
+            f"{row['images_per_second']:.0f}", f"{row['megabytes']:.1f}", f"{row['minutes']:.1f}",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return format_table(["model", "accuracy", "parameters", "GFLOPs", "images/s", "MB", "minutes"], lines)
+
+
+def plot_comparison(rows: Sequence[dict[str, Any]], path: str | Path) -> Path:
+    """Accuracy against the operations of one photograph; the discs' areas are the numbers of parameters."""
+    figure = Figure(figsize=(7.5, 5), layout="constrained")
+    axes = figure.add_subplot()
+    largest = max(row["parameters"] for row in rows)
+    for row in rows:
+        area = 40 + 1500 * row["parameters"] / largest
+        axes.scatter(row["gflops"], row["accuracy"], s=area, alpha=0.45, color="tab:blue", linewidths=0)
+        label = f"{row['model']}\n{row['parameters'] / 1e6:.1f} M, {row['images_per_second']:.0f} images/s"
+        below = (0, -(area**0.5 / 2 + 3))  # points: under the disc
+        place = (row["gflops"], row["accuracy"])
+        axes.annotate(label, place, below, textcoords="offset points", ha="center", va="top", fontsize=8)
+    axes.set_xscale("log")
+    spans = [row["gflops"] for row in rows]
+    labelled = "125" if max(spans) > 5 * min(spans) else "123456789"
+    for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        ticks(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in labelled else "")
+    axes.margins(0.25)
+    axes.set(xlabel="GFLOPs for one photograph (the larger the disc, the more parameters)", ylabel="Accuracy")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
+    axes.grid(alpha=0.3)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return plots.save_figure(figure, path)

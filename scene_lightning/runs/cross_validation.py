@@ -1,0 +1,131 @@
+"""A data folder, a recipe and a number of folds in; a run for each fold, and their mean and spread, out.
+
+For data sets that are too small to hold a validation part back: each image validates once, and trains otherwise
+(k-fold cross-validation, stratified by class).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+
+from scene_lightning.data.balance import class_weights, stratified_folds
+from scene_lightning.data.scan import find_training_images
+from scene_lightning.errors import InputError
+from scene_lightning.recipes.recipe import Recipe, load_recipe
+from scene_lightning.reports import run_folder
+from scene_lightning.reports.tables import format_table
+from scene_lightning.runs.train import (
+    announce,
+    decode_shown,
+    device_count,
+    hardware_of,
+    prepare_model,
+    train_in,
+    write_recipe,
+)
+from scene_lightning.saving._files import replacing
+
+
+@dataclass(frozen=True)
+class FinishedFolds:
+    """The `folder` that holds fold-1, fold-2, …, and the `summary` that is in its folds.json."""
+
+    folder: Path
+    summary: dict[str, Any]
+
+
+def train_folds(
+    data: str,
+    config: str | None = None,
+    *,
+    folds: int,
+    overrides: Sequence[str] = (),
+    out: str | None = None,
+    strict: bool = False,
+) -> FinishedFolds:
+    """Train a recipe once for each fold of a folder's training images; a test or validation half is not looked at.
+
+    Every fold starts from the same first weights (the recipe's seed). Its figures are those of the epoch that was best
+    on the very images that it is judged by, as in any run: a little too good, by the more the smaller the folds are.
+
+    Args:
+        data, config, overrides, strict: as for `train`.
+        folds: how many, at least 2, at most the images of the rarest class.
+        out: the folder that gets fold-1, fold-2, … and folds.json; None makes runs/<recipe>-<date>-<time>.
+
+    Raises:
+        InputError: anything wrong with these, before training starts; more than one device.
+        TrainingInterrupted: Ctrl-C; finished folds stay.
+    """
+    recipe = load_recipe(config or "paper", overrides)
+    hardware = hardware_of(recipe)
+    if device_count(hardware) > 1:
+        # Lightning starts a process a device by running the whole command again, which would begin with fold 1 again
+        raise InputError(f"--folds trains on one device; {device_count(hardware)} were chosen. Add --devices 1.")
+    table = find_training_images(data)
+    class_weights(recipe.training.class_weight, table)
+    stratified_folds(table, folds, recipe.training.seed)  # too few images are told before they are decoded
+    folder = run_folder.make_run_folder(recipe.name, out)
+    run_folder.forget_run_folder()  # each fold makes its own
+    announce(f"{data}: {len(table)} images in {folds} folds", table.class_names, recipe, folder, hardware)
+    write_recipe(recipe, folder)
+    images = decode_shown(recipe, table, strict=strict, shared=False)
+    results: list[dict[str, Any]] = []
+    for number, held_out in enumerate(stratified_folds(images.table, folds, recipe.training.seed), start=1):
+        rest = np.setdiff1d(np.arange(len(images.table)), held_out)
+        print(f"\nfold {number} of {folds}: {len(rest)} images to train on, {len(held_out)} to validate on", flush=True)
+        parts = images.subset(rest), images.subset(held_out)
+        found = _one_fold(folder / f"fold-{number}", recipe, parts, hardware)
+        results.append({"fold": number, "run": f"fold-{number}", **found})
+    summary = summarise(results)
+    with replacing(folder / run_folder.FOLDS) as temporary:
+        temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return FinishedFolds(folder, summary)
+
+
+def _one_fold(folder: Path, recipe: Recipe, images: Any, hardware: dict[str, Any]) -> dict[str, Any]:
+    run_folder.make_run_folder(recipe.name, folder)
+    try:
+        write_recipe(recipe, folder)
+        model = prepare_model(recipe, images[0].table.class_names, len(images[0].table))
+        run = train_in(folder, model, recipe, images, hardware)
+    finally:
+        run_folder.forget_run_folder()
+    assert run.evaluation is not None  # one device, one process
+    return {key: run.evaluation[key] for key in ("images", "accuracy", "loss")}
+
+
+def summarise(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The folds' figures (fold, run, images, accuracy, loss) → with the mean and spread of accuracy and loss.
+
+    The spread is the sample standard deviation (n - 1): of the folds, not of their mean.
+    """
+    found: dict[str, Any] = {"folds": len(results)}
+    for key in ("accuracy", "loss"):
+        values = [result[key] for result in results]
+        found[key] = {"mean": mean(values), "spread": stdev(values)}
+    return {**found, "runs": list(results)}
+
+
+def show_folds(done: FinishedFolds) -> None:
+    """Print the folds' figures as a table, their mean and spread below."""
+    summary = done.summary
+    rows = [
+        [str(run["fold"]), f"{run['images']:,}", f"{run['accuracy']:.4f}", f"{run['loss']:.4f}"]
+        for run in summary["runs"]
+    ]
+    rows.append(["mean ± spread", "", *(_with_spread(summary[key]) for key in ("accuracy", "loss"))])
+    table = format_table(["fold", "images", "accuracy", "loss"], rows, rule_before_last=True)
+    print(f"\nbest.ckpt of each fold on its own validation images, which chose the epoch:\n\n{table}\n")
+    print(f"run       {done.folder}")
+
+
+def _with_spread(figures: dict[str, float]) -> str:
+    return f"{figures['mean']:.4f} ± {figures['spread']:.4f}"

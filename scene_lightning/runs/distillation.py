@@ -1,0 +1,70 @@
+"""Trained models and the training images in; soft targets, to learn from in the labels' place, out.
+
+Knowledge distillation (Hinton, Vinyals and Dean, 2015) with teachers that look once: their answers to each photograph
+and to its mirror image, averaged, are mixed with the label. They are kept in the run's folder, so that a resumed run
+need not ask again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scene_lightning.data.feed import encode_targets
+from scene_lightning.data.scan import ImageTable
+from scene_lightning.errors import InputError
+from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn
+from scene_lightning.recipes.schema import TrainingRecipe
+from scene_lightning.saving._files import replacing
+
+ANSWERS = "teacher.npz"
+
+
+def soft_targets(training: TrainingRecipe, table: ImageTable, folder: Path) -> NDArray[np.float32]:
+    """(N, K) targets: `teacher_share` of the teachers' mean probabilities, the rest the label.
+
+    Raises:
+        InputError: a teacher knows other classes, or cannot read one of the images.
+    """
+    labels = encode_targets(table.labels, len(table.class_names), "categorical")
+    share = training.teacher_share
+    assert training.teacher is not None
+    teachers = (training.teacher,) if isinstance(training.teacher, str) else training.teacher
+    return (1 - share) * labels + share * _answers(teachers, training, table, folder / ANSWERS)
+
+
+def _answers(teachers: Sequence[str], training: TrainingRecipe, table: ImageTable, file: Path) -> Probabilities:
+    """The teachers' mean probabilities, (N, K): from `file`, where an earlier part of this run has left them."""
+    known = np.array([*teachers, *table.paths])
+    if file.is_file():
+        with np.load(file) as kept:
+            if np.array_equal(kept["asked"], known):
+                return np.asarray(kept["probabilities"], dtype=np.float32)
+    answerers = [_load(teacher, training, table) for teacher in teachers]  # all are checked before the first looks
+    found = np.zeros((len(table), len(table.class_names)), dtype=np.float32)
+    for teacher, answerer in zip(teachers, answerers, strict=True):
+        print(f"teacher   {teacher} looks at {len(table)} images", flush=True)
+        found += _ask(answerer, table.paths) / len(teachers)
+    with replacing(file) as temporary, open(temporary, "wb") as out:
+        np.savez_compressed(out, asked=known, probabilities=found)
+    return found
+
+
+def _load(teacher: str, training: TrainingRecipe, table: ImageTable) -> Answerer:
+    answerer = Answerer.load(teacher, RunOn(training.accelerator, training.precision, 32))
+    if list(answerer.info.class_names) != list(table.class_names):
+        raise InputError(
+            f"The teacher {teacher!r} knows the classes {', '.join(answerer.info.class_names)}; the data have "
+            f"{', '.join(table.class_names)}. Expected a teacher that was trained on the same classes; "
+            "--set teacher=null trains without one."
+        )
+    return answerer
+
+
+def _ask(answerer: Answerer, paths: Sequence[str]) -> Probabilities:
+    """Answers to the images as they are and mirrored, averaged."""
+    plain, mirrored = (answerer.probabilities(paths, mirrored=way) for way in (False, True))
+    return np.asarray((plain + mirrored) / 2, dtype=np.float32)

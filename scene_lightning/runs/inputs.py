@@ -1,0 +1,73 @@
+"""Makes the feeds that a run trains and validates on, from its recipe and tables of images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scene_lightning.data.augment import AugmentRanges
+from scene_lightning.data.balance import class_weights
+from scene_lightning.data.cache import CachedImages, cache_images
+from scene_lightning.data.feed import ImageFeed, encode_targets
+from scene_lightning.data.mixing import mixer
+from scene_lightning.data.scan import ImageTable
+from scene_lightning.data.standardize import Standardize
+from scene_lightning.inference.inputs import ImageInfo
+from scene_lightning.recipes.recipe import Recipe
+from scene_lightning.runs.progressive_resizing import growth
+
+
+def decode_all(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool) -> CachedImages:
+    """The images of a table, decoded once, as the recipe's `data.cache` asks.
+
+    Args:
+        strict: an unreadable image is an error; otherwise it is left out.
+        shared: several processes will read: "auto" then takes the memory map on disk, which they have in common.
+    """
+    mode = "disk" if shared and recipe.data.cache == "auto" else recipe.data.cache
+    return cache_images(table, ImageInfo.of_recipe(recipe, table.class_names).spec, mode, strict=strict)
+
+
+def training_feed(recipe: Recipe, images: CachedImages, targets: Any = None) -> ImageFeed:
+    """The training images: shuffled and augmented, each epoch anew, as a function of the recipe's seed.
+
+    Args:
+        targets: (N, K) shares of classes to learn instead of the labels.
+    """
+    table = images.table
+    mix = mixer(recipe.data.mixup, recipe.data.cutmix, len(table.class_names))
+    weights = class_weights(recipe.training.class_weight, table)
+    return _labelled(
+        recipe, images, targets, shuffle=True, training=True, seed=recipe.training.seed, augment=_ranges(recipe),
+        mix=mix, grow=growth(recipe),
+        sample_weight=None if weights is None else weights[table.labels],
+        balance=table.labels if recipe.data.sampling == "balanced" else None,
+    )  # fmt: skip
+
+
+def validation_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
+    """The validation images: in order, not augmented."""
+    return _labelled(recipe, images)
+
+
+def sample_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
+    """The images in an order drawn by the recipe's seed, not augmented; none are read before they are asked for."""
+    return _labelled(recipe, images, shuffle=True, seed=recipe.training.seed, prefetch=0)
+
+
+def _labelled(recipe: Recipe, images: CachedImages, targets: Any = None, **options: Any) -> ImageFeed:
+    table = images.table
+    if targets is None:
+        targets = encode_targets(table.labels, len(table.class_names), recipe.class_mode)
+    return ImageFeed(
+        images.source,
+        targets,
+        batch_size=recipe.training.batch_size,
+        standardize=Standardize(rescale=recipe.data.rescale),
+        **options,
+    )
+
+
+def _ranges(recipe: Recipe) -> AugmentRanges:
+    wanted = recipe.data.augmentation.model_dump()
+    zoom = wanted.pop("zoom_range")
+    return AugmentRanges(**wanted, zoom_range=zoom if isinstance(zoom, tuple) else (1 - zoom, 1 + zoom))

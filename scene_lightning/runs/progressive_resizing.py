@@ -1,0 +1,50 @@
+"""A recipe with `training.progressive` in; how its images grow, and a network that takes the smaller ones, out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from scene_lightning import layers
+from scene_lightning.callbacks import Callback
+from scene_lightning.data.growth import Growth
+from scene_lightning.recipes.schema import Recipe, last_map, seen_size
+
+
+def growth(recipe: Recipe) -> Growth | None:
+    """None where all images have the network's size. Its last maps are what `Flatten` sees: pixels that valid
+    convolutions and pooling drop at the right and the bottom are not computed."""
+    shares = recipe.training.progressive
+    if not shares:
+        return None
+    seen = seen_size(recipe.model)
+    sizes = [(round(share * seen[0]), round(share * seen[1])) for share in shares]
+    return Growth(sizes, recipe.training.epochs, seen)
+
+
+class WholeMaps(Callback):
+    """While a run trains on images of any size, the maps before `Flatten` are brought to the size it was built for.
+
+    Bilinear, so that each unit of the first Dense layer goes on looking at its own part of the image.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self._size = last_map(recipe.model)
+        self._hook: Any = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        flatten = next(layer for layer in self.model.layers if type(layer) is layers.Flatten)
+        self._hook = flatten.register_forward_pre_hook(self._resize)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._hook.remove()
+
+    def _resize(self, layer: Any, inputs: tuple[torch.Tensor, ...]) -> Any:
+        maps = inputs[0]
+        if tuple(maps.shape[1:3]) == self._size:
+            return None
+        planes = F.interpolate(maps.permute(0, 3, 1, 2), self._size, mode="bilinear", align_corners=False)
+        return (planes.permute(0, 2, 3, 1), *inputs[1:])

@@ -1,0 +1,284 @@
+"""A data folder and a recipe in; a run folder with the trained model and all that is to be said about it out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from scene_lightning import callbacks
+from scene_lightning._registry import some_of
+from scene_lightning.data.balance import class_weights
+from scene_lightning.data.cache import CachedImages
+from scene_lightning.data.scan import ImageTable, find_splits
+from scene_lightning.errors import SceneLightningError
+from scene_lightning.inference.evaluate import score, write_evaluation
+from scene_lightning.inference.inputs import ImageInfo, report_unreadable
+from scene_lightning.inference.predictor import Answerer, RunOn
+from scene_lightning.recipes.backbones import Unfreeze
+from scene_lightning.recipes.network import build_model, compile_model
+from scene_lightning.recipes.recipe import Recipe, dump_recipe, load_recipe
+from scene_lightning.reports import plots, run_folder
+from scene_lightning.runs.callbacks import RunRecorder, checkpoints
+from scene_lightning.runs.distillation import soft_targets
+from scene_lightning.runs.images_seen import seen_by_run
+from scene_lightning.runs.inputs import decode_all, training_feed, validation_feed
+from scene_lightning.runs.progressive_resizing import WholeMaps
+from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
+from scene_lightning.runs.resume import Resume
+from scene_lightning.saving._files import replacing
+from scene_lightning.training import devices
+
+
+class TrainingInterrupted(SceneLightningError):
+    """Somebody pressed Ctrl-C; the message says how to go on."""
+
+    exit_status = 130
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run's `folder` and the `evaluation` of its best checkpoint (None in all processes but the first)."""
+
+    folder: Path
+    evaluation: dict[str, Any] | None
+
+
+def train(
+    data: str,
+    config: str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    out: str | None = None,
+    resume: str | None = None,
+    strict: bool = False,
+    recipe: Recipe | None = None,
+) -> FinishedRun:
+    """Train a recipe's network on a folder of images.
+
+    Args:
+        data: holds seg_train/seg_test, train/val, or class folders; see `find_splits`.
+        config: a recipe's name or file; None takes the paper's, or with `resume` the checkpoint's own.
+        overrides: `key=value`.
+        out: the run's folder; None makes runs/<recipe>-<date>-<time>.
+        resume: a checkpoint to go on from, exactly; the run of a last.ckpt goes on in its own folder.
+        strict: an unreadable image is an error; otherwise it is named, skipped and counted.
+        recipe: in place of `config` and `overrides`.
+
+    Raises:
+        InputError: anything wrong with the data, the recipe, the hardware, `out` or `resume`, before training starts.
+        TrainingInterrupted: Ctrl-C.
+    """
+    earlier = Resume.read(resume) if resume is not None else None
+    if recipe is None:
+        from_checkpoint = earlier is not None and config is None
+        recipe = earlier.recipe(overrides) if from_checkpoint and earlier else load_recipe(config or "paper", overrides)
+    hardware = hardware_of(recipe)
+    splits = find_splits(data, recipe.data.val_split, recipe.training.seed)
+    class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
+    model = prepare_model(recipe, splits.train.class_names, len(splits.train) // device_count(hardware))
+    if earlier is not None:
+        earlier.check(model, recipe, splits.train.class_names)
+    try:
+        folder = _choose_folder(recipe, out, earlier)
+        shares = f"{len(splits.train)} images to train on, {len(splits.validation)} to validate on"
+        count = announce(f"{data}: {shares}", splits.train.class_names, recipe, folder, hardware)
+        train_images, val_images = (
+            decode_shown(recipe, table, strict=strict, shared=count > 1) for table in (splits.train, splits.validation)
+        )
+        return train_in(folder, model, recipe, (train_images, val_images), hardware, earlier)
+    finally:
+        run_folder.forget_run_folder()
+
+
+def train_in(
+    folder: Path,
+    model: Any,
+    recipe: Recipe,
+    images: tuple[CachedImages, CachedImages],
+    hardware: dict[str, Any],
+    earlier: Resume | None = None,
+) -> FinishedRun:
+    """Train on (training, validation) images, keep the run in `folder`, and judge its best checkpoint."""
+    _fit(model, recipe, images, folder, earlier, hardware)
+    if not run_folder.is_main_process():
+        return FinishedRun(folder, None)
+    _leave_process_group()
+    return FinishedRun(folder, _evaluate_best(folder, images[1].table, recipe))
+
+
+def hardware_of(recipe: Recipe) -> dict[str, Any]:
+    """`fit`'s hardware arguments, checked against this machine before anything slow."""
+    training = recipe.training
+    chosen = training.devices
+    wanted: dict[str, Any] = {
+        "accelerator": training.accelerator,
+        "devices": list(chosen) if isinstance(chosen, tuple) else chosen,
+        "num_nodes": training.num_nodes,
+        "strategy": training.strategy,
+        "precision": training.precision,
+        "deterministic": training.deterministic,
+    }
+    devices.trainer_arguments(devices.Hardware(**wanted))
+    return wanted
+
+
+def device_count(hardware: dict[str, Any]) -> int:
+    """The devices of all machines together."""
+    chosen = devices.trainer_arguments(devices.Hardware(**hardware))["devices"]
+    return (chosen if isinstance(chosen, int) else len(chosen)) * int(hardware["num_nodes"])
+
+
+def prepare_model(recipe: Recipe, class_names: Sequence[str], images: int | None = None) -> Any:
+    """The recipe's network, compiled; its first weights follow from the recipe's seed.
+
+    Args:
+        images: how many each device trains on in an epoch, for the schedule of the learning rate.
+    """
+    torch.manual_seed(recipe.training.seed)  # the initial weights
+    model = build_model(recipe, len(class_names))
+    compile_model(model, recipe, images)
+    model.image_info = ImageInfo.of_recipe(recipe, class_names).as_dict()
+    model.training_seed = recipe.training.seed
+    model._recipe = recipe.model_dump(mode="json")
+    return model
+
+
+def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None) -> Path:
+    if earlier is not None and earlier.own_folder is not None and out is None:
+        folder = run_folder.continue_run_folder(earlier.own_folder)
+    else:
+        folder = run_folder.make_run_folder(recipe.name, out)
+    if run_folder.is_main_process():
+        write_recipe(recipe, folder)
+    return folder
+
+
+def write_recipe(recipe: Recipe, folder: Path) -> None:
+    """The resolved recipe, into the folder of a run."""
+    with replacing(folder / run_folder.RECIPE) as temporary:
+        temporary.write_text(dump_recipe(recipe), encoding="utf-8")
+
+
+def announce(data: str, class_names: Sequence[str], recipe: Recipe, folder: Path, hardware: dict[str, Any]) -> int:
+    """Say what is about to be trained on what (`data`: in words); the number of devices comes back."""
+    chosen = devices.trainer_arguments(devices.Hardware(**hardware))
+    count = chosen["devices"] if isinstance(chosen["devices"], int) else len(chosen["devices"])
+    if not run_folder.is_main_process():
+        return count
+    print(f"data      {data}")
+    print(f"classes   {some_of(class_names)}")
+    print(f"recipe    {recipe.name}: {recipe.training.epochs} epochs, batches of {recipe.training.batch_size}")
+    print(f"runs on   {chosen['accelerator']}, {count} device{'s' if count != 1 else ''}, {chosen['precision']}")
+    print(f"run       {folder}", flush=True)
+    return count
+
+
+def decode_shown(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool) -> CachedImages:
+    """`decode_all`, and say what came of it."""
+    images = decode_all(recipe, table, strict=strict, shared=shared)
+    if run_folder.is_main_process():
+        report_unreadable(images.unreadable, len(table))
+        print(f"images    {images.describe()}", flush=True)
+    return images
+
+
+def _fit(
+    model: Any,
+    recipe: Recipe,
+    images: tuple[CachedImages, CachedImages],
+    folder: Path,
+    earlier: Resume | None,
+    hardware: dict[str, Any],
+) -> None:
+    measured = "val_accuracy" if "accuracy" in recipe.training.metrics else "val_loss"
+    monitor = recipe.training.best_by or measured
+    recorder = RunRecorder(folder, earlier.earlier_metrics() if earlier else None)
+    swap = callbacks.SwapEMAWeights() if recipe.training.ema else None
+    targets = None if recipe.training.teacher is None else soft_targets(recipe.training, images[0].table, folder)
+    seen = seen_by_run(recipe, images[0].table, images[1].table, folder, earlier)
+    with _naming_last_checkpoint(folder, earlier):
+        fit_model(
+            model,
+            recipe,
+            images,
+            [*([swap] if swap else []), recorder, *checkpoints(folder, monitor, swap, seen)],
+            targets,
+            logger=TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD),
+            ckpt_path=str(earlier.path) if earlier else None,
+            **hardware,
+        )
+
+
+def fit_model(
+    model: Any,
+    recipe: Recipe,
+    images: tuple[CachedImages, CachedImages],
+    listening: Sequence[Any],
+    targets: Any = None,
+    **options: Any,
+) -> Any:
+    """Train `model` on (training, validation) images, all as the recipe says.
+
+    Args:
+        listening: callbacks beside those that the recipe asks for.
+        targets: (N, K) what to learn instead of the labels.
+        **options: `fit`'s, above all its hardware.
+
+    Returns:
+        History.
+    """
+    asked: list[Any] = []
+    if recipe.training.early_stopping is not None:
+        asked.append(callbacks.EarlyStopping(**recipe.training.early_stopping.model_dump()))
+    if recipe.model.head_epochs and recipe.model.freeze is not True:
+        asked.append(Unfreeze(recipe.model))
+    if recipe.training.progressive:
+        asked.append(WholeMaps(recipe))
+    if recipe.training.ema and not any(isinstance(one, callbacks.SwapEMAWeights) for one in listening):
+        asked.append(callbacks.SwapEMAWeights())
+    if recipe.training.recalculate_batchnorm:
+        asked.append(StatisticsAnew(recipe, images[0]))  # after the averaged weights have come in
+    return model.fit(
+        training_feed(recipe, images[0], targets),
+        validation_data=validation_feed(recipe, images[1]),
+        epochs=recipe.training.epochs,
+        callbacks=[*listening, *asked],
+        **options,
+    )
+
+
+@contextlib.contextmanager
+def _naming_last_checkpoint(folder: Path, earlier: Resume | None) -> Iterator[None]:
+    """Ctrl-C within the block becomes an error that says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        last = folder / run_folder.LAST
+        if not last.is_file() and earlier is not None:
+            last = earlier.path
+        cure = f"go on with --resume {last}" if last.is_file() else "the first epoch was not finished"
+        raise TrainingInterrupted(f"interrupted; {cure}") from None
+
+
+def _leave_process_group() -> None:
+    """The other processes are gone: what follows must not wait for them."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    for name in ("LOCAL_RANK", "NODE_RANK", "RANK", "WORLD_SIZE"):
+        os.environ.pop(name, None)
+
+
+def _evaluate_best(folder: Path, table: ImageTable, recipe: Recipe) -> dict[str, Any]:
+    training = recipe.training
+    answerer = Answerer.load(str(folder), RunOn(training.accelerator, training.precision, training.batch_size))
+    result = score(answerer, table, verbose=False)
+    write_evaluation(result, folder / run_folder.EVALUATION)
+    plots.plot_confusion_matrix(result["confusion_matrix"], result["classes"], folder / run_folder.CONFUSION)
+    return result

@@ -1,0 +1,243 @@
+"""A data folder, a recipe and a search space in; the best recipe found, and all trials, as files in a folder out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from scene_lightning.data.scan import Splits, find_splits, split_table
+from scene_lightning.errors import InputError, SceneLightningError
+from scene_lightning.recipes.recipe import Recipe, find_key, load_recipe
+from scene_lightning.reports import run_folder
+from scene_lightning.training import devices
+from scene_lightning.tuning.report import (
+    SUMMARY,
+    WINNER,
+    Place,
+    format_best,
+    format_counts,
+    parameter_names,
+    percent,
+    short_names,
+    write_pictures,
+    write_tables,
+)
+from scene_lightning.tuning.space import Space, load_space
+from scene_lightning.tuning.storage import opened, storage_path
+from scene_lightning.tuning.study import Row, Search
+from scene_lightning.tuning.trial import Bench
+from scene_lightning.tuning.workers import run_trials
+
+STORAGE = "study.db"
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+class TuningInterrupted(SceneLightningError):
+    """Somebody pressed Ctrl-C; the message says how to go on."""
+
+    exit_status = 130
+
+
+def tune(
+    data: str,
+    config: str | None = None,
+    *,
+    space: str = "default",
+    overrides: Sequence[str] = (),
+    trials: int = 30,
+    timeout: str | None = None,
+    storage: str | None = None,
+    jobs: int = 1,
+    out: str | None = None,
+    strict: bool = False,
+) -> Path:
+    """Search for a better recipe. Trials train and are judged on the training images alone.
+
+    Args:
+        data: as for `train`; a share of its training images (`data.val_split`) judges, its other half stays unseen.
+        config: a recipe's name or file; None takes the paper's.
+        space: a search space's name or file.
+        overrides: `key=value`; what is set so is not searched.
+        trials: how many in all, those that the storage holds included.
+        timeout: seconds, or with a unit ("90m", "8h"), after which no trial begins.
+        storage: an SQLite file; an earlier search in it goes on. None makes one in the folder.
+        jobs: trials at a time, each in a process of its own.
+        out: the folder; None takes the storage's own, or makes runs/tune-<recipe>-<date>-<time>.
+        strict: an unreadable image is an error.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: anything wrong with the data, the recipe, the space, the storage or `out`; no trial was complete.
+        TuningInterrupted: Ctrl-C.
+    """
+    recipe = load_recipe(config or "paper", overrides)
+    _require_accuracy(recipe)
+    searched = load_space(space, recipe).without(_set_keys(overrides))
+    seconds = None if timeout is None else _seconds(timeout)
+    path = None if storage is None else storage_path(storage)
+    bench = _bench(data, recipe, strict=strict, jobs=jobs)
+    _announce(data, recipe, searched, bench)
+    bench.images(recipe, announce=True)
+    bench.folder = folder = _choose_folder(recipe, out, path)
+    try:
+        place = Place(folder, data, path or folder / STORAGE)
+        with opened(place.storage) as study:
+            search = Search(study, recipe, searched, trials, _about(bench.splits), partial(_said, place))
+            return _search(search, bench, place, jobs=jobs, timeout=seconds)
+    finally:
+        run_folder.forget_run_folder()
+        if not any(folder.iterdir()):  # the storage was refused
+            folder.rmdir()
+
+
+def _require_accuracy(recipe: Recipe) -> None:
+    if "accuracy" not in recipe.training.metrics:
+        raise InputError(
+            "tune compares trials by their accuracy. Expected 'accuracy' in training.metrics; received "
+            f"{', '.join(recipe.training.metrics) or 'none'}. Use --set metrics=[accuracy]"
+        )
+
+
+def _set_keys(overrides: Sequence[str]) -> set[str]:
+    """The whole keys that were set by hand: they are not searched."""
+    return {find_key(override.partition("=")[0].strip()) for override in overrides}
+
+
+def _seconds(text: str) -> float:
+    """`90`, `90s`, `30m`, `1.5h` → seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*([smh]?)", text.strip().lower())
+    if found is None or float(found[1]) == 0:
+        raise InputError(f"--timeout {text!r}: expected seconds, or a number with s, m or h, such as 90m.")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _bench(data: str, recipe: Recipe, *, strict: bool, jobs: int) -> Bench:
+    """The training images of `data`, a share of them held out to judge by, and one device."""
+    seed, share = recipe.training.seed, recipe.data.val_split
+    splits = Splits(*split_table(find_splits(data, share, seed).train, share, seed))
+    wanted = devices.Hardware(
+        recipe.training.accelerator,
+        1,  # one device a trial: several trials at a time fill several
+        precision=recipe.training.precision,
+        deterministic=recipe.training.deterministic,
+    )
+    return Bench(splits, devices.trainer_arguments(wanted), strict=strict, shared=jobs > 1)
+
+
+def _about(splits: Splits) -> dict[str, Any]:
+    """What two runs of a search must have in common."""
+    return {
+        "classes": splits.train.class_names,
+        "images": f"{len(splits.train)} to train on, {len(splits.validation)} to judge by",
+    }
+
+
+def _choose_folder(recipe: Recipe, out: str | None, storage: Path | None) -> Path:
+    """A new folder; or that of the search that goes on in `storage`."""
+    if out is None:
+        if storage is not None and storage.is_file() and _is_results_of(storage.parent, storage):
+            return storage.parent
+        return run_folder.make_run_folder(f"tune-{recipe.name}")
+    folder = Path(out)
+    if storage is not None and _is_results_of(folder, storage):
+        return folder
+    if (folder / SUMMARY).is_file():
+        held = folder / STORAGE
+        cure = f"; go on with it: --storage {held}" if held.is_file() else ""
+        raise InputError(f"--out {out!r} already holds a search. Name another folder{cure}.")
+    if folder.is_dir() and any(storage is None or not _same(item, storage) for item in folder.iterdir()):
+        raise InputError(f"--out {out!r} already holds files. Name another folder, or leave --out away for a new one.")
+    if folder.is_dir():
+        return folder
+    return run_folder.make_run_folder("tune", out)
+
+
+def _is_results_of(folder: Path, storage: Path) -> bool:
+    """Whether `folder` holds the results of the search in `storage`."""
+    try:
+        told = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        return _same(folder / told["storage"], storage)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _announce(data: str, recipe: Recipe, space: Space, bench: Bench) -> None:
+    splits = bench.splits
+    counts = f"{len(splits.train)} of its training images to train on, {len(splits.validation)} to judge by"
+    print(f"data      {data}: {counts}")
+    print(f"classes   {', '.join(splits.train.class_names)}")
+    print(f"recipe    {recipe.name}")
+    print(f"searched  {', '.join(short_names(list(space.dimensions)).values())}")
+    print(f"runs on   {bench.hardware['accelerator']}, {bench.hardware['precision']}", flush=True)
+
+
+def _search(search: Search, bench: Bench, place: Place, *, jobs: int, timeout: float | None) -> Path:
+    write_tables(search, place)
+    at_once = f", {jobs} at a time" if jobs > 1 else ""
+    earlier = f"; {search.earlier} of them done before" if search.earlier else ""
+    print(f"trials    {search.trials}{at_once}{earlier}")
+    print(f"storage   {place.storage}")
+    print(f"results   {place.folder}", flush=True)
+    try:
+        in_time = run_trials(search, bench, jobs, timeout)
+    except KeyboardInterrupt:
+        write_tables(search, place)
+        best = search.best()
+        so_far = f"; the best so far is trial {best[0].number}, in {place.folder / WINNER}" if best else ""
+        raise TuningInterrupted(
+            f"interrupted after {len(search.counted())} of {search.trials} trials{so_far}; go on with the same command "
+            f"and --storage {place.storage}"
+        ) from None
+    if not in_time:
+        print(f"time      is over: go on with the same command and --storage {place.storage}")
+    _conclude(search, place)
+    return place.folder
+
+
+def _said(place: Place, search: Search, row: Row) -> None:
+    """A trial has ended: say so, and bring the tables up to date."""
+    print(_line(search, row), flush=True)
+    write_tables(search, place)
+
+
+def _line(search: Search, row: Row) -> str:
+    """One line for a trial that has ended."""
+    head = f"[{len(search.counted())}/{search.trials}] trial {row.number}"
+    took = "" if row.seconds is None else f", {row.seconds:.0f} s"
+    if row.state == "failed":
+        return f"{head} failed: {row.reason}{took}"
+    told = f"{head}: {row.accuracy:.4f} at epoch {row.epoch} of {row.epochs}{took}"
+    if row.state == "pruned":
+        return f"{told}; stopped early, worse than the median"
+    best = search.best()[0]
+    return f"{told}; the best so far" if best.number == row.number else f"{told}; best {best.accuracy:.4f}"
+
+
+def _conclude(search: Search, place: Place) -> None:
+    """Print the best trials and draw the pictures. Raises InputError when there is none."""
+    write_tables(search, place)
+    print(f"\n{format_counts(search)}\n")
+    if not search.best():
+        raise InputError(
+            f"No trial was completed, so there is no best one; {place.folder / 'study.csv'} has each trial's reason. "
+            "Widen --space, or give more --trials or a longer --timeout."
+        )
+    print(f"{format_best(search)}\n")
+    shares = search.importance()
+    if shares:
+        most = list(shares)[:5]
+        named = zip(parameter_names(most), most, strict=True)
+        print(f"importance  {', '.join(f'{name} {percent(shares[key])}' for name, key in named)}")
+    drawn = write_pictures(search, place.folder)
+    print(f"pictures    {', '.join(drawn)}")
+    print(f"best        scene-lightning train {place.data} --config {place.folder / WINNER}")
