@@ -14,8 +14,8 @@ __version__ = "0.1.0"
 _NAMES = {
     "DTypePolicy": "mixed_precision",
     "FloatDTypePolicy": "mixed_precision",
-    "KerasTensor": "layers.symbolic",
-    "Variable": "layers.variable",
+    "KerasTensor": "layers.base.symbolic",
+    "Variable": "layers.base.variable",
     "Model": "models",
     "Sequential": "models",
     "Input": "layers",

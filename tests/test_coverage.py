@@ -18,7 +18,7 @@ TESTS = Path(__file__).parent
 PLACES = {
     "activations": ("test_activations.py",),
     "applications": ("applications",),
-    "backend": ("test_backend.py", "test_namespaces.py", "ops"),
+    "backend": ("backend", "test_namespaces.py", "ops"),
     "callbacks": ("callbacks",),
     "config": ("test_namespaces.py", "callbacks", "fast", "utils"),
     "constraints": ("test_regularizers_constraints.py",),

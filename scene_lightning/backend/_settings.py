@@ -19,7 +19,7 @@ _DTYPES = {
     "float32": torch.float32,
     "float64": torch.float64,
 }
-_settings: dict[str, Any] = {
+_values: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
@@ -29,14 +29,14 @@ _settings: dict[str, Any] = {
 
 def floatx() -> str:
     """The default float type, as a string. Keras: `keras.config.floatx`."""
-    return _settings["floatx"]
+    return _values["floatx"]
 
 
 def set_floatx(value: str) -> None:
     """Set the default float type: 'bfloat16', 'float16', 'float32' or 'float64'."""
     if value not in _DTYPES:
         raise InputError(f"Unknown floatx {value!r}. Expected one of {sorted(_DTYPES)}.")
-    _settings["floatx"] = value
+    _values["floatx"] = value
 
 
 def torch_dtype(dtype: str | torch.dtype | None = None) -> torch.dtype:
@@ -52,24 +52,24 @@ def torch_dtype(dtype: str | torch.dtype | None = None) -> torch.dtype:
 
 def epsilon() -> float:
     """The small number that keeps logarithms finite (1e-7). Keras: `keras.config.epsilon`."""
-    return _settings["epsilon"]
+    return _values["epsilon"]
 
 
 def set_epsilon(value: float) -> None:
     """Set `epsilon()`."""
-    _settings["epsilon"] = float(value)
+    _values["epsilon"] = float(value)
 
 
 def image_data_format() -> str:
     """'channels_last' or 'channels_first': the default of layers that take `data_format`."""
-    return _settings["image_data_format"]
+    return _values["image_data_format"]
 
 
 def set_image_data_format(data_format: str) -> None:
     """Set the default `data_format`."""
     if data_format not in ("channels_last", "channels_first"):
         raise InputError(f"Expected 'channels_last' or 'channels_first'; received {data_format!r}.")
-    _settings["image_data_format"] = data_format
+    _values["image_data_format"] = data_format
 
 
 def image_dim_ordering() -> str:
@@ -94,23 +94,23 @@ def set_learning_phase(value: int | bool) -> None:
     """Make every model call without an explicit `training=` behave as training (1) or inference (0)."""
     if value not in (0, 1):
         raise InputError(f"The learning phase is 0 (inference) or 1 (training); received {value!r}.")
-    _settings["learning_phase"] = bool(value)
+    _values["learning_phase"] = bool(value)
 
 
 def learning_phase() -> int:
     """The phase set by `set_learning_phase`, as 0 or 1 (0 when none was set)."""
-    return int(bool(_settings["learning_phase"]))
+    return int(bool(_values["learning_phase"]))
 
 
 def forced_learning_phase() -> bool | None:
     """What `set_learning_phase` forced, or None when it was never called."""
-    return _settings["learning_phase"]
+    return _values["learning_phase"]
 
 
 def clear_session(free_memory: bool = True) -> None:
     """Start layer names again from `conv2d`, forget a forced learning phase and, if asked, free cached memory."""
     reset_names()
-    _settings["learning_phase"] = None
+    _values["learning_phase"] = None
     if free_memory and torch.cuda.is_available():
         torch.cuda.empty_cache()
 

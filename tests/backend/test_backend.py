@@ -15,9 +15,9 @@ from scene_lightning.errors import InputError
 
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
-    before = dict(backend._settings)
+    before = dict(backend._settings._values)
     yield
-    backend._settings.update(before)
+    backend._settings._values.update(before)
 
 
 def test_settings() -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import scene_lightning as keras
-from scene_lightning.cli import main
+from scene_lightning.cli.main import main
 from scene_lightning.data.scan import find_splits
 from scene_lightning.errors import InputError
 from scene_lightning.inference.calibrate import calibrate, last_dense

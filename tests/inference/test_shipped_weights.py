@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import scene_lightning as keras
-from scene_lightning.cli import main
+from scene_lightning.cli.main import main
 from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.inference.evaluate import evaluate
 from scene_lightning.models.shipped import shipped_file, shipped_names

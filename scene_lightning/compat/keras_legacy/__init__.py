@@ -1,1 +1,1 @@
-"""Functions that Keras 1 and 2 had under paths of their own and Keras 3 dropped; `compat.import_map` shows them there."""
+"""Functions of Keras 1 and 2 that Keras 3 dropped; `compat.import_map` shows them under the paths that they had."""

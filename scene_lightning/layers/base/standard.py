@@ -19,6 +19,7 @@ _SERIALIZERS = {
     "constraint": constraints.serialize,
     "activation": activations.serialize,
 }
+_LAYERS = "scene_lightning.layers."
 _WRITTEN_BY_THE_BASE = ("activity_regularizer", "trainable", "name", "dtype", "autocast")
 
 
@@ -27,7 +28,7 @@ class StandardLayer(Layer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.__module__.startswith(__package__) and "__init__" in cls.__dict__:
+        if cls.__module__.startswith(_LAYERS) and "__init__" in cls.__dict__:
             cls.__init__ = accepting_old_spelling(cls.__init__)  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -50,7 +51,7 @@ class StandardLayer(Layer):
 
 
 def _builtin_class(cls: type) -> type:
-    return next(base for base in cls.__mro__ if base.__module__.startswith(str(__package__)))
+    return next(base for base in cls.__mro__ if base.__module__.startswith(_LAYERS))
 
 
 @functools.cache
