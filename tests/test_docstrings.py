@@ -1,0 +1,270 @@
+"""What `help()` and a hover in an editor show: every public name is described, and its `Args` are its parameters.
+
+One module, finished or pending: `pytest tests/test_docstrings.py -k "public and layers" --runxfail`. The form:
+
+    def resize(images, size, *, antialias=False, **kwargs):
+        \"""Resize images.
+
+        Args:
+            images: tensor of (batch, height, width, channels).
+            size: target (height, width) in pixels.
+            antialias: whether to blur before shrinking.
+            **kwargs: name, dtype and trainable, as for `Layer`.
+        \"""
+
+The first line is a sentence that ends in a full stop. Every parameter has an entry under `Args:` or `Call arguments:`,
+and every entry of `Args:` is a parameter; `width, height: text` describes two. A class describes the parameters of its
+constructor in its own docstring. Text stands in the source, so that editors, which do not run it, can show it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import scene_lightning
+from scene_lightning._unsupported import is_absent
+from scene_lightning.layers import Layer
+from scene_lightning.models import Model
+
+PACKAGE = Path(scene_lightning.__file__).parent
+# Keras' modules in the order in which a name that several export is counted: it belongs to the first.
+MODULES = (
+    "layers", "models", "losses", "metrics", "optimizers", "optimizers.schedules", "callbacks", "initializers",
+    "regularizers", "constraints", "activations", "random", "mixed_precision", "preprocessing.image", "ops",
+    "ops.image", "ops.linalg", "applications", "applications.imagenet_utils", "datasets.boston_housing",
+    "datasets.california_housing", "datasets.cifar10", "datasets.cifar100", "datasets.fashion_mnist", "datasets.mnist",
+    "saving", "utils", "tree", "config", "backend", "",
+)  # fmt: skip
+# Classes that programs subclass or whose methods they call: their public methods and properties are described, too.
+CLASSES = (
+    "layers.Layer", "models.Model", "models.Sequential", "losses.Loss", "metrics.Metric", "optimizers.Optimizer",
+    "callbacks.Callback", "initializers.Initializer", "regularizers.Regularizer", "constraints.Constraint",
+    "utils.Dataset", "utils.PyDataset", "utils.Progbar", "preprocessing.image.ImageDataGenerator",
+)  # fmt: skip
+# Modules whose functions are made from a table, with their text: no editor shows it, `help()` does.
+MADE_FROM_TABLES = {"ops", "applications"}
+
+# What is still to be written: take a line out with the work that makes it true.
+PENDING = {
+    "",
+    "activations",
+    "applications",
+    "applications.imagenet_utils",
+    "backend",
+    "callbacks",
+    "callbacks.Callback",
+    "config",
+    "constraints",
+    "constraints.Constraint",
+    "initializers",
+    "initializers.Initializer",
+    "layers",
+    "layers.Layer",
+    "losses",
+    "losses.Loss",
+    "metrics",
+    "metrics.Metric",
+    "mixed_precision",
+    "models",
+    "models.Model",
+    "models.Sequential",
+    "ops",
+    "ops.image",
+    "optimizers",
+    "optimizers.Optimizer",
+    "optimizers.schedules",
+    "preprocessing.image",
+    "preprocessing.image.ImageDataGenerator",
+    "random",
+    "regularizers",
+    "regularizers.Regularizer",
+    "saving",
+    "tree",
+    "utils",
+    "utils.Dataset",
+    "utils.Progbar",
+}
+# Folders whose files still open with a riddle ("Images in; batches out").
+RIDDLES = {
+    "_objectives",
+    "applications",
+    "backend",
+    "callbacks",
+    "cli",
+    "compat",
+    "data",
+    "demo_scenes",
+    "fast",
+    "inference",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "modules of the package itself",
+    "ops",
+    "optimizers",
+    "preprocessing",
+    "recipes",
+    "reports",
+    "runs",
+    "saving",
+    "training",
+    "tuning",
+    "utils",
+}
+
+
+def pending(names: Any, held: set[str]) -> list[Any]:
+    """Test parameters; those in `held` may fail: "XPASS" says that a line's work is done."""
+    mark = pytest.mark.xfail(reason="to be written")
+    return [pytest.param(name, marks=mark if name in held else (), id=name or "package") for name in names]
+
+
+# -- the rules ---------------------------------------------------------------------------------------------------------
+
+ENTRY = re.compile(r" {4}(\*{0,2}\w+(?:, \*{0,2}\w+)*):(?: |$)")
+
+
+def sections(text: str) -> dict[str, str]:
+    """Heading → the lines below it, for a docstring in Google's form."""
+    parts = re.split(r"^(\w[\w ]*):\n(?=    )", inspect.cleandoc(text) + "\n", flags=re.MULTILINE)
+    bodies = [re.split(r"^(?=\S)", body, maxsplit=1, flags=re.MULTILINE)[0] for body in parts[2::2]]
+    return dict(zip(parts[1::2], bodies, strict=True))
+
+
+def entries(body: str) -> list[str]:
+    """The names that a section describes."""
+    matches = (ENTRY.match(line) for line in body.splitlines())
+    return [name for match in matches if match for name in match[1].split(", ")]
+
+
+def parameters(thing: Any) -> list[str]:
+    """The names that a signature takes, with their stars; none for what has no signature."""
+    try:
+        signature = inspect.signature(thing)
+    except ValueError:
+        return []
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    taken = [stars.get(p.kind, "") + p.name for p in signature.parameters.values()]
+    return [name for name in taken if name not in ("self", "cls") and not name.startswith("_")]
+
+
+def faults(name: str, thing: Any, text: str | None, made: bool = False) -> Iterator[str]:
+    """What is wrong with one docstring."""
+    if not text or not text.strip():
+        yield f"{name}: no docstring"
+        return
+    first = text.strip().splitlines()[0]
+    if not first.endswith("."):
+        yield f"{name}: the first line is no sentence with a full stop: {first!r}"
+    if not made and first not in written_in(thing):
+        yield f"{name}: its docstring is made at run time; no editor shows it"
+    parts = sections(text)
+    described = entries(parts.get("Args", ""))
+    taken = [] if isinstance(thing, property) else parameters(thing)
+    if missing := [p for p in taken if p not in [*described, *entries(parts.get("Call arguments", ""))]]:
+        yield f"{name}: not in Args: {', '.join(missing)}"
+    if unknown := [p for p in described if p not in taken]:
+        yield f"{name}: in Args, but no parameter: {', '.join(unknown)}"
+    if len(described) != len(set(described)):
+        yield f"{name}: an argument is described twice"
+
+
+def written_in(thing: Any) -> str:
+    """The text of the file that defines it."""
+    thing = inspect.unwrap(thing.fget if isinstance(thing, property) else thing)
+    return Path(inspect.getsourcefile(thing) or "").read_text(encoding="utf-8")
+
+
+def own_docstring(thing: Any) -> str | None:
+    return vars(thing).get("__doc__") if inspect.isclass(thing) else thing.__doc__
+
+
+@cache
+def public_names(module: str) -> dict[str, Any]:
+    """Name → class or function, for what belongs to a module: not to one before it, and once where it has aliases."""
+    before = [id(thing) for other in MODULES[: MODULES.index(module)] for thing in public_names(other).values()]
+    library = importlib.import_module(f"scene_lightning.{module}".rstrip("."))
+    things: dict[int, tuple[str, Any]] = {}
+    for name in getattr(library, "__all__", [name for name in vars(library) if not name.startswith("_")]):
+        thing = getattr(library, name)
+        described = inspect.isclass(thing) or inspect.isfunction(thing)
+        foreign = not getattr(thing, "__module__", "").startswith("scene_lightning")
+        better = id(thing) not in things or name == thing.__name__
+        if described and better and not foreign and not is_absent(thing) and id(thing) not in before:
+            things[id(thing)] = (name, thing)
+    return dict(things.values())
+
+
+# -- held against the package ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", pending(MODULES, PENDING))
+def test_public_names_are_described(module: str) -> None:
+    wrong: list[str] = []
+    for name, thing in public_names(module).items():
+        wrong += faults(name, thing, own_docstring(thing), made=module in MADE_FROM_TABLES)
+    assert not wrong, f"{len(wrong)} in {module}:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("path", pending(CLASSES, PENDING))
+def test_public_methods_are_described(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    cls = getattr(importlib.import_module(f"scene_lightning.{module}"), name)
+    own = {base for base in cls.__mro__ if base.__module__.startswith("scene_lightning.")}
+    own -= {base for other in (Layer, Model) if issubclass(cls, other) and cls is not other for base in other.__mro__}
+    wrong = []
+    for member in sorted(name for name in dir(cls) if not name.startswith("_")):
+        holder = next(base for base in cls.__mro__ if member in vars(base))
+        thing = getattr(cls, member)
+        if holder in own and (isinstance(thing, property) or inspect.isroutine(thing)):
+            wrong += faults(f"{holder.__name__}.{member}", thing, thing.__doc__)
+    assert not wrong, f"{len(wrong)} in {path}:\n" + "\n".join(wrong)
+
+
+FOLDERS = [*sorted(path.name for path in PACKAGE.iterdir() if any(path.glob("*.py"))), "modules of the package itself"]
+
+
+@pytest.mark.parametrize("folder", pending(FOLDERS, RIDDLES))
+def test_files_open_with_a_plain_sentence(folder: str) -> None:
+    files = PACKAGE.glob("*.py") if folder == FOLDERS[-1] else (PACKAGE / folder).rglob("*.py")
+    wrong = []
+    for file in sorted(files):
+        opening = re.match(r'"""(.*?)(?:"""|\n)', file.read_text(encoding="utf-8"))
+        if opening is None or not opening[1].endswith(".") or re.search(r"\bin[;:,] .*\bout\b", opening[1]):
+            wrong.append(f"{file.relative_to(PACKAGE)}: {opening and opening[1]}")
+    assert not wrong, "\n".join(wrong)
+
+
+# -- the rules themselves ----------------------------------------------------------------------------------------------
+
+
+def test_the_rules_see_what_is_missing_and_what_is_too_much() -> None:
+    def resize(images: Any, size: Any, width: Any = 1, **kwargs: Any) -> None:
+        """Resize images
+
+        Args:
+            images, sizes: what to resize,
+                width: not an entry, but more of the one above.
+            **kwargs: further ones.
+
+        Raises:
+            width: not an argument.
+        """
+
+    text = textwrap.dedent(resize.__doc__ or "")
+    assert list(faults("resize", resize, text)) == [
+        "resize: the first line is no sentence with a full stop: 'Resize images'",
+        "resize: not in Args: size, width",
+        "resize: in Args, but no parameter: sizes",
+    ]
