@@ -1,4 +1,4 @@
-"""The commands that say how far a model may be believed: card and calibrate. Words in, one call out; no torch here."""
+"""The commands that say how far a model can be trusted: card and calibrate. No torch here."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ def card(
         str,
         typer.Argument(
             metavar="DATA",
-            help="Labelled photographs, best such as it was not trained on; the card says how many of them were.",
+            help="Labelled images, best ones it was not trained on; the card says how many of them were.",
         ),
     ],
     out: Annotated[str, typer.Option(metavar="FILE", help="The Markdown file to write.")] = "model-card.md",
-    about: Annotated[str, typer.Option(metavar="TEXT", help="A paragraph of your own.")] = "",
-    licence: Annotated[str, typer.Option(metavar="TEXT", help="A notice to be kept.")] = "",
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="The run that trained it: tell how that went.")] = None,
+    about: Annotated[str, typer.Option(metavar="TEXT", help="A paragraph to add.")] = "",
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="A licence notice to add.")] = "",
+    run: Annotated[
+        str | None, typer.Option(metavar="RUN", help="The run that trained it, whose course the card then shows.")
+    ] = None,
     trained_on: Annotated[
         str | None,
-        typer.Option(metavar="DATA", help="What it was trained on: fit the temperature on the share held out there."),
+        typer.Option(metavar="DATA", help="Its training data: fit the temperature on the share held out there."),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Measure a model and write its card: accuracy, confusions, calibration, speed, recipe.
+    """Measure a model and write its model card.
 
     The card says how many of the photographs the model was trained on, and whether they chose its epoch.
     """
@@ -48,21 +50,23 @@ def card(
 
 def calibrate(
     model: ModelFile,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled photographs that it was not trained on.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled images that it was not trained on.")],
     out: Annotated[
         str, typer.Option(metavar="FILE", help="The model file to write: .keras, .safetensors, .h5, .ckpt.")
     ],
     held_out: Annotated[
-        bool, typer.Option("--held-out", help="DATA is what it was trained on: take the share that training held out.")
+        bool, typer.Option("--held-out", help="DATA is its training data: use the share that training held out.")
     ] = False,
-    half: Annotated[bool, typer.Option("--half", help="Write a .safetensors of 16-bit floats, half the size.")] = False,
+    half: Annotated[
+        bool, typer.Option("--half", help="Write 16-bit floats, half the size (.safetensors only).")
+    ] = False,
     accelerator: Accelerator = None,
     precision: Precision = None,
 ) -> None:
-    """Make a model as sure as it is right.
+    """Calibrate a model's probabilities on held-out images.
 
-    Writes the same model with its last layer's weights divided by one number, the temperature that gives the lowest
-    cross-entropy on DATA. Predicted classes stay; probabilities become those that come true.
+    Temperature scaling (Guo et al., 2017): writes the same model with its last layer's weights divided by one number,
+    the temperature with the lowest cross-entropy on DATA. Predicted classes do not change.
     """
     from scene_lightning.cli import pipeline
 

@@ -13,21 +13,23 @@ def find_lr(
     data: TrainingData,
     config: Config = None,
     lowest: Annotated[float, typer.Option("--from", metavar="RATE", help="The first learning rate.")] = 1e-6,
-    highest: Annotated[float, typer.Option("--to", metavar="RATE", help="The last, unless the loss explodes.")] = 1.0,
-    steps: Annotated[int, typer.Option(min=20, metavar="N", help="Steps of training from one to the other.")] = 100,
+    highest: Annotated[
+        float, typer.Option("--to", metavar="RATE", help="The last learning rate, unless the loss diverges.")
+    ] = 1.0,
+    steps: Annotated[int, typer.Option(min=20, metavar="N", help="Training steps from one to the other.")] = 100,
     accelerator: Accelerator = None,
     precision: Precision = None,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Same seed, same curve.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.")] = None,
     out: Annotated[
-        str, typer.Option("--out", metavar="FILE.png", help="The picture of loss against learning rate.")
+        str, typer.Option("--out", metavar="FILE.png", help="The plot of loss against learning rate.")
     ] = "learning_rate.png",
     as_json: JsonFlag = False,
     settings: Settings = None,
 ) -> None:
     """Suggest a learning rate.
 
-    Trains a recipe's network for some steps while the rate rises, and suggests the rate at which the loss falls
-    fastest. Nothing is kept but the picture.
+    A learning rate range test (Smith, 2017): trains for some steps while the rate rises, and suggests the rate at
+    which the loss falls fastest. Only the plot is kept.
     """
     from scene_lightning.cli import pipeline
 
@@ -41,14 +43,15 @@ def find_batch_size(
     data: TrainingData,
     config: Config = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="The largest to try.  [default: 1024, or all the images]")
+        int | None,
+        typer.Option(min=1, metavar="N", help="The largest batch size to try.  [default: 1024, or all the images]"),
     ] = None,
     accelerator: Accelerator = None,
     precision: Precision = None,
     as_json: JsonFlag = False,
     settings: Settings = None,
 ) -> None:
-    """Find the largest batch that fits into memory, and the fastest.
+    """Find the largest and the fastest batch size.
 
     Trains a recipe's network for a few steps on batches of 1, 2, 4, ... images until memory is full. Nothing is kept.
     """

@@ -1,4 +1,4 @@
-"""The command line: words in, one pipeline call a command, an exit status out.
+"""The command line: declares the commands and options, and turns every error into one line and an exit status.
 
 Nothing here imports torch: a command imports the pipeline when it runs, so that `--help` answers at once.
 Exit status: 0 done, 2 bad input (one line says what and the cure), 130 interrupted, 1 a fault of this program.
@@ -118,13 +118,13 @@ def demo(
         int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the demo recipe's]")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Of the training run; the scenes are always the same.")
+        int | None,
+        typer.Option(min=0, metavar="N", help="Random seed of the training; the drawn scenes are always the same."),
     ] = None,
 ) -> None:
-    """Show everything once, on scenes drawn for it.
+    """Draw a data set, train on it, evaluate and predict.
 
-    Draws a small data set of six kinds of scene, trains on it, evaluates, predicts, and draws the pictures; needs
-    neither data nor a network.
+    Needs neither data nor a network connection. Results and pictures are in the run's folder.
     """
     from scene_lightning.cli import pipeline
 
@@ -138,14 +138,15 @@ def train(
         typer.Argument(
             metavar="DATA",
             help="A folder that holds seg_train and seg_test, or train and val (or validation, test), "
-            "or one folder of images a class (then a share of each is held out: --val-split).",
+            "or one folder of images per class (a share of each is then held out: --val-split).",
         ),
     ],
     config: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="A recipe: a name (paper, transfer, demo) or a YAML file.  [default: paper; with --model transfer]",
+            help="The recipe: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper; with "
+            "--model: transfer]",
         ),
     ] = None,
     model: Annotated[
@@ -157,12 +158,12 @@ def train(
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="Start the backbone of --model from ImageNet's weights.")
     ] = False,
-    freeze: Annotated[bool, typer.Option("--freeze", help="Train the classifier on top of the backbone only.")] = False,
+    freeze: Annotated[bool, typer.Option("--freeze", help="Train only the classifier on top of the backbone.")] = False,
     epochs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the recipe's]")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Images a step.  [default: the recipe's]")
+        int | None, typer.Option(min=1, metavar="N", help="Images per step.  [default: the recipe's]")
     ] = None,
     accelerator: Accelerator = None,
     devices: Annotated[
@@ -172,33 +173,32 @@ def train(
         str | None,
         typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: the recipe's]"),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Same seed, same run.  [default: the recipe's]")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.  [default: the recipe's]")] = None,
     val_split: Annotated[
-        float | None, typer.Option(help="Share of each class that is held out where DATA has no validation folder.")
+        float | None,
+        typer.Option(metavar="SHARE", help="Share of each class to hold out where DATA has no validation folder."),
     ] = None,
     class_weight: Annotated[
         str | None,
         typer.Option(
-            metavar="balanced|{NAME: W}", help="balanced: rare classes weigh more, all the same together; or by name."
+            metavar="balanced|{NAME: W}", help="balanced: weigh each class by 1/frequency; or weights by class name."
         ),
     ] = None,
     folds: Annotated[
         int | None,
-        typer.Option(min=2, metavar="K", help="Cross-validate: K runs, each image validates once; mean and spread."),
+        typer.Option(min=2, metavar="K", help="K-fold cross-validation: mean and spread of K runs."),
     ] = None,
     out: OutFolder = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="CKPT", help="Go on from a checkpoint (last.ckpt) up to --epochs in all.")
+        str | None, typer.Option(metavar="CKPT", help="Resume from a checkpoint (last.ckpt), up to --epochs in all.")
     ] = None,
     strict: Strict = False,
     settings: Settings = None,
 ) -> None:
-    """Train a recipe's network on a folder of images.
+    """Train a network on a folder of images.
 
     The run's folder holds the checkpoints best.ckpt and last.ckpt, the resolved recipe, metrics.csv, TensorBoard
-    events, curves.png, the evaluation of the best checkpoint and its confusion matrix, and which images it saw.
+    events, curves.png, the evaluation of the best checkpoint, its confusion matrix, and images.csv: the images used.
     """
     from scene_lightning.cli import pipeline
 
@@ -228,14 +228,18 @@ def compare(
         bool, typer.Option("--pretrained", help="Start the backbones from ImageNet's weights.")
     ] = False,
     epochs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Passes over the data, for all.  [default: the recipes']")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Passes over the data, for each network.  [default: the recipes']"),
     ] = None,
     accelerator: Accelerator = None,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Same seed, same runs.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.")] = None,
     out: OutFolder = None,
     settings: Settings = None,
 ) -> None:
-    """Train several networks under one budget; accuracy, size and speed side by side."""
+    """Train several networks alike and compare them.
+
+    Prints and plots accuracy, size and speed side by side.
+    """
     from scene_lightning.cli import pipeline
 
     names = [name.strip() for name in models.split(",") if name.strip()]
@@ -250,8 +254,8 @@ def evaluate(
         str,
         typer.Argument(
             metavar="DATA",
-            help="One folder of images a class, named as in training; of a folder with a training and a validation "
-            "half the latter is taken. Some classes may be missing.",
+            help="One folder of images per class, named as in training; or a folder with a training and a validation "
+            "half, of which the latter is used. Some classes may be missing.",
         ),
     ],
     as_json: JsonFlag = False,
@@ -260,9 +264,9 @@ def evaluate(
     precision: Precision = None,
     strict: Strict = False,
 ) -> None:
-    """Judge a model on labelled images.
+    """Measure a model on labelled images.
 
-    Prints the loss, the accuracy, precision, recall and F1 of each class, and the confusion matrix, and how many of the
+    Prints the loss, the accuracy, precision, recall and F1 of each class, the confusion matrix, and how many of the
     images the model was trained on. Classes are matched by name.
     """
     from scene_lightning.cli import pipeline
@@ -286,17 +290,17 @@ def predict(
         typer.Option(metavar="FILE", help="Write to FILE.csv, .json or .jsonl.  [default: a table on the terminal]"),
     ] = None,
     top_k: Annotated[
-        int, typer.Option(min=1, metavar="N", help="How many classes the terminal's table names an image.")
+        int, typer.Option(min=1, metavar="K", help="Show the K likeliest classes of each image on the terminal.")
     ] = 1,
     grid: Annotated[
-        str | None, typer.Option(metavar="FILE.png", help="Also draw some of the images with what was predicted.")
+        str | None, typer.Option(metavar="FILE.png", help="Also draw some of the images with their predictions.")
     ] = None,
     batch_size: BatchSize = None,
     accelerator: Accelerator = None,
     precision: Precision = None,
     strict: Strict = False,
 ) -> None:
-    """Name the class of each image, with its probability.
+    """Classify images, with probabilities.
 
     CSV columns: path, predicted, probability, then each class's probability under its name.
     """
@@ -310,9 +314,13 @@ def predict(
 def summary(
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model file or a run folder.")] = None,
     config: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="A recipe instead: a name or a YAML file.  [default: paper]")
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="A recipe instead: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]",
+        ),
     ] = None,
-    classes: Annotated[int, typer.Option(min=2, metavar="N", help="Classes that a recipe's network tells apart.")] = 6,
+    classes: Annotated[int, typer.Option(min=2, metavar="N", help="Number of classes of a recipe's network.")] = 6,
     settings: Settings = None,
 ) -> None:
     """Print a network's layers and parameters."""
@@ -323,10 +331,10 @@ def summary(
 
 @app.command()
 def stats(data: DataFolder, as_json: JsonFlag = False) -> None:
-    """Know the images: how many, and how large.
+    """Count the images of each class and show their sizes.
 
-    Per class: the count, and the average, largest and smallest height and width in pixels. Files that are no images are
-    named.
+    Per class: the count, and the average, largest and smallest height and width in pixels. Files that are not images
+    are listed.
     """
     from scene_lightning.cli import pipeline
 
@@ -348,7 +356,7 @@ def curves(
     ],
     out: Annotated[str | None, typer.Option(metavar="FILE.png", help="The picture.  [default: RUN/curves.png]")] = None,
 ) -> None:
-    """Draw a run's loss and accuracy against epochs."""
+    """Plot a run's loss and accuracy by epoch."""
     from scene_lightning.cli import pipeline
 
     print(pipeline.curves(run_folder, out))
@@ -356,12 +364,12 @@ def curves(
 
 def _backbone(model: str | None, pretrained: bool, freeze: bool) -> dict[str, Any]:
     """What `--model`, `--pretrained` and `--freeze` change in a recipe; untrained backbones learn at the full rate."""
-    found: dict[str, Any] = {"architecture": model, "freeze": "true" if freeze else None}
+    changes: dict[str, Any] = {"architecture": model, "freeze": "true" if freeze else None}
     if pretrained:
-        found["pretrained"] = "true"
+        changes["pretrained"] = "true"
     elif model is not None:
-        found.update(pretrained="false", head_epochs=0, backbone_rate=1.0)
-    return found
+        changes.update(pretrained="false", head_epochs=0, backbone_rate=1.0)
+    return changes
 
 
 app.command("find-lr")(finders.find_lr)

@@ -1,4 +1,4 @@
-"""The words and options that several commands share, and how options become overrides of a recipe. No torch here."""
+"""The arguments and options that several commands share, and how options override a recipe. No torch here."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ ModelFile = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A model file (.ckpt, .keras, .h5, .safetensors), a run folder (its best.ckpt), or one installed: scenes, "
-        "scenes-large.",
+        help="A model file (.ckpt, .keras, .h5, .safetensors), a run folder (its best.ckpt), or a model of the "
+        "package: scenes, scenes-large.",
     ),
 ]
 DataFolder = Annotated[str, typer.Argument(metavar="DATA", help="The folder of images.")]
-Accelerator = Annotated[
-    str | None, typer.Option(metavar="NAME", help="auto (the best there is), cpu, cuda or mps.  [default: auto]")
-]
+Accelerator = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.  [default: auto]")]
 Precision = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: 32-true]"),
 ]
-BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="Images a batch.  [default: 32]")]
+BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="Images per batch.  [default: 32]")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -36,7 +34,10 @@ OutFolder = Annotated[
 ]
 Config = Annotated[
     str | None,
-    typer.Option(metavar="NAME|FILE", help="A recipe: a name (paper, demo, ...) or a YAML file.  [default: paper]"),
+    typer.Option(
+        metavar="NAME|FILE",
+        help="The recipe: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]",
+    ),
 ]
 TrainingData = Annotated[str, typer.Argument(metavar="DATA", help="A folder of images, as for train.")]
 

@@ -1,4 +1,4 @@
-"""The command that searches for a better recipe: words in, one call out. Nothing here imports torch or Optuna."""
+"""The command that searches for better hyperparameters. Nothing here imports torch or Optuna."""
 
 from __future__ import annotations
 
@@ -13,32 +13,37 @@ def tune(
     data: TrainingData,
     config: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE", help="The recipe to vary: a name or a YAML file.  [default: paper]"),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="The recipe to vary: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]",
+        ),
     ] = None,
     space: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="What to vary: a space (default, paper) or a YAML file.")
+        str, typer.Option(metavar="NAME|FILE", help="The search space: default, paper, or a YAML file.")
     ] = "default",
     trials: Annotated[
-        int, typer.Option(min=1, metavar="N", help="How many in all, those that --storage holds included.")
+        int, typer.Option(min=1, metavar="N", help="Trials in all, including those already in --storage.")
     ] = 30,
     timeout: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="After so many seconds (or 90m, 8h) no trial begins; those running finish."),
+        typer.Option(metavar="TIME", help="Start no trial after this time (seconds, 90m, 8h); running ones finish."),
     ] = None,
     storage: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="SQLite file of all trials; a search that is in it goes on.  [default: study.db in --out]",
+            help="SQLite file of all trials; a search found in it is continued.  [default: study.db in --out]",
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Trials at a time, each in its own process.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Trials run in parallel, each in its own process.")] = 1,
     epochs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Passes over the data a trial; epochs are not searched then.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Passes over the data per trial; epochs are then not searched."),
     ] = None,
     accelerator: Accelerator = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Of the search and of each trial.  [default: the recipe's]")
+        int | None,
+        typer.Option(min=0, metavar="N", help="Random seed of the search and of each trial.  [default: the recipe's]"),
     ] = None,
     out: Annotated[
         str | None,
@@ -50,12 +55,12 @@ def tune(
     strict: Strict = False,
     settings: Settings = None,
 ) -> None:
-    """Search for a better recipe.
+    """Search for better hyperparameters with Optuna.
 
-    Trials train on the training images but a share of each class, which judges them; test images are never looked at.
-    What --set fixes is not searched. The folder holds the winner as a recipe (best.yaml) for train --config, all trials
-    (study.csv), and pictures of their history and of what mattered. Ctrl-C may end it at any time: the same command
-    with --storage goes on. Needs Optuna: pip install "scene-lightning[tune]".
+    Trials train on the training images less a share of each class, which scores them; test images are never used.
+    What --set fixes is not searched. The folder holds the best recipe (best.yaml, for train --config), all trials
+    (study.csv), and plots of their history and of parameter importance. Stop with Ctrl-C at any time: the same command
+    with --storage continues. Needs Optuna: pip install "scene-lightning[tune]".
     """
     from scene_lightning.tuning import search
 

@@ -1,4 +1,4 @@
-"""The words after `python -m scene_lightning` in; whether they name a program to run, and how, out.
+"""Reads the command line of `python -m scene_lightning script.py`: which program to run, and how.
 
 Nothing heavy is imported here: a missing script is told at once.
 """
@@ -56,7 +56,7 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}. Usage: {_USAGE}")
 
 
-_USAGE = "python -m scene_lightning [options] script.py [arguments], or notebook.ipynb [options]"
+_USAGE = "python -m scene_lightning [options] script.py|notebook.ipynb [arguments]"
 
 
 def _parser() -> _Parser:
