@@ -145,7 +145,7 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="The recipe: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper; with "
+            help="Recipe: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper; with "
             "--model: transfer]",
         ),
     ] = None,

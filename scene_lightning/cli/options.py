@@ -36,7 +36,7 @@ Config = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE",
-        help="The recipe: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]",
+        help="Recipe: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]",
     ),
 ]
 TrainingData = Annotated[str, typer.Argument(metavar="DATA", help="A folder of images, as for train.")]

@@ -15,7 +15,7 @@ def tune(
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="The recipe to vary: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]",
+            help="Recipe to vary: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]",
         ),
     ] = None,
     space: Annotated[
