@@ -1,4 +1,4 @@
-"""One library and one case in; how long it took and what was computed out, as one JSON line.
+"""Times one case with one library, in a process of its own, and prints the result as one JSON line.
 
 Usage: python -m benchmarks.side SIDE CASE OPTIONS, where OPTIONS is a JSON object: steps, batch, data, precision.
 SIDE: ours, plain (ours without its fast paths), compiled (ours with jit_compile=True; the compiling is not timed),

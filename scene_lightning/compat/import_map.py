@@ -1,4 +1,4 @@
-"""A module's name as a program writes it in; the places where its names are looked up out.
+"""Maps every module path of Keras and TensorFlow to the modules of this package that hold its names.
 
 Keras had many homes (`keras`, `tf.keras`, `tensorflow.python.keras`, `keras.src`, …) and moved its files often: a path
 is first brought to one spelling, then mapped to modules of this package by its leading parts, so that every old path of

@@ -1,4 +1,4 @@
-"""A script's text in; the same text as plain Python out, when it was written for a notebook.
+"""Turns a script that was exported from a notebook, with magics and shell commands, into plain Python.
 
 Notebooks saved as `.py` keep lines that only IPython understands (`%matplotlib inline`, `!pip list`) or call
 `get_ipython()`. `ipython script.py` runs them; so does the runner, with IPython's own shell.

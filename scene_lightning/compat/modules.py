@@ -1,4 +1,4 @@
-"""Places in; the modules `keras…` and `tensorflow…` that a program imports out, and the finder that gives them."""
+"""The import hook that serves the modules `keras…` and `tensorflow…` to programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A symbol that is not here in; a stand-in that says so, with the script's line and the nearest way, once it is used.
+"""Stands for a name that is not supported, and says so with the program's line and the alternative once it is used.
 
 Programs import names that they never use, so the import alone must not fail.
 """

@@ -1,4 +1,4 @@
-"""The ledger in; the closing report, a few lines of text, out."""
+"""Writes the runner's closing report: what ran, what was ignored and what is not supported."""
 
 from __future__ import annotations
 

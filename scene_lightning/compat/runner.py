@@ -1,4 +1,4 @@
-"""A script in; the script run as Python runs it, with Keras and TensorFlow on this engine, and a report out."""
+"""Runs a script as Python does, with Keras and TensorFlow served by this package, and prints a report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program in; the spellings that only Keras before 2.4 had, as evidence of the Keras it was written for, out.
+"""Finds in a program's source which Keras it was written for, from spellings that only Keras before 2.4 had.
 
 `Conv2D(32, 3, 3)` was a 3x3 kernel in Keras 1 and, with a warning, until Keras 2.3; tf.keras and every Keras since 2.4
 read kernel_size=3, strides=3. The call alone cannot tell: the rest of its program can. Source: Keras 2.0's

@@ -1,4 +1,4 @@
-"""Nothing in; drawn scenes, a model trained on them, its evaluation, predictions and pictures out, in one folder."""
+"""The demo: draws scenes, trains on them, evaluates, predicts and plots, in one run folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random numbers in; pictures of forests, glaciers, mountains and the sea out."""
+"""Draws forests, glaciers, mountains and the sea."""
 
 from __future__ import annotations
 

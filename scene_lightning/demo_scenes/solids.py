@@ -1,4 +1,4 @@
-"""Walls and boxes in space in; their outlines on a canvas out, seen through a pinhole camera."""
+"""Draws walls and boxes in space as a pinhole camera sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random numbers in; pictures of buildings and of streets out."""
+"""Draws buildings and streets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Symbolic tensors in; the inputs that they come from out. Keras 2: `keras.engine.get_source_inputs`."""
+"""Finds the inputs of a symbolic tensor. Keras 2: `keras.engine.get_source_inputs`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML in; a model without weights out. Keras 2: `keras.models.model_from_yaml`."""
+"""Builds a model from YAML. Keras 2: `keras.models.model_from_yaml`."""
 
 from __future__ import annotations
 

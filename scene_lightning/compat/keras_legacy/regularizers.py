@@ -1,4 +1,4 @@
-"""Penalties under Keras 1's names in; today's regularizers out. Keras 1: `keras.regularizers`."""
+"""Today's regularizers under Keras 1's names. Keras 1: `keras.regularizers`."""
 
 from __future__ import annotations
 

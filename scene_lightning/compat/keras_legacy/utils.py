@@ -1,4 +1,4 @@
-"""Models and probabilities in; drawings, tables and classes out, under Keras 1's and 2's names. `keras.utils.*`."""
+"""Drawings, tables and class names under Keras 1's and 2's names. `keras.utils.*`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values and steps in; TensorBoard event files out: `tf.summary`.
+"""`tf.summary`: writes TensorBoard event files.
 
 Writers nest: what is written goes to the innermost `with writer.as_default():`, and nowhere outside one.
 """

@@ -1,4 +1,4 @@
-"""Models, optimizers, metrics and variables in; their values by path, and back: what a `tf.train` checkpoint holds.
+"""Lists by path the values that a `tf.train` checkpoint holds of models, optimizers, metrics and variables.
 
 An optimizer's slots are kept beside the path of the weight that each belongs to, as TensorFlow keeps them, so that
 they find their weights again in whatever order these are trained.

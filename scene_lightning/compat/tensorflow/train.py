@@ -1,4 +1,4 @@
-"""Objects that hold variables in; numbered files of their values out, and back: `tf.train`'s checkpoints.
+"""`tf.train`'s checkpoints: saves the values of objects to numbered files and restores them.
 
 A checkpoint is one file, `<prefix>.index`, of tensors and plain values (TensorFlow's two-part files hold a graph of
 objects besides); beside it `checkpoint`, the text that names the latest. Source: `tf.train.Checkpoint`,

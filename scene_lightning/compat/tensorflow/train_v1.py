@@ -1,4 +1,4 @@
-"""TensorFlow 1's optimizers by name in; Keras' with the same formula and defaults out. Source: `tf.compat.v1.train`."""
+"""TensorFlow 1's optimizers by name, with the same formulas and defaults. Source: `tf.compat.v1.train`."""
 
 from __future__ import annotations
 

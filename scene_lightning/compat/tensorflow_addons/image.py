@@ -1,4 +1,4 @@
-"""`tfa.image`: images (H, W, C) or (N, H, W, C) turned, moved and cut out."""
+"""`tfa.image`: rotates, translates and erases parts of images (H, W, C) or (N, H, W, C)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tf.image`: parts of images given as boxes (y1, x1, y2, x2), drawn, cut out, drawn by chance, or thinned out."""
+"""`tf.image`: boxes (y1, x1, y2, x2) in images: drawing, cropping, sampling, non-maximum suppression."""
 
 from __future__ import annotations
 

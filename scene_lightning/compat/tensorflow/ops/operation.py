@@ -1,4 +1,4 @@
-"""Functions on tensors in; the same for whatever a program passes (arrays, numbers, symbolic tensors) out."""
+"""Makes a function of tensors take arrays, numbers and symbolic tensors as well."""
 
 from __future__ import annotations
 
