@@ -11,7 +11,7 @@ from scene_lightning._registry import did_you_mean
 from scene_lightning._unsupported import mark_absent
 from scene_lightning.errors import UnsupportedError
 from scene_lightning.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
-from scene_lightning.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
+from scene_lightning.layers.attention import AdditiveAttention, Attention
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.operators import operator_layers as operator_layers
 from scene_lightning.layers.base.serialized import TABLE as _TABLE
@@ -19,14 +19,8 @@ from scene_lightning.layers.base.serialized import deserialize_layer as deserial
 from scene_lightning.layers.base.serialized import serialize_layer as serialize
 from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
-from scene_lightning.layers.convolution_variants import (
-    Conv1DTranspose,
-    Conv2DTranspose,
-    Conv3DTranspose,
-    Convolution1DTranspose,
-    Convolution2DTranspose,
-    Convolution3DTranspose,
-    Deconvolution2D,
+from scene_lightning.layers.core import Activation, Dense, Embedding, Identity, Lambda
+from scene_lightning.layers.depthwise_convolution import (
     DepthwiseConv1D,
     DepthwiseConv2D,
     DepthwiseConvolution2D,
@@ -35,43 +29,9 @@ from scene_lightning.layers.convolution_variants import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
-from scene_lightning.layers.core import Activation, Dense, Embedding, Identity, Input, InputLayer, Lambda
 from scene_lightning.layers.einsum import EinsumDense
 from scene_lightning.layers.encoding import CategoryEncoding
-from scene_lightning.layers.keras_1 import AtrousConvolution1D, AtrousConvolution2D, Merge, merge
-from scene_lightning.layers.merging import (
-    Add,
-    Average,
-    Concatenate,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
-)
-from scene_lightning.layers.normalization import BatchNormalization
-from scene_lightning.layers.normalization_variants import (
-    GroupNormalization,
-    LayerNormalization,
-    RMSNormalization,
-    SpectralNormalization,
-    UnitNormalization,
-)
-from scene_lightning.layers.pooling import (
-    AveragePooling1D,
-    AveragePooling2D,
-    AveragePooling3D,
-    AvgPool1D,
-    AvgPool2D,
-    AvgPool3D,
+from scene_lightning.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     GlobalAveragePooling3D,
@@ -84,6 +44,35 @@ from scene_lightning.layers.pooling import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
+)
+from scene_lightning.layers.input_layer import Input, InputLayer
+from scene_lightning.layers.keras_1 import AtrousConvolution1D, AtrousConvolution2D, Merge, merge
+from scene_lightning.layers.merge_functions import add, average, concatenate, dot, maximum, minimum, multiply, subtract
+from scene_lightning.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
+from scene_lightning.layers.multi_head_attention import MultiHeadAttention
+from scene_lightning.layers.normalization import BatchNormalization
+from scene_lightning.layers.normalization_variants import (
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    SpectralNormalization,
+    UnitNormalization,
+)
+from scene_lightning.layers.padding_and_cropping import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
+from scene_lightning.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    AvgPool1D,
+    AvgPool2D,
+    AvgPool3D,
     MaxPool1D,
     MaxPool2D,
     MaxPool3D,
@@ -92,6 +81,7 @@ from scene_lightning.layers.pooling import (
     MaxPooling3D,
 )
 from scene_lightning.layers.preprocessing import CenterCrop, Normalization, Rescaling, Resizing
+from scene_lightning.layers.preprocessing_affine import RandomRotation, RandomShear, RandomTranslation, RandomZoom
 from scene_lightning.layers.preprocessing_colour import (
     RandomBrightness,
     RandomColorJitter,
@@ -100,16 +90,7 @@ from scene_lightning.layers.preprocessing_colour import (
     RandomHue,
     RandomSaturation,
 )
-from scene_lightning.layers.preprocessing_geometry import (
-    RandomCrop,
-    RandomFlip,
-    RandomHeight,
-    RandomRotation,
-    RandomShear,
-    RandomTranslation,
-    RandomWidth,
-    RandomZoom,
-)
+from scene_lightning.layers.preprocessing_geometry import RandomCrop, RandomFlip, RandomHeight, RandomWidth
 from scene_lightning.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -121,21 +102,17 @@ from scene_lightning.layers.regularization import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from scene_lightning.layers.reshaping import (
-    Cropping1D,
-    Cropping2D,
-    Cropping3D,
-    Flatten,
-    Permute,
-    RepeatVector,
-    Reshape,
-    UpSampling1D,
-    UpSampling2D,
-    UpSampling3D,
-    ZeroPadding1D,
-    ZeroPadding2D,
-    ZeroPadding3D,
+from scene_lightning.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from scene_lightning.layers.transposed_convolution import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+    Convolution1DTranspose,
+    Convolution2DTranspose,
+    Convolution3DTranspose,
+    Deconvolution2D,
 )
+from scene_lightning.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 
 __all__ = [
     "ELU",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import as_float
 from scene_lightning.layers.base.symbolic import InputSpec
+from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, RegularizerLike
 from scene_lightning.layers.regularization import SameShape
 
 
@@ -50,10 +52,10 @@ class PReLU(SameShape):
 
     def __init__(
         self,
-        alpha_initializer: Any = "zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
-        shared_axes: Any = None,
+        alpha_initializer: InitializerLike = "zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
+        shared_axes: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -99,7 +101,7 @@ class Softmax(SameShape):
     `mask`, broadcast over the inputs: where it is False, the probability is 0.
     """
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis if isinstance(axis, int) else list(axis)
 

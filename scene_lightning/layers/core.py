@@ -13,101 +13,17 @@ from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base.arguments import as_float, known_axis, positive_int
 from scene_lightning.layers.base.functions import FunctionConfig, function_config, function_from_config, plain
-from scene_lightning.layers.base.layer import Layer, dtype_name
+from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.standard import StandardLayer
-from scene_lightning.layers.base.symbolic import InputSpec, KerasTensor, record_node
-
-Shape = tuple[int | None, ...]
-
-
-class InputLayer(Layer):
-    """The start of a model: a placeholder of a given shape. Keras: `keras.layers.InputLayer`.
-
-    Args:
-        shape: the shape of one sample, e.g. (150, 150, 3).
-        batch_size: a fixed batch size, or None.
-        batch_shape: the shape with the batch axis, instead of `shape`.
-        input_tensor: a symbolic tensor to copy shape and dtype from.
-
-    Raises:
-        InputError: neither or both of `shape` and `batch_shape`; sparse or ragged inputs.
-    """
-
-    def __init__(
-        self,
-        shape: Any = None,
-        batch_size: int | None = None,
-        dtype: Any = None,
-        sparse: bool | None = None,
-        ragged: bool | None = None,
-        batch_shape: Any = None,
-        input_tensor: Any = None,
-        optional: bool = False,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        shape = kwargs.pop("input_shape", shape)  # Keras 2 and 1
-        batch_shape = kwargs.pop("batch_input_shape", batch_shape)
-        kwargs.pop("trainable", None)
-        super().__init__(name=name, **kwargs)
-        if sparse or ragged:
-            raise UnsupportedError("Sparse and ragged inputs are not supported: give dense tensors.")
-        if isinstance(input_tensor, KerasTensor):
-            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
-        if shape is not None and batch_shape is not None:
-            raise InputError("You cannot pass both `shape` and `batch_shape` at the same time.")
-        if shape is None and batch_shape is None:
-            raise InputError("You must pass a `shape` argument.")
-        if batch_shape is None:
-            batch_shape = (batch_size, *((shape,) if isinstance(shape, int) else shape))
-        self.batch_shape = tuple(None if n is None else _side(n, batch_shape) for n in batch_shape)
-        self.dtype_name = dtype_name(dtype or "float32")
-        self.optional = bool(optional)
-        self.built = True
-        record_node(self, (), {}, self.batch_shape, self.dtype_name)
-
-    def call(self, inputs: Any = None) -> Any:
-        return inputs
-
-    def compute_output_shape(self, input_shape: Any = None) -> Shape:
-        return self.batch_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {"batch_shape": list(self.batch_shape), "dtype": self.dtype_name, "sparse": False, "name": self.name}
-
-
-def _side(n: Any, shape: Any) -> int:
-    if isinstance(n, bool) or not hasattr(n, "__index__") or int(n) < 0:
-        raise InputError(f"Cannot convert {shape!r} to a shape. Expected whole numbers or None; found {n!r}.")
-    return int(n)
-
-
-def Input(  # Keras' name
-    shape: Any = None,
-    batch_size: int | None = None,
-    dtype: Any = None,
-    sparse: bool | None = None,
-    ragged: bool | None = None,
-    batch_shape: Any = None,
-    name: str | None = None,
-    tensor: Any = None,
-    optional: bool = False,
-    **kwargs: Any,
-) -> Any:
-    """A symbolic tensor to write a functional model with. Keras: `keras.Input`. Arguments as for `InputLayer`."""
-    layer = InputLayer(
-        shape=shape,
-        batch_size=batch_size,
-        dtype=dtype,
-        sparse=sparse,
-        ragged=ragged,
-        batch_shape=batch_shape,
-        input_tensor=tensor,
-        optional=optional,
-        name=name,
-        **kwargs,
-    )
-    return layer.output
+from scene_lightning.layers.base.symbolic import InputSpec
+from scene_lightning.layers.base.types import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    ShapeLike,
+)
 
 
 class Dense(StandardLayer):
@@ -116,15 +32,15 @@ class Dense(StandardLayer):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         refuse(kwargs, "quantization_config", "lora_rank")
@@ -183,7 +99,7 @@ def refuse(kwargs: dict[str, Any], *names: str) -> None:
 class Activation(StandardLayer):
     """An activation function as a layer; any shape. Keras: `keras.layers.Activation`."""
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
 
@@ -218,7 +134,7 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., Any],
-        output_shape: Any = None,
+        output_shape: ShapeLike | Callable[[Any], Any] | None = None,
         mask: Any = None,
         arguments: dict[str, Any] | None = None,
         **kwargs: Any,
@@ -275,9 +191,9 @@ class Embedding(StandardLayer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         **kwargs: Any,
     ) -> None:

@@ -10,9 +10,15 @@ from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import as_float
 from scene_lightning.layers.base.standard import StandardLayer
+from scene_lightning.layers.base.types import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    ShapeLike,
+)
 from scene_lightning.layers.core import refuse
-
-Shape = tuple[int | None, ...]
 
 
 class EinsumDense(StandardLayer):
@@ -30,15 +36,15 @@ class EinsumDense(StandardLayer):
     def __init__(
         self,
         equation: str,
-        output_shape: Any,
-        activation: Any = None,
+        output_shape: int | ShapeLike,
+        activation: ActivationLike = None,
         bias_axes: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         refuse(kwargs, "quantization_config", "lora_rank")

@@ -9,7 +9,7 @@ import torch
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import one_of, positive_int
 from scene_lightning.layers.base.standard import StandardLayer
-from scene_lightning.layers.base.windows import Shape
+from scene_lightning.layers.base.types import Shape
 
 MODES = ("one_hot", "multi_hot", "count")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -12,8 +12,7 @@ from torch.nn import functional as F
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import as_float
 from scene_lightning.layers.base.standard import StandardLayer
-
-Shape = tuple[int | None, ...]
+from scene_lightning.layers.base.types import Shape
 
 
 class Merge(StandardLayer):
@@ -146,7 +145,7 @@ class Dot(Merge):
         normalize: scale both to length 1 along it first (cosine similarity).
     """
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         pair = isinstance(axes, list | tuple) and len(axes) == 2 and all(isinstance(a, int) for a in axes)
         if not isinstance(axes, int) and not pair:
@@ -182,29 +181,3 @@ class Dot(Merge):
         rows = [side for axis, side in enumerate(first) if axis not in (0, i)]
         columns = [side for axis, side in enumerate(second) if axis not in (0, j)]
         return (first[0], *(rows + columns or [1]))
-
-
-def _as_function(layer: Callable[..., Any], doc: str) -> Callable[..., Any]:
-    def merged(inputs: Any, **kwargs: Any) -> Any:
-        return layer(**kwargs)(inputs)
-
-    merged.__doc__ = doc
-    return merged
-
-
-add = _as_function(Add, "`Add()(inputs)`. Keras: `keras.layers.add`.")
-subtract = _as_function(Subtract, "`Subtract()(inputs)`. Keras: `keras.layers.subtract`.")
-multiply = _as_function(Multiply, "`Multiply()(inputs)`. Keras: `keras.layers.multiply`.")
-average = _as_function(Average, "`Average()(inputs)`. Keras: `keras.layers.average`.")
-maximum = _as_function(Maximum, "`Maximum()(inputs)`. Keras: `keras.layers.maximum`.")
-minimum = _as_function(Minimum, "`Minimum()(inputs)`. Keras: `keras.layers.minimum`.")
-
-
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """`Concatenate(axis)(inputs)`. Keras: `keras.layers.concatenate`."""
-    return Concatenate(axis=axis, **kwargs)(inputs)
-
-
-def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
-    """`Dot(axes)(inputs)`. Keras: `keras.layers.dot`."""
-    return Dot(axes=axes, **kwargs)(inputs)

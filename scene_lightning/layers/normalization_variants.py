@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,10 +14,9 @@ from scene_lightning.layers.base.arguments import as_float, known_axis, positive
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.serialized import deserialize_layer, serialize_layer
 from scene_lightning.layers.base.symbolic import InputSpec
+from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, RegularizerLike, Shape
 from scene_lightning.layers.normalization import ScaledAndCentred, single_axis
 from scene_lightning.layers.regularization import SameShape
-
-Shape = tuple[int | None, ...]
 
 
 def axis_list(axis: Any) -> list[int]:
@@ -38,16 +38,16 @@ class LayerNormalization(ScaledAndCentred):
 
     def __init__(
         self,
-        axis: Any = -1,
+        axis: int | Sequence[int] = -1,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         _refuse_rms_scaling(kwargs)
@@ -92,7 +92,7 @@ def _refuse_rms_scaling(kwargs: dict[str, Any]) -> None:
 class RMSNormalization(SameShape):
     """x / sqrt(mean(x²) + epsilon) · scale over `axis`. Keras: `keras.layers.RMSNormalization`."""
 
-    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis if isinstance(axis, int) else axis_list(axis)
         self.epsilon = float(epsilon)
@@ -126,12 +126,12 @@ class GroupNormalization(ScaledAndCentred):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -174,7 +174,7 @@ class GroupNormalization(ScaledAndCentred):
 class UnitNormalization(SameShape):
     """Length 1 along `axis`. Keras: `keras.layers.UnitNormalization`."""
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis if isinstance(axis, int) else axis_list(axis)
 
@@ -190,7 +190,7 @@ class SpectralNormalization(Layer):
     Keras: `keras.layers.SpectralNormalization`; the estimate is `power_iterations` steps of the power method.
     """
 
-    def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.layer = layer if isinstance(layer, Layer) else deserialize_layer(layer)
         self.power_iterations = positive_int(power_iterations, "power_iterations")

@@ -5,7 +5,7 @@ Keras: "Image preprocessing layers" and "Normalization". A single image (H, W, C
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from scene_lightning.backend import epsilon
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import as_float, constant, layout, one_of, positive_int
 from scene_lightning.layers.base.standard import StandardLayer
-from scene_lightning.layers.base.windows import Shape, from_channels_first, to_channels_first
+from scene_lightning.layers.base.types import Shape
+from scene_lightning.layers.base.windows import from_channels_first, to_channels_first
 from scene_lightning.layers.regularization import SameShape
 
 _TORCH_MODES = {"nearest": "nearest-exact", "bilinear": "bilinear", "bicubic": "bicubic", "area": "area"}
@@ -29,7 +30,7 @@ class Rescaling(SameShape):
         scale, offset: numbers, or one number a channel.
     """
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(self, scale: float | Sequence[float], offset: float | Sequence[float] = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = _number_or_list(scale, "scale")
         self.offset = _number_or_list(offset, "offset")
@@ -199,7 +200,12 @@ class Normalization(SameShape):
     """
 
     def __init__(
-        self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any
+        self,
+        axis: int | Sequence[int] | None = -1,
+        mean: float | Sequence[float] | np.ndarray | None = None,
+        variance: float | Sequence[float] | np.ndarray | None = None,
+        invert: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)

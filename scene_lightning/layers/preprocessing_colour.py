@@ -5,12 +5,14 @@ Geometry never clips values; these layers clip to `value_range`, as Keras' do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import constant
+from scene_lightning.layers.base.types import Factor
 from scene_lightning.layers.preprocessing_random import Parameters, RandomImageLayer, factor_pair
 
 _GREY = (0.2989, 0.587, 0.114)  # ITU-R 601, as Keras writes it
@@ -37,7 +39,9 @@ class RandomBrightness(RandomImageLayer):
         factor: f for (-f, f), in [-1, 1], as a share of `value_range`.
     """
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: Factor, value_range: Sequence[float] = (0, 255), seed: int | None = None, **kwargs: Any
+    ) -> None:
         data_format = kwargs.pop("data_format", None)
         super().__init__(**kwargs)
         self.factor = factor_pair(factor, "factor")
@@ -59,7 +63,9 @@ class RandomContrast(RandomImageLayer):
         factor: (low, high), or f for both, as Keras documents it (Keras 3.15's code takes a single f as (0, f)).
     """
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: Factor, value_range: Sequence[float] = (0, 255), seed: int | None = None, **kwargs: Any
+    ) -> None:
         data_format = kwargs.pop("data_format", None)
         super().__init__(**kwargs)
         low, high = factor_pair(factor, "factor", 0.0, 1.0)
@@ -105,8 +111,8 @@ class RandomSaturation(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any,
-        value_range: Any = (0, 255),
+        factor: Factor,
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
         **kwargs: Any,
@@ -131,8 +137,8 @@ class RandomHue(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any,
-        value_range: Any = (0, 255),
+        factor: Factor,
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
         **kwargs: Any,
@@ -160,11 +166,11 @@ class RandomColorJitter(RandomImageLayer):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
-        brightness_factor: Any = None,
-        contrast_factor: Any = None,
-        saturation_factor: Any = None,
-        hue_factor: Any = None,
+        value_range: Sequence[float] = (0, 255),
+        brightness_factor: Factor | None = None,
+        contrast_factor: Factor | None = None,
+        saturation_factor: Factor | None = None,
+        hue_factor: Factor | None = None,
         seed: int | None = None,
         data_format: str | None = None,
         **kwargs: Any,

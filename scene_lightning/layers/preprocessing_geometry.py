@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import one_of, positive_int
-from scene_lightning.layers.base.windows import Shape
+from scene_lightning.layers.base.types import Factor, Shape
 from scene_lightning.layers.preprocessing import crop_to_aspect, resize
 from scene_lightning.layers.preprocessing_random import (
     Parameters,
     RandomImageLayer,
-    affine,
-    check_fill,
     factor_pair,
 )
 
@@ -45,178 +42,6 @@ class RandomFlip(RandomImageLayer):
     def transform(self, images: torch.Tensor, parameters: Parameters) -> torch.Tensor:
         axes = {"horizontal": [2], "vertical": [1]}.get(self.mode, [1, 2])
         return torch.where(parameters["flips"].view(-1, 1, 1, 1), images.flip(axes), images)
-
-
-class RandomAffine(RandomImageLayer):
-    """A layer whose transform is one affine matrix a sample."""
-
-    fill_mode: str
-    interpolation: str
-    fill_value: float
-
-    def _set_affine(self, fill_mode: str, interpolation: str, fill_value: float) -> None:
-        self.fill_mode, self.interpolation = check_fill(fill_mode, interpolation, type(self).__name__)
-        self.fill_value = float(fill_value)
-
-    def matrices(self, parameters: Parameters, height: int, width: int) -> torch.Tensor:
-        """Parameters → (N, 2, 3): output (x, y, 1) to input (x, y), in pixels."""
-        raise NotImplementedError
-
-    def transform(self, images: torch.Tensor, parameters: Parameters) -> torch.Tensor:
-        matrices = self.matrices(parameters, images.shape[1], images.shape[2])
-        return affine(images, matrices, self.fill_mode, self.interpolation, self.fill_value)
-
-
-def _stack(rows: list[list[Any]], like: torch.Tensor) -> torch.Tensor:
-    """2 x 3 numbers or (N,) tensors → (N, 2, 3)."""
-    flat = [torch.as_tensor(n, dtype=like.dtype, device=like.device).expand_as(like) for row in rows for n in row]
-    return torch.stack(flat, dim=-1).view(-1, 2, 3)
-
-
-class RandomRotation(RandomAffine):
-    """Turn about the middle. Keras: `keras.layers.RandomRotation`.
-
-    Args:
-        factor: a share of a full turn, f for (-f, f): 0.1 is up to 36 degrees either way; positive is
-            counter-clockwise.
-        fill_mode: "reflect", "wrap", "constant" (with `fill_value`) or "nearest".
-    """
-
-    def __init__(
-        self,
-        factor: Any,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
-        seed: int | None = None,
-        fill_value: float = 0.0,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.factor = factor_pair(factor, "factor")
-        self._set_affine(fill_mode, interpolation, fill_value)
-        self._set_random(seed, data_format)
-
-    def draw(self, shape: tuple[int, ...], device: torch.device) -> Parameters:
-        return {"degrees": 360.0 * self._between(self.factor, shape[0], device)}
-
-    def matrices(self, parameters: Parameters, height: int, width: int) -> torch.Tensor:
-        angle = parameters["degrees"] * (math.pi / 180)
-        cos, sin = angle.cos(), angle.sin()
-        x, y = (width - 1) / 2, (height - 1) / 2
-        return _stack([[cos, -sin, x - x * cos + y * sin], [sin, cos, y - x * sin - y * cos]], angle)
-
-
-class RandomZoom(RandomAffine):
-    """Enlarge (negative factors) or shrink about the middle. Keras: `keras.layers.RandomZoom`.
-
-    Args:
-        height_factor: f for (-f, f), in (-1, 1]; -0.3 shows 70 % of the height.
-        width_factor: as `height_factor`; None keeps the aspect ratio.
-    """
-
-    def __init__(
-        self,
-        height_factor: Any,
-        width_factor: Any = None,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
-        seed: int | None = None,
-        fill_value: float = 0.0,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.height_factor = factor_pair(height_factor, "height_factor", open_low=True)
-        self.width_factor = None if width_factor is None else factor_pair(width_factor, "width_factor", open_low=True)
-        self._set_affine(fill_mode, interpolation, fill_value)
-        self._set_random(seed, data_format)
-
-    def draw(self, shape: tuple[int, ...], device: torch.device) -> Parameters:
-        height = 1 + self._between(self.height_factor, shape[0], device)
-        if self.width_factor is None:
-            return {"height_zoom": height, "width_zoom": height}
-        return {"height_zoom": height, "width_zoom": 1 + self._between(self.width_factor, shape[0], device)}
-
-    def matrices(self, parameters: Parameters, height: int, width: int) -> torch.Tensor:
-        rows, columns = parameters["height_zoom"], parameters["width_zoom"]
-        x, y = (width - 1) / 2 * (1 - columns), (height - 1) / 2 * (1 - rows)
-        return _stack([[columns, 0, x], [0, rows, y]], rows)
-
-
-class RandomTranslation(RandomAffine):
-    """Shift by shares of the height and width; positive is down and right. Keras: `keras.layers.RandomTranslation`."""
-
-    def __init__(
-        self,
-        height_factor: Any,
-        width_factor: Any,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
-        seed: int | None = None,
-        fill_value: float = 0.0,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.height_factor = factor_pair(height_factor, "height_factor")
-        self.width_factor = factor_pair(width_factor, "width_factor")
-        self._set_affine(fill_mode, interpolation, fill_value)
-        self._set_random(seed, data_format)
-
-    def draw(self, shape: tuple[int, ...], device: torch.device) -> Parameters:
-        return {
-            "down": shape[1] * self._between(self.height_factor, shape[0], device),
-            "right": shape[2] * self._between(self.width_factor, shape[0], device),
-        }
-
-    def matrices(self, parameters: Parameters, height: int, width: int) -> torch.Tensor:
-        down, right = parameters["down"], parameters["right"]
-        return _stack([[1, 0, -right], [0, 1, -down]], down)
-
-
-class RandomShear(RandomAffine):
-    """Slant along x and y. Keras: `keras.layers.RandomShear`; factors in [0, 1]."""
-
-    def __init__(
-        self,
-        x_factor: Any = 0.0,
-        y_factor: Any = 0.0,
-        interpolation: str = "bilinear",
-        fill_mode: str = "reflect",
-        fill_value: float = 0.0,
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.x_factor, self.y_factor = _shear_pair(x_factor, "x_factor"), _shear_pair(y_factor, "y_factor")
-        self._set_affine(fill_mode, interpolation, fill_value)
-        self._set_random(seed, data_format)
-
-    def draw(self, shape: tuple[int, ...], device: torch.device) -> Parameters:
-        sign = torch.where(self._between((0, 1), shape[0], device) > 0.5, -1.0, 1.0)
-        along = self._between(self.x_factor, shape[0], device)
-        down = self._between(self.y_factor, shape[0], device)
-        return {"x_shear": sign * along, "y_shear": sign * down}
-
-    def matrices(self, parameters: Parameters, height: int, width: int) -> torch.Tensor:
-        x, y = parameters["x_shear"], parameters["y_shear"]
-        return _stack([[1, x, 0], [y, 1, 0]], x)
-
-    def get_config(self) -> dict[str, Any]:
-        # Keras takes no negative number back: a symmetric pair is written as the number that made it.
-        config = super().get_config()
-        for name in ("x_factor", "y_factor"):
-            low, high = config[name]
-            config[name] = high if low == -high else [low, high]
-        return config
-
-
-def _shear_pair(value: Any, name: str) -> tuple[float, float]:
-    if isinstance(value, tuple | list) and len(value) == 2 and value[0] == -value[1]:
-        value = abs(value[1])  # Keras' own config of a single number, which Keras itself refuses to read
-    return factor_pair(value, name, 0.0, 1.0)
 
 
 class RandomCrop(RandomImageLayer):
@@ -262,7 +87,7 @@ class RandomSide(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any,
+        factor: Factor,
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,

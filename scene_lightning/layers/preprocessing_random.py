@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import layout, one_of
 from scene_lightning.layers.base.seeds import SeedStream
-from scene_lightning.layers.base.windows import Shape
+from scene_lightning.layers.base.types import Shape
 from scene_lightning.layers.preprocessing import ImageLayer, on_batch
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")

@@ -15,8 +15,7 @@ from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.seeds import SeedStream
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
-
-Shape = tuple[int | None, ...]
+from scene_lightning.layers.base.types import Shape, ShapeLike
 
 
 class SameShape(StandardLayer):
@@ -35,7 +34,9 @@ class Dropout(SameShape):
         seed: the same masks in every run.
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: ShapeLike | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = fraction(rate)
         self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
@@ -152,7 +153,9 @@ class AlphaDropout(SameShape):
 
     _LOW = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: ShapeLike | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = fraction(rate)
         self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)

@@ -16,8 +16,7 @@ import torch
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.symbolic import KerasTensor, record_node
-
-Shape = tuple[int | None, ...]
+from scene_lightning.layers.base.types import Shape
 
 
 class Operator(Layer):

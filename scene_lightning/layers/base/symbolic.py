@@ -15,8 +15,7 @@ import torch
 
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
-
-Shape = tuple[int | None, ...]
+from scene_lightning.layers.base.types import Shape
 
 
 class TensorShape(tuple[int | None, ...]):

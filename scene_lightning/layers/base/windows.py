@@ -11,8 +11,7 @@ from typing import Any
 import torch
 
 from scene_lightning.errors import InputError
-
-Shape = tuple[int | None, ...]
+from scene_lightning.layers.base.types import Shape
 
 
 def spatial(shape: Sequence[int | None], data_format: str) -> Shape:

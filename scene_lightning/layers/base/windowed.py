@@ -1,0 +1,140 @@
+"""The base of layers that slide a window of weights over an image, and the layout of their kernels for torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from scene_lightning import constraints, initializers, regularizers
+from scene_lightning.errors import InputError
+from scene_lightning.layers.base.arguments import int_tuple, known_axis, layout, padding_name
+from scene_lightning.layers.base.convolve import convolve
+from scene_lightning.layers.base.phase import state
+from scene_lightning.layers.base.standard import StandardLayer
+from scene_lightning.layers.base.symbolic import InputSpec
+from scene_lightning.layers.base.types import Shape, Sizes
+from scene_lightning.layers.base.windows import (
+    image_shape,
+    output_sides,
+    refuse_channels_first,
+    same_paddings,
+    spatial,
+)
+
+
+class WindowedLayer(StandardLayer):
+    """What all convolutions share: rank, windows, layout, the input check and the bias."""
+
+    rank: int
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation_rate: tuple[int, ...]
+    padding: str
+    data_format: str
+    use_bias: bool
+    bias: Any
+
+    def _set_window(
+        self, kernel_size: Sizes, strides: Sizes, padding: Any, dilation_rate: Sizes, data_format: Any
+    ) -> None:
+        self.kernel_size = int_tuple(kernel_size, self.rank, "kernel_size")
+        self.strides = int_tuple(strides, self.rank, "strides")
+        self.dilation_rate = int_tuple(dilation_rate, self.rank, "dilation_rate")
+        self.padding = padding_name(padding, allow_causal=self.rank == 1)
+        self.data_format = layout(data_format)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise InputError(
+                "`strides > 1` not supported in conjunction with `dilation_rate > 1`. "
+                f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
+            )
+        self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
+
+    def _build_once(self, input_shape: Any) -> None:
+        if self.data_format == "channels_last" and not state.depth:  # called by itself: no model knows its input
+            refuse_channels_first(input_shape, self.name)
+        super()._build_once(input_shape)
+
+    def _set_bias(self, use_bias: Any, initializer: Any, regularizer: Any, constraint: Any) -> None:
+        self.use_bias = bool(use_bias)
+        self.bias_initializer = initializers.get(initializer)
+        self.bias_regularizer = regularizers.get(regularizer)
+        self.bias_constraint = constraints.get(constraint)
+
+    def _fix_channels(self, input_shape: Any) -> int:
+        axis = -1 if self.data_format == "channels_last" else 1
+        self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
+        self.input_spec.check(tuple(input_shape), self.name)
+        depth = known_axis(axis, input_shape)
+        self.input_spec = ChannelSpec(self.rank, axis, depth)
+        return depth
+
+    def _add_bias_weight(self, size: int) -> None:
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(size,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def _convolve(
+        self,
+        inputs: torch.Tensor,
+        kernel: torch.Tensor,
+        bias: torch.Tensor | None,
+        groups: int,
+        function: Callable[..., torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """(N, C, ...) with a torch-ordered kernel (O, I/groups, ...) → (N, O, ...), padded as Keras pads; by
+        `function`, which takes what torch's convolutions take."""
+        pads = [(0, 0)] * self.rank
+        if self.padding == "causal":
+            pads = [((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)]
+        elif self.padding == "same":
+            pads = same_paddings(tuple(inputs.shape[2:]), self.kernel_size, self.strides, self.dilation_rate)
+        return convolve(inputs, kernel, bias, self.strides, pads, self.dilation_rate, groups, function)
+
+    def _output_shape(self, input_shape: Any, filters: int) -> Shape:
+        sides = output_sides(
+            spatial(input_shape, self.data_format), self.kernel_size, self.strides, self.padding, self.dilation_rate
+        )
+        return image_shape(input_shape[0], sides, filters, self.data_format)
+
+
+class ChannelSpec(InputSpec):
+    """Rank and channels of an image input; says what is wrong with a batch whose channels stand first."""
+
+    def __init__(self, rank: int, axis: int, depth: int) -> None:
+        super().__init__(min_ndim=rank + 2, max_ndim=rank + 2, axes={axis: depth})
+        self._axis, self._depth = axis, depth
+
+    def check(self, shape: Shape, layer_name: str) -> None:
+        try:
+            super().check(shape, layer_name)
+        except InputError as error:
+            other = 1 if self._axis == -1 else -1
+            if len(shape) == self.min_ndim and shape[other] == self._depth:
+                wanted, found = ("last", "first") if self._axis == -1 else ("first", "last")
+                raise InputError(
+                    f"{error} The channels seem to come {found}: this layer takes them {wanted}. "
+                    "Images are (batch, height, width, channels) here, as in Keras; use permute(0, 2, 3, 1), in NumPy "
+                    'transpose(0, 2, 3, 1), or data_format="channels_first" in the layers.'
+                ) from None
+            raise
+
+
+def torch_kernel(kernel: torch.Tensor) -> torch.Tensor:
+    """Keras' (..., I, O) → torch's (O, I, ...), as a view."""
+    view = kernel.permute(kernel.ndim - 1, kernel.ndim - 2, *range(kernel.ndim - 2))
+    # One filter: with a batch of one, torch takes a CPU kernel whose backward pass refuses views. The copy is small.
+    return view.contiguous() if kernel.shape[-1] == 1 else view
+
+
+def depthwise_kernel(kernel: torch.Tensor) -> torch.Tensor:
+    """Keras' (..., C, multiplier) → torch's grouped (C·multiplier, 1, ...)."""
+    rank = kernel.ndim - 2
+    return kernel.permute(rank, rank + 1, *range(rank)).reshape(-1, 1, *kernel.shape[:rank])

@@ -1,0 +1,143 @@
+"""Adds zeros around images, or cuts their borders off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from scene_lightning.errors import InputError
+from scene_lightning.layers.base.arguments import layout, pairs
+from scene_lightning.layers.base.standard import StandardLayer
+from scene_lightning.layers.base.symbolic import InputSpec
+from scene_lightning.layers.base.types import Shape
+from scene_lightning.layers.base.windows import (
+    channels,
+    from_channels_first,
+    image_shape,
+    spatial,
+    to_channels_first,
+    torch_pad_list,
+)
+
+
+class Padding(StandardLayer):
+    """Zeros around the image: an int, one int a side, or (before, after) for each side."""
+
+    rank: int
+
+    def _set_padding(self, padding: Any, data_format: Any) -> None:
+        self._pairs = pairs(padding, self.rank, "padding")
+        self.padding: int | Sequence[Any] = self._pairs
+        self.data_format = layout(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        images = to_channels_first(inputs, self.data_format)
+        return from_channels_first(F.pad(images, torch_pad_list(self._pairs)), self.data_format)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        sides = [
+            None if n is None else n + before + after
+            for n, (before, after) in zip(spatial(input_shape, self.data_format), self._pairs, strict=True)
+        ]
+        return image_shape(input_shape[0], sides, channels(input_shape, self.data_format), self.data_format)
+
+
+class ZeroPadding1D(Padding):
+    """(N, steps, C) → (N, before + steps + after, C). Keras: `keras.layers.ZeroPadding1D`."""
+
+    rank = 1
+
+    def __init__(self, padding: int | Sequence[Any] = 1, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._set_padding(padding, data_format)
+        self.padding = self._pairs[0]
+
+
+class ZeroPadding2D(Padding):
+    """Rows and columns of zeros around (N, H, W, C). Keras: `keras.layers.ZeroPadding2D`."""
+
+    rank = 2
+
+    def __init__(self, padding: int | Sequence[Any] = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._set_padding(padding, data_format)
+
+
+class ZeroPadding3D(Padding):
+    """Zeros around (N, D, H, W, C). Keras: `keras.layers.ZeroPadding3D`."""
+
+    rank = 3
+
+    def __init__(self, padding: int | Sequence[Any] = (1, 1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._set_padding(padding, data_format)
+
+
+class Cropping(StandardLayer):
+    """Cut from the sides of the image: an int, one int a side, or (before, after) for each side."""
+
+    rank: int
+
+    def _set_cropping(self, cropping: Any, data_format: Any) -> None:
+        self._pairs = pairs(cropping, self.rank, "cropping")
+        self.cropping: int | Sequence[Any] = self._pairs
+        self.data_format = layout(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        sides = spatial(self.compute_output_shape(inputs.shape), self.data_format)
+        first = 1 if self.data_format == "channels_last" else 2
+        for axis, ((before, _), length) in enumerate(zip(self._pairs, sides, strict=True), first):
+            inputs = inputs.narrow(axis, before, length or 0)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        sides = [
+            None if n is None else n - before - after
+            for n, (before, after) in zip(spatial(input_shape, self.data_format), self._pairs, strict=True)
+        ]
+        if any(n is not None and n <= 0 for n in sides):
+            raise InputError(
+                "Values in `cropping` argument should be smaller than the corresponding spatial dimension of the "
+                f"input. Received: input_shape={tuple(input_shape)}, cropping={self._pairs}"
+            )
+        return image_shape(input_shape[0], sides, channels(input_shape, self.data_format), self.data_format)
+
+
+class Cropping1D(Cropping):
+    """(N, steps, C) → fewer steps. Keras: `keras.layers.Cropping1D`."""
+
+    rank = 1
+
+    def __init__(self, cropping: int | Sequence[Any] = (1, 1), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._set_cropping(cropping, "channels_last")
+        self.cropping = self._pairs[0]
+
+
+class Cropping2D(Cropping):
+    """(N, H, W, C) → fewer rows and columns. Keras: `keras.layers.Cropping2D`."""
+
+    rank = 2
+
+    def __init__(
+        self, cropping: int | Sequence[Any] = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._set_cropping(cropping, data_format)
+
+
+class Cropping3D(Cropping):
+    """(N, D, H, W, C) → smaller sides. Keras: `keras.layers.Cropping3D`."""
+
+    rank = 3
+
+    def __init__(
+        self, cropping: int | Sequence[Any] = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._set_cropping(cropping, data_format)

@@ -1,0 +1,156 @@
+"""Transposed convolutions, which enlarge images, in one to three dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning.errors import InputError
+from scene_lightning.layers.base.arguments import as_float, int_tuple, positive_int
+from scene_lightning.layers.base.convolve import convolve_transposed
+from scene_lightning.layers.base.types import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Sizes,
+)
+from scene_lightning.layers.base.windowed import WindowedLayer, torch_kernel
+from scene_lightning.layers.base.windows import (
+    from_channels_first,
+    image_shape,
+    spatial,
+    to_channels_first,
+)
+
+
+class TransposedConvolution(WindowedLayer):
+    """The gradient of a convolution, which enlarges: (N, ..., C) → (N, ..., filters); kernel (..., filters, C).
+
+    Output sides: "same" n·stride; "valid" n·stride + max(kernel - stride, 0); with `output_padding`
+    (n - 1)·stride + kernel - 2·pad + output_padding, where pad is kernel // 2 for "same" and 0 for "valid".
+    """
+
+    _takes_rows_and_columns = True
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        output_padding: Sizes | None = None,
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        activation: ActivationLike = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("output_shape", None)  # Keras 1 asked for it; it follows from the rest
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = positive_int(filters, "filters")
+        self._set_window(kernel_size, strides, padding, dilation_rate, data_format)
+        self._set_bias(use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.output_padding = None
+        if output_padding is not None:
+            self.output_padding = int_tuple(output_padding, self.rank, "output_padding", allow_zero=True)
+            if any(extra >= stride for extra, stride in zip(self.output_padding, self.strides, strict=True)):
+                raise InputError(
+                    "`output_padding` must be strictly less than `strides` for all dimensions. "
+                    f"Received: output_padding={self.output_padding}, strides={self.strides}"
+                )
+        self.activation = activations.get(activation)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+
+    def build(self, input_shape: Any) -> None:
+        depth = self._fix_channels(input_shape)
+        self.compute_output_shape(input_shape)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(*self.kernel_size, self.filters, depth),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self._add_bias_weight(self.filters)
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        images = to_channels_first(as_float(inputs), self.data_format)
+        kernel = torch_kernel(self.kernel).contiguous()
+        outputs = convolve_transposed(images, kernel, self.bias, self.strides, self._crops(), self.dilation_rate)
+        return self.activation(from_channels_first(outputs, self.data_format))
+
+    def _crops(self) -> list[tuple[int, int]]:
+        """For each side, how much of the full output is cut before and after (negative: zeros are added)."""
+        extras: Sequence[int | None] = self.output_padding or (None,) * self.rank
+        return [
+            _transposed_crop((k - 1) * d + 1, s, self.padding, extra)
+            for k, s, d, extra in zip(self.kernel_size, self.strides, self.dilation_rate, extras, strict=True)
+        ]
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        sides = [
+            None if n is None else (n - 1) * s + (k - 1) * d + 1 - before - after
+            for n, k, s, d, (before, after) in zip(
+                spatial(input_shape, self.data_format),
+                self.kernel_size,
+                self.strides,
+                self.dilation_rate,
+                self._crops(),
+                strict=True,
+            )
+        ]
+        if any(n is not None and n <= 0 for n in sides):
+            raise InputError(
+                f"Layer {self.name!r} would give images of sides {sides}. Received: input_shape={tuple(input_shape)}, "
+                f"kernel_size={self.kernel_size}, padding={self.padding!r}, output_padding={self.output_padding}"
+            )
+        return image_shape(input_shape[0], sides, self.filters, self.data_format)
+
+
+def _transposed_crop(window: int, stride: int, padding: str, extra: int | None) -> tuple[int, int]:
+    """Keras' rule as TensorFlow computes it: the odd pixel is cut after."""
+    if padding == "valid":
+        return 0, -(max(stride - window, 0) if extra is None else extra)
+    total = stride + window - 2 if extra is None else window + window % 2 - 2 + extra
+    before = min(total - total // 2, window - 1)
+    return window - 1 - before, window - 1 - (total - before)
+
+
+class Conv1DTranspose(TransposedConvolution):
+    """(N, steps, C) → (N, steps', filters). Keras: `keras.layers.Conv1DTranspose`."""
+
+    rank = 1
+
+
+class Conv2DTranspose(TransposedConvolution):
+    """(N, H, W, C) → (N, H', W', filters). Keras: `keras.layers.Conv2DTranspose`."""
+
+    rank = 2
+
+
+class Conv3DTranspose(TransposedConvolution):
+    """(N, D, H, W, C) → (N, D', H', W', filters). Keras: `keras.layers.Conv3DTranspose`."""
+
+    rank = 3
+
+
+Convolution1DTranspose, Convolution2DTranspose, Convolution3DTranspose = (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+)
+Deconvolution2D = Conv2DTranspose
