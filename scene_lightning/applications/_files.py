@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 import torch
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import DataError, FileFormatError
 
 FOLDER_VARIABLE = "SCENE_LIGHTNING_WEIGHTS"
@@ -73,9 +74,8 @@ def locate(files: Sequence[Published], home: Path, network: str) -> Path:
 def _download(file: Published, target: Path) -> None:
     print(f"Downloading data from {file.url}", file=sys.stderr)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     digest = hashlib.md5() if len(file.checksum) == 32 else hashlib.sha256()
-    try:
+    with atomic_write(target) as partial:
         with urlopen(file.url, timeout=_TIMEOUT_S) as answer, open(partial, "wb") as out:
             while chunk := answer.read(_CHUNK):
                 digest.update(chunk)
@@ -85,6 +85,3 @@ def _download(file: Published, target: Path) -> None:
                 f"What came from {file.url} has another checksum than the published one ({file.checksum}…): "
                 "the download was disturbed. Try again."
             )
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)

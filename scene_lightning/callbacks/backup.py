@@ -7,6 +7,7 @@ import os
 import shutil
 from typing import Any
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.checkpoint import BatchCounter
 from scene_lightning.callbacks.messages import is_main_process
@@ -93,10 +94,8 @@ class BackupAndRestore(Callback):
                     shutil.copyfile(path, f"{path}.bkp")
         self.model._backup(self._state_path)
         batch = self._batches.last_batch if self._batches is not None else None
-        partial = f"{self._metadata_path}.partial"
-        with open(partial, "w", encoding="utf-8") as file:
-            json.dump({"epoch": self._current_epoch, "batch": batch or 0}, file)
-        os.replace(partial, self._metadata_path)
+        with atomic_write(self._metadata_path) as partial:
+            partial.write_text(json.dumps({"epoch": self._current_epoch, "batch": batch or 0}), encoding="utf-8")
 
     def on_train_end(self, logs: Any = None) -> None:
         if self.delete_checkpoint and is_main_process():

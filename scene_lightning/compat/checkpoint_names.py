@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from scene_lightning._atomic_write import atomic_write
+
 SUFFIX = ".index"
 
 
@@ -20,10 +22,8 @@ def name_as_latest(prefix: str, kept: list[str] | None = None) -> None:
     names = [os.path.basename(path) for path in kept or [prefix]]
     lines = [f'model_checkpoint_path: "{os.path.basename(prefix)}"']
     lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
-    target = Path(os.path.dirname(prefix) or ".") / "checkpoint"
-    part = target.with_name("checkpoint.part")
-    part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(part, target)
+    with atomic_write(Path(os.path.dirname(prefix) or ".") / "checkpoint") as partial:
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def named_checkpoints(folder: str, filename: str | None = None) -> tuple[str | None, list[str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.compat import tensors
 from scene_lightning.compat.checkpoint_names import name_as_latest
 from scene_lightning.compat.modules import CompatFinder, CompatModule, loaded
@@ -117,7 +118,5 @@ def _learn_era(cells: list[str]) -> None:
 
 
 def _write_report(path: str, cells: str) -> None:
-    with contextlib.suppress(OSError):
-        with open(f"{path}.part", "w", encoding="utf-8") as file:
-            file.write(closing_report("notebook", cells))
-        os.replace(f"{path}.part", path)
+    with contextlib.suppress(OSError), atomic_write(path) as partial:
+        partial.write_text(closing_report("notebook", cells), encoding="utf-8")

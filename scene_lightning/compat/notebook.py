@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.compat.command import RunRequest
 from scene_lightning.compat.install import NOTEBOOK_OPTIONS
 from scene_lightning.errors import FileFormatError, InputError
@@ -242,6 +243,5 @@ def _read(path: Path) -> Any:
 
 def _write(book: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    nbformat.write(book, part)
-    os.replace(part, path)
+    with atomic_write(path) as partial:
+        nbformat.write(book, partial)

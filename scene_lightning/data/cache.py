@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning._registry import did_you_mean
 from scene_lightning.data.decode import DecodeSpec, Unreadable, decode_many
 from scene_lightning.data.memory import available_memory
@@ -222,26 +222,21 @@ def _write(
 ) -> list[Unreadable]:
     shape = (len(paths), *spec.shape)
     _make_room(path.parent, int(np.prod(shape)))
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    try:
+    with atomic_write(path) as partial:
         pixels = np.memmap(partial, np.uint8, "w+", shape=shape)
         unreadable = decode_many(paths, spec, pixels, progress=progress)
-        pixels.flush()
         del pixels
-        told = {
-            "what": "decoded images of scene_lightning: uint8, row-major",
-            "format": _FORMAT,
-            "key": key,
-            "shape": shape,
-            "decoding": asdict(spec),
-            "unreadable": [asdict(one) for one in unreadable],
-        }
         sidecar.unlink(missing_ok=True)
-        os.replace(partial, path)
-        partial.write_text(json.dumps(told))
-        os.replace(partial, sidecar)
-    finally:
-        partial.unlink(missing_ok=True)
+    description = {
+        "what": "decoded images of scene_lightning: uint8, row-major",
+        "format": _FORMAT,
+        "key": key,
+        "shape": shape,
+        "decoding": asdict(spec),
+        "unreadable": [asdict(one) for one in unreadable],
+    }
+    with atomic_write(sidecar) as partial:
+        partial.write_text(json.dumps(description))
     return unreadable
 
 

@@ -7,8 +7,6 @@ names, sizes and times: a second look at an unchanged folder opens no file.
 from __future__ import annotations
 
 import contextlib
-import os
-import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.cache import cache_folder, files_key
 from scene_lightning.data.decode import default_threads
 from scene_lightning.data.scan import ImageTable
@@ -84,13 +83,8 @@ def _sizes(paths: Sequence[str]) -> NDArray[np.int64]:
     if kept is not None:
         with contextlib.suppress(OSError):  # no room or no right to write: the next look reads the headers again
             kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_name(f"{kept.name}.{uuid.uuid4().hex}.partial")
-            try:
-                with partial.open("wb") as file:
-                    np.save(file, sizes)
-                os.replace(partial, kept)
-            finally:
-                partial.unlink(missing_ok=True)
+            with atomic_write(kept) as partial, partial.open("wb") as file:
+                np.save(file, sizes)
     return sizes
 
 

@@ -5,15 +5,13 @@ Every picture is a function of (seed, split, class, number): more pictures per c
 
 from __future__ import annotations
 
-import io
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.demo_scenes.canvas import Picture, finish
 from scene_lightning.demo_scenes.nature import forest, glacier, mountain, sea
 from scene_lightning.demo_scenes.town import buildings, street
@@ -91,10 +89,5 @@ def draw_scenes(
 
 
 def _save(image: Image.Image, path: Path) -> None:
-    """The file appears under its name only when it is complete."""
-    encoded = io.BytesIO()
-    image.save(encoded, "JPEG", quality=90)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "wb") as file:
-        file.write(encoded.getvalue())
-    os.replace(temporary, path)
+    with atomic_write(path) as partial:
+        image.save(partial, "JPEG", quality=90)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from scene_lightning import losses
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.feed import encode_targets
 from scene_lightning.data.scan import (
     TRAIN_FOLDERS,
@@ -27,7 +28,6 @@ from scene_lightning.inference.images_seen import ImagesSeen, Overlap
 from scene_lightning.inference.inputs import ImageInfo, report_unreadable
 from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn, gives_logits
 from scene_lightning.reports.tables import format_report, format_table, report_from_matrix
-from scene_lightning.saving._files import replacing
 
 _MOST_SHOWN = 30  # classes; a matrix of more fits no terminal
 _TINY = float(np.finfo(np.float32).tiny)
@@ -130,7 +130,7 @@ class LossSum:
 
 def write_evaluation(result: dict[str, Any], path: str | Path) -> None:
     """The result as a JSON file."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 

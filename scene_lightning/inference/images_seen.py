@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import FileFormatError
-from scene_lightning.saving._files import parse_json_object, replacing
+from scene_lightning.saving._files import parse_json_object
 
 TRAINED, CHOSE, WATCHED, TAUGHT, CALIBRATED = "trained", "chose", "watched", "taught", "calibrated"
 ROLES = (TRAINED, CHOSE, WATCHED, TAUGHT, CALIBRATED)
@@ -189,5 +190,5 @@ def write_images(path: Path, roles: Mapping[str, tuple[Sequence[str], Digests]])
     table.writerow(["image", "role", "hash"])
     for role, (paths, digests) in roles.items():
         table.writerows((path, role, f"{int(digest):016x}") for path, digest in zip(paths, digests, strict=True))
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")

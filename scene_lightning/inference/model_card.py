@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.inference.evaluate import labelled_images
 from scene_lightning.inference.held_out import held_out_images, seen_by
 from scene_lightning.inference.images_seen import Overlap
@@ -25,7 +26,6 @@ from scene_lightning.recipes.yaml_reader import dump
 from scene_lightning.reports.metrics_file import read_metrics
 from scene_lightning.reports.run_folder import METRICS, find_model, find_run
 from scene_lightning.reports.tables import report_from_matrix
-from scene_lightning.saving._files import replacing
 
 _WORST = 5
 
@@ -115,7 +115,7 @@ def write_card(
     """
     history = [] if run is None else read_metrics(find_run(run) / METRICS)
     found = measure(model, data, run_on, trained_on=trained_on)
-    with replacing(out) as temporary:
+    with atomic_write(out) as temporary:
         temporary.write_text(card_text(found, model, about, licence, history), encoding="utf-8")
     return found
 

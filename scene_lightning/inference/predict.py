@@ -13,12 +13,12 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.scan import scan_images
 from scene_lightning.errors import InputError
 from scene_lightning.inference.inputs import report_unreadable
 from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn
 from scene_lightning.reports import plots
-from scene_lightning.saving._files import replacing
 
 FORMATS = (".csv", ".json", ".jsonl")
 GRID_IMAGES = 16
@@ -114,7 +114,7 @@ def open_writer(out: str | None, class_names: Sequence[str], files: Sequence[str
         yield TableWriter(sys.stdout, class_names, width, top_k)
         return
     suffix = Path(out).suffix.lower()
-    with replacing(out) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+    with atomic_write(out) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         if suffix == ".csv":
             yield CsvWriter(file, class_names)
         elif suffix == ".jsonl":

@@ -5,7 +5,6 @@ Source: keras.utils.load_img, img_to_array, array_to_img, save_img and keras.pre
 
 from __future__ import annotations
 
-import os
 import pathlib
 import warnings
 from typing import Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scene_lightning import backend
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.decode import open_image
 from scene_lightning.errors import InputError, UnsupportedError
 
@@ -112,13 +112,8 @@ def save_img(
     if not isinstance(path, str | pathlib.Path):
         image.save(path, format=file_format or None, **kwargs)
         return
-    partial = f"{os.fspath(path)}.{os.getpid()}.partial"
-    try:
+    with atomic_write(path) as partial:
         image.save(partial, format=file_format or None, **kwargs)
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
 
 
 _TORCH_MODES = {"nearest": "nearest-exact", "bilinear": "bilinear", "bicubic": "bicubic"}

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from scene_lightning.saving._files import replacing
+from scene_lightning._atomic_write import atomic_write
 
 
 def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -17,7 +17,7 @@ def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
     table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.decode import eight_bits, is_deep
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.reports.tables import (
@@ -55,16 +54,11 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(w_pad=0.1, h_pad=0.1)  # inches; without it titles touch the edge
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix or ".png")
-    os.close(handle)
     try:
-        figure.savefig(temporary, dpi=120, format=(path.suffix or ".png")[1:])
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with atomic_write(path) as partial:
+            figure.savefig(partial, dpi=120, format=(path.suffix or ".png")[1:])
     except ValueError as error:  # an ending that is no picture format
         raise InputError(f"Cannot write {path}: {error}") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
     return path
 
 

@@ -19,6 +19,7 @@ import torch
 from matplotlib.figure import Figure
 from torch.utils.flop_counter import FlopCounterMode
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import InputError
 from scene_lightning.models import load_model
@@ -27,7 +28,6 @@ from scene_lightning.recipes.vocabulary import ARCHITECTURES
 from scene_lightning.reports import plots, run_folder
 from scene_lightning.reports.tables import format_table
 from scene_lightning.runs.train import train
-from scene_lightning.saving._files import replacing
 
 TABLE, ROWS, PICTURE = "comparison.csv", "comparison.json", "comparison.png"
 COLUMNS = ("model", "accuracy", "parameters", "gflops", "images_per_second", "megabytes", "minutes")
@@ -114,7 +114,7 @@ def _write(folder: Path, rows: list[dict[str, Any]]) -> None:
     table.writeheader()
     table.writerows(rows)
     for name, content in ((TABLE, text.getvalue()), (ROWS, json.dumps(rows, indent=2) + "\n")):
-        with replacing(folder / name) as temporary:
+        with atomic_write(folder / name) as temporary:
             temporary.write_text(content, encoding="utf-8")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.balance import class_weights, stratified_folds
 from scene_lightning.data.scan import find_training_images
 from scene_lightning.errors import InputError
@@ -30,7 +31,6 @@ from scene_lightning.runs.train import (
     train_in,
     write_recipe,
 )
-from scene_lightning.saving._files import replacing
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def train_folds(
         found = _one_fold(folder / f"fold-{number}", recipe, parts, hardware)
         results.append({"fold": number, "run": f"fold-{number}", **found})
     summary = summarise(results)
-    with replacing(folder / run_folder.FOLDS) as temporary:
+    with atomic_write(folder / run_folder.FOLDS) as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return FinishedFolds(folder, summary)
 

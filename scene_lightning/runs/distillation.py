@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.feed import encode_targets
 from scene_lightning.data.scan import ImageTable
 from scene_lightning.errors import InputError
 from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn
 from scene_lightning.recipes.schema import TrainingRecipe
-from scene_lightning.saving._files import replacing
 
 ANSWERS = "teacher.npz"
 
@@ -48,7 +48,7 @@ def _answers(teachers: Sequence[str], training: TrainingRecipe, table: ImageTabl
     for teacher, answerer in zip(teachers, answerers, strict=True):
         print(f"teacher   {teacher} looks at {len(table)} images", flush=True)
         found += _ask(answerer, table.paths) / len(teachers)
-    with replacing(file) as temporary, open(temporary, "wb") as out:
+    with atomic_write(file) as temporary, open(temporary, "wb") as out:
         np.savez_compressed(out, asked=known, probabilities=found)
     return found
 

@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from scene_lightning import callbacks
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning._registry import some_of
 from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages
@@ -32,7 +33,6 @@ from scene_lightning.runs.inputs import decode_all, training_feed, validation_fe
 from scene_lightning.runs.progressive_resizing import WholeMaps
 from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
 from scene_lightning.runs.resume import Resume
-from scene_lightning.saving._files import replacing
 from scene_lightning.training import devices
 
 
@@ -162,7 +162,7 @@ def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None) -> P
 
 def write_recipe(recipe: Recipe, folder: Path) -> None:
     """The resolved recipe, into the folder of a run."""
-    with replacing(folder / run_folder.RECIPE) as temporary:
+    with atomic_write(folder / run_folder.RECIPE) as temporary:
         temporary.write_text(dump_recipe(recipe), encoding="utf-8")
 
 

@@ -1,16 +1,14 @@
-"""A path in; a complete file under that name, or none, out. Also bounded JSON, and one kind of error for all damage."""
+"""Reads files that may be damaged or hostile: bounded JSON, and one kind of error for all damage."""
 
 from __future__ import annotations
 
 import json
 import os
-import secrets
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,20 +34,6 @@ _WHAT_DAMAGE_RAISES = (
     zlib.error,
     zipfile.BadZipFile,
 )
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; on leaving without an error it is synced and takes `path`'s place."""
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        yield temporary
-        with open(temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

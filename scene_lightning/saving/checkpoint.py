@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import FileFormatError
-from scene_lightning.saving._files import parse_json_object, reading, replacing, to_json
+from scene_lightning.saving._files import parse_json_object, reading, to_json
 from scene_lightning.saving.archive import check_image_info, check_images_seen
 
 SECTION = "scene_lightning"
@@ -26,7 +27,7 @@ _WHAT = "a Lightning checkpoint (.ckpt)"
 
 def write_checkpoint(path: str | os.PathLike[str], checkpoint: Mapping[str, Any]) -> None:
     """`checkpoint` → `path`, complete under its name or absent."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         torch.save(dict(checkpoint), temporary)
 
 

@@ -18,8 +18,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import FileFormatError
-from scene_lightning.saving._files import parse_json_object, reading, replacing, to_json
+from scene_lightning.saving._files import parse_json_object, reading, to_json
 from scene_lightning.saving._hdf5 import MAX_EXPANSION, SMALL_BYTES, SafeFile
 from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState
 from scene_lightning.saving.normalize import normalize_compile_config, normalize_model_config, portable_config
@@ -49,7 +50,7 @@ def write_keras(path: str | os.PathLike[str], archive: ModelArchive) -> None:
     weights = io.BytesIO()
     with h5py.File(weights, "w") as file:
         _write_tree(file, archive)
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as members:
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as members:
         members.writestr(_METADATA, to_json(metadata))
         members.writestr(_CONFIG, to_json(config))
         members.writestr(_WEIGHTS, weights.getbuffer())
@@ -57,7 +58,7 @@ def write_keras(path: str | os.PathLike[str], archive: ModelArchive) -> None:
 
 def write_weights_h5(path: str | os.PathLike[str], archive: ModelArchive) -> None:
     """`archive`'s weights and optimiser state → a `.weights.h5` file that Keras 3's `load_weights` takes."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
         _write_tree(file, archive)
         if notes := archive.own_notes():
             file.attrs[IMAGE_INFO_KEY] = to_json(notes)

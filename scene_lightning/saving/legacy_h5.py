@@ -14,8 +14,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import FileFormatError
-from scene_lightning.saving._files import parse_json_object, reading, replacing, to_json
+from scene_lightning.saving._files import parse_json_object, reading, to_json
 from scene_lightning.saving._hdf5 import SafeFile, write_names
 from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState
 from scene_lightning.saving.keras2_export import KERAS2_VERSION, keras2_model_config, keras2_tree
@@ -35,7 +36,7 @@ def write_legacy_h5(path: str | os.PathLike[str], archive: ModelArchive, *, weig
     """
     if archive.config is None and not weights_only:
         raise FileFormatError("A whole .h5 model needs a model config; this archive holds weights only.")
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
         group = file
         if not weights_only:
             _write_configs(file, archive)
@@ -54,7 +55,7 @@ def write_keras2_h5(path: str | os.PathLike[str], archive: ModelArchive) -> None
     model_config = keras2_model_config(archive.config or {})
     training = keras2_training_config(archive.compile_config)
     state = keras2_optimizer_state(archive.optimizer, training)
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["keras_version"] = KERAS2_VERSION
         file.attrs["backend"] = "tensorflow"
         file.attrs["model_config"] = to_json(model_config)

@@ -14,8 +14,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import FileFormatError
-from scene_lightning.saving._files import reading, replacing
+from scene_lightning.saving._files import reading
 from scene_lightning.saving.checkpoint import FORMAT, SECTION
 
 _WHAT = "a safetensors file of a model (.safetensors)"
@@ -37,7 +38,7 @@ def write_tensors(path: str | os.PathLike[str], checkpoint: Mapping[str, Any], h
             tensors[name] = _halved(name, tensor)
     section = checkpoint[SECTION]
     texts = {name: section[name] for name in _TEXTS if section[name] is not None}
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         # not save_file(): its files are for their owner alone, whatever the umask says
         temporary.write_bytes(save(tensors, metadata={"format": str(FORMAT), "package": SECTION, **texts}))
 

@@ -16,10 +16,10 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.recipes.recipe import dump_recipe
 from scene_lightning.reports.plots import save_figure
 from scene_lightning.reports.tables import format_table
-from scene_lightning.saving._files import replacing
 from scene_lightning.tuning.dimensions import texts
 from scene_lightning.tuning.study import Row, Search
 
@@ -59,7 +59,7 @@ def write_tables(search: Search, place: Place) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import DataError, InputError
-from scene_lightning.saving._files import replacing
 from scene_lightning.training.usage_report import ledger
 from scene_lightning.utils.dataset_combine import INFINITE
 from scene_lightning.utils.text import Text
@@ -58,7 +58,7 @@ class Filed:
             told = _write(iter(self), run, np.savez_compressed if compression == "GZIP" else np.savez)
             told.update(batch_size=self._batch_size, samples=self._samples)
             told.update(class_names=self.class_names, image_info=self.image_info)
-            with replacing(folder / _INDEX) as temporary:
+            with atomic_write(folder / _INDEX) as temporary:
                 temporary.write_text(json.dumps({"format": _FORMAT, "run": run.name, **told}), encoding="utf-8")
         except BaseException:
             shutil.rmtree(run, ignore_errors=True)

@@ -10,6 +10,7 @@ import zipfile
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import DataError, InputError, MissingFileError
 
 
@@ -52,8 +53,8 @@ def get_file(
         if not os.path.isfile(local):
             raise DataError(f"No file {local!r} to take as {name!r}.")
         os.makedirs(folder, exist_ok=True)
-        shutil.copyfile(local, f"{path}.partial")
-        os.replace(f"{path}.partial", path)
+        with atomic_write(path) as partial:
+            shutil.copyfile(local, partial)
     if not os.path.exists(path):
         raise MissingFileError(
             f"get_file does not download: {origin} is not on this machine. Fetch it yourself and put it at {path}, "

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.callbacks.messages import print_message
 from scene_lightning.errors import InputError
 from scene_lightning.models.summary_rows import output_shapes
@@ -216,7 +217,5 @@ def _drawn(boxes: list[_Box], format: str, rankdir: str, dpi: int) -> bytes:
 
 
 def _write(path: Any, content: bytes) -> None:
-    partial = f"{os.fspath(path)}.partial"
-    with open(partial, "wb") as file:
-        file.write(content)
-    os.replace(partial, path)
+    with atomic_write(path) as partial:
+        partial.write_bytes(content)

@@ -28,7 +28,7 @@ def test_counts_places_and_sizes(tmp_path: Path):
         assert len(list((tmp_path / "seg_train" / name).glob("*.jpg"))) == 3
         assert len(list((tmp_path / "seg_test" / name).glob("*.jpg"))) == 2
     assert len(list((tmp_path / "seg_pred").glob("*.jpg"))) == 4
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob("*.part*"))
     with Image.open(tmp_path / "seg_pred" / "0000.jpg") as image:
         assert (image.size, image.mode) == ((40, 40), "RGB")
 

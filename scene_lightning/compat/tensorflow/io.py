@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning.compat.tensorflow import gfile
 from scene_lightning.compat.tensorflow.dtypes import as_dtype
 from scene_lightning.compat.tensorflow.images.files import (
@@ -42,9 +43,8 @@ def write_file(filename: Any, contents: Any, name: Any = None) -> None:
     """Write bytes, making folders as needed."""
     path = as_text(filename)
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    with open(f"{path}.part", "wb") as file:
-        file.write(contents.encode() if isinstance(contents, str) else contents)
-    os.replace(f"{path}.part", path)
+    with atomic_write(path) as partial:
+        partial.write_bytes(contents.encode() if isinstance(contents, str) else contents)
 
 
 def decode_raw(
