@@ -21,9 +21,9 @@ from benchmarks.networks import AUGMENTATION, CLASSES, SIZE, paper_network
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.cache import cache_images
 from scene_lightning.data.decode import DecodeSpec
-from scene_lightning.data.feed import ArrayImageFeed, ImageFeed, encode_targets
 from scene_lightning.data.scan import scan_folder
 from scene_lightning.data.standardize import Standardize
+from scene_lightning.feeds.images import ArrayImageFeed, ImageFeed, encode_targets
 
 
 def matrix_rate(size: int = 8192, repeats: int = 20) -> float:

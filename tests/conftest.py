@@ -1,4 +1,4 @@
-"""What every test may count on: Keras on the torch backend, few threads, the markers `cuda` and `slow`, `intel_dir`."""
+"""What every test may count on: Keras on the torch backend, few threads, the markers `cuda` and `slow`, photographs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once, at CUD
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started by a shell's `&`: the tests' programs would be deaf too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 torch.set_num_threads(max(1, min(2, os.cpu_count() or 1)))  # tiny arrays: more threads only wait for one another
 
@@ -56,6 +58,36 @@ def intel_dir() -> Path:
             "SCENE_LIGHTNING_DATA to a folder that holds seg_train and seg_test"
         )
     return folder
+
+
+def picture(height: int, width: int, seed: int) -> np.ndarray:
+    """A generated photograph (H, W, 3), uint8: smooth shapes with fine grain, so that interpolation can go wrong."""
+    random = np.random.default_rng(seed)
+    coarse = Image.fromarray(random.integers(0, 256, (6, 6, 3), dtype=np.uint8)).resize((width, height), 3)
+    grain = random.integers(-25, 26, (height, width, 3))
+    return (np.asarray(coarse).astype(int) + grain).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Callable[[int, int, int], np.ndarray]:
+    """(count, H, W) → (count, H, W, 3) uint8."""
+    return lambda count, height, width: np.stack([picture(height, width, seed) for seed in range(count)])
+
+
+@pytest.fixture
+def scenes(tmp_path: Path) -> Path:
+    """root/{forest,glacier,sea}: 5, 4 and 6 images of several sizes and formats, beside things that are none."""
+    root = tmp_path / "scenes"
+    for name, count in {"forest": 5, "glacier": 4, "sea": 6}.items():
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            ending = "png" if number == 1 else "jpg"
+            Image.fromarray(picture(20 + number, 24, number)).save(root / name / f"{number}.{ending}")
+    (root / "sea" / ".DS_Store").write_bytes(b"\0" * 8)
+    (root / "sea" / "notes.txt").write_text("no image")
+    (root / ".ipynb_checkpoints").mkdir()
+    Image.fromarray(picture(8, 8, 0)).save(root / ".ipynb_checkpoints" / "hidden.jpg")
+    return root
 
 
 @pytest.fixture(autouse=True)

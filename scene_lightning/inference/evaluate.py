@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from scene_lightning import losses
 from scene_lightning._atomic_write import atomic_write
-from scene_lightning.data.feed import encode_targets
 from scene_lightning.data.scan import (
     TRAIN_FOLDERS,
     VALIDATION_FOLDERS,
@@ -24,6 +23,7 @@ from scene_lightning.data.scan import (
     require_folder,
     scan_folder,
 )
+from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
 from scene_lightning.inference.inputs import ImageInfo, report_unreadable
 from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn, gives_logits

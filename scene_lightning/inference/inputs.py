@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from scene_lightning.data.decode import DecodeSpec, Unreadable
-from scene_lightning.data.feed import ImageFeed
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.errors import DataError, InputError
+from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.recipes.recipe import Recipe
 
 _COLOR_MODES = {1: "grayscale", 3: "rgb", 4: "rgba"}

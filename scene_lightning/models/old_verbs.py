@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scene_lightning.data.datamodule import Feed
 from scene_lightning.errors import UnknownArgumentError
-from scene_lightning.training.feeds import as_feed
+from scene_lightning.feeds.as_feed import as_feed
+from scene_lightning.feeds.base import Feed
+from scene_lightning.layers.base.legacy_spelling import old_keras
 from scene_lightning.training.usage_report import ledger
 
 _LOADING = {"max_q_size": "max_queue_size", "nb_worker": "workers", "pickle_safe": "use_multiprocessing"}
@@ -113,6 +115,15 @@ def ignore_show_accuracy(value: Any) -> None:
     """An argument of the verbs before Keras 1.0, which took no notice of it any more."""
     if value:
         ledger.ignore("show_accuracy=True", "pass metrics=['accuracy'] to compile(), as since Keras 1.0")
+
+
+def usable_class_weight(value: Any, looped: bool) -> Any:
+    """`class_weight` of `fit`, without what Keras 2 ignored in programs that are that old (or use `fit_generator`)."""
+    if value is None or isinstance(value, Mapping) or not (looped or old_keras.evidence):
+        return value
+    shown = repr(value) if isinstance(value, str) else type(value).__name__
+    ledger.ignore(f"class_weight={shown}", "Keras 2 ignored all but a dict {class: weight}")
+    return None
 
 
 def translated(kwargs: dict[str, Any], old: str, new: str, value: Any, per: int | None = None) -> Any:

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 
 from scene_lightning._registry import naming_unknown_words, refuse_unknown
-from scene_lightning.data.datamodule import Feed
 from scene_lightning.errors import InputError, UnknownArgumentError
+from scene_lightning.feeds.as_feed import as_feed
+from scene_lightning.feeds.base import Feed
+from scene_lightning.feeds.data_modules import opened, opened_for_fit
 from scene_lightning.layers.base.symbolic import flatten, map_structure
-from scene_lightning.models.old_verbs import OldVerbs, ignore_show_accuracy, translated
+from scene_lightning.models.old_verbs import OldVerbs, ignore_show_accuracy, translated, usable_class_weight
 from scene_lightning.training import engine
 from scene_lightning.training.callback_adapter import keras_order, to_floats
-from scene_lightning.training.data_modules import opened, opened_for_fit
 from scene_lightning.training.devices import Hardware
-from scene_lightning.training.feeds import as_feed
 from scene_lightning.training.running import undisturbed
 from scene_lightning.training.usage_report import ledger
 
@@ -94,7 +94,7 @@ class Verbs(OldVerbs):
             batch_size=batch_size,
             shuffle=shuffle,
             training=True,
-            class_weight=class_weight,
+            class_weight=usable_class_weight(class_weight, looped=loop_data),
             steps=steps_per_epoch,
             loop=loop_data,
         )
@@ -210,7 +210,7 @@ class Verbs(OldVerbs):
         """
         self._require_compiled()
         ledger.count("train_on_batch")
-        batch = self._one_batch(x, y, sample_weight, class_weight)
+        batch = self._one_batch(x, y, sample_weight, usable_class_weight(class_weight, looped=False))
         with undisturbed(self):
             if reset_metrics:
                 self._reset_for_epoch()
@@ -361,5 +361,3 @@ def _note_loading(verb: str, max_queue_size: Any, workers: Any, use_multiprocess
         verb, "batches are read ahead by a thread of this engine's own", max_queue_size=(max_queue_size, 10),
         workers=(workers, 1), use_multiprocessing=(use_multiprocessing, False),
     )  # fmt: skip
-
-

@@ -7,10 +7,10 @@ from typing import Any
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages, cache_images
-from scene_lightning.data.feed import ImageFeed, encode_targets
-from scene_lightning.data.mixing import mixer
 from scene_lightning.data.scan import ImageTable
 from scene_lightning.data.standardize import Standardize
+from scene_lightning.feeds.images import ImageFeed, encode_targets
+from scene_lightning.feeds.mixing import mixer
 from scene_lightning.inference.inputs import ImageInfo
 from scene_lightning.recipes.recipe import Recipe
 from scene_lightning.runs.progressive_resizing import growth

@@ -24,8 +24,8 @@ import torch
 from lightning.pytorch.utilities.memory import is_oom_error
 from numpy.typing import NDArray
 
-from scene_lightning.data.datamodule import Feed, FeedModule
 from scene_lightning.data.memory import available_memory, most_memory_used
+from scene_lightning.feeds.base import Feed, FeedModule
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.engine import build_from, make_trainer, quiet_lightning
 

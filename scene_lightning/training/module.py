@@ -10,6 +10,7 @@ import torch
 
 from scene_lightning import fast, metrics, optimizers
 from scene_lightning.errors import InputError
+from scene_lightning.feeds.tensors import unpack_batch
 from scene_lightning.layers.base.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
 from scene_lightning.training import resume, running, true_precision
@@ -351,19 +352,6 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
 
     def _describe_for_checkpoint(self) -> dict[str, Any]:
         return {}
-
-
-def unpack_batch(batch: Any) -> tuple[Any, Any, Any]:
-    """A batch as loaders give it → (x, y, sample_weight), with None for what is missing."""
-    if isinstance(batch, tuple | list):
-        if len(batch) == 1:
-            return batch[0], None, None
-        if len(batch) == 2:
-            return batch[0], batch[1], None
-        if len(batch) == 3:
-            return batch[0], batch[1], batch[2]
-        raise InputError(f"A batch must be x, (x, y) or (x, y, sample_weight); received {len(batch)} parts.")
-    return batch, None, None
 
 
 def _copies(identifiers: Any) -> Any:

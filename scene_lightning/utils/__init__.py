@@ -18,9 +18,9 @@ from scene_lightning.callbacks.messages import (
     is_interactive_logging_enabled,
 )
 from scene_lightning.callbacks.progress import Progbar
+from scene_lightning.feeds.tensors import unpack_batch
 from scene_lightning.layers.base.symbolic import KerasTensor
 from scene_lightning.preprocessing.image import array_to_img, img_to_array, load_img, save_img
-from scene_lightning.training.module import unpack_batch
 from scene_lightning.utils.dataset import Dataset
 from scene_lightning.utils.files import get_file
 from scene_lightning.utils.image_dataset import image_dataset_from_directory

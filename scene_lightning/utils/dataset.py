@@ -14,12 +14,12 @@ import cloudpickle
 import numpy as np
 import torch
 
-from scene_lightning.data.datamodule import Feed
 from scene_lightning.data.decode import default_threads
-from scene_lightning.data.prefetch import prefetched
 from scene_lightning.errors import InputError
+from scene_lightning.feeds.base import Feed
+from scene_lightning.feeds.dataset import DatasetFeed
+from scene_lightning.feeds.prefetch import prefetched
 from scene_lightning.utils.dataset_combine import INFINITE, UNKNOWN, Combining
-from scene_lightning.utils.dataset_feed import DatasetFeed
 from scene_lightning.utils.dataset_files import Filed
 from scene_lightning.utils.elements import TensorSpec, leaves_of, map_leaves, row, stack_elements, threaded_map, to_leaf
 from scene_lightning.utils.text import matching

@@ -14,9 +14,9 @@ from scene_lightning.data.balance import (
     class_weights,
     stratified_folds,
 )
-from scene_lightning.data.feed import ArrayImageFeed
 from scene_lightning.data.scan import ImageTable
 from scene_lightning.errors import DataError, InputError
+from scene_lightning.feeds.images import ArrayImageFeed
 
 RARE = np.repeat([0, 1, 2], [90, 9, 1])
 

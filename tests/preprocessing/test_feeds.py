@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from scene_lightning.data.augment import AugmentRanges
-from scene_lightning.data.feed import ImageFeed
 from scene_lightning.errors import InputError
-from scene_lightning.preprocessing._feeds import PerCallFeed
+from scene_lightning.feeds.images import ImageFeed
+from scene_lightning.feeds.per_call import PerCallFeed
 from scene_lightning.preprocessing.image import DirectoryIterator, ImageDataGenerator
 
 STRONG: dict[str, Any] = {

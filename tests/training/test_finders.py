@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import scene_lightning as keras
-from scene_lightning.data.feed import ArrayImageFeed
+from scene_lightning.feeds.images import ArrayImageFeed
 from scene_lightning.training import finders
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.finders import BatchTrial, RateCurve, sweep_rates, try_batch_sizes

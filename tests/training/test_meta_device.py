@@ -18,11 +18,11 @@ from lightning.fabric.utilities.apply_func import move_data_to_device
 
 import scene_lightning as keras
 from scene_lightning import activations, constraints, layers, losses, metrics, optimizers, regularizers
-from scene_lightning.data.feed import ArrayImageFeed
 from scene_lightning.data.growth import Growth
-from scene_lightning.data.mixing import mixer
+from scene_lightning.feeds.arrays import ArrayFeed
+from scene_lightning.feeds.images import ArrayImageFeed
+from scene_lightning.feeds.mixing import mixer
 from scene_lightning.preprocessing.image import ImageDataGenerator
-from scene_lightning.training.feeds import ArrayFeed
 
 sys.path.insert(0, str(Path(__file__).parent))
 from pretended import (
@@ -235,7 +235,7 @@ def test_each_augmentation_of_the_generator(
     generator.fit(images)
     feed = generator.flow(images, np.arange(6), batch_size=4, seed=1).lightning_feed(training=True)
     if resident:
-        monkeypatch.setattr("scene_lightning.data.feed.can_reside", lambda *_: True)
+        monkeypatch.setattr("scene_lightning.feeds.images.can_reside", lambda *_: True)
         feed.keep_on(torch.device("meta"))
     for batch in feed.batches(0):
         x, y, _ = feed.to_device_batch(move_data_to_device(batch, torch.device("meta")), 0, True)

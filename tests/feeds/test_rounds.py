@@ -11,7 +11,7 @@ import torch
 
 import scene_lightning as keras
 from scene_lightning.errors import DataError
-from scene_lightning.training.rounds import dealt, rounds_in
+from scene_lightning.feeds.rounds import dealt, rounds_in
 from scene_lightning.utils.dataset import Dataset
 
 
@@ -25,9 +25,7 @@ def _batches(samples, size):
 @pytest.mark.parametrize(("samples", "size"), [(60, 12), (60, 10), (61, 12), (7, 3), (25, 6), (13, 6), (5, 1), (11, 2)])
 def test_every_sample_comes_once_in_equal_steps(samples, size, world_size, training):
     batches = _batches(samples, size)
-    shares = [
-        list(dealt(((lambda b=b: b) for b in batches), rank, world_size, training)) for rank in range(world_size)
-    ]
+    shares = [list(dealt(((lambda b=b: b) for b in batches), rank, world_size, training)) for rank in range(world_size)]
     assert {len(share) for share in shares} == {rounds_in(len(batches), size, samples, world_size, training)}
     seen = [int(n) for share in shares for batch, _ in share for n in batch]
     assert set(seen) == set(range(samples))

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from scene_lightning.errors import InputError
-from scene_lightning.training.feed_wrappers import SteppedFeed, peek
-from scene_lightning.training.feeds import ArrayFeed, as_feed
+from scene_lightning.feeds.arrays import ArrayFeed
+from scene_lightning.feeds.as_feed import as_feed
+from scene_lightning.feeds.wrappers import SteppedFeed, peek
 
 X = np.arange(20, dtype=np.float64).reshape(10, 2)
 Y = np.arange(10)

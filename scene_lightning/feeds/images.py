@@ -17,17 +17,17 @@ from torch import Tensor
 
 from scene_lightning.data.augment import AffineParams, AugmentRanges
 from scene_lightning.data.balance import balanced_count, balanced_order
-from scene_lightning.data.datamodule import Feed
 from scene_lightning.data.decode import DecodeSpec, Unreadable
 from scene_lightning.data.growth import Growth
-from scene_lightning.data.prefetch import prefetched
 from scene_lightning.data.randomness import permutation
-from scene_lightning.data.resident import can_reside, copy_to
 from scene_lightning.data.scan import ImageTable
-from scene_lightning.data.sharding import epoch_order, rank_batches, steps_per_epoch
 from scene_lightning.data.sources import ArraySource, FileSource, ImageSource
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.errors import DataError, InputError
+from scene_lightning.feeds.base import Feed
+from scene_lightning.feeds.prefetch import prefetched
+from scene_lightning.feeds.resident import can_reside, copy_to
+from scene_lightning.feeds.sharding import epoch_order, rank_batches, steps_per_epoch
 
 CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
 INPUT = "input"  # the target that means "the images themselves", for autoencoders

@@ -10,11 +10,10 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
-from scene_lightning.data.datamodule import FeedModule
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.symbolic import map_structure
-from scene_lightning.training.feeds import IterableFeed, to_tensor
-from scene_lightning.training.module import unpack_batch
+from scene_lightning.feeds.base import FeedModule
+from scene_lightning.feeds.iterables import IterableFeed
+from scene_lightning.feeds.tensors import as_tensors
 
 # what a verb reads: (loader, stage) in the order of preference
 _READS = {
@@ -47,7 +46,7 @@ class DataModuleFeed(IterableFeed):
     def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
         if self._module.trainer is not None:  # not while a model is built: the hooks ask the trainer for the stage
             batch = self._module.on_after_batch_transfer(batch, 0)
-        return map_structure(to_tensor, unpack_batch(batch))
+        return as_tensors(batch)
 
 
 def opened(data: Any, verb: str, y: Any = None) -> Any:
@@ -110,4 +109,3 @@ def _only_loader(loaders: Any, name: str, attribute: str) -> Any:
             "L.Trainer(max_epochs=10).fit(model, datamodule=data)."
         )
     return loaders
-

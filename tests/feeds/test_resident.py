@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import scene_lightning as keras
-from scene_lightning.data import feed as feed_module
 from scene_lightning.data.augment import AugmentRanges
-from scene_lightning.data.feed import ArrayImageFeed
-from scene_lightning.data.resident import can_reside, copy_to
 from scene_lightning.data.sources import ArraySource
+from scene_lightning.feeds import images as feed_module
+from scene_lightning.feeds.images import ArrayImageFeed
+from scene_lightning.feeds.resident import can_reside, copy_to
 
 CPU = torch.device("cpu")
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 8, 6, 3), dtype=np.uint8)

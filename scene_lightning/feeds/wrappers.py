@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from scene_lightning.data.datamodule import Feed
 from scene_lightning.errors import InputError
+from scene_lightning.feeds.base import Feed
 
 
 class SteppedFeed(Feed):

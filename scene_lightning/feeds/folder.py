@@ -8,11 +8,11 @@ import numpy as np
 
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.cache import CachedImages, cache_images
-from scene_lightning.data.datamodule import FeedModule
 from scene_lightning.data.decode import DecodeSpec
-from scene_lightning.data.feed import ImageFeed, encode_targets
 from scene_lightning.data.scan import Splits, find_splits, match_classes, scan_folder
 from scene_lightning.data.standardize import Standardize
+from scene_lightning.feeds.base import FeedModule
+from scene_lightning.feeds.images import ImageFeed, encode_targets
 
 
 class ImageFolderDataModule(FeedModule):

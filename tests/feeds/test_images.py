@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scene_lightning.data.augment import AugmentRanges
-from scene_lightning.data.datamodule import FeedModule
 from scene_lightning.data.decode import DecodeSpec
-from scene_lightning.data.feed import ArrayImageFeed, ImageFeed
-from scene_lightning.data.folder_module import ImageFolderDataModule
-from scene_lightning.data.prefetch import prefetched
 from scene_lightning.data.scan import scan_folder
-from scene_lightning.data.sharding import rank_batches, steps_per_epoch
 from scene_lightning.data.sources import FileSource
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.errors import DataError, InputError
+from scene_lightning.feeds.base import FeedModule
+from scene_lightning.feeds.folder import ImageFolderDataModule
+from scene_lightning.feeds.images import ArrayImageFeed, ImageFeed
+from scene_lightning.feeds.prefetch import prefetched
+from scene_lightning.feeds.sharding import rank_batches, steps_per_epoch
 
 SPEC = DecodeSpec((12, 10))
 

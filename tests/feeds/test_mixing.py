@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from scene_lightning.data.augment import AugmentRanges, change_contrast, change_saturation
-from scene_lightning.data.feed import ArrayImageFeed
-from scene_lightning.data.mixing import mixer
 from scene_lightning.data.standardize import Standardize
+from scene_lightning.feeds.images import ArrayImageFeed
+from scene_lightning.feeds.mixing import mixer
 
 
 def plain_batch() -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from scene_lightning.data.datamodule import Feed
-from scene_lightning.data.prefetch import prefetched
-from scene_lightning.training.module import unpack_batch
-from scene_lightning.training.rounds import dealt, from_first_process, rounds_in
-from scene_lightning.utils.elements import map_leaves
+from scene_lightning.feeds.base import Feed
+from scene_lightning.feeds.prefetch import prefetched
+from scene_lightning.feeds.rounds import dealt, from_first_process, rounds_in
+from scene_lightning.feeds.tensors import unpack_batch
+from scene_lightning.layers.base.symbolic import map_structure
 
 
 class DatasetFeed(Feed):
@@ -44,7 +44,7 @@ class DatasetFeed(Feed):
 
 
 def _batch(element: Any) -> Any:
-    return map_leaves(_float32, unpack_batch(element))
+    return map_structure(_float32, unpack_batch(element))
 
 
 def _float32(leaf: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Gives batches: from arrays, images, loaders, generators and datasets to `fit`, `evaluate` and `predict`."""
