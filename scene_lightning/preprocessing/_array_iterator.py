@@ -1,4 +1,4 @@
-"""Images in memory and a generator in; endless, indexable batches out. Source: Keras' NumpyArrayIterator."""
+"""Gives batches of images that lie in memory: the iterator of `ImageDataGenerator.flow`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,30 @@ Array = NDArray[Any]
 
 
 class NumpyArrayIterator(ArrayFeedMixin, Iterator):
-    """Batches of images that lie in memory.
+    """Endless, indexable batches of images that lie in memory, as `ImageDataGenerator.flow` gives them.
+
+    `iterator[i]` is batch `i`, `next(iterator)` the next one. Keras: `preprocessing.image.NumpyArrayIterator`.
 
     Args:
-        x: (N, H, W, C) images, or (images, [other arrays]) which are passed on beside them.
-        y: N labels of any shape, or None.
-        image_data_generator: augments and normalises.
-        sample_weight: N weights, or None.
-        subset: "training" or "validation", with the generator's `validation_split`: the first are validation.
-        ignore_class_split: do not ask that both parts hold the same labels.
-        save_to_dir, save_prefix, save_format: write what is yielded there.
+        x: images `(samples, height, width, channels)`; or `(images, [other arrays])`, whose other arrays of the same
+            length are passed on beside the images.
+        y: labels, one a sample, of any shape; None for batches without labels.
+        image_data_generator: the `ImageDataGenerator` that augments and normalises.
+        batch_size: images a batch; the last batch of a pass may be smaller.
+        shuffle: whether each pass has a new order.
+        sample_weight: one weight a sample, or None.
+        seed: NumPy's global generator is reseeded with seed + batches seen before each batch; None leaves it alone.
+        data_format: "channels_last" or "channels_first"; None takes `keras.config.image_data_format()`.
+        save_to_dir: a folder into which every image that is yielded is written; None writes nothing.
+        save_prefix: how the names of these files begin.
+        save_format: their ending, such as "png" or "jpeg".
+        subset: "training" or "validation", for a generator with `validation_split`; the first samples are the
+            validation part, with nothing mixed before. None takes all.
+        ignore_class_split: whether the two parts may hold different labels.
+        dtype: of the batches; None takes `keras.config.floatx()`.
 
     Raises:
-        InputError: lengths that differ, images not of rank 4, or a subset that lacks a label.
+        InputError: lengths that differ, images that are not of rank 4, or a subset that lacks a label.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Image files, PIL images and arrays in and out of one another.
+"""Reads, writes and resizes single images: PIL images, arrays and files.
 
 Source: keras.utils.load_img, img_to_array, array_to_img, save_img and keras.preprocessing.image.smart_resize.
 """
@@ -40,18 +40,28 @@ def load_img(
     keep_aspect_ratio: bool = False,
     grayscale: bool = False,
 ) -> Image.Image:
-    """An image file → a PIL image.
+    """Read an image file as a PIL image.
 
     Args:
-        path: a path or an io.BytesIO.
-        color_mode: "grayscale", "rgb" or "rgba".
-        target_size: (height, width), or None for the file's own.
-        interpolation: "nearest", "bilinear", "bicubic", "lanczos", "box" or "hamming".
-        keep_aspect_ratio: crop to the target's proportions before resizing.
-        grayscale: Keras 2's old spelling of color_mode="grayscale".
+        path: a path, or an `io.BytesIO` with the file's bytes.
+        color_mode: "rgb" (default), "rgba" or "grayscale".
+        target_size: (height, width) in pixels to resize to; None keeps the file's own size.
+        interpolation: "nearest" (default), "bilinear", "bicubic", "lanczos", "box" or "hamming".
+        keep_aspect_ratio: crop the centre to the target's proportions before resizing, so that nothing is distorted.
+        grayscale: Keras 2's old spelling of `color_mode="grayscale"`, with a warning.
+
+    Returns:
+        A `PIL.Image.Image`.
 
     Raises:
-        FileNotFoundError, PIL.UnidentifiedImageError: as in Keras.
+        FileNotFoundError: no such file.
+        PIL.UnidentifiedImageError: not an image.
+        InputError: an unknown color_mode or interpolation.
+
+    Example:
+        >>> image = keras.utils.load_img("seg_train/forest/8.jpg", target_size=(150, 150))
+        >>> keras.utils.img_to_array(image).shape
+        (150, 150, 3)
     """
     if grayscale:
         warnings.warn('grayscale is deprecated. Please use color_mode = "grayscale"', stacklevel=2)
@@ -60,7 +70,19 @@ def load_img(
 
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> NDArray[Any]:
-    """A PIL image or array → (H, W, C), or (C, H, W) for channels_first; float32 unless `dtype` says otherwise."""
+    """Convert a PIL image to a NumPy array.
+
+    Args:
+        img: a PIL image, or an array of rank 2 or 3.
+        data_format: "channels_last" or "channels_first"; None takes `keras.config.image_data_format()`.
+        dtype: of the array; None takes `keras.config.floatx()`, which is float32.
+
+    Returns:
+        An array `(height, width, channels)`, or `(channels, height, width)` for "channels_first". Values stay 0..255.
+
+    Raises:
+        InputError: an array of another rank, or an unknown data_format.
+    """
     data_format = check_data_format(data_format)
     x = np.array(img, dtype=dtype or backend.floatx())
     if x.ndim == 2:
@@ -71,7 +93,16 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
 
 
 def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None) -> Image.Image:
-    """(H, W, C) → a PIL image; with `scale`, the values are first stretched to 0..255.
+    """Convert an array to a PIL image.
+
+    Args:
+        x: an array `(height, width, channels)` with 1, 3 or 4 channels.
+        data_format: "channels_last" or "channels_first"; None takes `keras.config.image_data_format()`.
+        scale: stretch the values to 0..255 first (default). False takes them as grey levels already.
+        dtype: to compute in; None takes `keras.config.floatx()`.
+
+    Returns:
+        A `PIL.Image.Image` in mode "L" ("I" where grey levels pass 255), "RGB" or "RGBA".
 
     Raises:
         InputError: not three dimensions, or not 1, 3 or 4 channels.
@@ -100,7 +131,19 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
 def save_img(
     path: Any, x: Any, data_format: str | None = None, file_format: str | None = None, scale: bool = True, **kwargs: Any
 ) -> None:
-    """Write an image (H, W, C) to a path or file object; the extension gives the format unless `file_format` does."""
+    """Write an array as an image file.
+
+    Args:
+        path: where to write: a path, or an open binary file. A path has its file only once it is complete.
+        x: an array `(height, width, channels)`.
+        data_format: "channels_last" or "channels_first"; None takes `keras.config.image_data_format()`.
+        file_format: such as "png" or "jpeg"; None takes the path's ending, and must be given for a file object.
+        scale: stretch the values to 0..255 first (default).
+        **kwargs: passed on to `PIL.Image.Image.save`, such as `quality=90`.
+
+    Raises:
+        InputError: an array that is no image.
+    """
     if file_format is None and isinstance(path, str | pathlib.Path):
         file_format = pathlib.Path(path).suffix[1:].lower()
     if file_format and file_format.lower() == "jpg":
@@ -122,15 +165,20 @@ _TORCH_MODES = {"nearest": "nearest-exact", "bilinear": "bilinear", "bicubic": "
 def smart_resize(
     x: Any, size: tuple[int, int], interpolation: str = "bilinear", data_format: str = "channels_last"
 ) -> Any:
-    """The largest centred crop with the target's proportions, resized: nothing is distorted.
+    """Resize images without distortion: the largest centred crop with the target's proportions, resized.
 
     Args:
-        x: (H, W, C) or (N, H, W, C), an array or a tensor.
-        size: (height, width).
-        interpolation: "nearest", "bilinear" or "bicubic", without antialiasing.
+        x: an array or tensor `(height, width, channels)` or `(batch, height, width, channels)`.
+        size: (height, width) in pixels.
+        interpolation: "bilinear" (default), "nearest" or "bicubic", without antialiasing.
+        data_format: "channels_last" (default) or "channels_first".
 
     Returns:
-        What `x` was: an array for an array, a tensor for a tensor.
+        What `x` was, in float32: an array for an array, a tensor for a tensor.
+
+    Raises:
+        InputError: another rank, or a size of other than two numbers.
+        UnsupportedError: another interpolation.
     """
     if len(size) != 2:
         raise InputError(f"Expected `size` to be a tuple of 2 integers, but got: {size}.")

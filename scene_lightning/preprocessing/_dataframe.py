@@ -1,4 +1,4 @@
-"""A pandas data frame of file names and labels in; endless, indexable batches out. Source: Keras' DataFrameIterator."""
+"""Gives batches of the image files that a pandas data frame names: `flow_from_dataframe`'s iterator."""
 
 from __future__ import annotations
 
@@ -17,24 +17,50 @@ _CURE = "For numbered classes"
 
 
 def validate_filename(filename: str, white_list_formats: tuple[str, ...]) -> bool:
-    """Whether a file is there and has an image's ending."""
+    """Whether a file is there and has the ending of an image.
+
+    Args:
+        filename: the path.
+        white_list_formats: the endings that count, in lower case, such as `("png", "jpg")`.
+    """
     return filename.lower().endswith(white_list_formats) and os.path.isfile(filename)
 
 
 class DataFrameIterator(BatchFromFilesMixin, Iterator):
-    """Reads the images that a data frame names.
+    """Endless, indexable batches of the images that a data frame names.
+
+    `ImageDataGenerator.flow_from_dataframe` makes one. Keras: `preprocessing.image.DataFrameIterator`.
 
     Args:
-        dataframe: one row an image. x_col: its file, joined to `directory`. y_col: its label (a list of columns for
-            class_mode "multi_output"). weight_col: its weight, or None.
-        class_mode: "binary", "categorical" (strings, or lists of strings for several labels at once), "sparse",
-            "input", "multi_output", "raw" (the column as it is) or None.
-        classes: names and order; rows of other classes are dropped. None: those found, sorted.
-        validate_filenames: drop rows without a file, with a warning.
-        The rest as for `DirectoryIterator`; a subset slices the frame.
+        dataframe: a pandas data frame with one row an image.
+        directory: the folder that file names are joined to; None: they are whole paths.
+        image_data_generator: the `ImageDataGenerator` that augments and normalises; None for neither.
+        x_col: the column of file names.
+        y_col: the column of labels; a list of columns for `class_mode="multi_output"`.
+        weight_col: the column of sample weights; None for none.
+        target_size: (height, width) in pixels that images are resized to.
+        color_mode: "rgb", "rgba" or "grayscale".
+        classes: the classes and their order; rows of others are dropped. None takes those in `y_col`, sorted.
+        class_mode: what labels become: "categorical" (one-hot rows; a list of names in a row sets several), "binary"
+            (0 or 1), "sparse" (class numbers), "input" (the images themselves), "multi_output" (a list of arrays),
+            "raw" (the column as it is) or None (no labels).
+        batch_size: images a batch; the last batch of a pass may be smaller.
+        shuffle: whether each pass has a new order.
+        seed: NumPy's global generator is reseeded with seed + batches seen before each batch; None leaves it alone.
+        data_format: "channels_last" or "channels_first".
+        save_to_dir: a folder into which every image that is yielded is written; None writes nothing.
+        save_prefix: how the names of these files begin.
+        save_format: their ending, such as "png" or "jpeg".
+        subset: "training" or "validation", for a generator with `validation_split`; the first rows are the validation
+            part. None takes all.
+        interpolation: as for `load_img`.
+        keep_aspect_ratio: crop to the target's proportions before resizing.
+        dtype: of the batches.
+        validate_filenames: drop rows whose file is missing or no image, with a warning. False is faster.
 
     Raises:
-        TypeError: labels of a type that the class_mode cannot use. InputError: an unknown mode or subset.
+        TypeError: labels of a type that the class_mode cannot use.
+        InputError: an unknown class_mode or subset.
     """
 
     allowed_class_modes = {"binary", "categorical", "input", "multi_output", "raw", "sparse", None}
@@ -42,10 +68,10 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
     def __init__(
         self,
         dataframe: Any,
-        directory: Any = None,
+        directory: str | os.PathLike[str] | None = None,
         image_data_generator: Any = None,
         x_col: str = "filename",
-        y_col: Any = "class",
+        y_col: str | Sequence[str] = "class",
         weight_col: str | None = None,
         target_size: tuple[int, int] = (256, 256),
         color_mode: str = "rgb",
@@ -128,9 +154,9 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         if mode in ("binary", "sparse") and not all(isinstance(value, str) for value in frame[y_col]):
             raise TypeError(f'If class_mode="{mode}", y_col="{y_col}" column values must be strings. {cure}')
         if mode == "binary":
-            found = len(set(classes)) if classes else frame[y_col].nunique()
-            if found != 2:
-                were = f"{found} class/es were given." if classes else f"Found {found} classes."
+            count = len(set(classes)) if classes else frame[y_col].nunique()
+            if count != 2:
+                were = f"{count} class/es were given." if classes else f"Found {count} classes."
                 raise InputError(f'If class_mode="binary" there must be 2 classes. {were}')
         if mode == "categorical" and not all(isinstance(value, str | list | tuple) for value in frame[y_col]):
             raise TypeError(
@@ -149,13 +175,13 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         ]
 
     @staticmethod
-    def _filter_classes(frame: Any, y_col: str, classes: Sequence[str] | None) -> tuple[Any, list[str]]:
+    def _filter_classes(frame: Any, y_col: Any, classes: Sequence[str] | None) -> tuple[Any, list[str]]:
         frame = frame.copy()
         if not classes:
-            found: set[str] = set()
+            all_names: set[str] = set()
             for label in frame[y_col]:
-                found.update(label if isinstance(label, list | tuple) else [label])
-            return frame.dropna(subset=[y_col]), sorted(found)
+                all_names.update(label if isinstance(label, list | tuple) else [label])
+            return frame.dropna(subset=[y_col]), sorted(all_names)
         names = list(dict.fromkeys(classes))
 
         def keep(label: Any) -> Any:
@@ -181,12 +207,15 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
 
     @property
     def filepaths(self) -> list[str]:
+        """The paths of the images, in the data frame's order."""
         return self._filepaths
 
     @property
     def labels(self) -> Any:
+        """The class number of every image, or for "raw" and "multi_output" the columns."""
         return self._targets if self.class_mode in ("multi_output", "raw") else self.classes
 
     @property
     def sample_weight(self) -> Any:
+        """The weight of every image, or None."""
         return self._sample_weight

@@ -1,4 +1,4 @@
-"""A Keras iterator in; the feed that `fit`, `evaluate` and `predict` read it through out.
+"""Turns Keras' image iterators into the feeds that `fit`, `evaluate` and `predict` read.
 
 The fast feed does to whole batches on the device what the iterator does image by image. Where somebody has changed
 what an iterator or a generator does per call (a subclass, `save_to_dir`, several inputs), the calls are made instead.

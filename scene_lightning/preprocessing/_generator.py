@@ -1,4 +1,4 @@
-"""Ranges and switches in; an object that augments, normalises and reads images as Keras' ImageDataGenerator does.
+"""`ImageDataGenerator`: augments, normalises and reads images as Keras' class of that name does.
 
 Source: keras.src.legacy.preprocessing.image.ImageDataGenerator (Keras 3.15).
 """
@@ -6,6 +6,7 @@ Source: keras.src.legacy.preprocessing.image.ImageDataGenerator (Keras 3.15).
 from __future__ import annotations
 
 import inspect
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,47 +16,63 @@ from numpy.typing import NDArray
 
 from scene_lightning import backend
 from scene_lightning._registry import naming_unknown_words, refuse_unknown
-from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.geometry import check_variant
 from scene_lightning.data.sampling import check_fill_mode
 from scene_lightning.errors import InputError
 from scene_lightning.preprocessing._array_iterator import NumpyArrayIterator
 from scene_lightning.preprocessing._arrays import check_data_format
 from scene_lightning.preprocessing._dataframe import DataFrameIterator
-from scene_lightning.preprocessing._iterators import DirectoryIterator
-from scene_lightning.preprocessing._normalise import Normaliser
-from scene_lightning.preprocessing._transforms import (
-    apply_affine_transform,
-    apply_brightness_shift,
-    apply_channel_shift,
-    flip_axis,
-)
+from scene_lightning.preprocessing._directory import DirectoryIterator
+from scene_lightning.preprocessing._random_transform import RandomTransform
 
 Array = NDArray[Any]
 
 
-class ImageDataGenerator(Normaliser):
-    """Batches of images with real-time augmentation.
+class ImageDataGenerator(RandomTransform):
+    """Gives batches of images with real-time augmentation. Keras: `preprocessing.image.ImageDataGenerator`.
+
+    `flow`, `flow_from_directory` and `flow_from_dataframe` make iterators that `fit`, `evaluate` and `predict` take.
+    Ranges are drawn for each image anew in each pass. Under `fit` whole batches are augmented on the device, as a
+    function of (seed, epoch, image); the numbers of `next(iterator)` are those of Keras.
 
     Args:
-        featurewise_center, featurewise_std_normalization: subtract the data's mean per channel, divide by its
-            standard deviation; both need `fit`.
-        samplewise_center, samplewise_std_normalization: the same with each image's own mean and deviation.
-        zca_whitening, zca_epsilon: decorrelate the pixels; needs `fit`.
-        rotation_range, shear_range: degrees either way.
-        width_shift_range, height_shift_range: a float below 1 is a share of the size, a larger float pixels, an int n
-            chooses among 0..n-1 pixels, a list among its entries.
-        brightness_range: two factors. channel_shift_range: grey levels.
-        zoom_range: two factors, or z for (1 - z, 1 + z); the axes are drawn apart.
-        fill_mode, cval: what lies beyond the borders: "nearest", "reflect", "constant" (`cval`) or "wrap".
-        horizontal_flip, vertical_flip: mirror half of the images.
-        rescale: factor applied after augmentation. preprocessing_function: called on each augmented image before it.
-        data_format, dtype, interpolation_order: "channels_last" or "channels_first"; of the batches; spline order.
-        validation_split: share in (0, 1) kept for subset="validation".
-        affine_variant: "keras>=2.9" or "keras<=2.8", whose geometry differs (see data/geometry.py).
+        featurewise_center: subtract the data's mean per channel; needs `fit`.
+        samplewise_center: subtract each image's own mean.
+        featurewise_std_normalization: divide by the data's standard deviation per channel; needs `fit`.
+        samplewise_std_normalization: divide each image by its own standard deviation.
+        zca_whitening: decorrelate the pixels; needs `fit`, and memory for (height · width · channels)² values.
+        zca_epsilon: keeps the whitening from dividing by zero.
+        rotation_range: rotate by up to so many degrees either way.
+        width_shift_range: shift sideways: a float below 1 is a share of the width, a larger float pixels; an int n
+            chooses among -(n - 1)..n - 1 pixels, a list among its entries and their negatives.
+        height_shift_range: shift up or down, in the same terms.
+        brightness_range: (lowest, highest) factor of brightness; None leaves it.
+        shear_range: shear by up to so many degrees either way.
+        zoom_range: (lowest, highest) factor, or z for (1 - z, 1 + z); factors below 1 enlarge. The axes are drawn
+            apart.
+        channel_shift_range: add up to so many grey levels to all channels, either way.
+        fill_mode: what lies beyond the borders: "nearest" (`aaaa|abcd|dddd`), "constant" (`cval`), "reflect"
+            (`dcba|abcd|dcba`) or "wrap" (`abcd|abcd|abcd`).
+        cval: the value beyond the borders for `fill_mode="constant"`.
+        horizontal_flip: mirror a random half of the images left to right.
+        vertical_flip: mirror a random half of the images top to bottom.
+        rescale: a factor, such as `1/255`, applied after augmentation; None or 0 for none.
+        preprocessing_function: called with each image `(height, width, channels)` after augmentation and resizing,
+            before `rescale`; returns an array of the same shape.
+        data_format: "channels_last" or "channels_first"; None takes `keras.config.image_data_format()`.
+        validation_split: the share in (0, 1) that is kept for `subset="validation"`.
+        interpolation_order: order of the spline that moved pixels are read with: 0 nearest, 1 linear, ….
+        dtype: of the batches; None takes `keras.config.floatx()`.
+        affine_variant: "keras>=2.9" (default) or "keras<=2.8", whose geometry and brightness differ. Not in Keras.
 
     Raises:
         InputError: an impossible value.
+
+    Example:
+        >>> generator = keras.preprocessing.image.ImageDataGenerator(rescale=1 / 255, rotation_range=20, zoom_range=0.2,
+        ...                                                          horizontal_flip=True)
+        >>> train = generator.flow_from_directory("seg_train", target_size=(150, 150), batch_size=32)
+        >>> model.fit(train, epochs=10)
     """
 
     @naming_unknown_words
@@ -68,11 +85,11 @@ class ImageDataGenerator(Normaliser):
         zca_whitening: bool = False,
         zca_epsilon: float = 1e-6,
         rotation_range: float = 0,
-        width_shift_range: Any = 0.0,
-        height_shift_range: Any = 0.0,
+        width_shift_range: float | Sequence[float] = 0.0,
+        height_shift_range: float | Sequence[float] = 0.0,
         brightness_range: Sequence[float] | None = None,
         shear_range: float = 0.0,
-        zoom_range: Any = 0.0,
+        zoom_range: float | Sequence[float] = 0.0,
         channel_shift_range: float = 0.0,
         fill_mode: str = "nearest",
         cval: float = 0.0,
@@ -125,7 +142,31 @@ class ImageDataGenerator(Normaliser):
         ignore_class_split: bool = False,
         subset: str | None = None,
     ) -> NumpyArrayIterator:
-        """Batches from images in memory (N, H, W, C); see `NumpyArrayIterator`."""
+        """Batches of augmented images from arrays in memory.
+
+        Args:
+            x: images `(samples, height, width, channels)`, with 1, 3 or 4 channels; or `(images, [other arrays])`.
+            y: labels, one a sample; None for batches without labels.
+            batch_size: images a batch; the last batch of a pass may be smaller.
+            shuffle: whether each pass has a new order.
+            sample_weight: one weight a sample, or None.
+            seed: makes order and augmentation repeatable; None draws from NumPy's global generator.
+            save_to_dir: a folder into which every image that is yielded is written, to look at; None writes nothing.
+            save_prefix: how the names of these files begin.
+            save_format: their ending: "png" (default), "jpeg", ….
+            ignore_class_split: whether the two subsets may hold different labels.
+            subset: "training" or "validation", with the generator's `validation_split`; None takes all.
+
+        Returns:
+            A `NumpyArrayIterator` of (images, labels) batches; with `sample_weight`, of (images, labels, weights).
+
+        Raises:
+            InputError: lengths that differ, images that are not of rank 4, or a subset that lacks a label.
+
+        Example:
+            >>> iterator = generator.flow(x_train, y_train, batch_size=32)
+            >>> model.fit(iterator, epochs=10, validation_data=(x_val, y_val))
+        """
         return NumpyArrayIterator(
             x,
             y,
@@ -146,7 +187,7 @@ class ImageDataGenerator(Normaliser):
     @naming_unknown_words
     def flow_from_directory(
         self,
-        directory: Any,
+        directory: str | os.PathLike[str],
         target_size: tuple[int, int] = (256, 256),
         color_mode: str = "rgb",
         classes: Sequence[str] | None = None,
@@ -162,7 +203,41 @@ class ImageDataGenerator(Normaliser):
         interpolation: str = "nearest",
         keep_aspect_ratio: bool = False,
     ) -> DirectoryIterator:
-        """Batches from a folder with one folder a class; see `DirectoryIterator`."""
+        """Batches of augmented images from a folder with one folder of images a class.
+
+        Args:
+            directory: a folder that holds `<class>/**/*.jpg` (or png, bmp, ppm, tif).
+            target_size: (height, width) in pixels that images are resized to.
+            color_mode: "rgb", "rgba" or "grayscale".
+            classes: the folders to take, in the order of their class numbers; None takes every folder, sorted. The
+                iterator's `class_indices` says which number a class has.
+            class_mode: what labels become: "categorical" (one-hot rows), "binary" (0 or 1), "sparse" (class numbers),
+                "input" (the images themselves) or None (no labels, for `predict`).
+            batch_size: images a batch; the last batch of a pass may be smaller.
+            shuffle: whether each pass has a new order. Pass False where predictions are to be in the files' order.
+            seed: makes order and augmentation repeatable; None draws from NumPy's global generator.
+            save_to_dir: a folder into which every image that is yielded is written, to look at; None writes nothing.
+            save_prefix: how the names of these files begin.
+            save_format: their ending: "png" (default), "jpeg", ….
+            follow_links: whether linked folders below a class are entered.
+            subset: "training" or "validation", with the generator's `validation_split`; None takes all.
+            interpolation: "nearest" (default), "bilinear", "bicubic", "lanczos", "box" or "hamming".
+            keep_aspect_ratio: crop to the target's proportions before resizing, so that nothing is distorted.
+
+        Returns:
+            A `DirectoryIterator` of (images, labels) batches; images are `(batch, height, width, channels)`.
+
+        Raises:
+            MissingFolderError: no such folder.
+            InputError: an unknown class_mode, color_mode, interpolation or subset.
+
+        Example:
+            >>> generator = keras.preprocessing.image.ImageDataGenerator(rescale=1 / 255, validation_split=0.2)
+            >>> train = generator.flow_from_directory("seg_train", target_size=(150, 150), subset="training")
+            Found 11230 images belonging to 6 classes.
+            >>> validation = generator.flow_from_directory("seg_train", target_size=(150, 150), subset="validation")
+            Found 2804 images belonging to 6 classes.
+        """
         return DirectoryIterator(
             directory,
             self,
@@ -187,9 +262,9 @@ class ImageDataGenerator(Normaliser):
     def flow_from_dataframe(
         self,
         dataframe: Any,
-        directory: Any = None,
+        directory: str | os.PathLike[str] | None = None,
         x_col: str = "filename",
-        y_col: Any = "class",
+        y_col: str | Sequence[str] = "class",
         weight_col: str | None = None,
         target_size: tuple[int, int] = (256, 256),
         color_mode: str = "rgb",
@@ -206,7 +281,38 @@ class ImageDataGenerator(Normaliser):
         validate_filenames: bool = True,
         **kwargs: Any,
     ) -> DataFrameIterator:
-        """Batches from the files that a pandas data frame names; see `DataFrameIterator`."""
+        """Batches of augmented images from the files that a pandas data frame names.
+
+        Args:
+            dataframe: a pandas data frame with one row an image.
+            directory: the folder that file names are joined to; None: they are whole paths.
+            x_col: the column of file names.
+            y_col: the column of labels; a list of columns for `class_mode="multi_output"`.
+            weight_col: the column of sample weights; None for none.
+            target_size: (height, width) in pixels that images are resized to.
+            color_mode: "rgb", "rgba" or "grayscale".
+            classes: the classes and their order; rows of others are dropped. None takes those in `y_col`, sorted.
+            class_mode: what labels become: "categorical" (one-hot rows; a list of names in a row sets several),
+                "binary" (0 or 1), "sparse" (class numbers), "input" (the images themselves), "multi_output" (a list of
+                arrays), "raw" (the column as it is) or None (no labels).
+            batch_size: images a batch; the last batch of a pass may be smaller.
+            shuffle: whether each pass has a new order.
+            seed: makes order and augmentation repeatable; None draws from NumPy's global generator.
+            save_to_dir: a folder into which every image that is yielded is written, to look at; None writes nothing.
+            save_prefix: how the names of these files begin.
+            save_format: their ending: "png" (default), "jpeg", ….
+            subset: "training" or "validation", with the generator's `validation_split`; None takes all.
+            interpolation: "nearest" (default), "bilinear", "bicubic", "lanczos", "box" or "hamming".
+            validate_filenames: drop rows whose file is missing or no image, with a warning. False is faster.
+            **kwargs: `keep_aspect_ratio`; and Keras 2's `has_ext`, `sort` and `drop_duplicates`, which only warn.
+
+        Returns:
+            A `DataFrameIterator` of (images, labels) batches, or (images, labels, weights) with `weight_col`.
+
+        Raises:
+            TypeError: labels of a type that the class_mode cannot use.
+            InputError: an unknown class_mode or subset.
+        """
         class_mode = _old_dataframe_arguments(class_mode, kwargs)
         return DataFrameIterator(
             dataframe,
@@ -233,96 +339,6 @@ class ImageDataGenerator(Normaliser):
             validate_filenames=validate_filenames,
         )
 
-    def ranges(self) -> AugmentRanges:
-        """What the batched augmentation draws from."""
-        return AugmentRanges(
-            rotation_range=self.rotation_range,
-            width_shift_range=self.width_shift_range,
-            height_shift_range=self.height_shift_range,
-            shear_range=self.shear_range,
-            zoom_range=(self.zoom_range[0], self.zoom_range[1]),
-            channel_shift_range=self.channel_shift_range,
-            brightness_range=None if self.brightness_range is None else tuple(self.brightness_range),
-            horizontal_flip=bool(self.horizontal_flip),
-            vertical_flip=bool(self.vertical_flip),
-            fill_mode=self.fill_mode,
-            cval=self.cval,
-            order=self.interpolation_order,
-            variant=self.affine_variant,
-        )
-
-    def get_random_transform(self, img_shape: Sequence[int], seed: int | None = None) -> dict[str, Any]:
-        """Parameters for one image, drawn in Keras' order from NumPy's global generator.
-
-        Args:
-            img_shape: of the image, in this generator's data_format.
-            seed: reseeds that generator first.
-        """
-        if seed is not None:
-            np.random.seed(seed)
-        uniform = np.random.uniform
-        theta = uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0
-        tx = _draw_shift(self.height_shift_range, img_shape[self.row_axis - 1])
-        ty = _draw_shift(self.width_shift_range, img_shape[self.col_axis - 1])
-        shear = uniform(-self.shear_range, self.shear_range) if self.shear_range else 0
-        low, high = self.zoom_range
-        zx, zy = (1, 1) if low == 1 and high == 1 else uniform(low, high, 2)
-        # Both are drawn whatever the switches say: Keras' order of draws.
-        flip_horizontal = (np.random.random() < 0.5) * self.horizontal_flip
-        flip_vertical = (np.random.random() < 0.5) * self.vertical_flip
-        channel_shift = None
-        if self.channel_shift_range != 0:
-            channel_shift = uniform(-self.channel_shift_range, self.channel_shift_range)
-        brightness = None if self.brightness_range is None else uniform(*self.brightness_range)
-        return {
-            "theta": theta,
-            "tx": tx,
-            "ty": ty,
-            "shear": shear,
-            "zx": zx,
-            "zy": zy,
-            "flip_horizontal": flip_horizontal,
-            "flip_vertical": flip_vertical,
-            "channel_shift_intensity": channel_shift,
-            "brightness": brightness,
-        }
-
-    def apply_transform(self, x: Array, transform_parameters: dict[str, Any]) -> Array:
-        """One image of rank 3 → the image that the parameters of `get_random_transform` describe."""
-        row, col, channel = self.row_axis - 1, self.col_axis - 1, self.channel_axis - 1
-        get = transform_parameters.get
-        x = apply_affine_transform(
-            x,
-            get("theta", 0),
-            get("tx", 0),
-            get("ty", 0),
-            get("shear", 0),
-            get("zx", 1),
-            get("zy", 1),
-            row_axis=row,
-            col_axis=col,
-            channel_axis=channel,
-            fill_mode=self.fill_mode,
-            cval=self.cval,
-            order=self.interpolation_order,
-            variant=self.affine_variant,
-        )
-        if get("channel_shift_intensity") is not None:
-            x = apply_channel_shift(x, transform_parameters["channel_shift_intensity"], channel)
-        if get("flip_horizontal", False):
-            x = flip_axis(x, col)
-        if get("flip_vertical", False):
-            x = flip_axis(x, row)
-        if get("brightness") is not None:
-            last = x if channel == 2 else np.moveaxis(x, 0, 2)
-            last = apply_brightness_shift(last, transform_parameters["brightness"], self.affine_variant == "keras<=2.8")
-            x = last if channel == 2 else np.moveaxis(last, 2, 0)
-        return x
-
-    def random_transform(self, x: Array, seed: int | None = None) -> Array:
-        """`apply_transform` with parameters of `get_random_transform`."""
-        return self.apply_transform(x, self.get_random_transform(x.shape, seed))
-
 
 def _zoom_pair(zoom_range: Any) -> list[float]:
     if isinstance(zoom_range, float | int | np.number):
@@ -336,18 +352,6 @@ def _pair_or_none(brightness_range: Any) -> Any:
     if brightness_range is not None and (not isinstance(brightness_range, tuple | list) or len(brightness_range) != 2):
         raise InputError(f"`brightness_range should be tuple or list of two floats. Received: {brightness_range}")
     return brightness_range
-
-
-def _draw_shift(limit: Any, size: int) -> Any:
-    """Keras' shift along one axis, in pixels: an int or a list holds choices, a float is a range."""
-    if not (len(limit) if np.ndim(limit) else limit):
-        return 0
-    try:
-        shift = np.random.choice(limit)
-        shift *= np.random.choice([-1, 1])
-    except ValueError:  # NumPy's answer to a float
-        shift = np.random.uniform(-limit, limit)
-    return shift * size if np.max(limit) < 1 else shift
 
 
 def _old_dataframe_arguments(class_mode: str | None, arguments: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""Files or arrays and a generator in; endless, indexable batches out, as Keras' iterators give them.
+"""Endless, indexable batches: the base classes of the iterators that `ImageDataGenerator` gives.
 
 `it[i]` and `next(it)` follow Keras call by call: the same numbers from NumPy's global generator. `fit` and the other
 verbs take `it.lightning_feed(…)` instead, which does the same to whole batches on the device (_feeds.py).
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections.abc import Iterator as AbstractIterator
 from collections.abc import Sequence
 from typing import Any
@@ -17,28 +16,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scene_lightning import backend
 from scene_lightning.data.decode import CHANNELS, check_color_mode, check_interpolation
-from scene_lightning.data.scan import list_class_files
-from scene_lightning.errors import DataError, InputError
+from scene_lightning.errors import InputError
 from scene_lightning.preprocessing._arrays import array_to_img, check_data_format, img_to_array, load_img
 from scene_lightning.preprocessing._feeds import FileFeedMixin
 
 Array = NDArray[Any]
 
 
-class MissingFolderError(FileNotFoundError, DataError):
-    """The folder is not there: a FileNotFoundError, as in Keras, and an input error of this package."""
-
-
 class Iterator:
-    """Batches over `n` samples; subclasses give `_get_batches_of_transformed_samples`.
+    """The base of image iterators: batches over `n` samples, by index or one after another without end.
+
+    A subclass defines `_get_batches_of_transformed_samples(index_array)`. Keras: `preprocessing.image.Iterator`.
 
     Args:
-        n: samples.
-        batch_size, shuffle, seed: with a seed, NumPy's global generator is reseeded with seed + batches seen before
-            each batch, as in Keras.
-        **kwargs: Keras' `workers`, `use_multiprocessing`, `max_queue_size`; kept as attributes.
+        n: how many samples there are.
+        batch_size: samples a batch; the last batch of a pass may be smaller.
+        shuffle: whether each pass has a new order.
+        seed: NumPy's global generator is reseeded with seed + batches seen before each batch; None leaves it alone.
+        **kwargs: Keras' `workers`, `use_multiprocessing` and `max_queue_size`, kept as attributes.
+
+    Raises:
+        InputError: a batch size below 1.
     """
 
     white_list_formats = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
@@ -90,7 +89,7 @@ class Iterator:
 
     @property
     def num_batches(self) -> int:
-        """Batches a pass. Keras: `PyDataset.num_batches`."""
+        """How many batches one pass has. Keras: `PyDataset.num_batches`."""
         return len(self)
 
     def on_epoch_end(self) -> None:
@@ -145,7 +144,7 @@ def save_batch(iterator: Any, batch: Array, index_array: Array, hashes: int) -> 
 
 
 class BatchFromFilesMixin(FileFeedMixin):
-    """Adds what turns file names into batches."""
+    """The part of an image iterator that reads files and makes batches of them."""
 
     white_list_formats: Any
     class_mode: str | None
@@ -166,7 +165,20 @@ class BatchFromFilesMixin(FileFeedMixin):
         interpolation: str,
         keep_aspect_ratio: bool = False,
     ) -> None:
-        """Set the attributes that processing needs; see `ImageDataGenerator.flow_from_directory`."""
+        """Set the attributes that reading needs, as `ImageDataGenerator.flow_from_directory` describes them.
+
+        Args:
+            image_data_generator: augments and normalises; None for neither.
+            target_size: (height, width) in pixels.
+            color_mode: "rgb", "rgba" or "grayscale".
+            data_format: "channels_last" or "channels_first"; None takes `keras.config.image_data_format()`.
+            save_to_dir: a folder for what is yielded, or None.
+            save_prefix: how the names of these files begin.
+            save_format: their ending.
+            subset: "training", "validation" or None.
+            interpolation: as for `load_img`.
+            keep_aspect_ratio: crop to the target's proportions before resizing.
+        """
         check_color_mode(color_mode)
         check_interpolation(interpolation)
         if len(tuple(target_size)) != 2:
@@ -243,113 +255,3 @@ class BatchFromFilesMixin(FileFeedMixin):
     def sample_weight(self) -> Any:
         """Weights of every sample, or None."""
         raise NotImplementedError
-
-
-class DirectoryIterator(BatchFromFilesMixin, Iterator):
-    """Reads images from a folder with one folder a class; prints `Found N images belonging to K classes.`.
-
-    Args:
-        directory: holds <class>/**/*.jpg; hidden class folders count, as in Keras.
-        image_data_generator: augments and normalises; None for neither.
-        target_size: (height, width). color_mode: "rgb", "rgba" or "grayscale".
-        classes: names and order of the classes; None takes every folder, sorted.
-        class_mode: "categorical" (one-hot), "binary", "sparse" (numbers), "input" (the images) or None (no labels).
-        subset: "training" or "validation", with the generator's `validation_split`: the first files are validation.
-        save_to_dir, save_prefix, save_format: write what is yielded there.
-        follow_links: into linked folders below a class.
-        interpolation, keep_aspect_ratio: see `load_img`.
-
-    Raises:
-        MissingFolderError: no such folder. InputError: an unknown mode.
-    """
-
-    allowed_class_modes = {"categorical", "binary", "sparse", "input", None}
-
-    def __init__(
-        self,
-        directory: Any,
-        image_data_generator: Any,
-        target_size: tuple[int, int] = (256, 256),
-        color_mode: str = "rgb",
-        classes: Sequence[str] | None = None,
-        class_mode: str | None = "categorical",
-        batch_size: int = 32,
-        shuffle: bool = True,
-        seed: int | None = None,
-        data_format: str | None = None,
-        save_to_dir: str | None = None,
-        save_prefix: str = "",
-        save_format: str = "png",
-        follow_links: bool = False,
-        subset: str | None = None,
-        interpolation: str = "nearest",
-        keep_aspect_ratio: bool = False,
-        dtype: Any = None,
-    ) -> None:
-        self.set_processing_attrs(
-            image_data_generator,
-            target_size,
-            color_mode,
-            data_format,
-            save_to_dir,
-            save_prefix,
-            save_format,
-            subset,
-            interpolation,
-            keep_aspect_ratio,
-        )
-        self.directory = os.fspath(directory)
-        if class_mode not in self.allowed_class_modes:
-            raise InputError(f"Invalid class_mode: {class_mode}; expected one of: {self.allowed_class_modes}")
-        self.class_mode, self.dtype = class_mode, dtype or backend.floatx()
-        names = list(classes) if classes else self._class_folders()
-        self.num_classes = len(names)
-        self.class_indices = {name: index for index, name in enumerate(names)}
-        self.filenames: list[str] = []
-        numbers: list[int] = []
-        for name, index in self.class_indices.items():
-            found = self._files_of(name, follow_links)
-            self.filenames += found
-            numbers += [index] * len(found)
-        self.samples = len(self.filenames)
-        self.classes = np.array(numbers, dtype="int32")
-        print(f"Found {self.samples} images belonging to {self.num_classes} classes.")
-        self._filepaths = [os.path.join(self.directory, name) for name in self.filenames]
-        Iterator.__init__(self, self.samples, batch_size, shuffle, seed)
-
-    def _class_folders(self) -> list[str]:
-        if not os.path.isdir(self.directory):
-            raise MissingFolderError(
-                f"No such directory: {self.directory!r}. Expected a folder with one folder of images a class."
-            )
-        return sorted(name for name in os.listdir(self.directory) if os.path.isdir(os.path.join(self.directory, name)))
-
-    def _files_of(self, class_name: str, follow_links: bool) -> list[str]:
-        """Files of a class, relative to the directory, cut to the subset."""
-
-        def accept(path: str) -> bool:
-            # No dot is asked for, and hidden files count: Keras' rule.
-            return os.path.basename(path).lower().endswith(self.white_list_formats)
-
-        found = list_class_files(self.directory, class_name, accept, follow_links)
-        if any(path.lower().endswith(".tiff") for path in found):
-            warnings.warn(
-                'Using ".tiff" files with multiple bands will cause distortion. Please verify your output.',
-                stacklevel=5,
-            )
-        names = [os.path.relpath(path, self.directory) for path in found]
-        if self.split is None:
-            return names
-        return names[int(self.split[0] * len(names)) : int(self.split[1] * len(names))]
-
-    @property
-    def filepaths(self) -> list[str]:
-        return self._filepaths
-
-    @property
-    def labels(self) -> Any:
-        return self.classes
-
-    @property
-    def sample_weight(self) -> Any:
-        return None

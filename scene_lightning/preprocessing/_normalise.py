@@ -1,4 +1,4 @@
-"""Sample images in; their mean, deviation and whitening learnt, and images normalised with them out.
+"""Learns the mean, deviation and whitening of sample images, and normalises images with them.
 
 Source: the normalising half of keras.src.legacy.preprocessing.image.ImageDataGenerator.
 """
@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 
 class Normaliser:
-    """The switches of ImageDataGenerator that act on values, not on places; `ImageDataGenerator` sets them."""
+    """The part of ImageDataGenerator that changes values, not places; `ImageDataGenerator` sets its switches."""
 
     featurewise_center: bool
     samplewise_center: bool
@@ -40,7 +40,12 @@ class Normaliser:
     zca_whitening_matrix: Array | None = None
 
     def random_transform(self, x: Array, seed: int | None = None) -> Array:
-        """What `fit(augment=True)` learns from; `ImageDataGenerator` gives it."""
+        """Change one image at random: what `fit(augment=True)` learns from.
+
+        Args:
+            x: an image `(height, width, channels)`.
+            seed: reseeds NumPy's global generator first.
+        """
         raise NotImplementedError
 
     def settle_switches(self) -> None:
@@ -85,7 +90,14 @@ class Normaliser:
                 )
 
     def standardize(self, x: Array) -> Array:
-        """An image or a batch, normalised in place where NumPy can: preprocessing_function, rescale, centre, divide."""
+        """Normalise an image or a batch: preprocessing_function, rescale, centre, divide, whiten, as the switches say.
+
+        Args:
+            x: an image `(height, width, channels)` or a batch of them, of floats; changed in place where NumPy can.
+
+        Returns:
+            The normalised values, of the same shape.
+        """
         if self.preprocessing_function:
             x = self.preprocessing_function(x)
         if self.rescale:
@@ -105,12 +117,17 @@ class Normaliser:
         return x
 
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
-        """Learn mean, deviation and whitening from sample images.
+        """Learn the mean, deviation and whitening that the featurewise switches and `zca_whitening` need.
 
         Args:
-            x: (N, H, W, C); `rescale` is applied first, `preprocessing_function` is not (as in Keras).
-            augment, rounds: learn from `rounds` augmented copies instead.
-            seed: reseeds NumPy's global generator first.
+            x: sample images `(samples, height, width, channels)`; `rescale` is applied first, `preprocessing_function`
+                is not (as in Keras).
+            augment: learn from augmented copies instead.
+            rounds: how many copies of each image, with `augment`.
+            seed: reseeds NumPy's global generator first; None goes on where it stands.
+
+        Raises:
+            InputError: images that are not of rank 4.
         """
         x = np.array(x, dtype=self.dtype)
         if x.ndim != 4:

@@ -3,8 +3,9 @@
 from scene_lightning.preprocessing._array_iterator import NumpyArrayIterator
 from scene_lightning.preprocessing._arrays import array_to_img, img_to_array, load_img, save_img, smart_resize
 from scene_lightning.preprocessing._dataframe import DataFrameIterator, validate_filename
+from scene_lightning.preprocessing._directory import DirectoryIterator
 from scene_lightning.preprocessing._generator import ImageDataGenerator
-from scene_lightning.preprocessing._iterators import BatchFromFilesMixin, DirectoryIterator, Iterator
+from scene_lightning.preprocessing._iterators import BatchFromFilesMixin, Iterator
 from scene_lightning.preprocessing._transforms import (
     apply_affine_transform,
     apply_brightness_shift,
