@@ -69,8 +69,6 @@ PENDING = {
     "initializers.Initializer",
     "layers",
     "layers.Layer",
-    "losses",
-    "losses.Loss",
     "metrics",
     "metrics.Metric",
     "mixed_precision",
@@ -93,7 +91,6 @@ PENDING = {
 }
 # Folders whose files still open with a riddle ("Images in; batches out").
 RIDDLES = {
-    "_objectives",
     "applications",
     "backend",
     "callbacks",
@@ -105,7 +102,6 @@ RIDDLES = {
     "inference",
     "initializers",
     "layers",
-    "losses",
     "metrics",
     "models",
     "modules of the package itself",

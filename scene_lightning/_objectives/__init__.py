@@ -1,4 +1,4 @@
-"""(y_true, y_pred) in; one value a sample out: the functions that losses and metrics share."""
+"""The functions of losses and metrics: (y_true, y_pred) → one value a sample."""
 
 from scene_lightning._objectives.crossentropy import (
     binary_crossentropy,

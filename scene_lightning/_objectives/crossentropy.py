@@ -1,4 +1,4 @@
-"""Targets and probabilities (or logits) in; cross-entropies a sample out.
+"""Cross-entropies of class probabilities or logits with labels, one value a sample.
 
 When the predictions still carry the logits that `softmax` or `sigmoid` left on them, those are used: the same number
 without the clipping that stops gradients, as Keras on TensorFlow does. Plain probabilities are clipped to [ε, 1−ε].
@@ -70,7 +70,17 @@ def _one_hot_target(name: str, y_true: Any, y_pred: Tensor, label_smoothing: flo
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
-    """−Σ t·log p over `axis`; (N, C), (N, C) → (N,).
+    """Cross-entropy of one-hot labels with class probabilities: −Σ t·log p over the classes.
+
+    Args:
+        y_true: one-hot labels or class probabilities of shape (batch, ..., classes).
+        y_pred: class probabilities of shape (batch, ..., classes), or logits with from_logits=True.
+        from_logits: whether y_pred are logits; those that a softmax or sigmoid left on y_pred are used in any case.
+        label_smoothing: share of each label, in [0, 1], that is spread evenly over all classes.
+        axis: axis of the classes.
+
+    Returns:
+        Tensor of shape (batch, ...): the class axis is gone.
 
     Raises:
         InputError: the shapes differ (integer labels need the sparse form).
@@ -89,10 +99,20 @@ def categorical_crossentropy(
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Tensor:
-    """−log p of the labelled class; (N,) or (N, 1) integers, (N, C) → (N,). `ignore_class` gives 0 and is not counted.
+    """Cross-entropy of integer labels with class probabilities: −log p of the labelled class.
+
+    Args:
+        y_true: integer class labels of shape (batch, ...) or (batch, ..., 1).
+        y_pred: class probabilities of shape (batch, ..., classes), or logits with from_logits=True.
+        from_logits: whether y_pred are logits; those that a softmax or sigmoid left on y_pred are used in any case.
+        ignore_class: a label whose samples give 0 and are not counted in the mean (None: none).
+        axis: axis of the classes.
+
+    Returns:
+        Tensor of shape (batch, ...): the class axis is gone.
 
     Raises:
-        InputError: the label shape does not fit, or (on the CPU, where looking is free) a label is out of range.
+        InputError: the labels' shape does not fit, or (on the CPU, where looking is free) a label is out of range.
     """
     _check_axis(axis)
     y_pred = as_prediction(y_pred)
@@ -176,7 +196,23 @@ def _binary(name: str, target: Tensor, y_pred: Tensor, from_logits: bool) -> Ten
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
-    """−t·log p − (1−t)·log(1−p), averaged over `axis`."""
+    """Cross-entropy of 0/1 labels with probabilities: −t·log p − (1−t)·log(1−p), averaged over `axis`.
+
+    Each output is a question of its own: one output for two classes, or several labels that may be true together.
+
+    Args:
+        y_true: labels between 0 and 1, of y_pred's shape.
+        y_pred: probabilities of label 1, or logits with from_logits=True.
+        from_logits: whether y_pred are logits; those that a softmax or sigmoid left on y_pred are used in any case.
+        label_smoothing: in [0, 1], how far labels move from 0 and 1 towards 0.5.
+        axis: axis whose values are averaged.
+
+    Returns:
+        Tensor of shape (batch, ...): the last axis is averaged.
+
+    Raises:
+        InputError: the shapes differ.
+    """
     y_pred = as_prediction(y_pred)
     target = _binary_target("binary_crossentropy", y_true, y_pred, label_smoothing)
     return _binary("binary_crossentropy", target, y_pred, from_logits).mean(dim=axis)
@@ -192,7 +228,27 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Tensor:
-    """(1−p_t)^gamma · binary cross-entropy, averaged over `axis`. Lin et al., 2018."""
+    """Binary cross-entropy that counts easy samples less: (1−p_t)^gamma · cross-entropy, averaged over `axis`.
+
+    p_t is the probability of the true label. Lin et al., "Focal Loss for Dense Object Detection", 2018,
+    arXiv:1708.02002.
+
+    Args:
+        y_true: labels between 0 and 1, of y_pred's shape.
+        y_pred: probabilities of label 1, or logits with from_logits=True.
+        apply_class_balancing: whether label 1 weighs alpha and label 0 weighs 1 − alpha.
+        alpha: weight of label 1, in [0, 1].
+        gamma: how strongly easy samples are turned down; 0 gives plain cross-entropy.
+        from_logits: whether y_pred are logits; those that a softmax or sigmoid left on y_pred are used in any case.
+        label_smoothing: in [0, 1], how far labels move from 0 and 1 towards 0.5.
+        axis: axis whose values are averaged.
+
+    Returns:
+        Tensor of shape (batch, ...): the last axis is averaged.
+
+    Raises:
+        InputError: the shapes differ.
+    """
     y_pred = as_prediction(y_pred)
     target = _binary_target("binary_focal_crossentropy", y_true, y_pred, label_smoothing)
     p = y_pred
@@ -215,7 +271,25 @@ def categorical_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Tensor:
-    """−Σ alpha·(1−p)^gamma·t·log p over `axis`; `alpha` is a number or one number a class. Lin et al., 2018."""
+    """Categorical cross-entropy that counts easy samples less: −Σ alpha·(1−p)^gamma·t·log p over the classes.
+
+    Lin et al., "Focal Loss for Dense Object Detection", 2018, arXiv:1708.02002.
+
+    Args:
+        y_true: one-hot labels or class probabilities of shape (batch, ..., classes).
+        y_pred: class probabilities of shape (batch, ..., classes), or logits with from_logits=True.
+        alpha: weight of the classes: one number, or one for each class.
+        gamma: how strongly easy samples are turned down; 0 gives alpha · cross-entropy.
+        from_logits: whether y_pred are logits.
+        label_smoothing: share of each label, in [0, 1], that is spread evenly over all classes.
+        axis: axis of the classes.
+
+    Returns:
+        Tensor of shape (batch, ...): the class axis is gone.
+
+    Raises:
+        InputError: the shapes differ (integer labels are made one-hot with `to_categorical`).
+    """
     _check_axis(axis)
     y_pred = as_prediction(y_pred)
     target = _one_hot_target("categorical_focal_crossentropy", y_true, y_pred, label_smoothing)
@@ -226,7 +300,22 @@ def categorical_focal_crossentropy(
 
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0.5) -> Tensor:
-    """(1 − p^q)/q for the labelled class; integer labels. Zhang and Sabuncu, 2018."""
+    """Cross-entropy that withstands wrong labels: (1 − p^q)/q for the labelled class.
+
+    q → 0 gives cross-entropy, q = 1 the mean absolute error. Zhang and Sabuncu, "Generalized Cross Entropy Loss for
+    Training Deep Neural Networks with Noisy Labels", 2018, arXiv:1805.07836.
+
+    Args:
+        y_true: integer class labels of shape (batch, ...) or (batch, ..., 1).
+        y_pred: class probabilities of shape (batch, ..., classes).
+        q: between 0 and 1; the larger, the less wrong labels weigh.
+
+    Returns:
+        Tensor of shape (batch, ...): the class axis is gone.
+
+    Raises:
+        InputError: a label is out of range (looked at on the CPU).
+    """
     y_pred = as_prediction(y_pred)
     labels = as_labels(y_true, y_pred.device)
     if labels.ndim == y_pred.ndim:

@@ -1,14 +1,13 @@
-"""Targets and class probabilities (or logits) in; how far each sample is from a safe decision out.
+"""Maximum-margin minimum classification error: how far each sample is from a safe decision.
 
-Maximum-margin minimum classification error, M³CE, and M³CE-CEc, its sum with cross-entropy: M. Xin and Y. Wang,
-"Research on image classification model based on deep convolution neural network", EURASIP Journal on Image and Video
-Processing 2019:40, doi 10.1186/s13640-019-0417-8.
+M³CE, and M³CE-CEc, its sum with cross-entropy: M. Xin and Y. Wang, "Research on image classification model based on
+deep convolution neural network", EURASIP Journal on Image and Video Processing 2019:40, doi 10.1186/s13640-019-0417-8.
 
 What is implemented is a reconstruction: of that article its abstract and introduction were at hand, not its equations.
 It keeps to what the criterion's name says and to the definitions that it builds on: the misclassification measure and
 its sigmoid of minimum classification error (Juang and Katagiri, "Discriminative learning for minimum error
-classification", IEEE Transactions on Signal Processing 40(12), 1992) on the network's posterior
-probabilities, with a margin and the hinge of maximum-margin learning (Crammer and Singer, JMLR 2, 2001).
+classification", IEEE Transactions on Signal Processing 40(12), 1992) on the network's posterior probabilities, with a
+margin and the hinge of maximum-margin learning (Crammer and Singer, JMLR 2, 2001).
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def m3ce(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Maximum-margin minimum classification error: 0 where the true class leads by `margin`; (N, K), (N, K) → (N,).
+    """Maximum-margin minimum classification error: 0 where the true class leads by `margin`.
 
     With p the posterior probabilities (the softmax of logits), for the true class k:
 
@@ -44,13 +43,18 @@ def m3ce(
     Shares of several classes as targets (label smoothing, mixup) weigh the values of these classes.
 
     Args:
+        y_true: one-hot labels or class probabilities of shape (batch, ..., classes).
+        y_pred: class probabilities of shape (batch, ..., classes), or logits with from_logits=True.
         margin: by how much the true class has to lead, from 0 (an error is what counts) to 1 (never satisfied).
-        eta: None compares with the strongest other class; a number above 0 with all of them, by the power mean
-            [1/(K−1) · Σ_{j≠k} p_j^eta]^(1/eta), which tends to the maximum as eta grows.
+        eta: None compares with the strongest other class; a number above 0 with all of them, by the power mean [1/(K−1)
+            · Σ_{j≠k} p_j^eta]^(1/eta), which tends to the maximum as eta grows.
         slope: None for the hinge; a number above 0 for the smooth count of errors, which does not grow with how wrong
             they are, so that mislabelled images weigh little; the larger, the nearer to a step.
-        from_logits: whether y_pred are logits. Logits that a softmax left on y_pred are used in any case.
-        label_smoothing: share of the target that is spread over all classes.
+        from_logits: whether y_pred are logits; those that a softmax or sigmoid left on y_pred are used in any case.
+        label_smoothing: share of each label, in [0, 1], that is spread evenly over all classes.
+
+    Returns:
+        Tensor of shape (batch, ...): the class axis is gone.
 
     Raises:
         InputError: the shapes differ, there is one class only, or an argument is out of its range.
@@ -82,11 +86,21 @@ def m3ce_crossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """M³CE-CEc: categorical cross-entropy + `weight` · `m3ce`; (N, K), (N, K) → (N,).
+    """M³CE-CEc: categorical cross-entropy plus `weight` times `m3ce`.
 
     Args:
-        weight: of the margin's part, 0 or more; with 0 this is categorical cross-entropy.
-        margin, eta, slope, from_logits, label_smoothing: see `m3ce`.
+        y_true: one-hot labels or class probabilities of shape (batch, ..., classes).
+        y_pred: class probabilities of shape (batch, ..., classes), or logits with from_logits=True.
+        weight: factor of the margin's part, 0 or more; with 0 this is categorical cross-entropy.
+        margin, eta, slope: of the margin's part; see `m3ce`.
+        from_logits: whether y_pred are logits; those that a softmax or sigmoid left on y_pred are used in any case.
+        label_smoothing: share of each label, in [0, 1], that is spread evenly over all classes.
+
+    Returns:
+        Tensor of shape (batch, ...): the class axis is gone.
+
+    Raises:
+        InputError: the shapes differ, there is one class only, or an argument is out of its range.
     """
     check_m3ce(margin, eta, slope, weight)
     entropy = categorical_crossentropy(y_true, y_pred, from_logits, label_smoothing)

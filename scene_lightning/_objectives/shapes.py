@@ -1,4 +1,4 @@
-"""Whatever a user gives as y_true and y_pred in; tensors of matching type, device and rank out."""
+"""Brings what a user gives as y_true and y_pred to tensors of one type, device and rank."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loss's name, config, class or function in; something that gives a loss out. Keras: `keras.losses`."""
+"""Keras' losses (`keras.losses`), and how a name, config, class or function becomes one."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from scene_lightning._objectives import (
 from scene_lightning._objectives.shapes import binary_or_sparse
 from scene_lightning._registry import by_every_spelling, name_unknown_words_of, resolve, serialize_object
 from scene_lightning.losses.base import Loss, LossFunctionWrapper, Reduction
-from scene_lightning.losses.classes import (
-    CTC,
+from scene_lightning.losses.crossentropy import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
     CategoricalGeneralizedCrossEntropy,
+    SparseCategoricalCrossentropy,
+)
+from scene_lightning.losses.distance import (
     CategoricalHinge,
-    Circle,
     CosineSimilarity,
-    Dice,
     Hinge,
     Huber,
     KLDivergence,
@@ -57,11 +57,10 @@ from scene_lightning.losses.classes import (
     MeanSquaredError,
     MeanSquaredLogarithmicError,
     Poisson,
-    SparseCategoricalCrossentropy,
     SquaredHinge,
-    Tversky,
 )
 from scene_lightning.losses.margin import M3CE, M3CECrossentropy
+from scene_lightning.losses.structured import CTC, Circle, Dice, Tversky
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -92,7 +91,14 @@ _TABLE = by_every_spelling({cls.__name__: cls for cls in _CLASSES}) | _TABLE
 
 
 def get(identifier: Any) -> Any:
-    """A name, class, object, function or config dict → a `Loss` or a function (y_true, y_pred); None → None.
+    """Turn what `compile(loss=...)` accepts into a loss: by name, class, object, function or config.
+
+    Args:
+        identifier: a name such as "mse" or "MeanSquaredError", a class, an object, a function (y_true, y_pred), a
+            config dict, or None.
+
+    Returns:
+        A `Loss`, a function (y_true, y_pred), or None for None.
 
     Raises:
         InputError: an unknown name (the nearest one is suggested).
@@ -111,28 +117,38 @@ def get_for(identifier: Any, y_true: Tensor, y_pred: Tensor) -> Loss | None:
         return None
     if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
         is_binary, is_sparse = binary_or_sparse(y_true.shape, y_pred.shape)
-        found: Any = (
-            binary_crossentropy
-            if is_binary
-            else sparse_categorical_crossentropy
-            if is_sparse
-            else categorical_crossentropy
-        )
+        several = sparse_categorical_crossentropy if is_sparse else categorical_crossentropy
+        loss: Any = binary_crossentropy if is_binary else several
     else:
-        found = get(identifier)
-    if isinstance(found, Loss):
-        return found
-    name = identifier if isinstance(identifier, str) else getattr(found, "__name__", type(found).__name__)
-    return LossFunctionWrapper(found, name=name)
+        loss = get(identifier)
+    if isinstance(loss, Loss):
+        return loss
+    name = identifier if isinstance(identifier, str) else getattr(loss, "__name__", type(loss).__name__)
+    return LossFunctionWrapper(loss, name=name)
 
 
 def serialize(loss: Any) -> Any:
-    """Keras' config dict of a loss object; the name of a function."""
+    """Describe a loss as Keras' files do.
+
+    Args:
+        loss: a `Loss` or a function.
+
+    Returns:
+        A dict with "class_name" and "config"; the name, for a function.
+    """
     return serialize_object(loss, "losses")
 
 
 def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The reverse of `serialize`."""
+    """Make a loss from what `serialize` returned.
+
+    Args:
+        name: config dict or name.
+        custom_objects: further classes and functions by the name that the config gives them.
+
+    Returns:
+        A `Loss` or a function.
+    """
     return resolve(name, table={**_TABLE, **(custom_objects or {})}, kind="loss")
 
 

@@ -1,10 +1,10 @@
-"""(y_true, y_pred, sample_weight) in; one differentiable number (or, unreduced, one a sample) out."""
+"""The base classes of losses: calling, weighting and reducing to one differentiable number."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
 
 class Reduction:
-    """The names of reductions, as Keras 2 wrote them."""
+    """The names of reductions, as Keras 2 wrote them: `AUTO`, `NONE`, `SUM` and `SUM_OVER_BATCH_SIZE`."""
 
     AUTO = "auto"
     NONE = "none"
@@ -29,13 +29,18 @@ class Reduction:
 
 
 class Loss:
-    """Base class of losses: subclasses give `call(y_true, y_pred) → values a sample`. Keras: `keras.losses.Loss`.
+    """Base class of losses: a subclass gives `call(y_true, y_pred)`, one value a sample. Keras: `keras.losses.Loss`.
+
+    Called as `loss(y_true, y_pred, sample_weight=None)`, it weighs these values and reduces them to a scalar.
 
     Args:
-        name: shown in logs; the snake-cased class name when None.
-        reduction: 'sum_over_batch_size' (= 'mean': sum ÷ number of values, also with sample weights), 'sum',
-            'mean_with_sample_weight' (÷ Σ weights), 'none' or None. Keras 2's 'auto' is the first.
-        dtype: taken for Keras' sake; losses are computed in float32 (float64 for float64 predictions).
+        name: name of the loss in logs; None means the class name in snake case.
+        reduction: 'sum_over_batch_size' (also 'mean' and Keras 2's 'auto': sum ÷ number of values, also with sample
+            weights), 'sum', 'mean_with_sample_weight' (sum ÷ sum of weights), 'none' or None (one value a sample).
+        dtype: accepted as in Keras; the loss is computed in float32, or in float64 for float64 predictions.
+
+    Raises:
+        InputError: an unknown reduction.
     """
 
     def __init__(
@@ -60,16 +65,28 @@ class Loss:
             return reduce_weighted(values, sample_weight, mask, self.reduction)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        """Values a sample; subclasses override this."""
+        """Compute one value a sample; subclasses override this.
+
+        Args:
+            y_true: targets of shape (batch, ...), a tensor on y_pred's device.
+            y_pred: predictions of shape (batch, ...), a floating tensor.
+
+        Returns:
+            Tensor of shape (batch, ...).
+        """
         raise NotImplementedError(f"{type(self).__name__} must override call(y_true, y_pred).")
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this loss again: `name` and `reduction` here."""
+        """Return the arguments that make this loss again: `name` and `reduction` here."""
         return {"name": self.name, "reduction": self.reduction}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
-        """A loss from `get_config`'s dict."""
+        """Make a loss from `get_config`'s dict.
+
+        Args:
+            config: the arguments by name.
+        """
         return cls(**{key: value for key, value in config.items() if key != "fn"})
 
     def __repr__(self) -> str:
@@ -77,7 +94,15 @@ class Loss:
 
 
 class LossFunctionWrapper(Loss):
-    """A plain function (y_true, y_pred, **kwargs) → values a sample, as a loss."""
+    """Loss of a plain function that gives one value a sample.
+
+    Args:
+        fn: function (y_true, y_pred, **kwargs) → tensor of shape (batch, ...).
+        reduction: 'sum_over_batch_size' (the mean), 'sum', 'mean_with_sample_weight' or 'none'; see `Loss`.
+        name: name of the loss in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; the loss is computed in float32, or in float64 for float64 predictions.
+        **kwargs: passed to `fn` at every call.
+    """
 
     def __init__(
         self,
@@ -101,6 +126,24 @@ class LossFunctionWrapper(Loss):
         if type(self) is LossFunctionWrapper:
             config["fn"] = registered_name(self.fn) or getattr(self.fn, "__name__", repr(self.fn))
         return {**config, **self._fn_kwargs}
+
+
+class DeclaredLoss(LossFunctionWrapper):
+    """Base of the losses with a function of their own: a subclass declares it as `_fn` and gives its options."""
+
+    _fn: ClassVar[Callable[..., Any]]
+
+    def __init__(self, reduction: str | None, name: str | None, dtype: Any, **options: Any) -> None:
+        super().__init__(type(self)._fn, reduction, name, dtype, **options)
+
+
+class LossWithoutOptions(DeclaredLoss):
+    """Base of the losses whose function takes no options, and gives them their name."""
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(reduction, name or type(self)._fn.__name__, dtype)
 
 
 def reduce_weighted(values: Tensor, sample_weight: Any, mask: Tensor | None, reduction: str | None) -> Tensor:
