@@ -138,9 +138,9 @@ def version() -> str:
 def __getattr__(name: str) -> Any:
     """PEP 562: import the module behind `name`, remember what it gave."""
     if name in _NAMES:
-        found = getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
-        globals()[name] = found
-        return found
+        value = getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
+        globals()[name] = value
+        return value
     if name in __all__:
         return import_module(f"{__name__}.{name}")
     from scene_lightning._unsupported import lookup  # only an error needs it

@@ -24,8 +24,8 @@ _custom_objects: dict[str, Any] = {}
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The most similar of `names`, or None when nothing is close."""
     by_fold = {candidate.lower(): candidate for candidate in names}
-    found = difflib.get_close_matches(name.lower(), by_fold, n=1, cutoff=0.6)
-    return by_fold[found[0]] if found else None
+    matches = difflib.get_close_matches(name.lower(), by_fold, n=1, cutoff=0.6)
+    return by_fold[matches[0]] if matches else None
 
 
 def some_of(names: Sequence[str], shown: int = 12) -> str:
@@ -36,8 +36,8 @@ def some_of(names: Sequence[str], shown: int = 12) -> str:
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """` Did you mean 'x'?`, or an empty string: the tail of an error message."""
-    found = nearest(name, names)
-    return f" Did you mean {found!r}?" if found else ""
+    match = nearest(name, names)
+    return f" Did you mean {match!r}?" if match else ""
 
 
 def refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> None:
@@ -97,12 +97,12 @@ def resolve(identifier: Any, *, table: Mapping[str, Any], kind: str) -> Any:
     if isinstance(identifier, Mapping):
         return _from_dict(identifier, table=table, kind=kind)
     if isinstance(identifier, str):
-        found = _custom_objects.get(identifier, table.get(identifier))
-        if found is None:
+        value = _custom_objects.get(identifier, table.get(identifier))
+        if value is None:
             raise UnknownNameError(
                 f"Could not interpret {kind} identifier: {identifier!r}.{did_you_mean(identifier, table)}", identifier
             )
-        return found() if inspect.isclass(found) else found
+        return value() if inspect.isclass(value) else value
     if inspect.isclass(identifier):
         return identifier()
     if callable(identifier):
@@ -124,15 +124,15 @@ def _from_dict(config: Mapping[str, Any], *, table: Mapping[str, Any], kind: str
         return resolve(inner, table=table, kind=kind)
     registered = config.get("registered_name") or class_name
     name = class_name.split(">")[-1]  # Keras 2 wrote "Custom>Adam"
-    found = _custom_objects.get(registered, _custom_objects.get(name, table.get(name)))
-    if found is None:
+    value = _custom_objects.get(registered, _custom_objects.get(name, table.get(name)))
+    if value is None:
         raise UnknownNameError(f"Unknown {kind} {class_name!r} in a config.{did_you_mean(name, table)}", name)
-    if not inspect.isclass(found):
-        return found
+    if not inspect.isclass(value):
+        return value
     arguments = dict(inner) if isinstance(inner, Mapping) else {}
-    if hasattr(found, "from_config"):
-        return found.from_config(arguments)
-    return found(**arguments)
+    if hasattr(value, "from_config"):
+        return value.from_config(arguments)
+    return value(**arguments)
 
 
 def serialize_object(obj: Any, namespace: str) -> Any:

@@ -37,14 +37,14 @@ def card(
     """
     from scene_lightning.cli import pipeline
 
-    found = pipeline.write_card(model, data, out, about=about, licence=licence, run=run, trained_on=trained_on)
-    accuracy, count = found.accuracy(found.plain), len(found.labels)
+    measured = pipeline.write_card(model, data, out, about=about, licence=licence, run=run, trained_on=trained_on)
+    accuracy, count = measured.accuracy(measured.plain), len(measured.labels)
     if as_json:
-        told = {"card": out, "data": found.data, "images": count, "accuracy": accuracy, "seen": found.seen.as_dict()}
-        print(json.dumps(told))
+        seen = measured.seen.as_dict()
+        print(json.dumps({"card": out, "data": measured.data, "images": count, "accuracy": accuracy, "seen": seen}))
         return
-    print(f"{out}: accuracy {accuracy:.4f} on {count} photographs of {found.data}; {found.seen.in_words()}")
-    if caution := found.seen.caution():
+    print(f"{out}: accuracy {accuracy:.4f} on {count} photographs of {measured.data}; {measured.seen.in_words()}")
+    if caution := measured.seen.caution():
         print(caution)
 
 
@@ -71,10 +71,11 @@ def calibrate(
     from scene_lightning.cli import pipeline
 
     on = pipeline.RunOn(accelerator, precision)
-    found = pipeline.calibrate(model, data, out, held_out=held_out, half=half, run_on=on)
+    calibrated = pipeline.calibrate(model, data, out, held_out=held_out, half=half, run_on=on)
     print(
-        f"{out}: temperature {found.temperature:.3f}; expected calibration error {found.before:.4f} before, "
-        f"{found.after:.4f} after, on the {found.images} photographs it was fitted on; {found.seen.in_words()}"
+        f"{out}: temperature {calibrated.temperature:.3f}; expected calibration error {calibrated.before:.4f} before, "
+        f"{calibrated.after:.4f} after, on the {calibrated.images} photographs it was fitted on; "
+        f"{calibrated.seen.in_words()}"
     )
-    if found.seen.count("trained"):
+    if calibrated.seen.count("trained"):
         print("On photographs that it was trained on a model is surer than on new ones: fit on others, or --held-out.")

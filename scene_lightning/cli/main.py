@@ -62,8 +62,8 @@ def run(args: list[str]) -> int:
         return _fail(f"{error.strerror or error}: {error.filename!r}" if error.filename else str(error), 2)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's usage errors, whichever click this Typer brings along
-            said = error.format_message().rstrip(".")
-            return _fail(f"{said}. See: scene-lightning {_command(error)}--help", 2)
+            message = error.format_message().rstrip(".")
+            return _fail(f"{message}. See: scene-lightning {_command(error)}--help", 2)
         return _fail(_fault(error), 1)
 
 

@@ -35,27 +35,27 @@ class CompatModule(ModuleType):
         place: Place = self.__dict__["_place"]
         if name == "__all__":
             return _public_names(place)
-        found = _find(place, name)
-        if isinstance(found, ModuleType) and name in place.children:  # it may have more names than the package's own
+        value = _find(place, name)
+        if isinstance(value, ModuleType) and name in place.children:  # it may have more names than the package's own
             return importlib.import_module(f"{self.__name__}.{name}")
-        supported = found is not _MISSING and not is_absent(found)
+        supported = value is not _MISSING and not is_absent(value)
         if supported:
             if not name.startswith("__"):
                 ledger.symbols.add(f"{place.shown}.{name}")
-            return found
+            return value
         if name in place.children:
             return importlib.import_module(f"{self.__name__}.{name}")
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         if is_tried():
-            own = vars(found).get("_advice") if found is not _MISSING and hasattr(found, "__dict__") else None
+            own = vars(value).get("_advice") if value is not _MISSING and hasattr(value, "__dict__") else None
             instead = f"{own}." if own else advice(f"{place.path}.{name}", _public_names(place))
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r} here. {instead}")
-        if found is _MISSING and may_be_a_module(place, name):
+        if value is _MISSING and may_be_a_module(place, name):
             return importlib.import_module(f"{self.__name__}.{name}")
         ledger.missing.add(f"{place.shown}.{name}")
-        if found is not _MISSING:
-            return found
+        if value is not _MISSING:
+            return value
         return Placeholder(f"{place.path}.{name}", _public_names(place))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -129,15 +129,15 @@ def _guarded_lines(source: str) -> tuple[tuple[int, int], ...]:
     except (SyntaxError, ValueError):
         return ()
     answers = {"ImportError", "ModuleNotFoundError", "AttributeError", "Exception", "BaseException"}
-    found = []
+    ranges = []
     for node in ast.walk(tree):
         if not isinstance(node, ast.Try):
             continue
         caught = {name.id for handler in node.handlers if handler.type is not None
                   for name in ast.walk(handler.type) if isinstance(name, ast.Name)}  # fmt: skip
         if caught & answers or any(handler.type is None for handler in node.handlers):
-            found.append((node.body[0].lineno, node.body[-1].end_lineno or node.body[-1].lineno))
-    return tuple(found)
+            ranges.append((node.body[0].lineno, node.body[-1].end_lineno or node.body[-1].lineno))
+    return tuple(ranges)
 
 
 class CompatFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

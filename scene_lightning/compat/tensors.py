@@ -93,15 +93,15 @@ def _getitem(self: torch.Tensor, key: Any) -> Any:
     if not any(_goes_back(part) for part in parts):
         return _torch_getitem(self, key)
     axes = sum(part is not None and part is not Ellipsis for part in parts)
-    tensor, found, axis = self, [], 0
+    tensor, indices, axis = self, [], 0
     for part in parts:
         if _goes_back(part):
             places = range(*part.indices(tensor.shape[axis]))
             order = torch.tensor(places, dtype=torch.long, device=self.device)
             tensor, part = tensor.index_select(axis, order), slice(None)
-        found.append(part)
+        indices.append(part)
         axis += self.ndim - axes if part is Ellipsis else part is not None
-    return _torch_getitem(tensor, tuple(found))
+    return _torch_getitem(tensor, tuple(indices))
 
 
 def _of_numbers(make: Any) -> Any:

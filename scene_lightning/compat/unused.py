@@ -15,11 +15,11 @@ def never_used(source: str) -> list[str]:
 
     A module is used when the name that the import gives it stands anywhere else in the text.
     """
-    found = set()
+    unused = set()
     for tree in parsed([source]):
         names = set(_uses(tree))
-        found |= {module for module, bound in _imports(tree) if bound not in names and not is_here(module)}
-    return sorted(found)
+        unused |= {module for module, bound in _imports(tree) if bound not in names and not is_here(module)}
+    return sorted(unused)
 
 
 def _uses(tree: ast.Module) -> Iterator[str]:

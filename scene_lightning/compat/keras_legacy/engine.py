@@ -12,8 +12,8 @@ from scene_lightning.models import Functional as Network
 
 def get_source_inputs(tensor: KerasTensor, layer: Any = None, node_index: Any = None) -> list[KerasTensor]:
     """The `Input`s that `tensor` is computed from, each once."""
-    found = source_inputs(tensor)
-    return list(found) if isinstance(found, list | tuple) else [found]
+    inputs = source_inputs(tensor)
+    return list(inputs) if isinstance(inputs, list | tuple) else [inputs]
 
 
 __all__ = ["Container", "Network", "get_source_inputs"]

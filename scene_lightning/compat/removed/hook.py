@@ -105,7 +105,7 @@ class _Vanished(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        modern = _MOVED.get(fullname) or next((found for rule in _RULES if (found := rule(fullname))), None)
+        modern = _MOVED.get(fullname) or next((new for rule in _RULES if (new := rule(fullname))), None)
         if modern is None or is_tried():
             return None
         return importlib.machinery.ModuleSpec(fullname, self, loader_state=modern, is_package=True)

@@ -205,6 +205,6 @@ def _by_name(function: Any, shown: str, args: tuple[Any, ...], kwargs: Any) -> t
     if not surplus or len(surplus) > len(by_keyword):
         return args, kwargs
     named = dict(zip(by_keyword, surplus, strict=False))
-    told = (repr(value) if isinstance(value, bool | int | float | str) else "…" for value in surplus)
-    note(f"{shown}(…, {', '.join(told)})", ", ".join(f"{name}=" for name in named))
+    values = (repr(value) if isinstance(value, bool | int | float | str) else "…" for value in surplus)
+    note(f"{shown}(…, {', '.join(values)})", ", ".join(f"{name}=" for name in named))
     return args[:count], {**named, **kwargs}

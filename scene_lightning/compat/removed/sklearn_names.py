@@ -120,12 +120,12 @@ def _patch(module: ModuleType) -> None:
     for cls, arguments in _ARGUMENTS.get(name, {}).items():
         amend(getattr(module, cls), "__init__", shown=cls, arguments=arguments, positions=True)
     for function in _BY_POSITION.get(name, "").split():
-        found = getattr(module, function, None)
+        target = getattr(module, function, None)
         arguments = {"squared": ("root_mean_squared_error", _root)} if function == "mean_squared_error" else {}
-        if isinstance(found, type):
+        if isinstance(target, type):
             if function not in _ARGUMENTS.get(name, {}):
-                amend(found, "__init__", shown=function, positions=True)
-        elif found is not None:
+                amend(target, "__init__", shown=function, positions=True)
+        elif target is not None:
             amend(module, function, shown=function, arguments=arguments, positions=True)
     if name == "sklearn.preprocessing":
         names = {"get_feature_names": ("get_feature_names_out()", lambda encoder: encoder.get_feature_names_out)}

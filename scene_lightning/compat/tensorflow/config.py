@@ -41,18 +41,18 @@ def _devices() -> list[tuple[str, str, int]]:
 def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
     """The devices, or those of one type ("CPU", "GPU", "TPU")."""
     counts: dict[str, int] = {}
-    found = []
+    devices = []
     for kind, _, _ in _devices():
         number = counts[kind] = counts.get(kind, -1) + 1
         if device_type in (None, kind):
-            found.append(PhysicalDevice(f"/physical_device:{kind}:{number}", kind))
-    return found
+            devices.append(PhysicalDevice(f"/physical_device:{kind}:{number}", kind))
+    return devices
 
 
 def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
     """The same devices."""
-    found = list_physical_devices(device_type)
-    return [LogicalDevice(f"/device:{device.name.partition(':')[2]}", device.device_type) for device in found]
+    devices = list_physical_devices(device_type)
+    return [LogicalDevice(f"/device:{device.name.partition(':')[2]}", device.device_type) for device in devices]
 
 
 def list_local_devices(session_config: Any = None) -> list[LocalDevice]:

@@ -48,10 +48,10 @@ def as_dtype(type_value: Any) -> Any:
     if type_value in _PYTHON:
         return _PYTHON[type_value]
     name = type_value if isinstance(type_value, str) else np.dtype(type_value).name
-    found = string if name in ("string", "str") else getattr(torch, name, None)
-    if found is None:
+    dtype = string if name in ("string", "str") else getattr(torch, name, None)
+    if dtype is None:
         raise InputError(f"Unknown dtype {type_value!r}. Expected a name such as 'float32' or a tf dtype.")
-    return found
+    return dtype
 
 
 __all__ = [

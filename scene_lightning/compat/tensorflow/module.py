@@ -39,8 +39,8 @@ class Module:
     @property
     def variables(self) -> tuple[torch.Tensor, ...]:
         """All variables within, each once."""
-        found = {id(leaf): leaf for leaf in self._leaves()}
-        return tuple(found.values())
+        by_identity = {id(leaf): leaf for leaf in self._leaves()}
+        return tuple(by_identity.values())
 
     @property
     def trainable_variables(self) -> tuple[torch.Tensor, ...]:

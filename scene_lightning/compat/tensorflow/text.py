@@ -42,10 +42,10 @@ def _of_each(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(input: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(input, list | tuple) or (isinstance(input, np.ndarray) and input.ndim):
-            found = [call(one, *args, **kwargs) for one in list(input)]
-            if found and isinstance(found[0], str | np.ndarray):
-                return strings(found)
-            return torch.stack(found) if found and isinstance(found[0], torch.Tensor) else Ragged(found)
+            results = [call(one, *args, **kwargs) for one in list(input)]
+            if results and isinstance(results[0], str | np.ndarray):
+                return strings(results)
+            return torch.stack(results) if results and isinstance(results[0], torch.Tensor) else Ragged(results)
         return function(input, *args, **kwargs)
 
     return call

@@ -127,7 +127,7 @@ def collect(objects: Mapping[str, Any]) -> Tracked:
     Raises:
         InputError: an object that holds no variables.
     """
-    found, seen = Tracked(), set()
+    tracked, seen = Tracked(), set()
 
     def visit(path: str, value: Any) -> None:
         if id(value) in seen:
@@ -135,22 +135,22 @@ def collect(objects: Mapping[str, Any]) -> Tracked:
         seen.add(id(value))
         if isinstance(value, Layer):
             if not getattr(value, "built", True):
-                found.waiting[path] = value
-            found.tensors.update(_weights(path, value))
+                tracked.waiting[path] = value
+            tracked.tensors.update(_weights(path, value))
             if getattr(value, "optimizer", None) is not None:
                 visit(f"{path}/optimizer", value.optimizer)
         elif isinstance(value, Optimizer):
-            found.optimizers[path] = value
+            tracked.optimizers[path] = value
             for number, variable in enumerate(value.variables):
                 if isinstance(variable, ScalarVariable):
-                    found.scalars[f"{path}/{number}"] = variable
+                    tracked.scalars[f"{path}/{number}"] = variable
         elif isinstance(value, Metric):
             states = [name for name in value._defaults if isinstance(getattr(value, name), torch.Tensor)]
-            found.metrics.update((f"{path}/{name}", MetricVariable(value, name, name)) for name in states)
+            tracked.metrics.update((f"{path}/{name}", MetricVariable(value, name, name)) for name in states)
         elif isinstance(value, torch.Tensor):
-            found.tensors[path] = value
+            tracked.tensors[path] = value
         elif isinstance(value, ScalarVariable):
-            found.scalars[path] = value
+            tracked.scalars[path] = value
         elif isinstance(value, Dataset | Iterator):
             ledger.ignore("tf.train.Checkpoint(iterator=...)", "a restored run reads its data from the beginning")
         elif isinstance(value, Mapping):
@@ -169,7 +169,7 @@ def collect(objects: Mapping[str, Any]) -> Tracked:
 
     for key, value in objects.items():
         visit(key, value)
-    return found
+    return tracked
 
 
 def _holds_values(value: Any) -> bool:

@@ -163,9 +163,9 @@ def _numbered(prefix: str) -> list[str]:
     """The checkpoints that a folder holds already, by age."""
     folder, name = os.path.split(prefix)
     pattern = re.compile(re.escape(name) + r"-\d+" + re.escape(SUFFIX))
-    found = [path for path in Path(folder or ".").glob("*") if pattern.fullmatch(path.name)]
-    found.sort(key=lambda path: (path.stat().st_mtime_ns, int(path.stem.rpartition("-")[2])))
-    return [os.path.join(folder, path.stem) for path in found]
+    paths = [path for path in Path(folder or ".").glob("*") if pattern.fullmatch(path.name)]
+    paths.sort(key=lambda path: (path.stat().st_mtime_ns, int(path.stem.rpartition("-")[2])))
+    return [os.path.join(folder, path.stem) for path in paths]
 
 
 def update_checkpoint_state(save_dir: Any, model_checkpoint_path: Any, all_model_checkpoint_paths: Any = None) -> None:

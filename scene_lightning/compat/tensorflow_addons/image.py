@@ -19,8 +19,8 @@ def _warp(images: Any, matrices: torch.Tensor, interpolation: str, fill_mode: st
     rows, columns = (torch.arange(side, dtype=torch.float32) for side in (height, width))
     y, x = torch.meshgrid(rows, columns, indexing="ij")
     places = torch.stack([x, y, torch.ones_like(x)], -1)
-    found = torch.einsum("nij,hwj->nhwi", matrices, places).expand(len(batch), -1, -1, -1)
-    grid = (found * 2 + 1) / torch.tensor([width, height]) - 1
+    sources = torch.einsum("nij,hwj->nhwi", matrices, places).expand(len(batch), -1, -1, -1)
+    grid = (sources * 2 + 1) / torch.tensor([width, height]) - 1
     how = {"nearest": "nearest", "bilinear": "bilinear"}[interpolation.lower()]
     edge = {"constant": "zeros", "nearest": "border", "reflect": "reflection", "wrap": "zeros"}[fill_mode.lower()]
     made = F.grid_sample(batch, grid, how, edge, align_corners=False).permute(0, 2, 3, 1)

@@ -68,11 +68,11 @@ class ContrastiveLoss(Loss):
 
 
 def _distances(embeddings: Tensor, squared: bool) -> Tensor:
-    found = (embeddings.unsqueeze(0) - embeddings.unsqueeze(1)).pow(2).sum(-1)
+    squares = (embeddings.unsqueeze(0) - embeddings.unsqueeze(1)).pow(2).sum(-1)
     if squared:
-        return found
-    zero = found <= 0
-    return (found + zero * 1e-16).sqrt() * ~zero
+        return squares
+    zero = squares <= 0
+    return (squares + zero * 1e-16).sqrt() * ~zero
 
 
 def triplet_semihard_loss(y_true: Any, y_pred: Any, margin: float = 1.0, distance_metric: str = "L2") -> Tensor:

@@ -58,13 +58,13 @@ class GradientTape:
             return map_structure(lambda _: None, sources)
         differentiable = [leaf for leaf in leaves if leaf.requires_grad]
         seeds = [torch.ones_like(leaf) for leaf in targets] if output_gradients is None else flatten(output_gradients)
-        found = torch.autograd.grad(
+        gradients = torch.autograd.grad(
             targets, differentiable, seeds, retain_graph=True, create_graph=bool(_open_tapes), allow_unused=True
         )
         if not self._persistent and not _open_tapes:  # so that `image += step * gradient` may move what was watched
             for leaf in self._watched:
                 leaf.requires_grad_(False)
-        by_leaf = {id(leaf): gradient for leaf, gradient in zip(differentiable, found, strict=True)}
+        by_leaf = {id(leaf): gradient for leaf, gradient in zip(differentiable, gradients, strict=True)}
         return map_structure(lambda leaf: by_leaf.get(id(leaf)), sources)
 
 

@@ -162,8 +162,8 @@ def argmin(input: Any, axis: Any = 0, output_type: Any = torch.int64, name: Any 
 @operation
 def argsort(values: Any, axis: int = -1, direction: str = "ASCENDING", stable: bool = True, name: Any = None) -> Any:
     """The indices that sort `values`."""
-    found = torch.argsort(as_tensor(values), dim=axis, descending=direction == "DESCENDING", stable=True)
-    return found.to(torch.int32)
+    order = torch.argsort(as_tensor(values), dim=axis, descending=direction == "DESCENDING", stable=True)
+    return order.to(torch.int32)
 
 
 @operation
@@ -214,11 +214,11 @@ def confusion_matrix(
     name: Any = None,
 ) -> Any:
     """(classes, classes): rows are true labels, columns predictions."""
-    true, said = as_tensor(labels).long().flatten(), as_tensor(predictions).long().flatten()
-    classes = int(num_classes or max(true.max(), said.max()) + 1)
+    true, predicted = as_tensor(labels).long().flatten(), as_tensor(predictions).long().flatten()
+    classes = int(num_classes or max(true.max(), predicted.max()) + 1)
     counts = torch.zeros(classes * classes, dtype=torch.float64)
     ones = torch.ones(len(true), dtype=torch.float64) if weights is None else as_tensor(weights).double()
-    return counts.index_add_(0, true * classes + said, ones).reshape(classes, classes).to(as_dtype(dtype))
+    return counts.index_add_(0, true * classes + predicted, ones).reshape(classes, classes).to(as_dtype(dtype))
 
 
 @operation

@@ -46,11 +46,11 @@ def band_part(input: Any, num_lower: int, num_upper: int, name: Any = None) -> A
 def cumprod(x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False, name: Any = None) -> Any:
     """Products from the start up to each place."""
     values = torch.flip(as_tensor(x), (axis,)) if reverse else as_tensor(x)
-    found = torch.cumprod(values, axis, dtype=values.dtype)
+    products = torch.cumprod(values, axis, dtype=values.dtype)
     if exclusive:
-        first, others = torch.ones_like(found.narrow(axis, 0, 1)), found.narrow(axis, 0, found.shape[axis] - 1)
-        found = torch.cat([first, others], axis)
-    return torch.flip(found, (axis,)) if reverse else found
+        first, others = torch.ones_like(products.narrow(axis, 0, 1)), products.narrow(axis, 0, products.shape[axis] - 1)
+        products = torch.cat([first, others], axis)
+    return torch.flip(products, (axis,)) if reverse else products
 
 
 @operation
@@ -212,8 +212,8 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: An
     """`body` again and again while `cond` holds."""
     state = tuple(loop_vars)
     while bool(cond(*state)):
-        found = body(*state)
-        state = tuple(found) if isinstance(found, list | tuple) else (found,)
+        result = body(*state)
+        state = tuple(result) if isinstance(result, list | tuple) else (result,)
     return list(state)
 
 

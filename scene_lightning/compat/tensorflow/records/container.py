@@ -69,8 +69,8 @@ class _Inflated:
             self._held += self._inflate.decompress(chunk) if chunk else self._inflate.flush()
             if not chunk:
                 break
-        found, self._held = self._held[:count], self._held[count:]
-        return found
+        data, self._held = self._held[:count], self._held[count:]
+        return data
 
     def close(self) -> None:
         self._file.close()
@@ -115,10 +115,10 @@ def read_records(path: str, compression: str = "") -> Iterator[Bytes]:
                 left -= len(part)
         except (zlib.error, EOFError, gzip.BadGzipFile) as error:
             raise DataError(f"{path!r} is not a whole {compression} file: {error}") from error
-        found = b"".join(parts)
-        if left and (found or what != "length"):
+        data = b"".join(parts)
+        if left and (data or what != "length"):
             raise DataError(f"truncated record at {offset} in {path!r}: the file ends within the {what}.")
-        return found
+        return data
 
     def checked(data: bytes, what: str) -> bytes:
         stored = take(4, f"checksum of the {what}")
