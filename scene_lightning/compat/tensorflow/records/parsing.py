@@ -58,8 +58,8 @@ def _values(key: str, example: Any, dtype: Any) -> list[Any] | None:
     if kind is None:
         return None
     if _KINDS[kind] is not wanted:
-        actual = _NAMES[_KINDS[kind]]
-        raise InputError(f"Key: {key}.  Data types don't match. Data type: {actual} but expected type: {_NAMES[wanted]}")
+        actual, expected = _NAMES[_KINDS[kind]], _NAMES[wanted]
+        raise InputError(f"Key: {key}.  Data types don't match. Data type: {actual} but expected type: {expected}")
     return list(getattr(features[key], kind).value)
 
 
