@@ -1,4 +1,4 @@
-"""Elements in; the same elements mapped, batched, shuffled, cached, … out: the chained calls of `tf.data.Dataset`.
+"""`Dataset`: elements that are mapped, batched, shuffled, cached, … by chained calls, as in `tf.data`.
 
 An element is a tensor, or a tuple or dict of them; each has `.numpy()`. Every pass has a number (the epoch), and the
 order of shuffled elements is a function of (seed, pass), so that training can be resumed.
@@ -10,18 +10,16 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import cloudpickle
 import numpy as np
 import torch
 
 from scene_lightning.data.decode import default_threads
 from scene_lightning.errors import InputError
-from scene_lightning.feeds.base import Feed
-from scene_lightning.feeds.dataset import DatasetFeed
 from scene_lightning.feeds.prefetch import prefetched
-from scene_lightning.utils.dataset_combine import INFINITE, UNKNOWN, Combining
+from scene_lightning.utils.dataset_base import INFINITE, UNKNOWN, DatasetBase
+from scene_lightning.utils.dataset_combine import Combining
 from scene_lightning.utils.dataset_files import Filed
-from scene_lightning.utils.elements import TensorSpec, leaves_of, map_leaves, row, stack_elements, threaded_map, to_leaf
+from scene_lightning.utils.elements import leaves_of, map_leaves, row, stack_elements, threaded_map, to_leaf
 from scene_lightning.utils.text import matching
 
 AUTOTUNE = -1
@@ -30,52 +28,43 @@ AUTOTUNE = -1
 class Dataset(Filed, Combining):
     """A sequence of elements that can be read again and again. TensorFlow: `tf.data.Dataset`.
 
+    An element is a tensor, or a tuple or dict of them. Calls are chained, and nothing is computed before the elements
+    are read: by `for element in dataset`, or by `fit`, `evaluate` and `predict`, which take one element as one batch.
+    Programs begin with `from_tensor_slices`, `list_files` or `keras.utils.image_dataset_from_directory`.
+
+    Args:
+        make: called with the number of the pass (the epoch); gives an iterator over the elements.
+        length: how many elements there are; -1 where there is no end, -2 where nobody knows.
+        batch_size: samples an element, where elements are batches.
+        samples: samples in all batches, where they are known.
+
     Attributes:
         class_names: the classes of an image dataset; survives the chained calls.
         file_paths: of an image dataset as it was made: the files, in order.
         image_info: what prediction needs to read images alike; survives all calls that keep the elements.
+
+    Example:
+        >>> dataset = keras.utils.Dataset.from_tensor_slices((images, labels))
+        >>> dataset = dataset.shuffle(1000, seed=0).map(lambda x, y: (x / 255, y)).batch(32)
+        >>> model.fit(dataset, epochs=5)
     """
-
-    class_names: list[str] | None = None
-    file_paths: list[str] | None = None
-    image_info: dict[str, Any] | None = None
-
-    def __init__(
-        self,
-        make: Callable[[int], Iterator[Any]],
-        length: int = UNKNOWN,
-        batch_size: int | None = None,
-        samples: int | None = None,
-    ) -> None:
-        """Elements come from `make(pass_number)`; `length`, `batch_size` and `samples` (in all batches) if known."""
-        self._make, self._length = make, length
-        self._batch_size, self._samples = batch_size, samples
-        self._passes = 0
-        self._draws = False  # whether its order hangs on a seed that nobody gave
-
-    def __reduce__(self) -> Any:
-        """For pickles, and processes that are started: the functions that were given to `map` and others go along."""
-        return _unpickled, (cloudpickle.dumps(self.__dict__),)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Dataset:
-        made = type(self).__new__(type(self))
-        made.__dict__.update(self.__dict__)  # nothing in it ever changes, but for the number of passes
-        return made
-
-    def _derive(self, make: Callable[[int], Iterator[Any]], length: int, keeps_elements: bool = True) -> Dataset:
-        made = Dataset(make, length)
-        made.class_names, made._draws = self.class_names, self._draws
-        if keeps_elements:
-            made.image_info, made._batch_size = self.image_info, self._batch_size
-            if length == self._length:
-                made._samples = self._samples
-        return made
 
     # -- sources ---------------------------------------------------------------------------------------------------
 
     @staticmethod
     def from_tensor_slices(tensors: Any) -> Dataset:
-        """The slices along the first axis of arrays (one, a tuple or a dict). Raises InputError when lengths differ."""
+        """A dataset of the slices along the first axis: one element a sample.
+
+        Args:
+            tensors: an array, tensor or list; or a tuple or dict of them, all of one length.
+
+        Raises:
+            InputError: lengths that differ.
+
+        Example:
+            >>> list(keras.utils.Dataset.from_tensor_slices([1, 2, 3]).as_numpy_iterator())
+            [1, 2, 3]
+        """
         arrays = map_leaves(to_leaf, tensors)
         lengths = {len(leaf) for leaf in leaves_of(arrays)}
         if len(lengths) != 1:
@@ -89,7 +78,11 @@ class Dataset(Filed, Combining):
 
     @staticmethod
     def from_tensors(tensors: Any) -> Dataset:
-        """One element."""
+        """A dataset of one element: what is given, whole.
+
+        Args:
+            tensors: an array, tensor or number; or a tuple or dict of them.
+        """
         element = map_leaves(to_leaf, tensors)
         return Dataset(lambda _: iter([element]), 1)
 
@@ -102,7 +95,19 @@ class Dataset(Filed, Combining):
         output_signature: Any = None,
         name: str | None = None,
     ) -> Dataset:
-        """What `generator(*args)` yields, called anew for each pass; types and shapes are those of what it yields."""
+        """A dataset of what a generator yields.
+
+        Args:
+            generator: a function that gives an iterator; called anew for each pass.
+            output_types: not needed: types are those of what is yielded.
+            output_shapes: not needed, either.
+            args: what `generator` is called with.
+            output_signature: not needed: `tf.TensorSpec`s in TensorFlow.
+            name: without effect.
+
+        Raises:
+            InputError: `generator` cannot be called.
+        """
         if not callable(generator):
             raise InputError(
                 "`generator` must be a Python callable that gives an iterator; received an object that is not."
@@ -112,20 +117,42 @@ class Dataset(Filed, Combining):
 
     @staticmethod
     def range(*args: int, output_type: Any = None) -> Dataset:
-        """0, 1, … as int64 scalars; arguments as Python's range."""
+        """A dataset of whole numbers, as int64 scalars.
+
+        Args:
+            *args: as for Python's `range`: (stop), (start, stop) or (start, stop, step).
+            output_type: without effect.
+        """
         numbers = range(*args)
         return Dataset(lambda _: (torch.tensor(n, dtype=torch.int64) for n in numbers), len(numbers))
 
     @staticmethod
-    def list_files(file_pattern: Any, shuffle: bool | None = None, seed: Any = None, name: Any = None) -> Dataset:
-        """The paths that match a pattern, or several, as text; shuffled unless told otherwise. Else DataError."""
+    def list_files(
+        file_pattern: Any, shuffle: bool | None = None, seed: int | None = None, name: str | None = None
+    ) -> Dataset:
+        """A dataset of the paths that match a pattern, as text.
+
+        Args:
+            file_pattern: a pattern such as `"seg_train/*/*.jpg"`, or a list of them.
+            shuffle: mix the paths, anew in each pass (default); False keeps them sorted.
+            seed: makes the order repeatable; None draws a seed from torch's global generator.
+            name: without effect.
+
+        Raises:
+            DataError: nothing matches.
+        """
         paths = matching(file_pattern)
         dataset = Dataset(lambda _: iter(paths), len(paths))
         return dataset.shuffle(len(paths), seed) if shuffle is None or shuffle else dataset
 
     @staticmethod
     def zip(*datasets: Any, name: str | None = None) -> Dataset:
-        """Tuples of one element of each; ends with the shortest. Takes several datasets, or one tuple of them."""
+        """A dataset of tuples, each of one element of every dataset; it ends with the shortest.
+
+        Args:
+            *datasets: the datasets; or one tuple of them, in which tuples may stand again.
+            name: without effect.
+        """
         parts = datasets[0] if len(datasets) == 1 and isinstance(datasets[0], tuple | list) else datasets
         parts = [Dataset.zip(part) if isinstance(part, tuple | list) else part for part in parts]  # tuples in tuples
         known = [part._length for part in parts if part._length != INFINITE]
@@ -139,9 +166,27 @@ class Dataset(Filed, Combining):
     # -- elements --------------------------------------------------------------------------------------------------
 
     def map(
-        self, map_func: Callable[..., Any], num_parallel_calls: Any = None, deterministic: Any = None, name: Any = None
+        self,
+        map_func: Callable[..., Any],
+        num_parallel_calls: int | None = None,
+        deterministic: bool | None = None,
+        name: str | None = None,
     ) -> Dataset:
-        """`map_func` of each element; a tuple is passed as several arguments. Parallel calls keep the order."""
+        """Apply a function to each element.
+
+        Args:
+            map_func: called with an element; where that is a tuple, with its parts as several arguments. Arrays,
+                tensors and numbers that it returns become tensors.
+            num_parallel_calls: how many threads call it; `AUTOTUNE` (-1) takes one a core, None calls one after
+                another. The order is kept.
+            deterministic: without effect: the order is always kept.
+            name: without effect.
+
+        Example:
+            >>> dataset = keras.utils.Dataset.range(3).map(lambda number: number * 10)
+            >>> list(dataset.as_numpy_iterator())
+            [0, 10, 20]
+        """
 
         def call(element: Any) -> Any:
             result = map_func(*element) if isinstance(element, tuple) else map_func(element)
@@ -157,30 +202,45 @@ class Dataset(Filed, Combining):
         made.image_info = None  # nobody knows what map_func does to the images
         return made
 
-    def filter(self, predicate: Callable[..., Any], name: Any = None) -> Dataset:
-        """The elements for which `predicate` is true."""
+    def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
+        """Keep the elements for which a function is true.
+
+        Args:
+            predicate: called with an element; where that is a tuple, with its parts as several arguments.
+            name: without effect.
+        """
 
         def keeps(element: Any) -> bool:
             return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
 
         return self._derive(lambda number: filter(keeps, self._make(number)), UNKNOWN)
 
-    def flat_map(self, map_func: Callable[..., Dataset], name: Any = None) -> Dataset:
-        """The elements of the dataset that `map_func` gives for each element."""
-
-        def make(number: int) -> Iterator[Any]:
-            for element in self._make(number):
-                yield from (map_func(*element) if isinstance(element, tuple) else map_func(element))._make(number)
-
-        return self._derive(make, UNKNOWN, keeps_elements=False)
-
     # -- batches ---------------------------------------------------------------------------------------------------
 
     def batch(
-        self, batch_size: Any, drop_remainder: bool = False, num_parallel_calls: Any = None, deterministic: Any = None,
-        name: Any = None,
-    ) -> Dataset:  # fmt: skip
-        """Stacks of `batch_size` elements; the last may be smaller, or is left out."""
+        self,
+        batch_size: int,
+        drop_remainder: bool = False,
+        num_parallel_calls: int | None = None,
+        deterministic: bool | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """Stack elements into batches.
+
+        Args:
+            batch_size: elements a batch.
+            drop_remainder: leave out the last batch where it is smaller.
+            num_parallel_calls: without effect.
+            deterministic: without effect: the order is always kept.
+            name: without effect.
+
+        Returns:
+            A dataset whose tensors have a batch axis in front: (height, width, channels) gives (batch, height, width,
+            channels).
+
+        Raises:
+            InputError: a size below 1; or, when it is read, elements of different shapes.
+        """
         size = int(batch_size)
         if size < 1:
             raise InputError(f"batch_size must be at least 1; received {batch_size}.")
@@ -201,8 +261,13 @@ class Dataset(Filed, Combining):
 
     # -- which, in what order, how often ---------------------------------------------------------------------------
 
-    def take(self, count: Any, name: Any = None) -> Dataset:
-        """The first `count` elements; −1 takes all."""
+    def take(self, count: int, name: str | None = None) -> Dataset:
+        """Keep the first elements only.
+
+        Args:
+            count: how many; -1 takes all.
+            name: without effect.
+        """
         n = int(count)
         if n < 0:
             return self
@@ -212,8 +277,13 @@ class Dataset(Filed, Combining):
             made._samples = min(self._samples, n * self._batch_size)
         return made
 
-    def skip(self, count: Any, name: Any = None) -> Dataset:
-        """All but the first `count` elements; −1 skips all."""
+    def skip(self, count: int, name: str | None = None) -> Dataset:
+        """Leave out the first elements.
+
+        Args:
+            count: how many; -1 leaves out all.
+            name: without effect.
+        """
         n = int(count)
         if n < 0:
             return self.take(0)
@@ -223,21 +293,13 @@ class Dataset(Filed, Combining):
             made._samples = max(self._samples - n * self._batch_size, 0)
         return made
 
-    def shard(self, num_shards: int, index: int, name: Any = None) -> Dataset:
-        """Every `num_shards`-th element, from `index`."""
-        length = len(range(index, self._length, num_shards)) if self._length >= 0 else self._length
-        return self._derive(lambda number: itertools.islice(self._make(number), index, None, num_shards), length)
+    def repeat(self, count: int | None = None, name: str | None = None) -> Dataset:
+        """Go through the elements several times.
 
-    def concatenate(self, dataset: Dataset, name: Any = None) -> Dataset:
-        """These elements, then those of `dataset`."""
-        lengths = (self._length, dataset._length)
-        length = INFINITE if INFINITE in lengths else UNKNOWN if UNKNOWN in lengths else sum(lengths)
-        made = self._derive(lambda number: itertools.chain(self._make(number), dataset._make(number)), length)
-        made._draws = self._draws or dataset._draws
-        return made
-
-    def repeat(self, count: Any = None, name: Any = None) -> Dataset:
-        """The elements `count` times over; without a count, or with −1, for ever."""
+        Args:
+            count: how often; None or -1 never ends. Shuffled elements have another order each time.
+            name: without effect.
+        """
         times = INFINITE if count is None else int(count)
 
         def make(number: int) -> Iterator[Any]:
@@ -256,11 +318,23 @@ class Dataset(Filed, Combining):
         return made
 
     def shuffle(
-        self, buffer_size: Any, seed: Any = None, reshuffle_each_iteration: bool | None = True, name: Any = None
+        self,
+        buffer_size: int,
+        seed: int | None = None,
+        reshuffle_each_iteration: bool | None = True,
+        name: str | None = None,
     ) -> Dataset:
-        """Each element drawn from a buffer of the next `buffer_size`; another order each pass unless told otherwise.
+        """Mix the elements: each is drawn from a buffer of the next `buffer_size`.
 
-        Without a seed one is drawn from torch's global generator, so that `set_random_seed` decides.
+        Args:
+            buffer_size: elements in the buffer; a whole mix takes as many as the dataset has.
+            seed: makes the order repeatable, as a function of (seed, pass); None draws a seed from torch's global
+                generator, so that `keras.utils.set_random_seed` decides.
+            reshuffle_each_iteration: another order in each pass (default); False has the same in all.
+            name: without effect.
+
+        Raises:
+            InputError: a buffer below 1.
         """
         size, start = int(buffer_size), int(torch.randint(2**31, ()).item()) if seed is None else int(seed)
         if size < 1:
@@ -282,8 +356,13 @@ class Dataset(Filed, Combining):
 
     # -- speed -----------------------------------------------------------------------------------------------------
 
-    def cache(self, filename: str = "", name: Any = None) -> Dataset:
-        """Keep the elements in memory once they have all been read."""
+    def cache(self, filename: str = "", name: str | None = None) -> Dataset:
+        """Keep the elements in memory once they have all been read: later passes do not compute them again.
+
+        Args:
+            filename: without effect: TensorFlow caches in that file.
+            name: without effect.
+        """
         kept: list[Any] = []
         complete: list[bool] = []
 
@@ -291,101 +370,25 @@ class Dataset(Filed, Combining):
             if complete:
                 yield from kept
                 return
-            found = []
+            elements = []
             for element in self._make(number):
-                found.append(element)
+                elements.append(element)
                 yield element
             if not complete:
-                kept.extend(found)
+                kept.extend(elements)
                 complete.append(True)
 
         return self._derive(make, self._length)
 
-    def prefetch(self, buffer_size: Any = AUTOTUNE, name: Any = None) -> Dataset:
-        """Read up to `buffer_size` elements ahead, in a thread."""
+    def prefetch(self, buffer_size: int = AUTOTUNE, name: str | None = None) -> Dataset:
+        """Read elements ahead of time, in a thread.
+
+        Args:
+            buffer_size: how many elements ahead; `AUTOTUNE` (-1) takes 2.
+            name: without effect.
+        """
         depth = 2 if int(buffer_size) == AUTOTUNE else int(buffer_size)
         return self._derive(lambda number: prefetched(lambda: self._make(number), depth), self._length)
 
-    def with_options(self, options: Any = None, name: Any = None) -> Dataset:
-        """The same dataset: TensorFlow's options have no meaning here."""
-        return self
 
-    def apply(self, transformation_func: Callable[[Dataset], Dataset]) -> Dataset:
-        """`transformation_func(self)`."""
-        return transformation_func(self)
-
-    # -- reading ---------------------------------------------------------------------------------------------------
-
-    def __iter__(self) -> Iterator[Any]:
-        number = self._passes
-        self._passes += 1
-        return self._make(number)
-
-    def as_numpy_iterator(self) -> Iterator[Any]:
-        """The elements as NumPy arrays."""
-        return _NumpyIterator(map_leaves(lambda t: t.numpy() if isinstance(t, torch.Tensor) else t, x) for x in self)
-
-    def get_single_element(self, name: Any = None) -> Any:
-        """The only element."""
-        return next(iter(self))
-
-    def reduce(self, initial_state: Any, reduce_func: Callable[[Any, Any], Any], name: Any = None) -> Any:
-        """`reduce_func(state, element)` over all elements."""
-        state = map_leaves(to_leaf, initial_state)
-        for element in self:
-            state = map_leaves(to_leaf, reduce_func(state, element))
-        return state
-
-    def cardinality(self) -> torch.Tensor:
-        """The number of elements as an int64 scalar; −1 for endless, −2 for unknown."""
-        return torch.tensor(self._length, dtype=torch.int64)
-
-    def __len__(self) -> int:
-        if self._length < 0:
-            raise TypeError(
-                "The dataset is infinite." if self._length == INFINITE else "The dataset length is unknown."
-            )
-        return self._length
-
-    def __bool__(self) -> bool:
-        return True
-
-    @property
-    def element_spec(self) -> Any:
-        """Shapes and dtypes of one element (read to see), the batch axis as None."""
-
-        def spec(leaf: Any) -> TensorSpec:
-            shape: tuple[int | None, ...] = tuple(np.shape(leaf))
-            dtype = leaf.dtype if isinstance(leaf, torch.Tensor) else "string"
-            return TensorSpec((None, *shape[1:]) if self._batch_size and shape else shape, dtype)
-
-        first = next(self._make(0), None)
-        if first is None:
-            raise InputError("An empty dataset has no element to describe.")
-        return map_leaves(spec, first)
-
-    def lightning_feed(self, training: bool, shuffle: bool = True) -> Feed:
-        """What `fit`, `evaluate` and `predict` read from; the dataset's own order is kept, as Keras keeps it."""
-        return DatasetFeed(self, training)
-
-    def __repr__(self) -> str:
-        length = {INFINITE: "infinite", UNKNOWN: "unknown"}.get(self._length, self._length)
-        return f"<Dataset length={length}, batch_size={self._batch_size}>"
-
-
-def _unpickled(state: bytes) -> Dataset:
-    made = Dataset.__new__(Dataset)
-    made.__dict__.update(cloudpickle.loads(state))
-    return made
-
-
-class _NumpyIterator(Iterator[Any]):
-    """Has TensorFlow's `.next()` beside Python's `next(iterator)`."""
-
-    def __init__(self, elements: Iterator[Any]) -> None:
-        self._elements = elements
-
-    def __next__(self) -> Any:
-        return next(self._elements)
-
-    next = __next__
+DatasetBase._plain = Dataset

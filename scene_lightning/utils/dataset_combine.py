@@ -7,31 +7,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Self
 
 import numpy as np
 import torch
 
 from scene_lightning.errors import InputError
+from scene_lightning.utils.dataset_base import INFINITE, UNKNOWN, DatasetBase
 from scene_lightning.utils.elements import leaves_of, map_leaves, row, stack_elements, to_leaf
 
-INFINITE, UNKNOWN = -1, -2  # tf.data's two special cardinalities
 
+class Combining(DatasetBase):
+    """The calls that make datasets of elements and elements of datasets; mixed into `Dataset`."""
 
-class _Source(Protocol):
-    _length: int
-    _draws: bool
+    def unbatch(self, name: str | None = None) -> Self:
+        """Take batches apart: one element a sample.
 
-    def _make(self, number: int) -> Iterator[Any]: ...
-
-    def _derive(self, make: Callable[[int], Iterator[Any]], length: int, keeps_elements: bool = True) -> Any: ...
-
-
-class Combining:
-    """Mixed into `Dataset`."""
-
-    def unbatch(self: Any, name: Any = None) -> Any:
-        """The elements of each batch, one by one."""
+        Args:
+            name: without effect.
+        """
 
         def make(number: int) -> Iterator[Any]:
             for batch in self._make(number):
@@ -42,23 +36,70 @@ class Combining:
         made._batch_size = made._samples = None
         return made
 
-    def rebatch(self: Any, batch_size: int, drop_remainder: bool = False, name: Any = None) -> Any:
-        """Batches of another size."""
+    def rebatch(self: Any, batch_size: int, drop_remainder: bool = False, name: str | None = None) -> Any:
+        """Make batches of another size.
+
+        Args:
+            batch_size: samples a batch.
+            drop_remainder: leave out the last batch where it is smaller.
+            name: without effect.
+        """
         return self.unbatch().batch(batch_size, drop_remainder)
 
-    def enumerate(self: Any, start: int = 0, name: Any = None) -> Any:
-        """(index, element) pairs."""
+    def enumerate(self, start: int = 0, name: str | None = None) -> Self:
+        """Number the elements: (index, element) pairs.
+
+        Args:
+            start: the first index.
+            name: without effect.
+        """
         return self._derive(
             lambda number: ((torch.tensor(i), item) for i, item in enumerate(self._make(number), start)),
             self._length,
             keeps_elements=False,
         )
 
+    def flat_map(self, map_func: Callable[..., DatasetBase], name: str | None = None) -> Self:
+        """Join the datasets that a function gives for each element, one after another.
+
+        Args:
+            map_func: called with an element; gives a dataset.
+            name: without effect.
+        """
+
+        def make(number: int) -> Iterator[Any]:
+            for element in self._make(number):
+                yield from (map_func(*element) if isinstance(element, tuple) else map_func(element))._make(number)
+
+        return self._derive(make, UNKNOWN, keeps_elements=False)
+
+    def concatenate(self, dataset: DatasetBase, name: str | None = None) -> Self:
+        """Add another dataset's elements at the end.
+
+        Args:
+            dataset: the other dataset.
+            name: without effect.
+        """
+        lengths = (self._length, dataset._length)
+        length = INFINITE if INFINITE in lengths else UNKNOWN if UNKNOWN in lengths else sum(lengths)
+        made = self._derive(lambda number: itertools.chain(self._make(number), dataset._make(number)), length)
+        made._draws = self._draws or dataset._draws
+        return made
+
     def interleave(
-        self: _Source, map_func: Callable[..., Any], cycle_length: Any = None, block_length: Any = None,
-        num_parallel_calls: Any = None, deterministic: Any = None, name: Any = None,
-    ) -> Any:  # fmt: skip
-        """The datasets that `map_func` gives, `cycle_length` at a time, `block_length` elements of each in turn."""
+        self, map_func: Callable[..., Any], cycle_length: int | None = None, block_length: int | None = None,
+        num_parallel_calls: int | None = None, deterministic: bool | None = None, name: str | None = None,
+    ) -> Self:  # fmt: skip
+        """Read the datasets that a function gives by turns.
+
+        Args:
+            map_func: called with an element; gives a dataset.
+            cycle_length: how many datasets are read by turns; None takes 1, -1 (`AUTOTUNE`) 16.
+            block_length: how many elements of one are read before the next; None takes 1.
+            num_parallel_calls: without effect.
+            deterministic: without effect: the order is always kept.
+            name: without effect.
+        """
         cycle = 1 if cycle_length is None else 16 if int(cycle_length) < 1 else int(cycle_length)
         block = 1 if block_length is None else int(block_length)
 
@@ -90,11 +131,27 @@ class Combining:
         return self._derive(make, UNKNOWN, keeps_elements=False)
 
     def window(
-        self: _Source, size: Any, shift: Any = None, stride: Any = 1, drop_remainder: bool = False, name: Any = None
-    ) -> Any:
-        """Datasets of `size` elements, `stride` apart, each beginning `shift` (by default `size`) after the last.
+        self,
+        size: int,
+        shift: int | None = None,
+        stride: int = 1,
+        drop_remainder: bool = False,
+        name: str | None = None,
+    ) -> Self:
+        """Make datasets of neighbouring elements.
 
-        An element that is a tuple or dict gives a tuple or dict of datasets.
+        Args:
+            size: elements a window.
+            shift: how far the next window begins after this one; None takes `size`, so that none overlap.
+            stride: how far the elements of a window lie apart.
+            drop_remainder: leave out windows that are smaller, at the end.
+            name: without effect.
+
+        Returns:
+            A dataset of datasets; an element that is a tuple or dict gives a tuple or dict of datasets.
+
+        Raises:
+            InputError: a number below 1.
         """
         count, apart = int(size), int(stride)
         step = count if shift is None else int(shift)
@@ -118,10 +175,21 @@ class Combining:
         return self._derive(make, UNKNOWN, keeps_elements=False)
 
     def padded_batch(
-        self: _Source, batch_size: Any, padded_shapes: Any = None, padding_values: Any = None,
-        drop_remainder: bool = False, name: Any = None,
-    ) -> Any:  # fmt: skip
-        """Batches whose elements are filled up, at the end of each axis, to the largest of them."""
+        self, batch_size: int, padded_shapes: Any = None, padding_values: Any = None,
+        drop_remainder: bool = False, name: str | None = None,
+    ) -> Self:  # fmt: skip
+        """Stack elements of different shapes: each is filled up, at the end of every axis, to the largest of its batch.
+
+        Args:
+            batch_size: elements a batch.
+            padded_shapes: must be None here: the largest element decides.
+            padding_values: what fills up; None takes 0.
+            drop_remainder: leave out the last batch where it is smaller.
+            name: without effect.
+
+        Raises:
+            InputError: `padded_shapes` is given.
+        """
         if padded_shapes is not None:
             raise InputError("padded_batch fills up to the largest element; leave padded_shapes out.")
         fill = 0 if padding_values is None else padding_values
@@ -134,16 +202,38 @@ class Combining:
 
         return self._derive(make, UNKNOWN, keeps_elements=False)
 
-    def take_while(self: _Source, predicate: Callable[..., Any], name: Any = None) -> Any:
-        """The elements before the first for which `predicate` is false."""
+    def shard(self, num_shards: int, index: int, name: str | None = None) -> Self:
+        """Keep every `num_shards`-th element.
+
+        Args:
+            num_shards: how many parts there are.
+            index: which of them, from 0: the place of its first element.
+            name: without effect.
+        """
+        length = len(range(index, self._length, num_shards)) if self._length >= 0 else self._length
+        return self._derive(lambda number: itertools.islice(self._make(number), index, None, num_shards), length)
+
+    def take_while(self, predicate: Callable[..., Any], name: str | None = None) -> Self:
+        """Keep the elements before the first for which a function is false.
+
+        Args:
+            predicate: called with an element; where that is a tuple, with its parts as several arguments.
+            name: without effect.
+        """
 
         def holds(element: Any) -> bool:
             return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
 
         return self._derive(lambda number: itertools.takewhile(holds, self._make(number)), UNKNOWN)
 
-    def scan(self: _Source, initial_state: Any, scan_func: Callable[[Any, Any], Any], name: Any = None) -> Any:
-        """The results of `scan_func(state, element)`, which gives the next state and a result."""
+    def scan(self, initial_state: Any, scan_func: Callable[[Any, Any], Any], name: str | None = None) -> Self:
+        """Map elements with a memory.
+
+        Args:
+            initial_state: what the first call gets as state.
+            scan_func: `scan_func(state, element)` gives (next state, result); the results are the new elements.
+            name: without effect.
+        """
 
         def make(number: int) -> Iterator[Any]:
             state = map_leaves(to_leaf, initial_state)
@@ -153,8 +243,13 @@ class Combining:
 
         return self._derive(make, self._length, keeps_elements=False)
 
-    def ignore_errors(self: _Source, log_warning: bool = False, name: Any = None) -> Any:
-        """The dataset up to its first error: a generator that has failed cannot go on."""
+    def ignore_errors(self, log_warning: bool = False, name: str | None = None) -> Self:
+        """End the dataset at its first error instead of raising it: a generator that has failed cannot go on.
+
+        Args:
+            log_warning: without effect.
+            name: without effect.
+        """
 
         def make(number: int) -> Iterator[Any]:
             elements = self._make(number)
@@ -171,10 +266,24 @@ class Combining:
 
     @staticmethod
     def sample_from_datasets(
-        datasets: Sequence[Any], weights: Any = None, seed: Any = None, stop_on_empty_dataset: bool = False,
-        rerandomize_each_iteration: Any = None,
-    ) -> Any:  # fmt: skip
-        """Elements of several datasets, each drawn at random with the given `weights`; used up ones drop out."""
+        datasets: Sequence[Any],
+        weights: Sequence[float] | None = None,
+        seed: int | None = None,
+        stop_on_empty_dataset: bool = False,
+        rerandomize_each_iteration: bool | None = None,
+    ) -> Any:
+        """Draw elements from several datasets at random.
+
+        Args:
+            datasets: the datasets.
+            weights: how often each is drawn from, one a dataset; None takes all alike.
+            seed: makes the draws repeatable; None draws a seed from torch's global generator.
+            stop_on_empty_dataset: end with the first dataset that ends; by default those that are used up drop out.
+            rerandomize_each_iteration: without effect: each pass has draws of its own.
+
+        Raises:
+            InputError: another number of weights than datasets.
+        """
         start = int(torch.randint(2**31, ()).item()) if seed is None else int(seed)
         shares = np.ones(len(datasets)) if weights is None else np.asarray(weights, dtype=float)
         if len(shares) != len(datasets):
@@ -198,7 +307,13 @@ class Combining:
     def choose_from_datasets(
         datasets: Sequence[Any], choice_dataset: Any, stop_on_empty_dataset: bool = True
     ) -> Any:  # fmt: skip
-        """Elements of several datasets, in the order of `choice_dataset`, whose elements are their numbers."""
+        """Take elements from several datasets in an order that is given.
+
+        Args:
+            datasets: the datasets.
+            choice_dataset: its elements say which dataset, counted from 0, comes next.
+            stop_on_empty_dataset: end with the first dataset that ends (default); False leaves it out.
+        """
 
         def make(number: int) -> Iterator[Any]:
             choices = (int(choice) for choice in choice_dataset._make(number))
@@ -233,7 +348,7 @@ def _joint_length(datasets: Sequence[Any], stop: bool) -> int:
     return UNKNOWN if stop or UNKNOWN in lengths else sum(lengths)
 
 
-def _datasets(source: _Source, elements: list[Any]) -> Any:
+def _datasets(source: DatasetBase, elements: list[Any]) -> Any:
     first = elements[0]
     if isinstance(first, tuple):
         return tuple(_datasets(source, [element[i] for element in elements]) for i in range(len(first)))

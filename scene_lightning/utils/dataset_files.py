@@ -21,7 +21,7 @@ import torch
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.training.usage_report import ledger
-from scene_lightning.utils.dataset_combine import INFINITE
+from scene_lightning.utils.dataset_base import INFINITE, DatasetBase
 from scene_lightning.utils.text import Text
 
 _FORMAT = 1
@@ -29,17 +29,20 @@ _INDEX = "dataset.json"
 _CHUNK_BYTES, _CHUNK_ELEMENTS = 64 * 2**20, 512
 
 
-class Filed:
-    """`save` and `load` of a dataset. Mixed into `Dataset`."""
+class Filed(DatasetBase):
+    """`save` and `load` of a dataset; mixed into `Dataset`."""
 
     def save(
-        self: Any, path: Any, compression: str | None = None, shard_func: Any = None, checkpoint_args: Any = None
-    ) -> None:
-        """Write all elements into the folder `path`. TensorFlow: `Dataset.save`.
+        self, path: str | os.PathLike[str], compression: str | None = None, shard_func: Any = None,
+        checkpoint_args: Any = None,
+    ) -> None:  # fmt: skip
+        """Write all elements into a folder. TensorFlow: `Dataset.save`.
 
         Args:
-            compression: "GZIP" packs them.
-            shard_func: has no use here: the files follow one another.
+            path: the folder; it is made where it is not there.
+            compression: "GZIP" packs the elements; None does not.
+            shard_func: without effect: elements are written in their order.
+            checkpoint_args: without effect.
 
         Raises:
             InputError: a dataset without end, or elements of different structure.
@@ -55,11 +58,11 @@ class Filed:
         run = folder / uuid.uuid4().hex
         run.mkdir(parents=True)
         try:
-            told = _write(iter(self), run, np.savez_compressed if compression == "GZIP" else np.savez)
-            told.update(batch_size=self._batch_size, samples=self._samples)
-            told.update(class_names=self.class_names, image_info=self.image_info)
+            index = _write(iter(self), run, np.savez_compressed if compression == "GZIP" else np.savez)
+            index.update(batch_size=self._batch_size, samples=self._samples)
+            index.update(class_names=self.class_names, image_info=self.image_info)
             with atomic_write(folder / _INDEX) as temporary:
-                temporary.write_text(json.dumps({"format": _FORMAT, "run": run.name, **told}), encoding="utf-8")
+                temporary.write_text(json.dumps({"format": _FORMAT, "run": run.name, **index}), encoding="utf-8")
         except BaseException:
             shutil.rmtree(run, ignore_errors=True)
             raise
@@ -70,28 +73,30 @@ class Filed:
     @classmethod
     def load(
         cls: Any,
-        path: Any,
+        path: str | os.PathLike[str],
         element_spec: Any = None,
         compression: str | None = None,
         reader_func: Callable[[Any], Any] | None = None,
     ) -> Any:
-        """What `save` wrote, read file by file as it is asked for. TensorFlow: `Dataset.load`.
+        """A dataset from the folder that `save` wrote, read file by file. TensorFlow: `Dataset.load`.
 
         Args:
-            element_spec, compression: not needed; the folder says both.
-            reader_func: makes the dataset of a dataset of datasets, one a file.
+            path: the folder.
+            element_spec: not needed: the folder says it.
+            compression: not needed, either.
+            reader_func: makes the dataset from a dataset of datasets, one a file, such as to mix the files.
 
         Raises:
             DataError: no such folder, or one that TensorFlow or a damaged disk made.
         """
         folder = Path(os.fspath(path))
-        told = _index(folder)
-        files = [(folder / told["run"] / f"{number:05d}.npz", count) for number, count in enumerate(told["counts"])]
-        structure, kinds = told["structure"], told["kinds"]
+        index = _index(folder)
+        files = [(folder / index["run"] / f"{number:05d}.npz", count) for number, count in enumerate(index["counts"])]
+        structure, kinds = index["structure"], index["kinds"]
 
         def part(file: Path, count: int) -> Any:
-            made = cls(lambda _: _read(file, count, structure, kinds), count, told["batch_size"])
-            made.class_names, made.image_info = told["class_names"], told["image_info"]
+            made = cls(lambda _: _read(file, count, structure, kinds), count, index["batch_size"])
+            made.class_names, made.image_info = index["class_names"], index["image_info"]
             return made
 
         if reader_func is not None:
@@ -101,8 +106,8 @@ class Filed:
             for file, count in files:
                 yield from _read(file, count, structure, kinds)
 
-        made = cls(make, sum(told["counts"]), told["batch_size"], told["samples"])
-        made.class_names, made.image_info = told["class_names"], told["image_info"]
+        made = cls(make, sum(index["counts"]), index["batch_size"], index["samples"])
+        made.class_names, made.image_info = index["class_names"], index["image_info"]
         return made
 
 
@@ -168,7 +173,7 @@ def _read(file: Path, count: int, structure: Any, kinds: list[str]) -> Iterator[
 def _index(folder: Path) -> dict[str, Any]:
     cure = "Expected a folder that Dataset.save() of this package wrote; make the dataset anew and save it."
     try:
-        told = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
     except FileNotFoundError:
         made_by = (
             "TensorFlow saved it, in its own form" if (folder / "dataset_spec.pb").exists() else f"no {_INDEX} in it"
@@ -177,11 +182,11 @@ def _index(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise DataError(f"Cannot load a dataset from {str(folder)!r}: {error}. {cure}") from error
     required = {"format", "run", "structure", "kinds", "counts", "batch_size", "samples", "class_names", "image_info"}
-    if not isinstance(told, dict) or not required <= set(told) or told["format"] != _FORMAT:
+    if not isinstance(index, dict) or not required <= set(index) or index["format"] != _FORMAT:
         raise DataError(f"Cannot load a dataset from {str(folder)!r}: its {_INDEX} is damaged or newer. {cure}")
-    if os.path.basename(str(told["run"])) != told["run"]:
+    if os.path.basename(str(index["run"])) != index["run"]:
         raise DataError(f"Cannot load a dataset from {str(folder)!r}: its {_INDEX} points outside. {cure}")
-    return told
+    return index
 
 
 # -- elements ----------------------------------------------------------------------------------------------------------
