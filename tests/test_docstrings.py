@@ -86,7 +86,6 @@ PENDING = {
     "saving",
     "tree",
     "utils",
-    "utils.Dataset",
     "utils.Progbar",
 }
 # Folders whose files still open with a riddle ("Images in; batches out").
