@@ -1,4 +1,4 @@
-"""Activations in; the same shape bent by a function with parameters out. Keras: "Activation layers"."""
+"""Activation functions that have parameters of their own, as layers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,25 @@ def _not_negative(value: Any, name: str, layer: str) -> float:
 
 
 class ReLU(SameShape):
-    """max(x, 0), with a ceiling, a slope below and a threshold. Keras: `keras.layers.ReLU`."""
+    """Set negative values to 0: the rectified linear unit.
+
+    max_value where x ≥ max_value; x where threshold ≤ x < max_value; negative_slope·(x - threshold) below.
+
+    Args:
+        max_value: ceiling of the outputs; None: none. ReLU6 has 6.
+        negative_slope: slope below the threshold.
+        threshold: value from which on inputs pass.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: a negative argument.
+    """
 
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
@@ -37,7 +55,23 @@ class ReLU(SameShape):
 
 
 class LeakyReLU(SameShape):
-    """x, or 0.3·x below zero (the activation string "leaky_relu" has 0.2). Keras: `keras.layers.LeakyReLU`."""
+    """Make negative values smaller instead of 0.
+
+    x where x ≥ 0, negative_slope·x below. The string activation="leaky_relu" has a slope of 0.2.
+
+    Args:
+        negative_slope: slope below 0; Keras 1 and 2 call it `alpha`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: a negative slope.
+    """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -48,7 +82,26 @@ class LeakyReLU(SameShape):
 
 
 class PReLU(SameShape):
-    """x, or alpha·x below zero, alpha learnt for each value (or shared over axes). Keras: `keras.layers.PReLU`."""
+    """Make negative values smaller, by learned factors.
+
+    x where x ≥ 0, alpha·x below, with one alpha for each value of a sample. Source: He et al. 2015 (arXiv:1502.01852).
+
+    Args:
+        alpha_initializer: how the first alphas are made; zeros.
+        alpha_regularizer: penalty on alpha, added to the loss: "l2", an object or a function; None: none.
+        alpha_constraint: what is applied to alpha after each training step; None: nothing.
+        shared_axes: axes, counted from 1, along which there is one alpha: [1, 2] makes one a channel of images.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, ...), every side that is not shared being known.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: `shared_axes` that the input does not have.
+    """
 
     def __init__(
         self,
@@ -85,7 +138,23 @@ class PReLU(SameShape):
 
 
 class ELU(SameShape):
-    """x, or alpha·(exp(x) - 1) below zero. Keras: `keras.layers.ELU`."""
+    """Let negative values go smoothly towards a bound.
+
+    x where x ≥ 0, alpha·(exp(x) - 1) below. Source: Clevert et al. 2015 (arXiv:1511.07289).
+
+    Args:
+        alpha: the outputs stay above -alpha.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: a negative `alpha`.
+    """
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -96,9 +165,23 @@ class ELU(SameShape):
 
 
 class Softmax(SameShape):
-    """exp(x) / Σ exp(x) over `axis` (one or several). Keras: `keras.layers.Softmax`.
+    """Turn scores into probabilities that add up to 1.
 
-    `mask`, broadcast over the inputs: where it is False, the probability is 0.
+    exp(x) / Σ exp(x), computed without overflow.
+
+    Args:
+        axis: the axis that the sum goes over, or several.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: tensor of scores.
+        mask: what broadcasts to the inputs; where it is false, the probability is 0.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
     """
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
@@ -119,7 +202,24 @@ class Softmax(SameShape):
 
 
 class ThresholdedReLU(SameShape):
-    """x where x > theta, else 0. Keras 2: `keras.layers.ThresholdedReLU` (gone from Keras 3)."""
+    """Set values up to a threshold to 0.
+
+    x where x > theta, else 0. Keras 2's layer, which Keras 3 no longer has. Source: Konda et al. 2014
+    (arXiv:1402.3337).
+
+    Args:
+        theta: the threshold.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: a negative `theta`.
+    """
 
     def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,7 +1,7 @@
-"""Queries, values and keys (batch, steps, features) in; values weighted by how keys fit queries out.
+"""Attention of queries on values, by dot products or by sums.
 
-What small vision transformers are made of. Sources: https://keras.io/api/layers/attention_layers,
-Vaswani et al. 2017 (arXiv:1706.03762), Bahdanau et al. 2014 (arXiv:1409.0473).
+Sources: https://keras.io/api/layers/attention_layers, Vaswani et al. 2017 (arXiv:1706.03762), Bahdanau et al. 2014
+(arXiv:1409.0473).
 """
 
 from __future__ import annotations
@@ -23,12 +23,33 @@ def masked_score(dtype: torch.dtype) -> float:
 
 
 class Attention(StandardLayer):
-    """softmax(query · keyᵀ) · value, of [query, value] or [query, value, key]. Keras: `keras.layers.Attention`.
+    """Give each query the mean of the values, weighted by how their keys fit it.
+
+    weights = softmax(query · keyᵀ), outputs = weights · value. The scores are not divided by sqrt(features). Source:
+    Luong et al. 2015 (arXiv:1508.04025).
 
     Args:
-        use_scale: multiply the scores by a learned number.
-        score_mode: "dot", or "concat" for w · Σ tanh(query + key).
-        dropout: the share of the weights that is dropped in training.
+        use_scale: whether the scores are multiplied by a learned number.
+        score_mode: "dot", or "concat" for scores of w·Σ tanh(query + key) with a learned number w.
+        dropout: share of the weights that are dropped in training, from 0 to 1.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: list [query, value] or [query, value, key]; the key is the value where it is left out. Query (batch,
+            queries, features), value (batch, keys, features), key (batch, keys, features).
+        mask: list [query_mask, value_mask] of booleans (batch, queries) and (batch, keys), or None: a query whose mask
+            is false gives zeros, and a value whose mask is false is not looked at.
+        training: whether to drop weights; None: as the model that calls is in training or not.
+        return_attention_scores: whether the weights are given, too.
+        use_causal_mask: whether query t sees keys up to t alone.
+
+    Output shape:
+        (batch, queries, features of the value); with `return_attention_scores` a pair of it and the weights (batch,
+        queries, keys).
+
+    Raises:
+        InputError: an unknown mode, a share outside 0 to 1, or other inputs than two or three tensors.
     """
 
     def __init__(
@@ -96,7 +117,32 @@ def _causal(scores: torch.Tensor) -> torch.Tensor:
 
 
 class AdditiveAttention(Attention):
-    """Σ scale · tanh(query + key) as the scores (Bahdanau). Keras: `keras.layers.AdditiveAttention`."""
+    """Give each query the mean of the values, weighted by a sum over query and key.
+
+    weights = softmax(Σ scale·tanh(query + key)), outputs = weights · value. Source: Bahdanau et al. 2014
+    (arXiv:1409.0473).
+
+    Args:
+        use_scale: whether each feature of the sum has a learned factor.
+        dropout: share of the weights that are dropped in training, from 0 to 1.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: list [query, value] or [query, value, key]; the key is the value where it is left out. Query (batch,
+            queries, features), value (batch, keys, features), key (batch, keys, features).
+        mask: list [query_mask, value_mask] of booleans (batch, queries) and (batch, keys), or None: a query whose mask
+            is false gives zeros, and a value whose mask is false is not looked at.
+        training: whether to drop weights; None: as the model that calls is in training or not.
+        return_attention_scores: whether the weights are given, too.
+        use_causal_mask: whether query t sees keys up to t alone.
+
+    Output shape:
+        (batch, queries, features of the value); with `return_attention_scores` a pair of it and the weights (batch,
+        queries, keys).
+
+    Raises:
+        InputError: an unknown mode, a share outside 0 to 1, or other inputs than two or three tensors.
+    """
 
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)

@@ -1,4 +1,4 @@
-"""Images in; convolved images out, with Keras' kernels (HWIO) and Keras' padding. Keras: "Convolution layers".
+"""Convolutions of sequences, images and volumes, with Keras' kernels (rows, columns, inputs, outputs) and padding.
 
 NHWC tensors are viewed as NCHW for torch, which is then its channels_last memory format: nothing is copied.
 """
@@ -28,19 +28,7 @@ from scene_lightning.layers.base.windows import (
 
 
 class Convolution(WindowedLayer):
-    """A convolution of any rank: (N, ..., C) → (N, ..., filters).
-
-    Args:
-        filters: output channels.
-        kernel_size, strides, dilation_rate: an int for all sides or one int a side; strides and dilation exclude each
-            other.
-        padding: "valid", or "same" (output side = ceil(side / stride), the odd pixel of padding after); Conv1D also
-            takes "causal".
-        groups: the channels are split in so many groups, convolved apart.
-
-    Raises:
-        InputError: impossible values; channels or filters that `groups` does not divide; too small an image.
-    """
+    """The base of `Conv1D`, `Conv2D` and `Conv3D`: a convolution of any rank."""
 
     _takes_rows_and_columns = True
 
@@ -100,7 +88,7 @@ class Convolution(WindowedLayer):
         return self.activation(self.convolve(inputs, self.kernel, self.bias))
 
     def convolve(self, inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        """The outputs before the activation."""
+        """The outputs before the activation, for a kernel and a bias in Keras' shapes."""
         if self.padding == "valid":
             self.compute_output_shape(inputs.shape)  # an image smaller than the kernel: say so in Keras' words
         images = to_channels_first(as_float(inputs), self.data_format)
@@ -112,19 +100,127 @@ class Convolution(WindowedLayer):
 
 
 class Conv1D(Convolution):
-    """(N, steps, C) → (N, steps', filters). Keras: `keras.layers.Conv1D`; arguments as for `Convolution`."""
+    """Convolve sequences with learned kernels.
+
+    At every place, each filter gives the sum of the steps under it times its weights, plus a bias. The kernel is not
+    flipped; its shape is (steps, channels / groups, filters).
+
+    Args:
+        filters: number of filters, the channels of the output.
+        kernel_size: length of the kernel, in steps.
+        strides: distance between two places of the kernel, in steps.
+        padding: "valid": none, the output is shorter; "same": zeros on both ends, output steps = ceil(steps / strides);
+            "causal": zeros before the first step alone, so that no output sees a later input.
+        data_format: "channels_last", (batch, steps, channels), or "channels_first", (batch, channels, steps); None:
+            `keras.config.image_data_format()`.
+        dilation_rate: distance between two steps under the kernel; 1: neighbours. Above 1 only with strides of 1.
+        groups: number of groups that channels and filters are split into, each convolved by itself; it divides both.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        use_bias: whether a learned number is added to each output channel.
+        kernel_initializer, bias_initializer: how the first values are made: a name, an object or a function; by default
+            Glorot uniform for the kernel and zeros for the bias.
+        kernel_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss; None: none.
+        kernel_constraint, bias_constraint: what is applied to the weight after each training step: "non_neg", an object
+            or a function; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, steps, channels), or (batch, channels, steps) with "channels_first".
+
+    Output shape:
+        (batch, new_steps, filters), or (batch, filters, new_steps) with "channels_first".
+
+    Raises:
+        InputError: impossible values, groups that do not divide the channels, or sequences smaller than the kernel.
+    """
 
     rank = 1
 
 
 class Conv2D(Convolution):
-    """(N, H, W, C) → (N, H', W', filters). Keras: `keras.layers.Conv2D`; arguments as for `Convolution`."""
+    """Convolve images with learned kernels.
+
+    At every place, each filter gives the sum of the pixels under it times its weights, plus a bias. The kernel is not
+    flipped; its shape is (rows, columns, channels / groups, filters).
+
+    Args:
+        filters: number of filters, the channels of the output.
+        kernel_size: rows and columns of the kernel, in pixels; one int for both.
+        strides: distance between two places of the kernel, in pixels down and to the right; one int for both.
+        padding: "valid": none, output side = floor((side - kernel_size) / strides) + 1; "same": zeros around the image,
+            output side = ceil(side / strides), the odd row or column of zeros at the bottom or right.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        dilation_rate: distance between two pixels under the kernel; 1: neighbours. Above 1 only with strides of 1.
+        groups: number of groups that channels and filters are split into, each convolved by itself; it divides both.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        use_bias: whether a learned number is added to each output channel.
+        kernel_initializer, bias_initializer: how the first values are made: a name, an object or a function; by default
+            Glorot uniform for the kernel and zeros for the bias.
+        kernel_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss; None: none.
+        kernel_constraint, bias_constraint: what is applied to the weight after each training step: "non_neg", an object
+            or a function; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+
+    Output shape:
+        (batch, new_height, new_width, filters), or (batch, filters, new_height, new_width) with "channels_first".
+
+    Raises:
+        InputError: impossible values, groups that do not divide the channels, or images smaller than the kernel.
+
+    Example:
+        >>> images = torch.zeros(8, 150, 150, 3)
+        >>> keras.layers.Conv2D(32, 3, padding="same", activation="relu")(images).shape
+        torch.Size([8, 150, 150, 32])
+    """
 
     rank = 2
 
 
 class Conv3D(Convolution):
-    """(N, D, H, W, C) → (N, D', H', W', filters). Keras: `keras.layers.Conv3D`; arguments as for `Convolution`."""
+    """Convolve volumes with learned kernels.
+
+    At every place, each filter gives the sum of the voxels under it times its weights, plus a bias. The kernel is not
+    flipped; its shape is (depth, rows, columns, channels / groups, filters).
+
+    Args:
+        filters: number of filters, the channels of the output.
+        kernel_size: depth, rows and columns of the kernel, in voxels; one int for all.
+        strides: distance between two places of the kernel, in voxels along each side; one int for all.
+        padding: "valid": none, the output is smaller; "same": zeros around the volume, output side = ceil(side /
+            strides), the odd zero after.
+        data_format: "channels_last", (batch, depth, height, width, channels), or "channels_first", (batch, channels,
+            depth, height, width); None: `keras.config.image_data_format()`.
+        dilation_rate: distance between two voxels under the kernel; 1: neighbours. Above 1 only with strides of 1.
+        groups: number of groups that channels and filters are split into, each convolved by itself; it divides both.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        use_bias: whether a learned number is added to each output channel.
+        kernel_initializer, bias_initializer: how the first values are made: a name, an object or a function; by default
+            Glorot uniform for the kernel and zeros for the bias.
+        kernel_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss; None: none.
+        kernel_constraint, bias_constraint: what is applied to the weight after each training step: "non_neg", an object
+            or a function; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with "channels_first".
+
+    Output shape:
+        (batch, new_depth, new_height, new_width, filters), or (batch, filters, new_depth, new_height, new_width) with
+        "channels_first".
+
+    Raises:
+        InputError: impossible values, groups that do not divide the channels, or volumes smaller than the kernel.
+    """
 
     rank = 3
 

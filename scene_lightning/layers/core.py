@@ -1,4 +1,4 @@
-"""Tensors in; dense products, constants of shape and plain functions of them out. Keras: "Core layers"."""
+"""Layers that most networks are made of: dense products, activations, tables of vectors, and functions as layers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base.arguments import as_float, known_axis, positive_int
+from scene_lightning.layers.base.dry_run import dry_run
 from scene_lightning.layers.base.functions import FunctionConfig, function_config, function_from_config, plain
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.standard import StandardLayer
@@ -27,7 +28,38 @@ from scene_lightning.layers.base.types import (
 
 
 class Dense(StandardLayer):
-    """activation(x · kernel + bias) over the last axis: (..., in) → (..., units). Keras: `keras.layers.Dense`."""
+    """Multiply the last axis by a learned matrix: a fully connected layer.
+
+    outputs = activation(inputs · kernel + bias), with a kernel of shape (features, units).
+
+    Args:
+        units: number of outputs, e.g. the number of classes in the last layer.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        use_bias: whether a learned number is added to each output channel.
+        kernel_initializer, bias_initializer: how the first values are made: a name, an object or a function; by default
+            Glorot uniform for the kernel and zeros for the bias.
+        kernel_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss; None: none.
+        kernel_constraint, bias_constraint: what is applied to the weight after each training step: "non_neg", an object
+            or a function; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, ..., features), most often (batch, features).
+
+    Output shape:
+        (batch, ..., units).
+
+    Raises:
+        InputError: impossible values, or a number of features that is not known.
+        UnsupportedError: Keras' `lora_rank` and `quantization_config`.
+
+    Example:
+        >>> features = torch.zeros(8, 512)
+        >>> keras.layers.Dense(6, activation="softmax")(features).shape
+        torch.Size([8, 6])
+    """
 
     def __init__(
         self,
@@ -97,7 +129,21 @@ def refuse(kwargs: dict[str, Any], *names: str) -> None:
 
 
 class Activation(StandardLayer):
-    """An activation function as a layer; any shape. Keras: `keras.layers.Activation`."""
+    """Apply an activation function.
+
+    Args:
+        activation: name ("relu"), function or layer.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        UnknownNameError: a name that is none; the nearest one is suggested.
+    """
 
     def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -111,7 +157,17 @@ class Activation(StandardLayer):
 
 
 class Identity(Layer):
-    """The inputs, unchanged. Keras: `keras.layers.Identity`."""
+    """Give the inputs back unchanged.
+
+    Args:
+        activity_regularizer, trainable, dtype, autocast, name, **kwargs: as for `Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
+    """
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -121,14 +177,26 @@ class Identity(Layer):
 
 
 class Lambda(Layer):
-    """A function as a layer. Keras: `keras.layers.Lambda`.
+    """Apply a function of your own.
 
-    A file holds it as Keras writes it, and nothing in a file is run: loading takes the function from `custom_objects`.
+    For short expressions without weights. In a model file the function stands as Keras writes it, but nothing in a file
+    is run here: loading takes the function from `custom_objects`, by its name or that of the layer.
 
     Args:
-        function: takes the inputs (and `mask`, `training` if it has such arguments).
-        output_shape: the output shape without batch axis, or a function of the input shape; found by a dry run if None.
+        function: takes the inputs, and `training` if it has such an argument.
+        output_shape: shape of the outputs without batch axis, or a function of the input's shape; None: found by
+            running `function` on zeros.
+        mask: must be None: masks belong to sequence models.
         arguments: further keyword arguments of `function`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: tensor, or a list or dict of them.
+        training: given on to `function` if it takes it.
+
+    Raises:
+        InputError: `function` cannot be called.
+        UnsupportedError: `mask` is given.
     """
 
     def __init__(
@@ -155,7 +223,7 @@ class Lambda(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         if self._output_shape is None:
-            return self._dry_run(input_shape)
+            return dry_run(self, input_shape)
         if callable(self._output_shape):
             return self._output_shape(input_shape)
         batch = input_shape[0] if input_shape and not isinstance(input_shape[0], tuple | list) else None
@@ -185,7 +253,27 @@ class Lambda(Layer):
 
 
 class Embedding(StandardLayer):
-    """Whole numbers → rows of a table: (...) → (..., output_dim). Keras: `keras.layers.Embedding`."""
+    """Look whole numbers up in a learned table of vectors.
+
+    Args:
+        input_dim: number of rows of the table: the largest number that is looked up, plus 1.
+        output_dim: length of each vector.
+        embeddings_initializer: how the table's first values are made; uniform between -0.05 and 0.05.
+        embeddings_regularizer: penalty on the table, added to the loss: "l2", an object or a function; None: none.
+        embeddings_constraint: what is applied to the table after each training step; None: nothing.
+        mask_zero: must be false: masks belong to sequence models.
+        **kwargs: name, dtype and trainable, as for `Layer`; Keras 2's `input_length` changes nothing.
+
+    Input shape:
+        (batch, ...), whole numbers from 0 to input_dim - 1.
+
+    Output shape:
+        (batch, ..., output_dim).
+
+    Raises:
+        InputError: sizes that are no positive whole numbers.
+        UnsupportedError: `mask_zero`, and Keras' `lora_rank` and `quantization_config`.
+    """
 
     def __init__(
         self,

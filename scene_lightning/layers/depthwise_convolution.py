@@ -27,7 +27,7 @@ from scene_lightning.layers.base.windows import (
 
 
 class DepthwiseConvolution(WindowedLayer):
-    """Each channel convolved apart: (N, ..., C) → (N, ..., C·depth_multiplier); kernel (..., C, depth_multiplier)."""
+    """The base of `DepthwiseConv1D` and `DepthwiseConv2D`: each channel convolved by itself."""
 
     def __init__(
         self,
@@ -90,19 +90,87 @@ class DepthwiseConvolution(WindowedLayer):
 
 
 class DepthwiseConv1D(DepthwiseConvolution):
-    """(N, steps, C) → (N, steps', C·m). Keras: `keras.layers.DepthwiseConv1D`."""
+    """Convolve each channel of sequences by itself.
+
+    Every channel has `depth_multiplier` kernels of its own and no other channel enters its outputs. The kernel's shape
+    is (steps, channels, depth_multiplier).
+
+    Args:
+        kernel_size: length of the kernel, in steps.
+        strides: distance between two places of the kernel, in steps.
+        padding: "valid": none, the output is shorter; "same": zeros on both ends, output steps = ceil(steps / strides);
+            "causal": zeros before the first step alone, so that no output sees a later input.
+        depth_multiplier: number of output channels for each input channel.
+        data_format: "channels_last", (batch, steps, channels), or "channels_first", (batch, channels, steps); None:
+            `keras.config.image_data_format()`.
+        dilation_rate: distance between two steps under the kernel; 1: neighbours. Above 1 only with strides of 1.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        use_bias: whether a learned number is added to each output channel.
+        depthwise_initializer, bias_initializer: how the first values are made: a name, an object or a function; by
+            default Glorot uniform for the kernel and zeros for the bias.
+        depthwise_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2", an object or a
+            function; None: none.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss; None: none.
+        depthwise_constraint, bias_constraint: what is applied to the weight after each training step: "non_neg", an
+            object or a function; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, steps, channels), or (batch, channels, steps) with "channels_first".
+
+    Output shape:
+        (batch, new_steps, channels·depth_multiplier), or (batch, channels·depth_multiplier, new_steps) with
+        "channels_first".
+
+    Raises:
+        InputError: impossible values, or sequences smaller than the kernel.
+    """
 
     rank = 1
 
 
 class DepthwiseConv2D(DepthwiseConvolution):
-    """(N, H, W, C) → (N, H', W', C·m). Keras: `keras.layers.DepthwiseConv2D`."""
+    """Convolve each channel of images by itself.
+
+    Every channel has `depth_multiplier` kernels of its own and no other channel enters its outputs. The kernel's shape
+    is (rows, columns, channels, depth_multiplier).
+
+    Args:
+        kernel_size: rows and columns of the kernel, in pixels; one int for both.
+        strides: distance between two places of the kernel, in pixels down and to the right; one int for both.
+        padding: "valid": none, output side = floor((side - kernel_size) / strides) + 1; "same": zeros around the image,
+            output side = ceil(side / strides), the odd row or column of zeros at the bottom or right.
+        depth_multiplier: number of output channels for each input channel.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        dilation_rate: distance between two pixels under the kernel; 1: neighbours. Above 1 only with strides of 1.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        use_bias: whether a learned number is added to each output channel.
+        depthwise_initializer, bias_initializer: how the first values are made: a name, an object or a function; by
+            default Glorot uniform for the kernel and zeros for the bias.
+        depthwise_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2", an object or a
+            function; None: none.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss; None: none.
+        depthwise_constraint, bias_constraint: what is applied to the weight after each training step: "non_neg", an
+            object or a function; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+
+    Output shape:
+        (batch, new_height, new_width, channels·depth_multiplier), or (batch, channels·depth_multiplier, new_height,
+        new_width) with "channels_first".
+
+    Raises:
+        InputError: impossible values, or images smaller than the kernel.
+    """
 
     rank = 2
 
 
 class SeparableConvolution(WindowedLayer):
-    """A depthwise convolution, then a 1x1 convolution: (N, ..., C) → (N, ..., filters)."""
+    """The base of `SeparableConv1D` and `SeparableConv2D`: a depthwise convolution, then a 1 x 1 convolution."""
 
     _takes_rows_and_columns = True
 
@@ -173,13 +241,81 @@ class SeparableConvolution(WindowedLayer):
 
 
 class SeparableConv1D(SeparableConvolution):
-    """(N, steps, C) → (N, steps', filters). Keras: `keras.layers.SeparableConv1D`."""
+    """Convolve each channel of sequences by itself, then mix the channels.
+
+    A depthwise convolution and a convolution of kernel size 1 (the pointwise one) after it: most of what `Conv1D` does,
+    with far fewer weights. Bias and activation follow the second. Source: Chollet 2017 (arXiv:1610.02357).
+
+    Args:
+        filters: number of filters of the pointwise convolution, the channels of the output.
+        kernel_size: length of the kernel, in steps.
+        strides: distance between two places of the kernel, in steps.
+        padding: "valid": none, the output is shorter; "same": zeros on both ends, output steps = ceil(steps / strides);
+            "causal": zeros before the first step alone, so that no output sees a later input.
+        data_format: "channels_last", (batch, steps, channels), or "channels_first", (batch, channels, steps); None:
+            `keras.config.image_data_format()`.
+        dilation_rate: distance between two steps under the kernel; 1: neighbours. Above 1 only with strides of 1.
+        depth_multiplier: number of channels that the depthwise convolution makes of each input channel.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        use_bias: whether a learned number is added to each output channel.
+        depthwise_initializer, pointwise_initializer, bias_initializer: how the first values are made: a name, an object
+            or a function; by default Glorot uniform for the kernels and zeros for the bias.
+        depthwise_regularizer, pointwise_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2",
+            an object or a function; None: none.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss; None: none.
+        depthwise_constraint, pointwise_constraint, bias_constraint: what is applied to the weight after each training
+            step: "non_neg", an object or a function; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, steps, channels), or (batch, channels, steps) with "channels_first".
+
+    Output shape:
+        (batch, new_steps, filters), or (batch, filters, new_steps) with "channels_first".
+
+    Raises:
+        InputError: impossible values, or sequences smaller than the kernel.
+    """
 
     rank = 1
 
 
 class SeparableConv2D(SeparableConvolution):
-    """(N, H, W, C) → (N, H', W', filters). Keras: `keras.layers.SeparableConv2D`."""
+    """Convolve each channel of images by itself, then mix the channels.
+
+    A depthwise convolution and a convolution of kernel size 1 (the pointwise one) after it: most of what `Conv2D` does,
+    with far fewer weights. Bias and activation follow the second. Source: Chollet 2017 (arXiv:1610.02357).
+
+    Args:
+        filters: number of filters of the pointwise convolution, the channels of the output.
+        kernel_size: rows and columns of the kernel, in pixels; one int for both.
+        strides: distance between two places of the kernel, in pixels down and to the right; one int for both.
+        padding: "valid": none, output side = floor((side - kernel_size) / strides) + 1; "same": zeros around the image,
+            output side = ceil(side / strides), the odd row or column of zeros at the bottom or right.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        dilation_rate: distance between two pixels under the kernel; 1: neighbours. Above 1 only with strides of 1.
+        depth_multiplier: number of channels that the depthwise convolution makes of each input channel.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        use_bias: whether a learned number is added to each output channel.
+        depthwise_initializer, pointwise_initializer, bias_initializer: how the first values are made: a name, an object
+            or a function; by default Glorot uniform for the kernels and zeros for the bias.
+        depthwise_regularizer, pointwise_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2",
+            an object or a function; None: none.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss; None: none.
+        depthwise_constraint, pointwise_constraint, bias_constraint: what is applied to the weight after each training
+            step: "non_neg", an object or a function; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+
+    Output shape:
+        (batch, new_height, new_width, filters), or (batch, filters, new_height, new_width) with "channels_first".
+
+    Raises:
+        InputError: impossible values, or images smaller than the kernel.
+    """
 
     rank = 2
 

@@ -1,4 +1,4 @@
-"""Tensors of any rank in; a learned sum of products over their axes out. Keras: `keras.layers.EinsumDense`."""
+"""A dense layer over any axes of its inputs, written as an einsum equation."""
 
 from __future__ import annotations
 
@@ -22,15 +22,34 @@ from scene_lightning.layers.core import refuse
 
 
 class EinsumDense(StandardLayer):
-    """activation(einsum(equation, inputs, kernel) + bias). Keras: `keras.layers.EinsumDense`.
+    """Multiply by a learned kernel along the axes that an equation names.
+
+    outputs = activation(einsum(equation, inputs, kernel) + bias). `Dense` is "...x,xy->...y".
 
     Args:
-        equation: such as "abc,cd->abd"; "..." stands for any axes before the others.
-        output_shape: the sides of the output without the batch axis; None where they are the input's.
-        bias_axes: the letters of the output's axes along which the bias differs; None for no bias.
+        equation: einsum of inputs and kernel, such as "abc,cd->abd"; "..." stands for any axes before or after the
+            others.
+        output_shape: sides of the output without the batch axis (or what "..." stands for); None where they are the
+            input's.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        bias_axes: letters of the output's axes along which the bias differs, e.g. "d"; None: no bias.
+        kernel_initializer, bias_initializer: how the first values are made: a name, an object or a function; by default
+            Glorot uniform for the kernel and zeros for the bias.
+        kernel_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        kernel_constraint, bias_constraint: what is applied to the weight after each training step: "non_neg", an object
+            or a function; None: nothing.
+        **kwargs: name, dtype, trainable and activity_regularizer, as for `Layer`.
+
+    Input shape:
+        What the equation says.
+
+    Output shape:
+        What the equation and `output_shape` say.
 
     Raises:
         InputError: an equation that is none, or that does not fit the input.
+        UnsupportedError: Keras' `lora_rank` and `quantization_config`.
     """
 
     def __init__(
@@ -77,10 +96,10 @@ class EinsumDense(StandardLayer):
         sides: dict[str, int | None] = dict(zip(named, axes, strict=True))
         letters = output.replace("...", "")
         given = self.partial_output_shape[-len(letters) :] if letters else ()
-        told = letters[len(letters) - len(given) :] if not output.endswith("...") else letters
+        named_sides = letters[len(letters) - len(given) :] if not output.endswith("...") else letters
         if output.endswith("..."):  # the batch axis is the first letter, which no output_shape names
             given = (None, *self.partial_output_shape)[: len(letters)]
-        for letter, side in zip(told, given, strict=True):
+        for letter, side in zip(named_sides, given, strict=True):
             known = sides.get(letter)
             if side is not None and known is not None and known != side:
                 raise InputError(
@@ -120,8 +139,10 @@ class EinsumDense(StandardLayer):
         if wrong:
             raise InputError(f"Bias dimension {wrong} was requested, but is not part of the output {output!r}.")
         own = self.partial_output_shape
-        told = letters[1:] if output.endswith("...") else letters[max(0, len(letters) - len(own)) :]
-        unknown = [letter for letter, side in zip(told, own, strict=False) if side is None and letter in bias_axes]
+        named_sides = letters[1:] if output.endswith("...") else letters[max(0, len(letters) - len(own)) :]
+        unknown = [
+            letter for letter, side in zip(named_sides, own, strict=False) if side is None and letter in bias_axes
+        ]
         if unknown:  # Keras takes the bias's sides from output_shape alone
             raise InputError(f"The bias differs along {unknown}, whose side output_shape={own} leaves open. Give it.")
         sides = output_shape[: len(letters)] if output.endswith("...") else output_shape[-len(letters) :]

@@ -43,15 +43,28 @@ def _joined(values: Any) -> torch.Tensor:
 
 
 class CategoryEncoding(StandardLayer):
-    """Numbers of classes → vectors, in float32. Keras: `keras.layers.CategoryEncoding`.
+    """Turn numbers of classes into vectors.
 
     Args:
-        num_tokens: how many classes there are.
-        output_mode: "multi_hot" (a row of numbers → one vector), "one_hot" (each number → a vector) or "count".
-        sparse: must be False: tensors here are dense.
+        num_tokens: number of classes, the length of the vectors; required.
+        output_mode: "one_hot": each number becomes a vector of its own; "multi_hot": a sample's numbers become one
+            vector, with 1 where a number occurs; "count": one vector of how often each occurs.
+        sparse: must be false: tensors are dense here.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: whole numbers from 0 to num_tokens - 1: a tensor, an array or a list.
+        count_weights: weight of each number, in the shape of the inputs, for "count".
+
+    Input shape:
+        (batch, numbers), or (batch,).
+
+    Output shape:
+        (batch, num_tokens) in float32; for "one_hot" (batch, numbers, num_tokens) where there are several a sample.
 
     Raises:
-        InputError: an unknown mode, or (on the CPU) numbers outside 0 … num_tokens - 1.
+        InputError: no `num_tokens`, an unknown mode, or numbers out of range (looked at on the CPU alone; elsewhere
+            such a number counts as nothing).
     """
 
     def __init__(

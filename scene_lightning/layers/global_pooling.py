@@ -17,7 +17,7 @@ from scene_lightning.layers.base.windows import (
 
 
 class GlobalPooling(StandardLayer):
-    """(N, ..., C) → (N, C), or (N, 1, ..., C) with `keepdims`."""
+    """The base of the layers that pool whole images: (N, ..., C) → (N, C)."""
 
     rank: int
 
@@ -56,37 +56,136 @@ class GlobalMaxPooling(GlobalPooling):
 
 
 class GlobalAveragePooling1D(GlobalAveragePooling):
-    """(N, steps, C) → (N, C). Keras: `keras.layers.GlobalAveragePooling1D`."""
+    """Reduce each channel to its mean.
+
+    Over steps: what stands between a convolutional base and its classifier, whatever the size of the sequences.
+
+    Args:
+        data_format: "channels_last", (batch, steps, channels), or "channels_first", (batch, channels, steps); None:
+            `keras.config.image_data_format()`.
+        keepdims: whether the pooled sides stay, with size 1.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, steps, channels), or (batch, channels, steps) with "channels_first".
+
+    Output shape:
+        (batch, channels); with `keepdims` (batch, 1, channels), or (batch, channels, 1) with "channels_first".
+    """
 
     rank = 1
 
 
 class GlobalAveragePooling2D(GlobalAveragePooling):
-    """(N, H, W, C) → (N, C). Keras: `keras.layers.GlobalAveragePooling2D`."""
+    """Reduce each channel to its mean.
+
+    Over height and width: what stands between a convolutional base and its classifier, whatever the size of the images.
+
+    Args:
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        keepdims: whether the pooled sides stay, with size 1.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+
+    Output shape:
+        (batch, channels); with `keepdims` (batch, 1, 1, channels), or (batch, channels, 1, 1) with "channels_first".
+
+    Example:
+        >>> features = torch.zeros(8, 7, 7, 512)
+        >>> keras.layers.GlobalAveragePooling2D()(features).shape
+        torch.Size([8, 512])
+    """
 
     rank = 2
 
 
 class GlobalAveragePooling3D(GlobalAveragePooling):
-    """(N, D, H, W, C) → (N, C). Keras: `keras.layers.GlobalAveragePooling3D`."""
+    """Reduce each channel to its mean.
+
+    Over depth, height and width: what stands between a convolutional base and its classifier, whatever the size of the
+    volumes.
+
+    Args:
+        data_format: "channels_last", (batch, depth, height, width, channels), or "channels_first", (batch, channels,
+            depth, height, width); None: `keras.config.image_data_format()`.
+        keepdims: whether the pooled sides stay, with size 1.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with "channels_first".
+
+    Output shape:
+        (batch, channels); with `keepdims` (batch, 1, 1, 1, channels), or (batch, channels, 1, 1, 1) with
+        "channels_first".
+    """
 
     rank = 3
 
 
 class GlobalMaxPooling1D(GlobalMaxPooling):
-    """(N, steps, C) → (N, C). Keras: `keras.layers.GlobalMaxPooling1D`."""
+    """Reduce each channel to its largest value.
+
+    Over steps: what stands between a convolutional base and its classifier, whatever the size of the sequences.
+
+    Args:
+        data_format: "channels_last", (batch, steps, channels), or "channels_first", (batch, channels, steps); None:
+            `keras.config.image_data_format()`.
+        keepdims: whether the pooled sides stay, with size 1.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, steps, channels), or (batch, channels, steps) with "channels_first".
+
+    Output shape:
+        (batch, channels); with `keepdims` (batch, 1, channels), or (batch, channels, 1) with "channels_first".
+    """
 
     rank = 1
 
 
 class GlobalMaxPooling2D(GlobalMaxPooling):
-    """(N, H, W, C) → (N, C). Keras: `keras.layers.GlobalMaxPooling2D`."""
+    """Reduce each channel to its largest value.
+
+    Over height and width: what stands between a convolutional base and its classifier, whatever the size of the images.
+
+    Args:
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        keepdims: whether the pooled sides stay, with size 1.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+
+    Output shape:
+        (batch, channels); with `keepdims` (batch, 1, 1, channels), or (batch, channels, 1, 1) with "channels_first".
+    """
 
     rank = 2
 
 
 class GlobalMaxPooling3D(GlobalMaxPooling):
-    """(N, D, H, W, C) → (N, C). Keras: `keras.layers.GlobalMaxPooling3D`."""
+    """Reduce each channel to its largest value.
+
+    Over depth, height and width: what stands between a convolutional base and its classifier, whatever the size of the
+    volumes.
+
+    Args:
+        data_format: "channels_last", (batch, depth, height, width, channels), or "channels_first", (batch, channels,
+            depth, height, width); None: `keras.config.image_data_format()`.
+        keepdims: whether the pooled sides stay, with size 1.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with "channels_first".
+
+    Output shape:
+        (batch, channels); with `keepdims` (batch, 1, 1, 1, channels), or (batch, channels, 1, 1, 1) with
+        "channels_first".
+    """
 
     rank = 3
 

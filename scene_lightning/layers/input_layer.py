@@ -11,16 +11,25 @@ from scene_lightning.layers.base.types import DTypeLike, Shape, ShapeLike
 
 
 class InputLayer(Layer):
-    """The start of a model: a placeholder of a given shape. Keras: `keras.layers.InputLayer`.
+    """The placeholder that a model starts with.
+
+    `keras.Input` makes one and gives its tensor; a Sequential model takes the layer itself as its first.
 
     Args:
-        shape: the shape of one sample, e.g. (150, 150, 3).
-        batch_size: a fixed batch size, or None.
-        batch_shape: the shape with the batch axis, instead of `shape`.
-        input_tensor: a symbolic tensor to copy shape and dtype from.
+        shape: shape of one sample without the batch axis, e.g. (150, 150, 3); None in it: a side that may differ from
+            batch to batch.
+        batch_size: samples a batch, when that is fixed; None: any number.
+        dtype: dtype of the inputs; "float32" by default.
+        sparse, ragged: must be false: inputs are dense tensors here.
+        batch_shape: shape with the batch axis, instead of `shape` and `batch_size`.
+        input_tensor: symbolic tensor whose shape and dtype are taken instead.
+        optional: whether the model may be called with None here; kept for files, not acted on.
+        name: name of the layer; by default "input_layer" with a number.
+        **kwargs: `input_shape` and `batch_input_shape`, Keras 2's names of `shape` and `batch_shape`.
 
     Raises:
-        InputError: neither or both of `shape` and `batch_shape`; sparse or ragged inputs.
+        InputError: neither or both of `shape` and `batch_shape`, or something that is no shape.
+        UnsupportedError: sparse or ragged inputs.
     """
 
     def __init__(
@@ -84,7 +93,35 @@ def Input(  # Keras' name
     optional: bool = False,
     **kwargs: Any,
 ) -> KerasTensor:
-    """A symbolic tensor to write a functional model with. Keras: `keras.Input`. Arguments as for `InputLayer`."""
+    """Make a symbolic tensor that a functional model starts with.
+
+    It has a shape and a dtype but no values. Layers called on it are recorded; `keras.Model(inputs, outputs)` is made
+    of what was recorded.
+
+    Args:
+        shape: shape of one sample without the batch axis, e.g. (150, 150, 3); None in it: a side that may differ from
+            batch to batch.
+        batch_size: samples a batch, when that is fixed; None: any number.
+        dtype: dtype of the inputs; "float32" by default.
+        sparse, ragged: must be false: inputs are dense tensors here.
+        batch_shape: shape with the batch axis, instead of `shape` and `batch_size`.
+        name: name of the input, by which `fit` takes a dict; by default "input_layer" with a number.
+        tensor: symbolic tensor whose shape and dtype are taken instead.
+        optional: whether the model may be called with None here; kept for files, not acted on.
+        **kwargs: as for `InputLayer`.
+
+    Returns:
+        A `KerasTensor` of shape (batch_size, *shape).
+
+    Raises:
+        InputError: neither or both of `shape` and `batch_shape`, or something that is no shape.
+        UnsupportedError: sparse or ragged inputs.
+
+    Example:
+        >>> inputs = keras.Input(shape=(150, 150, 3))
+        >>> keras.Model(inputs, keras.layers.Flatten()(inputs)).output_shape
+        (None, 67500)
+    """
     layer = InputLayer(
         shape=shape,
         batch_size=batch_size,

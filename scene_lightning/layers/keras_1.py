@@ -1,4 +1,4 @@
-"""Layers that Keras 1 had and that are others today: `merge`, `Merge`, `AtrousConvolution2D`. Keras 2.0's `legacy`."""
+"""Layers that Keras 1 had under other names: `merge`, `Merge`, `AtrousConvolution1D` and `AtrousConvolution2D`."""
 
 from __future__ import annotations
 
@@ -24,12 +24,23 @@ def merge(
     arguments: dict[str, Any] | None = None,
     name: str | None = None,
 ) -> Any:
-    """Several tensors as one. Keras 1: `keras.layers.merge`.
+    """Make one tensor of several, as Keras 1 did.
+
+    New programs write `add`, `multiply`, `average`, `maximum`, `concatenate` or `dot`. Source: Keras 2.0's
+    `keras.legacy`.
 
     Args:
-        inputs: a list of at least two tensors.
-        mode: "sum", "mul", "ave", "max", "concat" (along `concat_axis`), "dot" or "cos" (over `dot_axes`), or a
-            function of the list.
+        inputs: list of at least two tensors.
+        mode: "sum", "mul", "ave", "max", "concat", "dot", "cos" (cosine similarity), or a function of the list.
+        concat_axis: the axis of "concat".
+        dot_axes: the axes that "dot" and "cos" sum along: one for both inputs, or one for each.
+        output_shape: for a function: shape of its result without batch axis; None: found by running it on zeros.
+        output_mask: must be None: masks belong to sequence models.
+        arguments: for a function: its further keyword arguments.
+        name: name of the layer.
+
+    Returns:
+        One tensor.
 
     Raises:
         InputError: another mode.
@@ -38,9 +49,18 @@ def merge(
 
 
 def Merge(layers: Any = None, mode: Any = "sum", **kwargs: Any) -> Any:
-    """`Merge(mode="concat")(tensors)`: Keras 1's layer of the function `merge`, with its arguments.
+    """Make Keras 1's layer that merges: `Merge(mode="concat")(tensors)`.
+
+    Args:
+        layers: must be empty: see below.
+        mode: as for `merge`.
+        **kwargs: the other arguments of `merge`.
+
+    Returns:
+        A layer that is called on a list of tensors.
 
     Raises:
+        InputError: another mode.
         UnsupportedError: `Merge([model, model])`, the start of a Sequential model with several inputs.
     """
     if layers:

@@ -1,4 +1,4 @@
-"""A list of tensors in; their sum, product, extremes or concatenation out. Keras: "Merging layers"."""
+"""Layers that make one tensor of several: sums, products, extremes, concatenation, dot products."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scene_lightning.layers.base.types import Shape
 
 
 class Merge(StandardLayer):
-    """Elementwise merging with broadcasting; shorter shapes get axes of 1 after the batch axis."""
+    """The base of the merging layers: elementwise, with broadcasting."""
 
     def build(self, input_shape: Any) -> None:
         self._check_list(input_shape)
@@ -60,14 +60,44 @@ def _broadcast(first: Shape, second: Shape) -> Shape:
 
 
 class Add(Merge):
-    """a + b + …  Keras: `keras.layers.Add`."""
+    """Add several tensors.
+
+    outputs = a + b + …, as residual networks join their branches.
+
+    Args:
+        activity_regularizer, trainable, dtype, autocast, name, **kwargs: as for `Layer`.
+
+    Input shape:
+        A list of tensors of shapes that broadcast; shorter ones get axes of size 1 after the batch axis.
+
+    Output shape:
+        The shape that they broadcast to.
+
+    Raises:
+        InputError: shapes that do not fit, different batch sizes, or no list.
+    """
 
     def _merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         return reduce(torch.add, inputs)
 
 
 class Subtract(Merge):
-    """a - b, of exactly two. Keras: `keras.layers.Subtract`."""
+    """Subtract the second tensor from the first.
+
+    outputs = a - b.
+
+    Args:
+        activity_regularizer, trainable, dtype, autocast, name, **kwargs: as for `Layer`.
+
+    Input shape:
+        A list of tensors of shapes that broadcast; shorter ones get axes of size 1 after the batch axis.
+
+    Output shape:
+        The shape that they broadcast to.
+
+    Raises:
+        InputError: other than two tensors, or shapes that do not fit.
+    """
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
@@ -79,35 +109,109 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """a · b · …  Keras: `keras.layers.Multiply`."""
+    """Multiply several tensors, element by element.
+
+    outputs = a · b · …
+
+    Args:
+        activity_regularizer, trainable, dtype, autocast, name, **kwargs: as for `Layer`.
+
+    Input shape:
+        A list of tensors of shapes that broadcast; shorter ones get axes of size 1 after the batch axis.
+
+    Output shape:
+        The shape that they broadcast to.
+
+    Raises:
+        InputError: shapes that do not fit, different batch sizes, or no list.
+    """
 
     def _merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         return reduce(torch.mul, inputs)
 
 
 class Average(Merge):
-    """The mean of the inputs. Keras: `keras.layers.Average`."""
+    """Take the mean of several tensors, element by element.
+
+    outputs = (a + b + …) / n.
+
+    Args:
+        activity_regularizer, trainable, dtype, autocast, name, **kwargs: as for `Layer`.
+
+    Input shape:
+        A list of tensors of shapes that broadcast; shorter ones get axes of size 1 after the batch axis.
+
+    Output shape:
+        The shape that they broadcast to.
+
+    Raises:
+        InputError: shapes that do not fit, different batch sizes, or no list.
+    """
 
     def _merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         return reduce(torch.add, inputs) / len(inputs)
 
 
 class Maximum(Merge):
-    """The elementwise maximum. Keras: `keras.layers.Maximum`."""
+    """Take the largest of several tensors, element by element.
+
+    outputs = max(a, b, …).
+
+    Args:
+        activity_regularizer, trainable, dtype, autocast, name, **kwargs: as for `Layer`.
+
+    Input shape:
+        A list of tensors of shapes that broadcast; shorter ones get axes of size 1 after the batch axis.
+
+    Output shape:
+        The shape that they broadcast to.
+
+    Raises:
+        InputError: shapes that do not fit, different batch sizes, or no list.
+    """
 
     def _merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         return reduce(torch.maximum, inputs)
 
 
 class Minimum(Merge):
-    """The elementwise minimum. Keras: `keras.layers.Minimum`."""
+    """Take the smallest of several tensors, element by element.
+
+    outputs = min(a, b, …).
+
+    Args:
+        activity_regularizer, trainable, dtype, autocast, name, **kwargs: as for `Layer`.
+
+    Input shape:
+        A list of tensors of shapes that broadcast; shorter ones get axes of size 1 after the batch axis.
+
+    Output shape:
+        The shape that they broadcast to.
+
+    Raises:
+        InputError: shapes that do not fit, different batch sizes, or no list.
+    """
 
     def _merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         return reduce(torch.minimum, inputs)
 
 
 class Concatenate(Merge):
-    """The inputs one after the other along `axis`. Keras: `keras.layers.Concatenate`."""
+    """Put several tensors one after the other along an axis.
+
+    Args:
+        axis: the axis; -1, the channels, by default.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        A list of tensors of the same shape but for `axis`.
+
+    Output shape:
+        The same, with the sum of the sides along `axis`.
+
+    Raises:
+        InputError: shapes that do not match, an axis that they do not have, or no list.
+    """
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -138,11 +242,23 @@ class Concatenate(Merge):
 
 
 class Dot(Merge):
-    """Batchwise products of two inputs, summed over `axes`. Keras: `keras.layers.Dot`.
+    """Multiply two tensors and sum along an axis of each, sample by sample.
+
+    With shapes (batch, n) and (batch, n), and axes=1, that is the dot product of each pair of vectors.
 
     Args:
-        axes: the axis to sum over in both inputs, or one for each.
-        normalize: scale both to length 1 along it first (cosine similarity).
+        axes: the axis to sum along in both, or one for each.
+        normalize: whether vectors along `axes` are scaled to length 1 first, which gives cosine similarities.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        A list of two tensors whose sides along `axes` agree.
+
+    Output shape:
+        The batch axis, the other sides of the first and those of the second; (batch, 1) where none are left.
+
+    Raises:
+        InputError: sides that differ, axes that are none, or other than two tensors.
     """
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:

@@ -23,19 +23,49 @@ from scene_lightning.layers.regularization import Dropout
 
 
 class MultiHeadAttention(StandardLayer):
-    """Several attentions side by side, each in a learned projection. Keras: `keras.layers.MultiHeadAttention`.
+    """Let queries attend to values by several heads side by side.
 
-    Called as `layer(query, value, key=None, attention_mask=None, return_attention_scores=False)`: query (batch, T, …),
-    value and key (batch, S, …) → (batch, T, features of the query); the scores are (batch, heads, T, S).
+    Each head projects query, key and value by kernels of its own and computes softmax(query · keyᵀ / sqrt(key_dim)) ·
+    value; the heads' outputs are joined by another projection. With query = value this is self-attention. Source:
+    Vaswani et al. 2017 (arXiv:1706.03762).
 
     Args:
-        num_heads: how many attentions.
-        key_dim, value_dim: the features of each head's queries and keys, and of its values (those of the keys).
-        dropout: the share of the weights that is dropped in training.
-        output_shape: the features of the output instead of the query's.
-        attention_axes: the axes that attend; all but the first and the last by default.
-        sliding_window: attend to places less than this far away only.
-        use_gate: multiply the heads' outputs by a sigmoid of the query.
+        num_heads: number of heads.
+        key_dim: features of each head's queries and keys.
+        value_dim: features of each head's values; None: `key_dim`.
+        dropout: share of the weights that are dropped in training, from 0 to 1.
+        use_bias: whether the projections have biases.
+        output_shape: features of the outputs; None: those of the query.
+        attention_axes: axes of the inputs that attend; None: all but the first and the last.
+        sliding_window: each place sees those less than this far away alone; None: all.
+        flash_attention: not looked at: torch picks the fastest kernel that fits.
+        kernel_initializer, bias_initializer: how the first values are made: a name, an object or a function; by default
+            Glorot uniform for the kernel and zeros for the bias.
+        kernel_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        activity_regularizer: penalty on the outputs of each projection, divided by the batch size; None: none.
+        kernel_constraint, bias_constraint: what is applied to the weight after each training step: "non_neg", an object
+            or a function; None: nothing.
+        use_gate: whether the heads' outputs are multiplied by a sigmoid of a projection of the query.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        query: tensor (batch, queries, features).
+        value: tensor (batch, keys, features).
+        key: tensor (batch, keys, features); None: `value`.
+        query_mask, value_mask, key_mask: booleans (batch, queries) or (batch, keys): where false, a place is left out.
+        attention_mask: booleans (batch, queries, keys): where false, the query does not see the key.
+        return_attention_scores: whether the weights are given, too.
+        training: whether to drop weights; None: as the model that calls is in training or not.
+        use_causal_mask: whether query t sees keys up to t alone.
+
+    Output shape:
+        (batch, queries, features); with `return_attention_scores` a pair of it and the weights (batch, heads, queries,
+        keys).
+
+    Raises:
+        InputError: impossible values, or value and key of different lengths.
     """
 
     def __init__(
@@ -80,8 +110,8 @@ class MultiHeadAttention(StandardLayer):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         named = dict(inspect.signature(self.call).bind(*args, **kwargs).arguments)
         if not self.built:
-            found = (named.get(name) for name in ("query", "value", "key"))
-            self._build_once([None if tensor is None else tuple(tensor.shape) for tensor in found])
+            inputs = (named.get(name) for name in ("query", "value", "key"))
+            self._build_once([None if tensor is None else tuple(tensor.shape) for tensor in inputs])
         return super().forward(named.pop("query"), named.pop("value"), **named)
 
     def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""Activations in; activations with a fixed mean and spread out. Keras: "Normalization layers"."""
+"""Batch normalisation, and what the normalisation layers share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def single_axis(axis: Any) -> int:
 
 
 class ScaledAndCentred(StandardLayer):
-    """What the normalisation layers share: gamma, beta and their options."""
+    """The base of the normalisation layers that have a learned scale (gamma) and shift (beta)."""
 
     center: bool
     scale: bool
@@ -68,18 +68,42 @@ def _has_no_layout(values: torch.Tensor) -> bool:
 
 
 class BatchNormalization(ScaledAndCentred):
-    """Normalise each channel over the batch; any shape. Keras: `keras.layers.BatchNormalization`.
+    """Give each channel mean 0 and variance 1 over the batch, then a learned scale and shift.
 
-    In training: y = (x - mean)·gamma/sqrt(var + epsilon) + beta with the batch's own mean and biased variance, and
-    moving ← momentum·moving + (1 - momentum)·batch. In inference, and whenever `trainable` is False, the moving
-    statistics are used and kept.
+    In training gamma·(x - mean) / sqrt(variance + epsilon) + beta, with the mean and (biased) variance of the batch,
+    and moving = momentum·moving + (1 - momentum)·batch for both. At inference, and always while `trainable` is False,
+    the moving statistics are used and stay as they are. Source: Ioffe & Szegedy 2015 (arXiv:1502.03167).
 
     Args:
-        axis: the channel axis, -1 for NHWC; Keras 2's `[3]` is taken too.
-        synchronized: statistics over the batches of all devices.
+        axis: the channel axis: -1, or 1 for "channels_first"; Keras 2's `[3]` is taken too.
+        momentum: share of the moving statistics that a step of training keeps; smaller adapts faster. torch counts the
+            other way round: its momentum is 1 minus this.
+        epsilon: added to the variance, against division by 0.
+        center: whether beta is learned and added.
+        scale: whether gamma is learned and multiplied by; not needed before a linear layer.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: how the first values
+            are made: a name, an object or a function; zeros for beta and mean, ones for gamma and variance.
+        beta_regularizer, gamma_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        beta_constraint, gamma_constraint: what is applied to the weight after each training step; None: nothing.
+        synchronized: whether statistics go over the batches of all devices instead of each device's own.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: tensor of any shape.
+        training: whether to use and count the batch's statistics; None: as the model that calls is in training or not.
+
+    Output shape:
+        That of the input.
 
     Raises:
-        UnsupportedError: renorm=True.
+        InputError: an axis that the input does not have.
+        UnsupportedError: Keras 2's `renorm` and `virtual_batch_size`.
+
+    Example:
+        >>> images = torch.rand(8, 150, 150, 32) * 255
+        >>> keras.layers.BatchNormalization()(images, training=True).mean().round().abs().item()
+        0.0
     """
 
     def __init__(

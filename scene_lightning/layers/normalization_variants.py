@@ -1,4 +1,4 @@
-"""Activations in; activations normalised within each sample out. Keras: "Normalization layers"."""
+"""Normalisation within each sample: over layers, groups of channels, lengths, and of kernels by their spectrum."""
 
 from __future__ import annotations
 
@@ -34,7 +34,32 @@ def _sorted_axes(axes: list[int], shape: Any) -> list[int]:
 
 
 class LayerNormalization(ScaledAndCentred):
-    """Mean 0 and variance 1 over `axis` of each sample. Keras: `keras.layers.LayerNormalization`."""
+    """Give each sample mean 0 and variance 1 along its last axis, then a learned scale and shift.
+
+    gamma·(x - mean) / sqrt(variance + epsilon) + beta; the batch plays no part, so training and inference agree.
+    Source: Ba et al. 2016 (arXiv:1607.06450).
+
+    Args:
+        axis: the axis that mean and variance go over, or several.
+        epsilon: added to the variance, against division by 0.
+        center: whether beta is learned and added.
+        scale: whether gamma is learned and multiplied by.
+        beta_initializer, gamma_initializer: how the first values are made: a name, an object or a function; zeros and
+            ones.
+        beta_regularizer, gamma_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        beta_constraint, gamma_constraint: what is applied to the weight after each training step; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: an axis that the input does not have, or Keras' `rms_scaling`: use `RMSNormalization`.
+    """
 
     def __init__(
         self,
@@ -90,7 +115,24 @@ def _refuse_rms_scaling(kwargs: dict[str, Any]) -> None:
 
 
 class RMSNormalization(SameShape):
-    """x / sqrt(mean(x²) + epsilon) · scale over `axis`. Keras: `keras.layers.RMSNormalization`."""
+    """Divide each sample by its root mean square, then multiply by a learned scale.
+
+    scale·x / sqrt(mean(x²) + epsilon). Source: Zhang & Sennrich 2019 (arXiv:1910.07467).
+
+    Args:
+        axis: the axis that the mean goes over, or several.
+        epsilon: added to the mean square, against division by 0.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: an axis that the input does not have.
+    """
 
     def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -110,10 +152,30 @@ class RMSNormalization(SameShape):
 
 
 class GroupNormalization(ScaledAndCentred):
-    """Mean 0 and variance 1 over groups of channels of each sample. Keras: `keras.layers.GroupNormalization`.
+    """Give each group of channels of a sample mean 0 and variance 1, then a learned scale and shift.
+
+    gamma·(x - mean) / sqrt(variance + epsilon) + beta, with one gamma and beta a channel; the batch plays no part, so
+    small batches do no harm. Source: Wu & He 2018 (arXiv:1803.08494).
 
     Args:
-        groups: how many groups; -1: one a channel (instance normalisation).
+        groups: number of groups, which divides the channels; 1: one for all, as layer normalisation has; -1: one a
+            channel, which is instance normalisation.
+        axis: the channel axis: -1, or 1 for "channels_first".
+        epsilon: added to the variance, against division by 0.
+        center: whether beta is learned and added.
+        scale: whether gamma is learned and multiplied by.
+        beta_initializer, gamma_initializer: how the first values are made: a name, an object or a function; zeros and
+            ones.
+        beta_regularizer, gamma_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        beta_constraint, gamma_constraint: what is applied to the weight after each training step; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
 
     Raises:
         InputError: channels that `groups` does not divide.
@@ -172,7 +234,21 @@ class GroupNormalization(ScaledAndCentred):
 
 
 class UnitNormalization(SameShape):
-    """Length 1 along `axis`. Keras: `keras.layers.UnitNormalization`."""
+    """Divide each sample by its length, so that the sum of its squares is 1.
+
+    Args:
+        axis: the axis along which the length is taken, or several.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: something that is no axis.
+    """
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -185,9 +261,25 @@ class UnitNormalization(SameShape):
 
 
 class SpectralNormalization(Layer):
-    """A layer whose kernel is divided by its largest singular value in training.
+    """Divide a layer's kernel by its largest singular value before each training step.
 
-    Keras: `keras.layers.SpectralNormalization`; the estimate is `power_iterations` steps of the power method.
+    It bounds how much the layer can enlarge a change of its inputs; discriminators are trained so. The singular value
+    is estimated by the power method. Source: Miyato et al. 2018 (arXiv:1802.05957).
+
+    Args:
+        layer: layer with a `kernel` or `embeddings`, which becomes a part of this one.
+        power_iterations: steps of the power method before each training step.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: what `layer` takes.
+        training: whether to normalise first; None: as the model that calls is in training or not.
+
+    Output shape:
+        That of `layer`.
+
+    Raises:
+        InputError: a layer without kernel.
     """
 
     def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
@@ -211,8 +303,8 @@ class SpectralNormalization(Layer):
     @property
     def weights(self) -> list[torch.Tensor]:
         """Kernel, vector, and what else the layer has: Keras' order."""
-        found = [self._kernel(), self.vector_u] if self.built else []
-        return found + [w for w in self.layer.weights if not found or w is not found[0]]
+        first = [self._kernel(), self.vector_u] if self.built else []
+        return first + [w for w in self.layer.weights if not first or w is not first[0]]
 
     def _kernel(self) -> Any:
         return getattr(self.layer, "kernel", getattr(self.layer, "embeddings", None))

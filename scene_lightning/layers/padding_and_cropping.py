@@ -24,7 +24,7 @@ from scene_lightning.layers.base.windows import (
 
 
 class Padding(StandardLayer):
-    """Zeros around the image: an int, one int a side, or (before, after) for each side."""
+    """The base of `ZeroPadding1D`, `2D` and `3D`."""
 
     rank: int
 
@@ -47,7 +47,20 @@ class Padding(StandardLayer):
 
 
 class ZeroPadding1D(Padding):
-    """(N, steps, C) → (N, before + steps + after, C). Keras: `keras.layers.ZeroPadding1D`."""
+    """Add steps of zeros before and after sequences.
+
+    Args:
+        padding: number of steps at both ends, or (before, after).
+        data_format: "channels_last", (batch, steps, channels), or "channels_first", (batch, channels, steps); None:
+            `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, steps, channels), or (batch, channels, steps) with "channels_first".
+
+    Output shape:
+        The same with before + steps + after.
+    """
 
     rank = 1
 
@@ -58,7 +71,20 @@ class ZeroPadding1D(Padding):
 
 
 class ZeroPadding2D(Padding):
-    """Rows and columns of zeros around (N, H, W, C). Keras: `keras.layers.ZeroPadding2D`."""
+    """Add rows and columns of zeros around images.
+
+    Args:
+        padding: pixels on every side; or (rows, columns), each on both ends; or ((top, bottom), (left, right)).
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+
+    Output shape:
+        The same with top + height + bottom and left + width + right.
+    """
 
     rank = 2
 
@@ -68,7 +94,21 @@ class ZeroPadding2D(Padding):
 
 
 class ZeroPadding3D(Padding):
-    """Zeros around (N, D, H, W, C). Keras: `keras.layers.ZeroPadding3D`."""
+    """Add zeros around volumes.
+
+    Args:
+        padding: voxels on every side; or one int for each of depth, height and width, at both ends; or a pair (before,
+            after) for each.
+        data_format: "channels_last", (batch, depth, height, width, channels), or "channels_first", (batch, channels,
+            depth, height, width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with "channels_first".
+
+    Output shape:
+        The same with before + side + after for each side.
+    """
 
     rank = 3
 
@@ -78,7 +118,7 @@ class ZeroPadding3D(Padding):
 
 
 class Cropping(StandardLayer):
-    """Cut from the sides of the image: an int, one int a side, or (before, after) for each side."""
+    """The base of `Cropping1D`, `2D` and `3D`."""
 
     rank: int
 
@@ -109,7 +149,21 @@ class Cropping(StandardLayer):
 
 
 class Cropping1D(Cropping):
-    """(N, steps, C) → fewer steps. Keras: `keras.layers.Cropping1D`."""
+    """Cut steps off the ends of sequences.
+
+    Args:
+        cropping: number of steps at both ends, or (before, after).
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, steps, channels).
+
+    Output shape:
+        (batch, steps - before - after, channels).
+
+    Raises:
+        InputError: nothing is left.
+    """
 
     rank = 1
 
@@ -120,7 +174,23 @@ class Cropping1D(Cropping):
 
 
 class Cropping2D(Cropping):
-    """(N, H, W, C) → fewer rows and columns. Keras: `keras.layers.Cropping2D`."""
+    """Cut rows and columns off the borders of images.
+
+    Args:
+        cropping: pixels on every side; or (rows, columns), each on both ends; or ((top, bottom), (left, right)).
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+
+    Output shape:
+        The same with height - top - bottom and width - left - right.
+
+    Raises:
+        InputError: nothing is left.
+    """
 
     rank = 2
 
@@ -132,7 +202,24 @@ class Cropping2D(Cropping):
 
 
 class Cropping3D(Cropping):
-    """(N, D, H, W, C) → smaller sides. Keras: `keras.layers.Cropping3D`."""
+    """Cut the borders of volumes off.
+
+    Args:
+        cropping: voxels on every side; or one int for each of depth, height and width, at both ends; or a pair (before,
+            after) for each.
+        data_format: "channels_last", (batch, depth, height, width, channels), or "channels_first", (batch, channels,
+            depth, height, width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with "channels_first".
+
+    Output shape:
+        The same with side - before - after for each side.
+
+    Raises:
+        InputError: nothing is left.
+    """
 
     rank = 3
 

@@ -1,4 +1,4 @@
-"""Images in; the largest or mean value of each window, or of the whole image, out. Keras: "Pooling layers"."""
+"""Pooling over windows: the largest or the mean value of each."""
 
 from __future__ import annotations
 
@@ -27,13 +27,7 @@ _AVG_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
 class Pooling(StandardLayer):
-    """(N, ..., C) → (N, ..., C) with smaller sides; `same` padding never counts as a pixel.
-
-    Args:
-        pool_size: the window, an int or one int a side.
-        strides: the step, by default the window.
-        padding: "valid" or "same".
-    """
+    """The base of the layers that pool windows; padding of "same" never counts as a value."""
 
     rank: int
 
@@ -89,7 +83,7 @@ class MaxPooling(Pooling):
 
 
 class AveragePooling(Pooling):
-    """The mean of the real pixels of each window."""
+    """The mean of the real values of each window."""
 
     def _pool(self, images: torch.Tensor, pads: list[tuple[int, int]]) -> torch.Tensor:
         pool = _AVG_POOL[self.rank]
@@ -103,37 +97,174 @@ class AveragePooling(Pooling):
 
 
 class MaxPooling1D(MaxPooling):
-    """(N, steps, C) → (N, steps', C). Keras: `keras.layers.MaxPooling1D`."""
+    """Shrink sequences to the largest value of each window.
+
+    Each channel is pooled by itself; there is nothing to train.
+
+    Args:
+        pool_size: length of the window, in steps.
+        strides: distance between two windows, in steps; None: `pool_size`, windows side by side.
+        padding: "valid": whole windows only, output side = floor((side - pool_size) / strides) + 1; "same": windows may
+            reach over the edge, output side = ceil(side / strides).
+        data_format: "channels_last", (batch, steps, channels), or "channels_first", (batch, channels, steps); None:
+            `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, steps, channels), or (batch, channels, steps) with "channels_first".
+
+    Output shape:
+        (batch, new_steps, channels), or (batch, channels, new_steps) with "channels_first".
+
+    Raises:
+        InputError: impossible values, or sequences smaller than a window.
+    """
 
     rank = 1
 
 
 class MaxPooling2D(MaxPooling):
-    """(N, H, W, C) → (N, H', W', C). Keras: `keras.layers.MaxPooling2D`."""
+    """Shrink images to the largest value of each window.
+
+    Each channel is pooled by itself; there is nothing to train.
+
+    Args:
+        pool_size: rows and columns of the window, in pixels; one int for both.
+        strides: distance between two windows, in pixels down and to the right; one int for both; None: `pool_size`,
+            windows side by side.
+        padding: "valid": whole windows only, output side = floor((side - pool_size) / strides) + 1; "same": windows may
+            reach over the edge, output side = ceil(side / strides).
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+
+    Output shape:
+        (batch, new_height, new_width, channels), or (batch, channels, new_height, new_width) with "channels_first".
+
+    Raises:
+        InputError: impossible values, or images smaller than a window.
+
+    Example:
+        >>> images = torch.zeros(8, 150, 150, 32)
+        >>> keras.layers.MaxPooling2D()(images).shape
+        torch.Size([8, 75, 75, 32])
+    """
 
     rank = 2
 
 
 class MaxPooling3D(MaxPooling):
-    """(N, D, H, W, C) → (N, D', H', W', C). Keras: `keras.layers.MaxPooling3D`."""
+    """Shrink volumes to the largest value of each window.
+
+    Each channel is pooled by itself; there is nothing to train.
+
+    Args:
+        pool_size: depth, rows and columns of the window, in voxels; one int for all.
+        strides: distance between two windows, in voxels along each side; one int for all; None: `pool_size`, windows
+            side by side.
+        padding: "valid": whole windows only, output side = floor((side - pool_size) / strides) + 1; "same": windows may
+            reach over the edge, output side = ceil(side / strides).
+        data_format: "channels_last", (batch, depth, height, width, channels), or "channels_first", (batch, channels,
+            depth, height, width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with "channels_first".
+
+    Output shape:
+        (batch, new_depth, new_height, new_width, channels), or (batch, channels, new_depth, new_height, new_width) with
+        "channels_first".
+
+    Raises:
+        InputError: impossible values, or volumes smaller than a window.
+    """
 
     rank = 3
 
 
 class AveragePooling1D(AveragePooling):
-    """(N, steps, C) → (N, steps', C). Keras: `keras.layers.AveragePooling1D`."""
+    """Shrink sequences to the mean of each window.
+
+    Each channel is pooled by itself and padding counts as no value; there is nothing to train.
+
+    Args:
+        pool_size: length of the window, in steps.
+        strides: distance between two windows, in steps; None: `pool_size`, windows side by side.
+        padding: "valid": whole windows only, output side = floor((side - pool_size) / strides) + 1; "same": windows may
+            reach over the edge, output side = ceil(side / strides).
+        data_format: "channels_last", (batch, steps, channels), or "channels_first", (batch, channels, steps); None:
+            `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, steps, channels), or (batch, channels, steps) with "channels_first".
+
+    Output shape:
+        (batch, new_steps, channels), or (batch, channels, new_steps) with "channels_first".
+
+    Raises:
+        InputError: impossible values, or sequences smaller than a window.
+    """
 
     rank = 1
 
 
 class AveragePooling2D(AveragePooling):
-    """(N, H, W, C) → (N, H', W', C). Keras: `keras.layers.AveragePooling2D`."""
+    """Shrink images to the mean of each window.
+
+    Each channel is pooled by itself and padding counts as no value; there is nothing to train.
+
+    Args:
+        pool_size: rows and columns of the window, in pixels; one int for both.
+        strides: distance between two windows, in pixels down and to the right; one int for both; None: `pool_size`,
+            windows side by side.
+        padding: "valid": whole windows only, output side = floor((side - pool_size) / strides) + 1; "same": windows may
+            reach over the edge, output side = ceil(side / strides).
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+
+    Output shape:
+        (batch, new_height, new_width, channels), or (batch, channels, new_height, new_width) with "channels_first".
+
+    Raises:
+        InputError: impossible values, or images smaller than a window.
+    """
 
     rank = 2
 
 
 class AveragePooling3D(AveragePooling):
-    """(N, D, H, W, C) → (N, D', H', W', C). Keras: `keras.layers.AveragePooling3D`."""
+    """Shrink volumes to the mean of each window.
+
+    Each channel is pooled by itself and padding counts as no value; there is nothing to train.
+
+    Args:
+        pool_size: depth, rows and columns of the window, in voxels; one int for all.
+        strides: distance between two windows, in voxels along each side; one int for all; None: `pool_size`, windows
+            side by side.
+        padding: "valid": whole windows only, output side = floor((side - pool_size) / strides) + 1; "same": windows may
+            reach over the edge, output side = ceil(side / strides).
+        data_format: "channels_last", (batch, depth, height, width, channels), or "channels_first", (batch, channels,
+            depth, height, width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with "channels_first".
+
+    Output shape:
+        (batch, new_depth, new_height, new_width, channels), or (batch, channels, new_depth, new_height, new_width) with
+        "channels_first".
+
+    Raises:
+        InputError: impossible values, or volumes smaller than a window.
+    """
 
     rank = 3
 

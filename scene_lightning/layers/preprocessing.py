@@ -1,6 +1,6 @@
-"""Images in (uint8 or float, whole batches, on any device); rescaled, resized or standardised float32 images out.
+"""Layers that rescale, resize, crop and standardise whole batches of images, on any device, into float32.
 
-Keras: "Image preprocessing layers" and "Normalization". A single image (H, W, C) is taken too, as in Keras.
+A single image (height, width, channels) is taken too, as in Keras.
 """
 
 from __future__ import annotations
@@ -24,10 +24,28 @@ _TORCH_MODES = {"nearest": "nearest-exact", "bilinear": "bilinear", "bicubic": "
 
 
 class Rescaling(SameShape):
-    """inputs · scale + offset, in float32. Keras: `keras.layers.Rescaling`.
+    """Multiply by a number and add another, in float32.
+
+    outputs = inputs·scale + offset: scale=1/255 brings pixels into 0 to 1; scale=1/127.5 with offset=-1 into -1 to 1.
 
     Args:
-        scale, offset: numbers, or one number a channel.
+        scale: factor: one number, or one a channel.
+        offset: what is added after it: one number, or one a channel.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any, of any dtype; channels last where there is a number a channel.
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: something that is no number.
+
+    Example:
+        >>> pixels = torch.full((1, 2, 2, 3), 255, dtype=torch.uint8)
+        >>> keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels).unique().tolist()
+        [1.0]
     """
 
     def __init__(self, scale: float | Sequence[float], offset: float | Sequence[float] = 0.0, **kwargs: Any) -> None:
@@ -54,7 +72,7 @@ def _number_or_list(value: Any, name: str) -> float | list[float]:
 
 
 class ImageLayer(StandardLayer):
-    """What layers on images share: rank 3 or 4, the layout, float32 out. `_images` sees a batch, channels last."""
+    """The base of layers on images: rank 3 or 4, either layout, float32 out. `_images` sees a batch, channels last."""
 
     data_format: str
 
@@ -117,13 +135,33 @@ def pad_to_aspect(images: torch.Tensor, size: tuple[int, int], value: float) -> 
 
 
 class Resizing(ImageLayer):
-    """Images of any size → height x width. Keras: `keras.layers.Resizing`.
+    """Resize images to one height and width.
+
+    Pixels have their centres at half numbers, as in Keras and TensorFlow 2.
 
     Args:
-        interpolation: "nearest", "bilinear", "bicubic" or "area".
-        crop_to_aspect_ratio: cut the largest central window of the target's shape first, instead of distorting.
-        pad_to_aspect_ratio: add a border of `fill_value` first, instead.
-        antialias: blur before shrinking (off by default, as in Keras).
+        height: height of the outputs, in pixels.
+        width: width of the outputs, in pixels.
+        interpolation: "bilinear", "nearest", "bicubic" or "area". Keras has "lanczos3" and "lanczos5" too.
+        crop_to_aspect_ratio: whether the largest central window of the target's shape is cut out first, so that nothing
+            is distorted.
+        pad_to_aspect_ratio: whether a border is added first, instead, so that nothing is distorted or cut off.
+        fill_mode: must be "constant".
+        fill_value: value of the border.
+        antialias: whether images are blurred before they are made smaller.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        The same with the new height and width, in float32.
+
+    Raises:
+        InputError: impossible values, cropping and padding at once, or inputs that are no images.
     """
 
     def __init__(
@@ -164,9 +202,26 @@ class Resizing(ImageLayer):
 
 
 class CenterCrop(ImageLayer):
-    """The central height x width pixels; smaller images are cropped to shape and enlarged.
+    """Cut the middle out of images.
 
-    Keras: `keras.layers.CenterCrop`.
+    Of an image that is smaller, the largest central window of that shape is cut out and enlarged.
+
+    Args:
+        height: height of the outputs, in pixels.
+        width: width of the outputs, in pixels.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        The same with the new height and width, in float32.
+
+    Raises:
+        InputError: impossible values, or inputs that are no images.
     """
 
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
@@ -191,12 +246,26 @@ def center_crop(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 class Normalization(SameShape):
-    """(x - mean) / sqrt(variance), over all axes but `axis`. Keras: `keras.layers.Normalization`.
+    """Subtract a mean and divide by a standard deviation that were learned from data.
+
+    outputs = (inputs - mean) / sqrt(variance). `adapt(data)` learns both before training; training does not change
+    them.
 
     Args:
-        axis: the axes that keep their own mean and variance; None: one of each for everything.
-        mean, variance: given here, or learnt by `adapt(data)`.
-        invert: x · sqrt(variance) + mean instead.
+        axis: axis, or axes, along which each place has its own mean and variance: -1, one a channel; None: one for all.
+        mean: given instead of learned, with `variance`.
+        variance: given instead of learned, with `mean`.
+        invert: whether to undo it: inputs·sqrt(variance) + mean.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any, with known sides along `axis`.
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: one of `mean` and `variance` alone, or an axis that the input does not have.
     """
 
     def __init__(
@@ -244,7 +313,12 @@ class Normalization(SameShape):
         return values * deviation + mean if self.invert else (values - mean) / deviation
 
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
-        """Learn mean and variance from an array, or from a loader of batches (x or (x, y)); what was learnt is lost.
+        """Learn mean and variance from data; what was learned before is lost.
+
+        Args:
+            data: an array of samples, or a loader or dataset of batches, x or (x, y).
+            batch_size: not looked at.
+            steps: number of batches to take; None: all.
 
         Raises:
             InputError: mean and variance were given, or there are no data.

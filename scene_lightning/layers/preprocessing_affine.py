@@ -18,7 +18,7 @@ from scene_lightning.layers.preprocessing_random import (
 
 
 class RandomAffine(RandomImageLayer):
-    """A layer whose transform is one affine matrix a sample."""
+    """The base of layers that change each image by one affine matrix."""
 
     fill_mode: str
     interpolation: str
@@ -44,12 +44,35 @@ def _stack(rows: list[list[Any]], like: torch.Tensor) -> torch.Tensor:
 
 
 class RandomRotation(RandomAffine):
-    """Turn about the middle. Keras: `keras.layers.RandomRotation`.
+    """Turn images about their middle by random angles.
+
+    Images change in training and, as in Keras, when the layer is called by itself; at inference they pass, as float32.
 
     Args:
-        factor: a share of a full turn, f for (-f, f): 0.1 is up to 36 degrees either way; positive is
-            counter-clockwise.
-        fill_mode: "reflect", "wrap", "constant" (with `fill_value`) or "nearest".
+        factor: range of the angle as a share of a full turn: (low, high), or f for (-f, f): 0.1 is up to 36 degrees
+            either way. Positive angles turn counter-clockwise.
+        fill_mode: what stands outside the image: "reflect" (d c b a | a b c d | d c b a), "wrap" (a b c d | a b c d | a
+            b c d), "nearest" (a a a a | a b c d | d d d d) or "constant", `fill_value`.
+        interpolation: "bilinear" or "nearest".
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        fill_value: value outside the image for "constant".
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: a factor outside -1 to 1, or an unknown mode.
     """
 
     def __init__(
@@ -78,11 +101,36 @@ class RandomRotation(RandomAffine):
 
 
 class RandomZoom(RandomAffine):
-    """Enlarge (negative factors) or shrink about the middle. Keras: `keras.layers.RandomZoom`.
+    """Enlarge or shrink images about their middle at random.
+
+    Images change in training and, as in Keras, when the layer is called by itself; at inference they pass, as float32.
 
     Args:
-        height_factor: f for (-f, f), in (-1, 1]; -0.3 shows 70 % of the height.
-        width_factor: as `height_factor`; None keeps the aspect ratio.
+        height_factor: range of the change, within -1 and 1: (low, high), or f for (-f, f). Negative numbers enlarge: at
+            -0.3 the image shows 70 % of its height.
+        width_factor: the same for the width, drawn by itself; None: the aspect ratio stays.
+        fill_mode: what stands outside the image: "reflect" (d c b a | a b c d | d c b a), "wrap" (a b c d | a b c d | a
+            b c d), "nearest" (a a a a | a b c d | d d d d) or "constant", `fill_value`.
+        interpolation: "bilinear" or "nearest".
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        fill_value: value outside the image for "constant".
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: a factor outside -1 to 1, or an unknown mode.
     """
 
     def __init__(
@@ -115,7 +163,37 @@ class RandomZoom(RandomAffine):
 
 
 class RandomTranslation(RandomAffine):
-    """Shift by shares of the height and width; positive is down and right. Keras: `keras.layers.RandomTranslation`."""
+    """Shift images at random.
+
+    Images change in training and, as in Keras, when the layer is called by itself; at inference they pass, as float32.
+
+    Args:
+        height_factor: range of the shift as a share of the height, within -1 and 1: (low, high), or f for (-f, f);
+            positive is down.
+        width_factor: the same for the width; positive is right.
+        fill_mode: what stands outside the image: "reflect" (d c b a | a b c d | d c b a), "wrap" (a b c d | a b c d | a
+            b c d), "nearest" (a a a a | a b c d | d d d d) or "constant", `fill_value`.
+        interpolation: "bilinear" or "nearest".
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        fill_value: value outside the image for "constant".
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: a factor outside -1 to 1, or an unknown mode.
+    """
 
     def __init__(
         self,
@@ -146,7 +224,36 @@ class RandomTranslation(RandomAffine):
 
 
 class RandomShear(RandomAffine):
-    """Slant along x and y. Keras: `keras.layers.RandomShear`; factors in [0, 1]."""
+    """Slant images at random.
+
+    Rows are shifted in proportion to their height, and columns in proportion to their place, one way or the other.
+    Images change in training and, as in Keras, when the layer is called by itself; at inference they pass, as float32.
+
+    Args:
+        x_factor: range of the slant of rows, in pixels a row, within 0 and 1: (low, high), or f for (-f, f).
+        y_factor: the same for columns.
+        interpolation: "bilinear" or "nearest".
+        fill_mode: what stands outside the image: "reflect", "wrap", "nearest" or "constant", as for `RandomRotation`.
+        fill_value: value outside the image for "constant".
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: a factor outside 0 to 1, or an unknown mode.
+    """
 
     def __init__(
         self,

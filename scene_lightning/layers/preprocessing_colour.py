@@ -1,4 +1,4 @@
-"""Images in; brighter, flatter, greyer or otherwise coloured images out. Keras: "Image augmentation layers".
+"""Layers that change the colours of images at random: brightness, contrast, saturation, hue, grey.
 
 Geometry never clips values; these layers clip to `value_range`, as Keras' do.
 """
@@ -33,10 +33,30 @@ def _share(value: Any, name: str = "factor") -> tuple[float, float]:
 
 
 class RandomBrightness(RandomImageLayer):
-    """Add the same number to all pixels of an image. Keras: `keras.layers.RandomBrightness`.
+    """Make images brighter or darker at random.
+
+    One number is drawn for each image and added to all its pixels. Images change in training and, as in Keras, when the
+    layer is called by itself; at inference they pass, as float32.
 
     Args:
-        factor: f for (-f, f), in [-1, 1], as a share of `value_range`.
+        factor: range of that number as a share of `value_range`, within -1 and 1: (low, high), or f for (-f, f).
+        value_range: least and largest value of a pixel; outputs are clipped to it.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: data_format; name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: a factor outside -1 to 1, or no range.
     """
 
     def __init__(
@@ -57,10 +77,31 @@ class RandomBrightness(RandomImageLayer):
 
 
 class RandomContrast(RandomImageLayer):
-    """Stretch each channel about its mean by a factor in [1 - low, 1 + high]. Keras: `keras.layers.RandomContrast`.
+    """Raise or lower the contrast of images at random.
+
+    Each channel is stretched about its mean, all channels of an image by one factor from [1 - low, 1 + high]. Images
+    change in training and, as in Keras, when the layer is called by itself; at inference they pass, as float32.
 
     Args:
-        factor: (low, high), or f for both, as Keras documents it (Keras 3.15's code takes a single f as (0, f)).
+        factor: (low, high), or f for both, within 0 and 1. So Keras documents it; the code of Keras 3.15 takes one f as
+            (0, f).
+        value_range: least and largest value of a pixel; outputs are clipped to it.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: data_format; name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: a factor outside 0 to 1, or no range.
     """
 
     def __init__(
@@ -82,7 +123,32 @@ class RandomContrast(RandomImageLayer):
 
 
 class RandomGrayscale(RandomImageLayer):
-    """Make a share `factor` of the images grey, with their channels kept. Keras: `keras.layers.RandomGrayscale`."""
+    """Make a random share of the images grey.
+
+    Red, green and blue become their weighted mean (ITU-R 601); the channels stay. Images change in training and, as in
+    Keras, when the layer is called by itself; at inference they pass, as float32.
+
+    Args:
+        factor: the share, from 0 to 1.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: a factor outside 0 to 1.
+    """
 
     def __init__(
         self, factor: float = 0.5, data_format: str | None = None, seed: int | None = None, **kwargs: Any
@@ -104,9 +170,34 @@ class RandomGrayscale(RandomImageLayer):
 
 
 class RandomSaturation(RandomImageLayer):
-    """Multiply the saturation: 0 is grey, 0.5 is unchanged, 1 is full. Keras: `keras.layers.RandomSaturation`.
+    """Make the colours of images paler or stronger at random.
 
-    A single f is (0, f), as Keras documents it (Keras 3.15's code takes it as (-f, f), which makes half of them grey).
+    With a factor f drawn for each image, the saturation is multiplied by f / (1 - f): 0 is grey, 0.5 leaves it, 1 is
+    full. Images change in training and, as in Keras, when the layer is called by itself; at inference they pass, as
+    float32.
+
+    Args:
+        factor: range of f, within 0 and 1: (low, high), or one f for (0, f). So Keras documents it; the code of Keras
+            3.15 takes one f as (-f, f), which makes half of the images grey.
+        value_range: range that the new saturation is clipped to, as in Keras; a saturation is a share, from 0 to 1.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: a factor outside 0 to 1, or images without 3 channels.
     """
 
     def __init__(
@@ -133,7 +224,33 @@ class RandomSaturation(RandomImageLayer):
 
 
 class RandomHue(RandomImageLayer):
-    """Turn the hue by up to half the circle times `factor`. Keras: `keras.layers.RandomHue`."""
+    """Turn the hues of images at random.
+
+    With a factor f drawn for each image, hues turn by f half circles one way or the other. Images change in training
+    and, as in Keras, when the layer is called by itself; at inference they pass, as float32.
+
+    Args:
+        factor: range of f, within 0 and 1: (low, high), or one f for (0, f).
+        value_range: least and largest value of a pixel; outputs are clipped to it.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: a factor outside 0 to 1, or images without 3 channels.
+    """
 
     def __init__(
         self,
@@ -162,7 +279,35 @@ class RandomHue(RandomImageLayer):
 
 
 class RandomColorJitter(RandomImageLayer):
-    """Brightness, contrast, saturation and hue, in that order, where given. Keras: `keras.layers.RandomColorJitter`."""
+    """Change brightness, contrast, saturation and hue at random, in that order.
+
+    Images change in training and, as in Keras, when the layer is called by itself; at inference they pass, as float32.
+
+    Args:
+        value_range: least and largest value of a pixel; outputs are clipped to it.
+        brightness_factor: as `factor` of `RandomBrightness`; None: brightness stays.
+        contrast_factor: as `factor` of `RandomContrast`; None: contrast stays.
+        saturation_factor: as `factor` of `RandomSaturation`; None: saturation stays.
+        hue_factor: as `factor` of `RandomHue`; None: hue stays.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: a factor out of range, or images without 3 channels.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Images in; flipped, rotated, zoomed, shifted, sheared or cropped images out. Keras: "Image augmentation layers"."""
+"""Layers that flip, crop and stretch images at random."""
 
 from __future__ import annotations
 
@@ -20,9 +20,36 @@ _FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
 
 
 class RandomFlip(RandomImageLayer):
-    """Mirror each image with probability 1/2. Keras: `keras.layers.RandomFlip`.
+    """Mirror each image with a probability of one half.
 
-    "horizontal_and_vertical" turns both axes together on one draw (the identity or half a turn), as Keras 3 does.
+    Images change in training and, as in Keras, when the layer is called by itself; at inference they pass, as float32.
+
+    Args:
+        mode: "horizontal" (left and right change places), "vertical" (top and bottom), or "horizontal_and_vertical",
+            which turns half of the images by 180 degrees: both axes flip on one draw, as in Keras 3.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        That of the input, in float32.
+
+    Raises:
+        InputError: an unknown mode.
+
+    Example:
+        >>> images = torch.rand(8, 150, 150, 3)
+        >>> keras.layers.RandomFlip("horizontal")(images).shape
+        torch.Size([8, 150, 150, 3])
     """
 
     def __init__(
@@ -45,10 +72,34 @@ class RandomFlip(RandomImageLayer):
 
 
 class RandomCrop(RandomImageLayer):
-    """A random height x width window, the same for the whole batch. Keras: `keras.layers.RandomCrop`.
+    """Cut a window out of images, at a random place that the whole batch shares.
 
-    In inference, and for images too small, the largest window of that shape in the middle, resized (Keras' documented
-    behaviour; Keras 3.15 itself then leaves the images as they are, which no fixed-size network could take).
+    At inference, and of images that are too small, the largest central window of that shape is cut out and resized. So
+    Keras documents it; the code of Keras 3.15 then leaves the images as they are, which no network of fixed size could
+    take.
+
+    Args:
+        height: height of the window, in pixels.
+        width: width of the window, in pixels.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether the place is random; None: yes in a bare call, else as the model that calls is in training or
+            not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        The same with the new height and width, in float32.
+
+    Raises:
+        InputError: sizes that are no positive whole numbers.
     """
 
     def __init__(
@@ -81,7 +132,7 @@ class RandomCrop(RandomImageLayer):
 
 
 class RandomSide(RandomImageLayer):
-    """One side of the whole batch scaled by a random factor in [1 + low, 1 + high] (Keras 2)."""
+    """The base of `RandomHeight` and `RandomWidth`: one side of the whole batch is scaled by a random factor."""
 
     _axis: int
 
@@ -119,12 +170,66 @@ class RandomSide(RandomImageLayer):
 
 
 class RandomHeight(RandomSide):
-    """A random height. Keras 2: `keras.layers.RandomHeight` (gone from Keras 3)."""
+    """Stretch or squeeze the height of images at random.
+
+    The whole batch gets one height, between (1 + low) and (1 + high) times its own. Keras 2's layer, which Keras 3 no
+    longer has. Images change in training and, as in Keras, when the layer is called by itself; at inference they pass,
+    as float32.
+
+    Args:
+        factor: (low, high), above -1, or f for (-f, f): 0.2 is up to 20 % more or less.
+        interpolation: "bilinear", "nearest", "bicubic" or "area".
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        The same with another height, in float32.
+
+    Raises:
+        InputError: a factor of -1 or less, or an unknown interpolation.
+    """
 
     _axis = 1
 
 
 class RandomWidth(RandomSide):
-    """A random width. Keras 2: `keras.layers.RandomWidth` (gone from Keras 3)."""
+    """Stretch or squeeze the width of images at random.
+
+    The whole batch gets one width, between (1 + low) and (1 + high) times its own. Keras 2's layer, which Keras 3 no
+    longer has. Images change in training and, as in Keras, when the layer is called by itself; at inference they pass,
+    as float32.
+
+    Args:
+        factor: (low, high), above -1, or f for (-f, f): 0.2 is up to 20 % more or less.
+        interpolation: "bilinear", "nearest", "bicubic" or "area".
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: images, of pixels in any range.
+        training: whether to change them; None: yes in a bare call, else as the model that calls is in training or not.
+
+    Input shape:
+        (batch, height, width, channels) or (height, width, channels), of any dtype; channels before height with
+        "channels_first".
+
+    Output shape:
+        The same with another width, in float32.
+
+    Raises:
+        InputError: a factor of -1 or less, or an unknown interpolation.
+    """
 
     _axis = 2

@@ -1,4 +1,4 @@
-"""Batches of images in; parameters drawn in one step, images changed by them in another: the base of Random* layers.
+"""The base of the Random* layers: draws parameters in one step and changes images by them in another.
 
 `draw(shape, device)` makes one set of parameters a sample; `transform(images, parameters)` is a pure function of both.
 """
@@ -21,11 +21,7 @@ Parameters = dict[str, torch.Tensor]
 
 
 class RandomImageLayer(ImageLayer):
-    """Random in training, and in a bare call as in Keras; in inference the images pass (as float32).
-
-    Args of all: seed (the same draws in every run), data_format; `value_range` of the colour layers is that of the
-    pixels, (0, 255) by default.
-    """
+    """The base of the Random* layers: random in training and in a bare call; at inference images pass, as float32."""
 
     _random_when_called_bare = True
 

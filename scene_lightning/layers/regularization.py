@@ -1,4 +1,4 @@
-"""Activations in; the same out, in training with noise or gaps. Keras: "Regularization layers"."""
+"""Layers that add noise or gaps to activations in training, or a penalty on them to the loss."""
 
 from __future__ import annotations
 
@@ -26,12 +26,32 @@ class SameShape(StandardLayer):
 
 
 class Dropout(SameShape):
-    """Zero a share `rate` of the values and scale the others by 1/(1 - rate). Keras: `keras.layers.Dropout`.
+    """Set a random share of the values to 0 in training.
+
+    The other values are multiplied by 1 / (1 - rate), so that their expected sum stays. At inference nothing changes.
+    Source: Srivastava et al. 2014 (JMLR 15).
 
     Args:
-        rate: the share, 0 to 1.
-        noise_shape: the shape of the mask, broadcast over the inputs; None in it stands for the input's side.
-        seed: the same masks in every run.
+        rate: share of the values that are dropped, from 0 to 1.
+        noise_shape: shape of the mask, which is broadcast to the inputs; None in it: the input's side. (None, 1, 1,
+            None) drops whole channels.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: tensor of any shape.
+        training: whether to drop; None: as the model that calls is in training or not.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: a rate outside 0 to 1, or something that is no shape.
+
+    Example:
+        >>> features = torch.ones(8, 512)
+        >>> keras.layers.Dropout(0.5)(features, training=True).unique().tolist()
+        [0.0, 2.0]
     """
 
     def __init__(
@@ -74,7 +94,7 @@ def _noise_shape(value: Any) -> tuple[int | None, ...]:
 
 
 class SpatialDropout(Dropout):
-    """Drop whole channels."""
+    """The base of `SpatialDropout1D`, `2D` and `3D`: drops whole channels."""
 
     rank: int
 
@@ -94,7 +114,26 @@ class SpatialDropout(Dropout):
 
 
 class SpatialDropout1D(SpatialDropout):
-    """Whole channels of (N, steps, C). Keras: `keras.layers.SpatialDropout1D`."""
+    """Set whole channels of sequences to 0 in training.
+
+    Neighbouring values of a channel say much the same, so that single gaps hide little: this drops all steps of a
+    channel at once. The other channels are multiplied by 1 / (1 - rate). Source: Tompson et al. 2014 (arXiv:1411.4280).
+
+    Args:
+        rate: share of the channels that are dropped, from 0 to 1.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: tensor (batch, steps, channels).
+        training: whether to drop; None: as the model that calls is in training or not.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: a rate outside 0 to 1.
+    """
 
     rank = 1
 
@@ -103,19 +142,78 @@ class SpatialDropout1D(SpatialDropout):
 
 
 class SpatialDropout2D(SpatialDropout):
-    """Whole channels of (N, H, W, C). Keras: `keras.layers.SpatialDropout2D`."""
+    """Set whole channels of images to 0 in training.
+
+    Neighbouring values of a channel say much the same, so that single gaps hide little: this drops a channel in all
+    pixels at once. The other channels are multiplied by 1 / (1 - rate). Source: Tompson et al. 2014 (arXiv:1411.4280).
+
+    Args:
+        rate: share of the channels that are dropped, from 0 to 1.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: tensor (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+        training: whether to drop; None: as the model that calls is in training or not.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: a rate outside 0 to 1.
+    """
 
     rank = 2
 
 
 class SpatialDropout3D(SpatialDropout):
-    """Whole channels of (N, D, H, W, C). Keras: `keras.layers.SpatialDropout3D`."""
+    """Set whole channels of volumes to 0 in training.
+
+    Neighbouring values of a channel say much the same, so that single gaps hide little: this drops a channel in all
+    voxels at once. The other channels are multiplied by 1 / (1 - rate). Source: Tompson et al. 2014 (arXiv:1411.4280).
+
+    Args:
+        rate: share of the channels that are dropped, from 0 to 1.
+        data_format: "channels_last", (batch, depth, height, width, channels), or "channels_first", (batch, channels,
+            depth, height, width); None: `keras.config.image_data_format()`.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: tensor (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with
+            "channels_first".
+        training: whether to drop; None: as the model that calls is in training or not.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: a rate outside 0 to 1.
+    """
 
     rank = 3
 
 
 class GaussianNoise(SameShape):
-    """Add normal noise of the given standard deviation. Keras: `keras.layers.GaussianNoise`."""
+    """Add normally distributed noise in training.
+
+    Args:
+        stddev: standard deviation of the noise, from 0 to 1, in the inputs' units; its mean is 0.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: tensor of any shape.
+        training: whether to add; None: as the model that calls is in training or not.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: a deviation outside 0 to 1.
+    """
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -132,7 +230,26 @@ class GaussianNoise(SameShape):
 
 
 class GaussianDropout(SameShape):
-    """Multiply by normal noise of mean 1, deviation sqrt(rate / (1 - rate)). Keras: `keras.layers.GaussianDropout`."""
+    """Multiply by normally distributed noise in training.
+
+    The noise has mean 1 and standard deviation sqrt(rate / (1 - rate)), that of `Dropout` with the same rate. Source:
+    Srivastava et al. 2014 (JMLR 15), section 10.
+
+    Args:
+        rate: share that `Dropout` would drop, from 0 to 1.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: tensor of any shape.
+        training: whether to multiply; None: as the model that calls is in training or not.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: a rate outside 0 to 1.
+    """
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -149,7 +266,27 @@ class GaussianDropout(SameShape):
 
 
 class AlphaDropout(SameShape):
-    """Dropout that keeps mean and variance after SELU. Keras: `keras.layers.AlphaDropout`."""
+    """Drop values in training and keep the mean and variance that SELU gives.
+
+    Dropped values become SELU's lower bound, and all are then scaled and shifted. Source: Klambauer et al. 2017
+    (arXiv:1706.02515).
+
+    Args:
+        rate: share of the values that are dropped, from 0 to 1.
+        noise_shape: shape of the mask, which is broadcast to the inputs; None in it: the input's side.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Call arguments:
+        inputs: tensor of any shape.
+        training: whether to drop; None: as the model that calls is in training or not.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        InputError: a rate outside 0 to 1, or something that is no shape.
+    """
 
     _LOW = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
 
@@ -176,7 +313,21 @@ class AlphaDropout(SameShape):
 
 
 class ActivityRegularization(SameShape):
-    """The inputs, with l1·Σ|x| + l2·Σx² added to the loss. Keras: `keras.layers.ActivityRegularization`."""
+    """Add a penalty on the values that pass to the loss.
+
+    l1·Σ|x| + l2·Σx², divided by the batch size.
+
+    Args:
+        l1: factor of the sum of absolute values.
+        l2: factor of the sum of squares.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
+    """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
@@ -192,7 +343,15 @@ class ActivityRegularization(SameShape):
 
 
 class Masking(Layer):
-    """Not available here: masks belong to sequence models."""
+    """Refuse: masks belong to sequence models, and images need none.
+
+    Args:
+        mask_value: not looked at.
+        **kwargs: not looked at.
+
+    Raises:
+        UnsupportedError: always.
+    """
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         raise UnsupportedError("Masking is not supported: masks belong to sequence models; images need none.")

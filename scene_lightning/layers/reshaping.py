@@ -1,4 +1,4 @@
-"""Tensors in; the same values in another shape, repeated, padded or cut, out. Keras: "Reshaping layers"."""
+"""Layers that give values another shape or order: flatten, reshape, permute, repeat."""
 
 from __future__ import annotations
 
@@ -16,7 +16,26 @@ from scene_lightning.layers.base.types import Shape
 
 
 class Flatten(StandardLayer):
-    """(N, H, W, C) → (N, H·W·C), in H, W, C order whatever the layout. Keras: `keras.layers.Flatten`."""
+    """Put all values of a sample into one row.
+
+    Height, width, channels is the order, also of "channels_first" inputs, so that the weights after it fit both.
+
+    Args:
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, ...).
+
+    Output shape:
+        (batch, product of the other sides).
+
+    Example:
+        >>> images = torch.zeros(8, 28, 28, 3)
+        >>> keras.layers.Flatten()(images).shape
+        torch.Size([8, 2352])
+    """
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -34,7 +53,21 @@ class Flatten(StandardLayer):
 
 
 class Reshape(StandardLayer):
-    """(N, ...) → (N, *target_shape); one side of the target may be -1. Keras: `keras.layers.Reshape`."""
+    """Give each sample another shape with as many values.
+
+    Args:
+        target_shape: the shape without the batch axis; one side may be -1 and follows from the others.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, ...).
+
+    Output shape:
+        (batch, *target_shape).
+
+    Raises:
+        InputError: another number of values, or several -1.
+    """
 
     def __init__(self, target_shape: int | Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -64,7 +97,21 @@ class Reshape(StandardLayer):
 
 
 class Permute(StandardLayer):
-    """The axes after the batch axis in another order, counted from 1. Keras: `keras.layers.Permute`."""
+    """Put the axes of each sample into another order.
+
+    Args:
+        dims: the axes in their new order, counted from 1 without the batch axis: (2, 1) swaps the first two.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, ...), with as many axes as `dims` has.
+
+    Output shape:
+        The same sides in the new order.
+
+    Raises:
+        InputError: `dims` that are not 1, 2, … in some order.
+    """
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -84,7 +131,21 @@ class Permute(StandardLayer):
 
 
 class RepeatVector(StandardLayer):
-    """(N, C) → (N, n, C). Keras: `keras.layers.RepeatVector`."""
+    """Repeat each sample's vector along a new axis.
+
+    Args:
+        n: how many times.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, features).
+
+    Output shape:
+        (batch, n, features).
+
+    Raises:
+        InputError: `n` is no positive whole number.
+    """
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -29,10 +29,8 @@ from scene_lightning.layers.base.windows import (
 
 
 class TransposedConvolution(WindowedLayer):
-    """The gradient of a convolution, which enlarges: (N, ..., C) → (N, ..., filters); kernel (..., filters, C).
-
-    Output sides: "same" n·stride; "valid" n·stride + max(kernel - stride, 0); with `output_padding`
-    (n - 1)·stride + kernel - 2·pad + output_padding, where pad is kernel // 2 for "same" and 0 for "valid".
+    """The base of `Conv1DTranspose`, `Conv2DTranspose` and `Conv3DTranspose`: the gradient of a convolution, which
+    enlarges.
     """
 
     _takes_rows_and_columns = True
@@ -131,19 +129,127 @@ def _transposed_crop(window: int, stride: int, padding: str, extra: int | None) 
 
 
 class Conv1DTranspose(TransposedConvolution):
-    """(N, steps, C) → (N, steps', filters). Keras: `keras.layers.Conv1DTranspose`."""
+    """Enlarge sequences by a transposed convolution with learned kernels.
+
+    The gradient of a convolution, also called deconvolution: each step spreads over the output as the kernel says,
+    `strides` apart. The kernel's shape is (steps, filters, channels).
+
+    Args:
+        filters: number of filters, the channels of the output.
+        kernel_size: length of the kernel, in steps.
+        strides: how many times larger the output is along each side; one int for all.
+        padding: "same": output side = side·strides; "valid": side·strides + max(kernel_size - strides, 0).
+        output_padding: steps added to one end of each side, less than `strides`: the side is then (side - 1)·strides +
+            kernel_size - 2·pad + output_padding, where pad is kernel_size // 2 for "same" and 0 for "valid". None: the
+            sides that `padding` says.
+        data_format: "channels_last", (batch, steps, channels), or "channels_first", (batch, channels, steps); None:
+            `keras.config.image_data_format()`.
+        dilation_rate: distance between two steps that one input reaches; 1: neighbours. Above 1 only with strides of 1.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        use_bias: whether a learned number is added to each output channel.
+        kernel_initializer, bias_initializer: how the first values are made: a name, an object or a function; by default
+            Glorot uniform for the kernel and zeros for the bias.
+        kernel_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss; None: none.
+        kernel_constraint, bias_constraint: what is applied to the weight after each training step: "non_neg", an object
+            or a function; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, steps, channels), or (batch, channels, steps) with "channels_first".
+
+    Output shape:
+        (batch, new_steps, filters), or (batch, filters, new_steps) with "channels_first".
+
+    Raises:
+        InputError: impossible values, or an output without steps.
+    """
 
     rank = 1
 
 
 class Conv2DTranspose(TransposedConvolution):
-    """(N, H, W, C) → (N, H', W', filters). Keras: `keras.layers.Conv2DTranspose`."""
+    """Enlarge images by a transposed convolution with learned kernels.
+
+    The gradient of a convolution, also called deconvolution: each pixel spreads over the output as the kernel says,
+    `strides` apart. The kernel's shape is (rows, columns, filters, channels).
+
+    Args:
+        filters: number of filters, the channels of the output.
+        kernel_size: rows and columns of the kernel, in pixels; one int for both.
+        strides: how many times larger the output is along each side; one int for all.
+        padding: "same": output side = side·strides; "valid": side·strides + max(kernel_size - strides, 0).
+        output_padding: pixels added to one end of each side, less than `strides`: the side is then (side - 1)·strides +
+            kernel_size - 2·pad + output_padding, where pad is kernel_size // 2 for "same" and 0 for "valid". None: the
+            sides that `padding` says.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        dilation_rate: distance between two pixels that one input reaches; 1: neighbours. Above 1 only with strides of
+            1.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        use_bias: whether a learned number is added to each output channel.
+        kernel_initializer, bias_initializer: how the first values are made: a name, an object or a function; by default
+            Glorot uniform for the kernel and zeros for the bias.
+        kernel_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss; None: none.
+        kernel_constraint, bias_constraint: what is applied to the weight after each training step: "non_neg", an object
+            or a function; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+
+    Output shape:
+        (batch, new_height, new_width, filters), or (batch, filters, new_height, new_width) with "channels_first".
+
+    Raises:
+        InputError: impossible values, or an output without pixels.
+    """
 
     rank = 2
 
 
 class Conv3DTranspose(TransposedConvolution):
-    """(N, D, H, W, C) → (N, D', H', W', filters). Keras: `keras.layers.Conv3DTranspose`."""
+    """Enlarge volumes by a transposed convolution with learned kernels.
+
+    The gradient of a convolution, also called deconvolution: each voxel spreads over the output as the kernel says,
+    `strides` apart. The kernel's shape is (depth, rows, columns, filters, channels).
+
+    Args:
+        filters: number of filters, the channels of the output.
+        kernel_size: depth, rows and columns of the kernel, in voxels; one int for all.
+        strides: how many times larger the output is along each side; one int for all.
+        padding: "same": output side = side·strides; "valid": side·strides + max(kernel_size - strides, 0).
+        output_padding: voxels added to one end of each side, less than `strides`: the side is then (side - 1)·strides +
+            kernel_size - 2·pad + output_padding, where pad is kernel_size // 2 for "same" and 0 for "valid". None: the
+            sides that `padding` says.
+        data_format: "channels_last", (batch, depth, height, width, channels), or "channels_first", (batch, channels,
+            depth, height, width); None: `keras.config.image_data_format()`.
+        dilation_rate: distance between two voxels that one input reaches; 1: neighbours. Above 1 only with strides of
+            1.
+        activation: name ("relu"), function or layer that is applied to the outputs; None: none.
+        use_bias: whether a learned number is added to each output channel.
+        kernel_initializer, bias_initializer: how the first values are made: a name, an object or a function; by default
+            Glorot uniform for the kernel and zeros for the bias.
+        kernel_regularizer, bias_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
+            None: none.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss; None: none.
+        kernel_constraint, bias_constraint: what is applied to the weight after each training step: "non_neg", an object
+            or a function; None: nothing.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with "channels_first".
+
+    Output shape:
+        (batch, new_depth, new_height, new_width, filters), or (batch, filters, new_depth, new_height, new_width) with
+        "channels_first".
+
+    Raises:
+        InputError: impossible values, or an output without voxels.
+    """
 
     rank = 3
 

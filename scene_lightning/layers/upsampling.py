@@ -23,7 +23,7 @@ _INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 
 
 class UpSampling(StandardLayer):
-    """Sides times whole factors: (N, ..., C) → (N, size·..., C), by repetition or interpolation."""
+    """The base of `UpSampling1D`, `2D` and `3D`: enlarges each side by a whole factor."""
 
     rank: int
 
@@ -49,7 +49,18 @@ class UpSampling(StandardLayer):
 
 
 class UpSampling1D(UpSampling):
-    """(N, steps, C) → (N, size·steps, C). Keras: `keras.layers.UpSampling1D`."""
+    """Repeat each step of sequences.
+
+    Args:
+        size: how many times.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, steps, channels).
+
+    Output shape:
+        (batch, steps·size, channels).
+    """
 
     rank = 1
 
@@ -60,10 +71,24 @@ class UpSampling1D(UpSampling):
 
 
 class UpSampling2D(UpSampling):
-    """(N, H, W, C) → (N, size·H, size·W, C). Keras: `keras.layers.UpSampling2D`.
+    """Enlarge images by whole factors.
 
     Args:
-        interpolation: "nearest", "bilinear" or "bicubic".
+        size: factors for height and width; one int for both.
+        data_format: "channels_last", (batch, height, width, channels), or "channels_first", (batch, channels, height,
+            width); None: `keras.config.image_data_format()`.
+        interpolation: "nearest" (pixels are repeated), "bilinear" or "bicubic". Keras has "lanczos3" and "lanczos5"
+            too.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+
+    Output shape:
+        The same with height·size[0] and width·size[1].
+
+    Raises:
+        InputError: impossible values.
     """
 
     rank = 2
@@ -85,7 +110,20 @@ class UpSampling2D(UpSampling):
 
 
 class UpSampling3D(UpSampling):
-    """(N, D, H, W, C) → each side times its factor. Keras: `keras.layers.UpSampling3D`."""
+    """Repeat each voxel of volumes along all three sides.
+
+    Args:
+        size: factors for depth, height and width; one int for all.
+        data_format: "channels_last", (batch, depth, height, width, channels), or "channels_first", (batch, channels,
+            depth, height, width); None: `keras.config.image_data_format()`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+
+    Input shape:
+        (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with "channels_first".
+
+    Output shape:
+        The same with each side times its factor.
+    """
 
     rank = 3
 

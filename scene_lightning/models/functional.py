@@ -12,6 +12,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.fast import Folds, followers, graph_calls, joined_pairs
 from scene_lightning.layers import InputLayer
 from scene_lightning.layers.base.constructor import bound_arguments
+from scene_lightning.layers.base.dry_run import dry_run
 from scene_lightning.layers.base.dtypes import as_declared
 from scene_lightning.layers.base.operators import Operator
 from scene_lightning.layers.base.symbolic import KerasTensor, Node, flatten, is_symbolic, map_structure
@@ -159,7 +160,7 @@ class Functional(Model):
             return super().compute_output_shape(input_shape)
         known = all(None not in symbol.shape[1:] for symbol in self.outputs)
         if not known:
-            return self._dry_run(input_shape)
+            return dry_run(self, input_shape)
         return _unpacked(map_structure(lambda t: t.shape, self._output_structure))
 
     def get_config(self) -> dict[str, Any]:

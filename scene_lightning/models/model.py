@@ -12,6 +12,7 @@ import yaml
 
 from scene_lightning._registry import refuse_unknown
 from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning.layers.base.dry_run import dry_run
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.symbolic import is_symbolic
 from scene_lightning.models import lightning_files, persistence, summary, weight_files
@@ -98,7 +99,7 @@ class Model(Copying, Verbs, Layer, TrainableModule):
         if not self.built:
             self.built = True  # the dry run below calls forward, which must not come back here
             try:
-                self._dry_run(input_shape)
+                dry_run(self, input_shape)
             except BaseException:
                 self.built = False
                 raise

@@ -17,7 +17,7 @@ import torch
 
 import scene_lightning as keras
 from scene_lightning.errors import FileFormatError, InputError, SceneLightningError, UnsupportedError
-from scene_lightning.layers.base.layer import functions
+from scene_lightning.layers.base import functions
 
 sys.path.insert(0, str(Path(__file__).parent))
 import contextlib

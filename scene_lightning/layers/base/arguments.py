@@ -1,4 +1,4 @@
-"""A layer's arguments as given in; checked, in one form, out. Errors use Keras' words."""
+"""Checks arguments of layers and brings each into one form, with errors in Keras' words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What constructors of layers and `add_weight` are given: old spellings, known words, and the config that follows."""
+"""The arguments that every layer takes, and the config that follows from what a constructor was given."""
 
 from __future__ import annotations
 

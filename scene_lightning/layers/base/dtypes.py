@@ -1,4 +1,4 @@
-"""Dtypes in any of their spellings in; names or torch dtypes out."""
+"""Dtypes in any of their spellings, as names or as torch dtypes."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def computed_in(policy: str | None) -> str:
 
 def torch_dtype(name: Any) -> torch.dtype:
     """ "float32" → torch.float32. Raises InputError for a name torch does not have."""
-    found = getattr(torch, dtype_name(name), None)
-    if not isinstance(found, torch.dtype):
+    dtype = getattr(torch, dtype_name(name), None)
+    if not isinstance(dtype, torch.dtype):
         raise InputError(f"Unknown dtype {name!r}. Expected one such as 'float32', 'float16', 'bfloat16', 'uint8'.")
-    return found
+    return dtype
 
 
 def as_declared(inputs: torch.Tensor, declared: Any) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A Lambda's function in; Keras' config of it out, and back from a name: code is written as Keras does, and never read.
+"""The function of a Lambda layer as Keras writes it into a config, and back from its name.
 
 Keras writes a `lambda` as marshalled bytecode and any other function by its name. Writing bytecode is harmless; running
 it from a file is not, so a function comes back from what the program itself hands in.

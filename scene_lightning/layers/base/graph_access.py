@@ -1,4 +1,4 @@
-"""A layer that was called on symbolic tensors in; the tensors and shapes of those calls out. Keras: `Layer.output`."""
+"""Where a layer stands in functional models: the symbolic tensors and shapes of its calls."""
 
 from __future__ import annotations
 
@@ -20,33 +20,60 @@ class GraphAccess:
 
     @property
     def input(self) -> Any:
-        """The symbolic input of the first call."""
+        """The symbolic input of the first call, or a list of them."""
         return self.get_input_at(0)
 
     @property
     def output(self) -> Any:
-        """The symbolic output of the first call."""
+        """The symbolic output of the first call; what a feature extractor is cut at."""
         return self.get_output_at(0)
 
     def get_input_at(self, node_index: int) -> Any:
-        """The symbolic input of one of the calls, counted from 0. Keras 2: `Layer.get_input_at`.
+        """Give the symbolic input of one of the layer's calls, as in Keras 2.
 
-        An `InputLayer`'s is its output, as in Keras 2: `K.function([model.layers[0].input], ...)`; Keras 3 gives [].
+        An `InputLayer`'s is its output: `K.function([model.layers[0].input], ...)`; Keras 3 gives [].
+
+        Args:
+            node_index: number of the call, counted from 0.
+
+        Raises:
+            InputError: there was no such call.
         """
         node = self._node_at(node_index)
         tensors = node.outputs if node.is_input else node.input_tensors
         return tensors[0] if len(tensors) == 1 else tensors
 
     def get_output_at(self, node_index: int) -> Any:
-        """The symbolic output of one of the calls, counted from 0. Keras 2: `Layer.get_output_at`."""
+        """Give the symbolic output of one of the layer's calls, as in Keras 2.
+
+        Args:
+            node_index: number of the call, counted from 0.
+
+        Raises:
+            InputError: there was no such call.
+        """
         return self._node_at(node_index).output_structure
 
     def get_input_shape_at(self, node_index: int) -> Any:
-        """The shape of `get_input_at(node_index)`."""
+        """Give the shape of `get_input_at(node_index)`.
+
+        Args:
+            node_index: number of the call, counted from 0.
+
+        Raises:
+            InputError: there was no such call.
+        """
         return shapes_of(self.get_input_at(node_index))
 
     def get_output_shape_at(self, node_index: int) -> Any:
-        """The shape of `get_output_at(node_index)`."""
+        """Give the shape of `get_output_at(node_index)`.
+
+        Args:
+            node_index: number of the call, counted from 0.
+
+        Raises:
+            InputError: there was no such call.
+        """
         return shapes_of(self.get_output_at(node_index))
 
     def _node_at(self, node_index: int) -> Node:

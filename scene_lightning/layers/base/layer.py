@@ -1,4 +1,4 @@
-"""Tensors in, tensors out: the base of every layer, with Keras' life cycle on top of `torch.nn.Module`.
+"""The base class of every layer: Keras' life cycle on top of `torch.nn.Module`.
 
 A layer is configured in `__init__`, gets its weights in `build` when its input shape is first known, and computes in
 `call`. Called on a `KerasTensor` it records a graph node instead. Image tensors are NHWC, as in Keras.
@@ -29,6 +29,7 @@ from scene_lightning.layers.base.constructor import (
     declared_input_shape,
     signature_names,
 )
+from scene_lightning.layers.base.dry_run import dry_run, shape_or_value
 from scene_lightning.layers.base.dtypes import computed_in, dtype_name, torch_dtype
 from scene_lightning.layers.base.graph_access import GraphAccess
 from scene_lightning.layers.base.phase import name_scope, nested_call, state, training_phase
@@ -38,38 +39,49 @@ from scene_lightning.layers.base.symbolic import (
     KerasTensor,
     Node,
     flatten,
-    is_shape,
     is_symbolic,
-    map_shapes,
     map_structure,
-    merge_shapes,
     record_node,
-    shape_leaves,
     shapes_of,
 )
 from scene_lightning.layers.base.tracking import Tracking, WeightSpec, spend_budget
 
-_UNKNOWN_LENGTH = 33  # stands for an unknown height or width while an output shape is found by a dry run
-
 
 class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
-    """The base class of all layers. Keras: `keras.layers.Layer`.
+    """The base class of all layers, to make your own from.
+
+    A subclass keeps its settings in `__init__`, makes its weights in `build(input_shape)` with `add_weight`, and
+    computes in `call(inputs)`; a `training` argument of `call` says whether the model is in training. It is a
+    `torch.nn.Module` too.
 
     Args:
-        trainable: whether the weights are trained.
-        name: a name; by default the class name in snake case with a counter, as in Keras.
-        dtype: the dtype of the computation ("float32" by default; under mixed precision an explicit "float32"
-            keeps this layer in float32).
-        activity_regularizer: a penalty on the output, divided by the batch size.
-        input_shape: the shape of one input without the batch axis; old spelling of a leading `Input`.
+        activity_regularizer: penalty on the outputs, divided by the batch size and added to the loss: "l2", an object
+            or a function; None: none.
+        trainable: whether training changes the weights.
+        dtype: dtype of the computation: a name, a torch dtype or a `DTypePolicy`; None: the global policy's. Under
+            mixed precision "float32" keeps this layer exact.
+        autocast: taken as Keras takes it; changes nothing here.
+        name: name of the layer; by default the class's in snake case, with a number where there are several.
+        **kwargs: `input_shape`, shape of one sample without the batch axis, for the first layer of a Sequential model
+            (also `batch_input_shape` and `input_dim`), and `weights`, the first values: Keras 2's arguments.
 
     Raises:
-        InputError: an unknown keyword argument.
+        InputError: a name that is no string.
+        UnknownArgumentError: another keyword argument.
+
+    Example:
+        >>> class Scale(keras.layers.Layer):
+        ...     def build(self, input_shape):
+        ...         self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+        ...
+        ...     def call(self, inputs):
+        ...         return inputs * self.factor
+        >>> Scale()(torch.ones(2, 3)).shape
+        torch.Size([2, 3])
     """
 
     _random_when_called_bare = False  # the Random* layers: `layer(x)` stays random, as in Keras
     _takes_training: bool
-    _constructor_arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -77,12 +89,6 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
             cls.build = _marking_built(cls.build)  # type: ignore[method-assign]
         if "call" in cls.__dict__ and "forward" not in cls.__dict__ and cls.forward.__code__ is Layer.forward.__code__:
             cls.forward = _named_as(cls.call)  # type: ignore[method-assign]
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        layer = super().__new__(cls)
-        # What the constructor was given: lets a user's own class be cloned without a get_config of its own.
-        object.__setattr__(layer, "_constructor_arguments", (args, kwargs))
-        return layer
 
     def __init__(
         self,
@@ -122,10 +128,24 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
     # -- to be overridden ------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs of this shape (batch axis first)."""
+        """Make the weights; called once, before the first call.
+
+        Args:
+            input_shape: shape of the inputs with the batch axis, None where a side is not known; a list of shapes where
+                there are several inputs.
+        """
 
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Compute the outputs. Without a `call` of its own a layer gives back its inputs, as until Keras 2."""
+        """Compute the outputs. Without a `call` of its own a layer gives back its inputs, as until Keras 2.
+
+        Args:
+            inputs: tensor, or a list or dict of them.
+            *args: further inputs.
+            **kwargs: further inputs; `training` if the layer's own `call` names it.
+
+        Returns:
+            The outputs: a tensor, or a structure of them.
+        """
         warnings.warn(
             f"{type(self).__name__} defines no call(self, inputs), so it changes nothing: its inputs are its outputs.",
             UserWarning,
@@ -134,13 +154,28 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         return inputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The output shape for an input shape. By default found by running `call` once on zeros."""
-        return self._dry_run(input_shape)
+        """Give the shape of the outputs; by default found by running `call` once on zeros.
+
+        Args:
+            input_shape: shape of the inputs with the batch axis, None where a side is not known.
+
+        Returns:
+            The shape with the batch axis, None where a side is not known.
+        """
+        return dry_run(self, input_shape)
 
     # -- calling ---------------------------------------------------------------------------------------------------
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Build if need be, then `call`; on a `KerasTensor`, record the call instead."""
+        """Build if need be, then `call`; on a `KerasTensor`, record the call instead. `layer(inputs)` runs it.
+
+        Args:
+            *args: what `call` takes.
+            **kwargs: what `call` takes.
+
+        Returns:
+            What `call` gives, or symbolic tensors of that shape.
+        """
         if not args or (len(args) > 1 and self._call_takes_training()):
             args, kwargs = self._by_position(args, kwargs)
         if is_symbolic(args) or is_symbolic(kwargs):
@@ -157,10 +192,15 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         return args[:at], {**named, **kwargs}
 
     def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """What a call of the layer does around `call` (build, checks, dtype, phase, penalties), around `function`.
+        """Do around a function what a call of the layer does around `call`: build, checks, dtype, phase, penalties.
 
         Args:
             function: `call`, or something of the layer's that stands for it and takes the same arguments.
+            *args: its inputs.
+            **kwargs: its further arguments.
+
+        Returns:
+            What `function` gives.
         """
         if any(isinstance(arg, np.ndarray) for arg in args) or not isinstance(args[0], torch.Tensor):
             args = map_structure(self._as_tensor, args)
@@ -191,12 +231,9 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
 
     @classmethod
     def _call_takes_training(cls) -> bool:
-        found = cls.__dict__.get("_takes_training")
-        if found is None:
-            parameters = inspect.signature(cls.call).parameters
-            found = "training" in parameters
-            cls._takes_training = found
-        return found
+        if "_takes_training" not in cls.__dict__:
+            cls._takes_training = "training" in inspect.signature(cls.call).parameters
+        return cls._takes_training
 
     def _as_tensor(self, leaf: Any) -> Any:
         if isinstance(leaf, np.ndarray | np.generic | float | int) and not isinstance(leaf, bool):
@@ -233,38 +270,13 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         if len(args) == 1 and not switched and not any(is_symbolic(value) for value in kwargs.values()):
             output_shapes = self.compute_output_shape(input_shape)
         else:
-            output_shapes = self._dry_run(*(shapes_of(arg) for arg in args), **map_structure(_shape_or_value, kwargs))
+            output_shapes = dry_run(self, *(shapes_of(arg) for arg in args), **map_structure(shape_or_value, kwargs))
         # Keras writes the Random* layers' default, training=True, into every file; a model's own phase overrides it.
         implied = (None, True) if self._random_when_called_bare else (None,)
         kept = {key: value for key, value in kwargs.items() if key != "training" or value not in implied}
         return record_node(self, args, kept, output_shapes, computed_in(self._explicit_dtype))
 
-    def _dry_run(self, *input_shapes: Any, **kwargs: Any) -> Any:
-        """Output shapes, by running the layer on zeros of batch size 1 (unknown sides stand at 33, then at 47)."""
-
-        def run(length: int) -> Any:
-            def zeros(shape: Any) -> torch.Tensor:
-                filled = [1, *(length if n is None else n for n in shape[1:])] if shape else []
-                return torch.zeros(filled)
-
-            def restore(leaf: Any) -> Any:
-                return zeros(leaf) if is_shape(leaf) and not isinstance(leaf, str) else leaf
-
-            inputs = [
-                map_shapes(zeros, shape) if not isinstance(shape, int | float) else shape for shape in input_shapes
-            ]
-            keywords = {
-                key: restore(value) if isinstance(value, _SymbolicShape) else value for key, value in kwargs.items()
-            }
-            with torch.inference_mode(False), torch.no_grad():
-                return shapes_of(self.forward(*inputs, **{"training": False, **keywords}))
-
-        first = run(_UNKNOWN_LENGTH)
-        unknown = any(n is None for shape in input_shapes for leaf in shape_leaves(shape) for n in leaf[1:])
-        second = run(_UNKNOWN_LENGTH + 14) if unknown else first
-        return merge_shapes(first, second)
-
-    # -- weights and losses ----------------------------------------------------------------------------------------
+    # -- weights ---------------------------------------------------------------------------------------------------
 
     def add_weight(
         self,
@@ -277,13 +289,28 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         name: str | None = None,
         **of_others: Any,
     ) -> Any:
-        """Make and register one weight. Keras: `Layer.add_weight`.
+        """Make a weight and count it among those of the layer.
 
         Args:
-            **of_others: what other backends need to know (`synchronization`, `aggregation`, `autocast`, …).
+            shape: shape of the weight; an int for a vector, () or None for one number.
+            initializer: how the first values are made: a name, an object or a function; None: Glorot uniform if
+                trainable, else zeros.
+            dtype: dtype of the values; None: that of the layer.
+            trainable: whether training changes it; moving statistics are not trainable.
+            regularizer: penalty on it, added to the loss: "l2", an object or a function; None: none.
+            constraint: what is applied to it after each training step: "non_neg", an object or a function; None:
+                nothing.
+            name: name of the weight, e.g. "kernel".
+            **of_others: what other backends need to know (`synchronization`, `aggregation`, `autocast`, …); not looked
+                at.
 
         Returns:
-            a `Variable` of `shape`: a parameter when trainable, else a buffer (so that several devices keep it equal).
+            A `Variable`, which is a tensor: a torch parameter if trainable, else a buffer, so that several devices keep
+            it equal.
+
+        Raises:
+            InputError: a side that is not known.
+            UnknownArgumentError: another keyword argument.
         """
         refuse_unknown("add_weight()", of_others, (*OF_ADD_WEIGHT, *OF_OTHER_BACKENDS))
         if isinstance(shape, str):  # Keras 2 put the name first: add_weight("kernel", (3, 3))
@@ -303,32 +330,16 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         with name_scope(self):
             return self._register_weight(name, values, spec)
 
-    def add_loss(self, loss: Any) -> None:
-        """Add a scalar to the training loss of the current step. Keras: `Layer.add_loss`."""
-        self._added_losses.extend(flatten(loss))
-
-    def _clear_added_losses(self) -> None:
-        for module in self.modules():
-            added = getattr(module, "_added_losses", None)
-            if added:
-                added.clear()
-
-    @property
-    def losses(self) -> list[torch.Tensor]:
-        """Regularisation penalties and `add_loss` terms of this layer and those inside it: scalars."""
-        found: list[torch.Tensor] = []
-        for module in self.modules():
-            if isinstance(module, Layer):
-                found.extend(module._added_losses)
-                for name, spec in module._weight_specs.items():
-                    if spec.regularizer is not None and module.trainable:
-                        found.append(spec.regularizer(getattr(module, name)))
-        return found
-
     # -- config ----------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` needs to make this layer again, without its weights."""
+        """Give the arguments that make this layer again, without its weights.
+
+        Without a `get_config` of its own, a class of yours gives what its constructor was given.
+
+        Returns:
+            A dict for `from_config`, which JSON can hold.
+        """
         config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
         if self._explicit_dtype is not None:
             config["dtype"] = self._explicit_dtype
@@ -340,7 +351,17 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """A layer from its config. Raises InputError when the config does not fit the class."""
+        """Make a layer from its config.
+
+        Args:
+            config: what `get_config` gave.
+
+        Returns:
+            A layer of this class, without weights.
+
+        Raises:
+            InputError: the config does not fit the class.
+        """
         try:
             return cls(**config)
         except TypeError as error:
@@ -371,11 +392,3 @@ def _marking_built(build: Callable[..., None]) -> Callable[..., None]:
         self.built = True
 
     return marked
-
-
-class _SymbolicShape(tuple):
-    """The shape of a symbolic keyword argument, told apart from an ordinary tuple."""
-
-
-def _shape_or_value(leaf: Any) -> Any:
-    return _SymbolicShape(leaf.shape) if isinstance(leaf, KerasTensor) else leaf

@@ -1,4 +1,4 @@
-"""Constructor arguments in Keras 1's and 2's spelling in; Keras 3's out, with one DeprecationWarning each.
+"""Takes constructor arguments in Keras 1's and 2's spelling, each with one DeprecationWarning.
 
 The one table of old names. Source: Keras 2.0's `legacy/interfaces.py` and the Keras 3 migration guide.
 """

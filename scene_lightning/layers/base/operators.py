@@ -1,4 +1,4 @@
-"""Arithmetic on symbolic tensors in; operator layers in the graph out: `x / 255.`, `a + b`, `1 - x`, `x[:, 1:]`.
+"""Arithmetic on symbolic tensors as layers of the graph: `x / 255.`, `a + b`, `1 - x`, `x[:, 1:]`.
 
 Keras 3 writes these into a model's config as operations (module "keras.src.ops.numpy", class "TrueDivide", …); the
 classes here have those names, so that such models go both ways. A functional model finds them in `operator_layers`.

@@ -1,4 +1,4 @@
-"""Which call is under way in; the training phase that inner layers take, and whether a call is the outermost, out."""
+"""Knows which call is under way: whether it trains, and whether it is the outermost."""
 
 from __future__ import annotations
 

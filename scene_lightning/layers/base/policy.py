@@ -80,7 +80,8 @@ class HasPolicy:
 
     @property
     def dtype_policy(self) -> DTypePolicy:
-        """Keras: `Layer.dtype_policy`."""
+        """The dtypes of computation and weights: the policy that was given, or the global one when the layer was made.
+        """
         name = self._explicit_dtype or self.__dict__.get("_made_under") or floatx()
         if name in _POLICIES:
             return DTypePolicy(name)
@@ -95,15 +96,15 @@ class HasPolicy:
 
     @property
     def compute_dtype(self) -> str:
-        """The dtype of the computation. Keras: `Layer.compute_dtype`."""
+        """The name of the dtype that the layer computes in, e.g. "float16" under "mixed_float16"."""
         return self.dtype_policy.compute_dtype
 
     @property
     def variable_dtype(self) -> str:
-        """The dtype of the weights. Keras: `Layer.variable_dtype`."""
+        """The name of the dtype of the weights, e.g. "float32" under "mixed_float16"."""
         return self.dtype_policy.variable_dtype
 
     @property
     def dtype(self) -> Any:
-        """The dtype of the weights, as `variable_dtype`. Keras: `Layer.dtype`."""
+        """The name of the dtype of the weights, as `variable_dtype`."""
         return self.variable_dtype

@@ -1,4 +1,4 @@
-"""A layer's seed in; a new random generator at every call out."""
+"""A layer's seed, which makes a new random generator for every call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers in; Keras 3's config dicts out, and back. The table of classes is the public `layers` namespace."""
+"""Layers as Keras 3's config dicts, and back."""
 
 from __future__ import annotations
 
@@ -14,14 +14,32 @@ TABLE: dict[str, Any] = {}
 
 
 def serialize_layer(layer: Layer) -> dict[str, Any]:
-    """A layer → {"module", "class_name", "config", "registered_name"}. Keras: `keras.layers.serialize`."""
+    """Write a layer as a dict that a file can hold.
+
+    Args:
+        layer: the layer.
+
+    Returns:
+        {"module", "class_name", "config", "registered_name"}, without weights.
+    """
     return _registry.serialize_object(layer, "layers")
 
 
 def deserialize_layer(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Layer:
-    """The reverse of `serialize_layer`. Raises InputError for unknown classes."""
+    """Make the layer that a dict describes.
+
+    Args:
+        config: what `serialize` gave, here or in Keras.
+        custom_objects: name → class or function, for those that are your own.
+
+    Returns:
+        The layer, without its weights.
+
+    Raises:
+        InputError: an unknown class, or something that describes no layer.
+    """
     with _registry.custom_object_scope(custom_objects):
-        found = _registry.resolve(config, table=TABLE, kind="layer")
-    if not isinstance(found, Layer):
+        layer = _registry.resolve(config, table=TABLE, kind="layer")
+    if not isinstance(layer, Layer):
         raise InputError(f"Expected a layer or its config; received {config!r}.")
-    return found
+    return layer

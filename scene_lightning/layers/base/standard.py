@@ -1,6 +1,6 @@
-"""A built-in layer's signature in; its config and its old spellings out.
+"""The base of the built-in layers: their configs and old spellings, from the constructor's signature.
 
-The constructor's signature is the one list of what a layer is made of: `get_config` reads the attributes so named.
+The signature is the one list of what a layer is made of: `get_config` reads the attributes so named.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Shapes in, a graph of layer calls out: the symbolic tensors that functional models are written with.
+"""The symbolic tensors that functional models are written with, and the graph of layer calls that they record.
 
 A `KerasTensor` has a shape and a dtype but no numbers. Calling a layer on one records a `Node`; a functional model
 is the set of nodes between its inputs and its outputs (Keras: "The Functional API").
@@ -22,8 +22,8 @@ class TensorShape(tuple[int | None, ...]):
     """A shape: a tuple with TensorFlow's methods."""
 
     def __getitem__(self, key: Any) -> Any:
-        found = super().__getitem__(key)
-        return TensorShape(found) if isinstance(key, slice) else found
+        sides = super().__getitem__(key)
+        return TensorShape(sides) if isinstance(key, slice) else sides
 
     def is_fully_defined(self) -> bool:
         """Whether every side is known."""
@@ -59,7 +59,15 @@ class History(NamedTuple):
 
 
 class KerasTensor:
-    """A placeholder with a shape (batch axis first, None where unknown) and a dtype; what `Input()` returns."""
+    """Stand for a batch of values that come later: what `keras.Input` gives and layers compute with.
+
+    Arithmetic and indexing (`a + b`, `x[:, 0]`) are recorded as operations, too.
+
+    Args:
+        shape: shape with the batch axis; None where a side is not known.
+        dtype: dtype of the values.
+        name: name of the tensor; by default "keras_tensor" with a number.
+    """
 
     def __init__(self, shape: Any, dtype: str = "float32", name: str | None = None) -> None:
         self.shape = TensorShape(None if n is None else int(n) for n in shape)
@@ -73,6 +81,7 @@ class KerasTensor:
 
     @property
     def ndim(self) -> int:
+        """The number of axes, the batch axis included."""
         return len(self.shape)
 
     def get_shape(self) -> TensorShape:
@@ -269,7 +278,21 @@ def merge_shapes(first: Any, second: Any) -> Any:
 
 
 class InputSpec:
-    """What a layer accepts. Keras: `keras.layers.InputSpec`."""
+    """Say which inputs a layer accepts: `layer.input_spec = InputSpec(ndim=4)`.
+
+    A layer checks its inputs against it at every call.
+
+    Args:
+        dtype: kept, not checked.
+        shape: shape of the input, batch axis included; None in it: any side.
+        ndim: number of axes.
+        max_ndim: largest number of axes.
+        min_ndim: least number of axes.
+        axes: {axis: side that it must have}.
+        allow_last_axis_squeeze: not looked at.
+        name: not looked at.
+        optional: not looked at.
+    """
 
     def __init__(
         self,
@@ -288,7 +311,15 @@ class InputSpec:
         self.axes = dict(axes or {})
 
     def check(self, shape: Shape, layer_name: str) -> None:
-        """Raise InputError, in Keras' words, when `shape` does not fit."""
+        """Hold a shape against the specification.
+
+        Args:
+            shape: shape of the input, batch axis included.
+            layer_name: the layer's name, for the message.
+
+        Raises:
+            InputError: it does not fit; in Keras' words.
+        """
         head = f'Input 0 of layer "{layer_name}" is incompatible with the layer: '
         tail = f"Full shape received: {tuple(shape)}"
         rank = len(shape)
@@ -305,6 +336,6 @@ class InputSpec:
                     f"shape {tuple(shape)}."
                 )
         if self.shape is not None:
-            for expected, found in zip(self.shape, shape, strict=True):
-                if expected is not None and found is not None and expected != found:
+            for expected, received in zip(self.shape, shape, strict=True):
+                if expected is not None and received is not None and expected != received:
                     raise InputError(f"{head}expected shape={tuple(self.shape)}, found shape={tuple(shape)}")

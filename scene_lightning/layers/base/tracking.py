@@ -1,4 +1,4 @@
-"""Attribute assignments in, Keras' view of weights out: names, order, `trainable`, get and set.
+"""A layer's weights as Keras sees them: names, order, `trainable`, get and set.
 
 `torch.nn.Module` already tracks parameters and sub-modules; Keras adds an order of creation, weights that are not
 trained (buffers here), lists of layers as plain attributes, and freezing by `trainable`.
@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from scene_lightning.errors import InputError
+from scene_lightning.layers.base.symbolic import flatten
 from scene_lightning.layers.base.variable import Variable
 
 
@@ -99,7 +100,15 @@ class Tracking(nn.Module):
     _weight_specs: dict[str, WeightSpec]
     _trainable: bool
     _name: str
+    _added_losses: list[torch.Tensor]
     built: bool
+    _constructor_arguments: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        layer = super().__new__(cls)
+        # What the constructor was given: lets a user's own class be cloned without a get_config of its own.
+        object.__setattr__(layer, "_constructor_arguments", (args, kwargs))
+        return layer
 
     def _init_tracking(self) -> None:
         self._weight_specs = {}  # insertion order is creation order
@@ -197,37 +206,37 @@ class Tracking(nn.Module):
         return [getattr(self, name) for name, spec in self._weight_specs.items() if spec.trainable == trainable]
 
     def _collect(self, trainable: bool) -> list[torch.Tensor]:
-        found = list(self._own_weights(trainable))
+        weights = list(self._own_weights(trainable))
         for layer in self._sublayers():
-            found.extend(layer._collect(trainable))
-        return _unique(found)
+            weights.extend(layer._collect(trainable))
+        return _unique(weights)
 
     @property
     def weights(self) -> list[torch.Tensor]:
-        """All weights, layer by layer, each layer's trainable ones before its moving statistics."""
-        found = [*self._own_weights(True), *self._own_weights(False)]
+        """All weights, layer by layer, each layer's trainable ones before the others (moving statistics)."""
+        weights = [*self._own_weights(True), *self._own_weights(False)]
         for layer in self._sublayers():
-            found.extend(layer.weights)
-        return _unique(found)
+            weights.extend(layer.weights)
+        return _unique(weights)
 
     @property
     def variables(self) -> list[torch.Tensor]:
-        """The same as `weights` (seed states are no variables here)."""
+        """The same as `weights`. Keras adds the states of seeds, which are no variables here."""
         return self.weights
 
     @property
     def trainable_weights(self) -> list[torch.Tensor]:
-        """The weights that training changes: none when the layer is frozen."""
+        """The weights that training changes; none while `trainable` is False."""
         if not self.trainable:
             return []
-        found = list(self._own_weights(True))
+        weights = list(self._own_weights(True))
         for layer in self._sublayers():
-            found.extend(layer.trainable_weights)
-        return _unique(found)
+            weights.extend(layer.trainable_weights)
+        return _unique(weights)
 
     @property
     def non_trainable_weights(self) -> list[torch.Tensor]:
-        """Moving statistics and frozen weights."""
+        """The weights that training does not change: moving statistics, and those of frozen layers."""
         trainable = {id(weight) for weight in self.trainable_weights}
         return [weight for weight in self.weights if id(weight) not in trainable]
 
@@ -243,7 +252,7 @@ class Tracking(nn.Module):
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes this layer; setting it freezes or frees all inside."""
+        """Whether training changes this layer. Setting it sets it for all layers inside, as fine-tuning needs."""
         return self._trainable
 
     @trainable.setter
@@ -256,7 +265,14 @@ class Tracking(nn.Module):
             layer.trainable = value
 
     def count_params(self) -> int:
-        """The number of weight values. Raises InputError before the layer is built."""
+        """Count the numbers in all weights.
+
+        Returns:
+            How many there are.
+
+        Raises:
+            InputError: the layer is not built.
+        """
         if not self.built:
             raise InputError(
                 f"You tried to call `count_params` on layer {self._name!r}, but the layer isn't built. "
@@ -265,11 +281,22 @@ class Tracking(nn.Module):
         return sum(weight.numel() for weight in self.weights)
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights as arrays, in the order of `weights`."""
+        """Copy all weights into arrays.
+
+        Returns:
+            A list of float arrays, in the order of `weights`: of `Dense` its kernel and its bias.
+        """
         return [weight.detach().cpu().numpy().copy() for weight in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Replace all weights. Raises InputError when the number or a shape differs; then nothing has changed."""
+        """Replace the values of all weights.
+
+        Args:
+            weights: arrays or tensors, in the order and the shapes of `get_weights`.
+
+        Raises:
+            InputError: another number of them, or another shape; then nothing has changed.
+        """
         own = self.weights
         if len(own) != len(weights):
             raise InputError(
@@ -289,6 +316,34 @@ class Tracking(nn.Module):
         with torch.no_grad():
             for target, source in zip(own, arrays, strict=True):
                 target.copy_(source)
+
+    # -- losses ----------------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a term to the loss of the current training step; called within `call`.
+
+        Args:
+            loss: scalar tensor, or several.
+        """
+        self._added_losses.extend(flatten(loss))
+
+    def _clear_added_losses(self) -> None:
+        for module in self.modules():
+            added = getattr(module, "_added_losses", None)
+            if added:
+                added.clear()
+
+    @property
+    def losses(self) -> list[torch.Tensor]:
+        """Penalties on weights and outputs, and `add_loss` terms, of this layer and those inside it: scalar tensors."""
+        losses: list[torch.Tensor] = []
+        for module in self.modules():
+            if isinstance(module, Tracking):
+                losses.extend(module._added_losses)
+                for name, spec in module._weight_specs.items():
+                    if spec.regularizer is not None and module.trainable:
+                        losses.append(spec.regularizer(getattr(module, name)))
+        return losses
 
 
 def _unique(weights: Iterable[torch.Tensor]) -> list[torch.Tensor]:

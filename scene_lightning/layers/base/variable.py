@@ -1,4 +1,4 @@
-"""Values in; a tensor with a name that can be assigned to, and that a layer counts among its weights, out."""
+"""Variables: tensors with a name that can be assigned to, and that a layer counts among its weights."""
 
 from __future__ import annotations
 

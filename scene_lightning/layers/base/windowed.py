@@ -118,9 +118,9 @@ class ChannelSpec(InputSpec):
         except InputError as error:
             other = 1 if self._axis == -1 else -1
             if len(shape) == self.min_ndim and shape[other] == self._depth:
-                wanted, found = ("last", "first") if self._axis == -1 else ("first", "last")
+                wanted, seen = ("last", "first") if self._axis == -1 else ("first", "last")
                 raise InputError(
-                    f"{error} The channels seem to come {found}: this layer takes them {wanted}. "
+                    f"{error} The channels seem to come {seen}: this layer takes them {wanted}. "
                     "Images are (batch, height, width, channels) here, as in Keras; use permute(0, 2, 3, 1), in NumPy "
                     'transpose(0, 2, 3, 1), or data_format="channels_first" in the layers.'
                 ) from None

@@ -1,6 +1,6 @@
-"""Sizes, windows and strides in; padding and output sizes out: Keras' `valid` and `same`, exactly.
+"""Padding and output sizes of windows that slide over images: Keras' "valid" and "same", exactly.
 
-Source: keras.layers.Conv2D, MaxPooling2D, Conv2DTranspose. `same` puts the odd pixel of padding after (bottom, right).
+Source: keras.layers.Conv2D, MaxPooling2D, Conv2DTranspose. "same" puts the odd pixel of padding after (bottom, right).
 """
 
 from __future__ import annotations
@@ -69,16 +69,16 @@ def output_sides(
 ) -> Shape:
     """`output_side` for each side. Raises InputError when the window does not fit in the image."""
     dilations = dilations or (1,) * len(windows)
-    found = tuple(
+    computed = tuple(
         output_side(n, k, s, padding, d) for n, k, s, d in zip(sides, windows, strides, dilations, strict=True)
     )
-    if any(n is not None and n <= 0 for n in found):
+    if any(n is not None and n <= 0 for n in computed):
         raise InputError(
             f"Computed output size would be negative. Received: image size {tuple(sides)}, window {tuple(windows)}, "
             f"strides {tuple(strides)}, dilation {tuple(dilations)}. Use larger images, fewer or smaller windows, "
             'or padding="same".'
         )
-    return found
+    return computed
 
 
 def same_padding(side: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:
