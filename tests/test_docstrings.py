@@ -12,10 +12,10 @@ One module, finished or pending: `pytest tests/test_docstrings.py -k "public and
             **kwargs: name, dtype and trainable, as for `Layer`.
         \"""
 
-An `Example:` is run; it knows `keras`, `np` and `torch`. The first line is a sentence that ends in a full stop. Every
-parameter has an entry under `Args:` or `Call arguments:`, and every entry of `Args:` is a parameter; `width, height:
-text` describes two. A class describes the parameters of its constructor in its own docstring. Text stands in the
-source, so that editors, which do not run it, can show it.
+An `Example:` after ">>>" is run and knows `keras`, `np` and `torch`; code that needs files stands without. The first
+line is a sentence that ends in a full stop. Every parameter has an entry under `Args:` or `Call arguments:`, and every
+entry of `Args:` is a parameter; `width, height: text` describes two. A class describes the parameters of its
+constructor in its own docstring. Text stands in the source, so that editors, which do not run it, can show it.
 """
 
 from __future__ import annotations

@@ -59,9 +59,8 @@ def load_img(
         InputError: an unknown color_mode or interpolation.
 
     Example:
-        >>> image = keras.utils.load_img("seg_train/forest/8.jpg", target_size=(150, 150))
-        >>> keras.utils.img_to_array(image).shape
-        (150, 150, 3)
+        image = keras.utils.load_img("seg_train/forest/8.jpg", target_size=(150, 150))
+        keras.utils.img_to_array(image).shape  # (150, 150, 3)
     """
     if grayscale:
         warnings.warn('grayscale is deprecated. Please use color_mode = "grayscale"', stacklevel=2)

@@ -69,10 +69,10 @@ class ImageDataGenerator(RandomTransform):
         InputError: an impossible value.
 
     Example:
-        >>> generator = keras.preprocessing.image.ImageDataGenerator(rescale=1 / 255, rotation_range=20, zoom_range=0.2,
-        ...                                                          horizontal_flip=True)
-        >>> train = generator.flow_from_directory("seg_train", target_size=(150, 150), batch_size=32)
-        >>> model.fit(train, epochs=10)
+        generator = keras.preprocessing.image.ImageDataGenerator(rescale=1 / 255, rotation_range=20, zoom_range=0.2,
+                                                                 horizontal_flip=True)
+        train = generator.flow_from_directory("seg_train", target_size=(150, 150), batch_size=32)
+        model.fit(train, epochs=10)
     """
 
     @naming_unknown_words
@@ -164,8 +164,8 @@ class ImageDataGenerator(RandomTransform):
             InputError: lengths that differ, images that are not of rank 4, or a subset that lacks a label.
 
         Example:
-            >>> iterator = generator.flow(x_train, y_train, batch_size=32)
-            >>> model.fit(iterator, epochs=10, validation_data=(x_val, y_val))
+            iterator = generator.flow(x_train, y_train, batch_size=32)
+            model.fit(iterator, epochs=10, validation_data=(x_val, y_val))
         """
         return NumpyArrayIterator(
             x,
@@ -232,11 +232,11 @@ class ImageDataGenerator(RandomTransform):
             InputError: an unknown class_mode, color_mode, interpolation or subset.
 
         Example:
-            >>> generator = keras.preprocessing.image.ImageDataGenerator(rescale=1 / 255, validation_split=0.2)
-            >>> train = generator.flow_from_directory("seg_train", target_size=(150, 150), subset="training")
-            Found 11230 images belonging to 6 classes.
-            >>> validation = generator.flow_from_directory("seg_train", target_size=(150, 150), subset="validation")
-            Found 2804 images belonging to 6 classes.
+            generator = keras.preprocessing.image.ImageDataGenerator(rescale=1 / 255, validation_split=0.2)
+            train = generator.flow_from_directory("seg_train", target_size=(150, 150), subset="training")
+            # Found 11230 images belonging to 6 classes.
+            validation = generator.flow_from_directory("seg_train", target_size=(150, 150), subset="validation")
+            # Found 2804 images belonging to 6 classes.
         """
         return DirectoryIterator(
             directory,
