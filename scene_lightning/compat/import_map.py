@@ -146,7 +146,13 @@ _TF = "scene_lightning.compat.tensorflow"
 _ALL_OPS = tuple(
     f"{_TF}.{name}"
     for name in (
-        "runtime", "dtypes", "ops.array_ops", "ops.math_ops", "ops.tensor_ops", "ops.gradients", "module",
+        "runtime",
+        "dtypes",
+        "ops.array_ops",
+        "ops.math_ops",
+        "ops.tensor_ops",
+        "ops.gradients",
+        "module",
         "records.former",
     )
 )

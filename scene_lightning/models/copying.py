@@ -14,6 +14,7 @@ import threading
 from typing import Any
 
 import cloudpickle
+from torch import nn
 
 from scene_lightning.layers.base.symbolic import History, Node, node_of
 from scene_lightning.models.graph import trace
@@ -26,15 +27,15 @@ _LEFT_BEHIND = ("_compiled_calls", "log", "logged")
 _now = threading.local()  # `plainly`: a model is being taken apart in this thread, as it is for any object
 
 
-class Copying:
+class Copying(nn.Module):
     """Mixed into `Model`: what `copy`, `pickle`, `torch.save` and the processes of "ddp_spawn" take along."""
 
-    def __getstate__(self: Any) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, Any]:
         inherited: Any = super().__getstate__()
         state = {name: value for name, value in inherited.items() if name not in _LEFT_BEHIND}
         return {**state, "_trainer": None, _CALLS: _calls_of(self)}
 
-    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: Any) -> Any:
         plain = super().__reduce_ex__(protocol)
         if getattr(_now, "plainly", False):
             return plain
@@ -47,20 +48,20 @@ class Copying:
         finally:
             _now.plainly = False
 
-    def __copy__(self: Any) -> Any:
+    def __copy__(self) -> Any:
         made, state = _taken_apart(self)
         made.__setstate__(state)
         return made
 
-    def __deepcopy__(self: Any, memo: dict[int, Any]) -> Any:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         made, state = _taken_apart(self)
         memo[id(self)] = made
         made.__setstate__(copy.deepcopy(state, memo))
         return made
 
-    def __setstate__(self: Any, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         calls = state.pop(_CALLS, [])
-        super().__setstate__(state)  # type: ignore[misc]
+        super().__setstate__(state)
         for call in calls:
             _adopt(call)
 

@@ -18,9 +18,9 @@ from scene_lightning.layers.base.symbolic import is_symbolic
 from scene_lightning.models import lightning_files, persistence, summary, weight_files
 from scene_lightning.models.copying import Copying
 from scene_lightning.models.file_arguments import check_arguments
+from scene_lightning.models.legacy_training_methods import LegacyTrainingMixin
 from scene_lightning.models.lightning_files import OnClass
 from scene_lightning.models.serialization import layer_config, register_model_class
-from scene_lightning.models.verbs import Verbs
 from scene_lightning.saving.normalize import portable_config
 from scene_lightning.training.module import TrainableModule
 
@@ -33,7 +33,7 @@ def register_functional(cls: type) -> None:
     register_model_class(cls, "Functional", "Model")
 
 
-class Model(Copying, Verbs, Layer, TrainableModule):
+class Model(Copying, LegacyTrainingMixin, Layer, TrainableModule):
     """The base of `Sequential`, of functional models and of models with a `call` of their own.
 
     `Model(inputs, outputs)` gives a functional model. A subclass makes its layers in `__init__` and uses them in

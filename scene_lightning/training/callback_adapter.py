@@ -135,7 +135,6 @@ class KerasBridge(L.Callback):
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._callbacks.on_predict_end()
 
-
     def _draw(self, trainer: L.Trainer, logs: Mapping[str, Any], epoch: int) -> None:
         """The logs of an epoch to Lightning's loggers, against epochs (counted from 1) as Keras draws, not batches."""
         values = {name: float(value) for name, value in logs.items() if isinstance(value, int | float)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import lightning as L
 import torch
 
 from scene_lightning import fast, metrics, optimizers
@@ -20,13 +19,12 @@ from scene_lightning.training.objective import Objective
 from scene_lightning.training.own_steps import OwnSteps, join_own, kept_hook
 from scene_lightning.training.processes import one_thread_if_forked
 from scene_lightning.training.resume import Resumption
-from scene_lightning.training.steps import KerasSteps, flat_logs
 
 _STEP_OF = {"fit": "training_step", "validate": "validation_step", "test": "test_step"}
 _CHOSEN_BY_SHAPES = ("accuracy", "acc", "crossentropy", "ce")
 
 
-class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
+class TrainableModule(OwnSteps):
     """What `compile` sets and Lightning's hooks use. Mixed into `Model`, which is also a layer.
 
     A subclass may bring Lightning's steps and hooks of its own, `training_step(self, batch, batch_idx)` or
@@ -58,7 +56,7 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
     def _init_training(self) -> None:
         self.optimizer, self.loss, self.compiled, self.stop_training = None, None, False, False
         self.image_info, self.training_seed, self.jit_compile = None, None, "auto"
-        self._objective: Objective | None = None
+        self._objective = None  # type: ignore[assignment]
         self._compile_arguments: dict[str, Any] = {}
         self._step_logs, self._epoch_logs, self._evaluating = None, None, False
         self._epoch_offset, self._loggers_count_epochs = 0, False
@@ -146,55 +144,9 @@ class TrainableModule(OwnSteps, KerasSteps, L.LightningModule):
 
     # -- one step --------------------------------------------------------------------------------------------------
 
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> torch.Tensor:
-        """The compiled loss plus regularisation penalties: a scalar. Keras: `Model.compute_loss`."""
-        assert self._objective is not None
-        penalties = self.losses
-        if penalties and self._objective.wants_nothing:  # `add_loss` alone, as in an autoencoder of one's own
-            return sum(penalties[1:], penalties[0])
-        return sum(penalties, self._objective(y, y_pred, sample_weight))
-
     def _output_names(self) -> list[str] | None:
         """The outputs' names, when there are several and they are known."""
         return None
-
-    @property
-    def losses(self) -> list[torch.Tensor]:
-        """Penalties; a `Layer` overrides this."""
-        return []
-
-    def _clear_added_losses(self) -> None:
-        for module in self.modules():
-            added = getattr(module, "_added_losses", None)
-            if added:
-                added.clear()
-
-    def _step(self, batch: Any, container: Any, training: bool) -> torch.Tensor:
-        x, y, sample_weight = unpack_batch(batch)
-        if training:
-            self._images_seen = None  # a run that knows says so when it saves
-        self._clear_added_losses()
-        y_pred = fast.call(self, x, training)
-        if y is None and self.lacks_targets(training):
-            penalties = sum(self.losses, flatten(y_pred)[0].new_zeros(()))
-            container.update_without_targets(y_pred, penalties.detach(), flatten(x)[0].shape[0])
-            return penalties
-        loss = self._compute_loss(x, y, y_pred, sample_weight, training)
-        assert self._objective is not None
-        logged: Any = _mean(loss.detach())
-        if self._objective.parts:
-            logged = {
-                "loss": logged,
-                **{f"{name}_loss": _mean(value.detach()) for name, value in self._objective.parts.items()},
-            }
-        if self.overrides("compute_metrics"):
-            container.update_loss(logged, flatten(x)[0].shape[0])
-            self._step_logs = flat_logs(self.compute_metrics(x, y, y_pred, sample_weight))
-        else:
-            container.update(y, y_pred, sample_weight, logged, flatten(x)[0].shape[0])
-        return loss.sum() if loss.ndim else loss  # reduction="none": Keras trains on the samples' sum, logs the mean
 
     def training_step(self, batch: Any, batch_idx: int = 0) -> torch.Tensor | None:
         """Lightning: one batch of training. `batch`: (x, y) or (x, y, sample_weight), images NHWC.
@@ -361,7 +313,3 @@ def _copies(identifiers: Any) -> Any:
     if isinstance(identifiers, list | tuple):
         return [_copies(value) for value in identifiers]
     return identifiers.clone() if isinstance(identifiers, metrics.Metric) else identifiers
-
-
-def _mean(loss: torch.Tensor) -> torch.Tensor:
-    return loss.mean() if loss.ndim else loss

@@ -15,6 +15,8 @@ import lightning as L
 
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.phase import training_phase
+from scene_lightning.training.metric_states import MetricStates
+from scene_lightning.training.steps import KerasSteps, attached_metrics, takes_batch_index, without_nones
 
 # step → whether layers that are called in it train (Dropout drops, BatchNormalization takes the batch's statistics)
 _STEPS = {"training_step": True, "validation_step": False, "test_step": False, "predict_step": False}
@@ -36,12 +38,9 @@ _HOOKS = {
 }
 
 
-class OwnSteps:
-    """Mixed into `TrainableModule`: which steps are the user's, and what that means for the rest."""
+class OwnSteps(KerasSteps):
+    """Which steps of a `TrainableModule` are the user's, and what that means for its logs."""
 
-    compiled: bool
-    automatic_optimization: bool
-    _trainer: Any
     _logged_for_user: frozenset[str] = frozenset()  # what the compiled metrics logged
 
     def brings(self, name: str) -> bool:
@@ -53,7 +52,7 @@ class OwnSteps:
         """Whether the logs of a run are what the user's steps give to `self.log`."""
         return self.brings("training_step") or self.brings("validation_step")
 
-    def _speaks_for(self: Any, step: str, container: str) -> bool:
+    def _speaks_for(self, step: str, container: str) -> bool:
         """Whether the compiled metrics saw the batches of this step: by our step, or by `super()` in the user's."""
         if not self.compiled or getattr(self, container).has_seen_batches:
             return self.compiled
@@ -83,12 +82,36 @@ class OwnSteps:
         values = self._trainer.callback_metrics
         return {name: float(value) for name, value in values.items() if name not in self._logged_for_user}
 
-    def as_step_batch(self: Any, batch: Any, step: str, dataloader_idx: int) -> Any:
+    def as_step_batch(self, batch: Any, step: str, dataloader_idx: int) -> Any:
         """A feed's (x, y, sample_weight) as a step of the user's own knows it: without what there is none of."""
         hooked = type(self).on_after_batch_transfer is not L.LightningModule.on_after_batch_transfer
         if self.brings(step) or hooked:
             batch = without_nones(batch)
         return self.on_after_batch_transfer(batch, dataloader_idx) if hooked else batch
+
+    def _interrupt_the_epoch(self) -> None:
+        """A validation begins: keep the logs of training, for metrics of the user's own serve both phases."""
+        self._epoch_logs = self.train_logs()
+        self._epoch_states = MetricStates(attached_metrics(self))
+
+    def _go_on_with_the_epoch(self) -> None:
+        """A validation in the middle of an epoch (Lightning's `val_check_interval`) is over: count on."""
+        if self._epoch_states is not None:
+            self._epoch_states.give_back()
+            self._epoch_logs = self._epoch_states = self._step_logs = None
+
+    def train_logs(self, sync: bool = True) -> dict[str, Any]:
+        """The logs of training so far; once a validation has begun, those from before it."""
+        if not self._speaks_for("training_step", "_train_metrics"):
+            return {}
+        return self._logs(sync) if self._epoch_logs is None else self._epoch_logs
+
+    def test_logs(self, sync: bool = True) -> dict[str, Any]:
+        """The logs of the evaluation so far."""
+        if not self._speaks_for("validation_step", "_val_metrics"):
+            return {}
+        with self._evaluation():
+            return self._logs(sync)
 
 
 def join_own(cls: Any) -> None:
@@ -101,23 +124,6 @@ def join_own(cls: Any) -> None:
             setattr(cls, name, _joined(getattr(cls, name), getattr(_root(cls), name), own_first))
     if not _is_of_this_package(cls.forward) and not _takes(cls.forward, "training"):
         cls.forward = _taking_training(cls.forward)
-
-
-def without_nones(batch: Any) -> Any:
-    """A batch as Keras and Lightning hand it to a step: without targets and weights that there are none of."""
-    if not isinstance(batch, list | tuple):
-        return batch
-    parts = list(batch)
-    while len(parts) > 1 and parts[-1] is None:
-        parts.pop()
-    return parts[0] if len(parts) == 1 and not isinstance(parts[0], list | tuple) else tuple(parts)
-
-
-def takes_batch_index(step: Callable[..., Any]) -> bool:
-    """Whether a step is Lightning's, (self, batch, batch_idx), rather than Keras', (self, data)."""
-    parameters = inspect.signature(step).parameters
-    positional = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return "batch_idx" in parameters or len(positional) > 2
 
 
 def _root(cls: type) -> Any:
@@ -145,7 +151,7 @@ def _taking_training(forward: Callable[..., Any]) -> Callable[..., Any]:
     """A torch-style `forward(self, x)`, called as Keras' models are: with `training=`, which goes to layers inside."""
 
     @functools.wraps(forward)
-    def run(self: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+    def run(self: L.LightningModule, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         with training_phase(training):
             return forward(self, *args, **kwargs)
 
@@ -155,7 +161,7 @@ def _taking_training(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 def _in_phase(step: Callable[..., Any], training: bool) -> Callable[..., Any]:
     @functools.wraps(step)
-    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def run(self: L.LightningModule, *args: Any, **kwargs: Any) -> Any:
         with training_phase(training):
             return step(self, *args, **kwargs)
 
@@ -167,7 +173,7 @@ def kept_hook(hook: Callable[..., Any]) -> Callable[..., Any]:
     """Of this package's hooks: does nothing when the user's, which it went before, calls it again by `super()`."""
 
     @functools.wraps(hook)
-    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def run(self: L.LightningModule, *args: Any, **kwargs: Any) -> Any:
         return None if hook.__name__ in self.__dict__.get("_hooks_done", ()) else hook(self, *args, **kwargs)
 
     return run
@@ -177,7 +183,7 @@ def _joined(own: Callable[..., Any], ours: Callable[..., Any], own_first: bool) 
     name = own.__name__
 
     @functools.wraps(own)
-    def both(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def both(self: L.LightningModule, *args: Any, **kwargs: Any) -> Any:
         done = self.__dict__.setdefault("_hooks_done", set())
         if own_first:
             result = own(self, *args, **kwargs)

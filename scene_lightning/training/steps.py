@@ -1,4 +1,4 @@
-"""A batch in; what Keras' `train_step` and `test_step` report of it out, also where a user's model overrides them.
+"""Keras' steps of a model, `train_step` and `test_step`, and the parts of them that a user's model may override.
 
 Keras lets a model replace the step (`train_step(data)`, `test_step(data)`) or a part of it (`compute_loss`,
 `compute_metrics`, `metrics`). A model that replaces `train_step` computes its gradients and moves its weights by
@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import lightning as L
 import torch
 
+from scene_lightning import fast
 from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning.feeds.tensors import unpack_batch
 from scene_lightning.layers.base.symbolic import flatten
+from scene_lightning.layers.base.tracking import clear_added_losses
 from scene_lightning.metrics import Metric, MetricContainer
 from scene_lightning.metrics.variable import plain
 from scene_lightning.training.metric_states import MetricStates
-from scene_lightning.training.own_steps import takes_batch_index, without_nones
+from scene_lightning.training.objective import Objective
 
 
 class CompileMetrics:
@@ -57,12 +61,12 @@ class CompileMetrics:
     reset_states = reset_state  # Keras 2
 
 
-class KerasSteps:
-    """Mixed into `TrainableModule`: the steps as Keras names them, and what they report."""
+class KerasSteps(L.LightningModule):
+    """The steps of a `TrainableModule` as Keras names them, and what they report."""
 
     compiled: bool
     optimizer: Any
-    _objective: Any
+    _objective: Objective  # None before `compile`
     _train_metrics: MetricContainer
     _val_metrics: MetricContainer
     _evaluating = False
@@ -78,11 +82,11 @@ class KerasSteps:
         found: list[Any] = []
         if self.compiled:
             found = [self._container.loss, CompileMetrics(self._container), *self._container.output_losses.values()]
-        return [*found, *_attached(self)]
+        return [*found, *attached_metrics(self)]
 
     # -- what a user's class may override --------------------------------------------------------------------------
 
-    def train_step(self: Any, data: Any) -> dict[str, Any]:
+    def train_step(self, data: Any) -> dict[str, Any]:
         """One batch of training: forward, gradients, optimizer, metrics. Keras: `Model.train_step`.
 
         Args:
@@ -95,9 +99,20 @@ class KerasSteps:
         if loss.requires_grad:
             weights = self.trainable_weights
             self.optimizer.apply(torch.autograd.grad(loss, weights, allow_unused=True), weights)
-        return self._step_logs if self.overrides("compute_metrics") else self.get_metrics_result()
+        if self._step_logs is not None and self.overrides("compute_metrics"):
+            return self._step_logs
+        return self.get_metrics_result()
 
-    def compute_metrics(self: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> torch.Tensor:
+        """The compiled loss plus regularisation penalties: a scalar. Keras: `Model.compute_loss`."""
+        penalties = self.losses
+        if penalties and self._objective.wants_nothing:  # `add_loss` alone, as in an autoencoder of one's own
+            return sum(penalties[1:], penalties[0])
+        return sum(penalties, self._objective(y, y_pred, sample_weight))
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Take a batch into the compiled metrics; all results so far. Keras: `Model.compute_metrics`."""
         self._container.update(y, y_pred, sample_weight)
         return self.get_metrics_result()
@@ -112,7 +127,7 @@ class KerasSteps:
         return CompileMetrics(self._container)
 
     def compiled_loss(
-        self: Any, y_true: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None
     ) -> torch.Tensor:
         """Keras 2: the compiled loss plus the penalties given; also taken into the running "loss"."""
         value = sum(flatten(regularization_losses or []), self._objective(y_true, y_pred, sample_weight))
@@ -126,7 +141,7 @@ class KerasSteps:
     def _metric_names(self) -> list[str]:
         """The names of what `evaluate` returns, in its order."""
         if self.compiled and not self.overrides("metrics"):
-            return [*self._container.names, *(metric.name for metric in _attached(self))]
+            return [*self._container.names, *(metric.name for metric in attached_metrics(self))]
         compiled = self._container.names[1:] if self.compiled else []
         names = ([m.name] if not isinstance(m, CompileMetrics) else compiled for m in self.metrics)
         return [name for group in names for name in group]
@@ -135,6 +150,16 @@ class KerasSteps:
     def steps_without_call(self) -> bool:
         """Whether the steps are the user's own and use models inside, so that this one has no `call`."""
         return False
+
+    @property
+    def losses(self) -> list[torch.Tensor]:
+        """Penalties; a `Layer` overrides this."""
+        return []
+
+    @property
+    def trainable_weights(self) -> list[torch.Tensor]:
+        """What `train_step` moves; a `Layer` overrides this."""
+        return [weight for weight in self.parameters() if weight.requires_grad]
 
     # -- how Lightning's hooks use them ----------------------------------------------------------------------------
 
@@ -177,7 +202,31 @@ class KerasSteps:
         )
         return True
 
-    def _own_train_step(self: Any, batch: Any) -> None:
+    def _step(self, batch: Any, container: Any, training: bool) -> torch.Tensor:
+        x, y, sample_weight = unpack_batch(batch)
+        if training:
+            self._images_seen = None  # a run that knows says so when it saves
+        clear_added_losses(self)
+        y_pred = fast.call(self, x, training)
+        if y is None and self.lacks_targets(training):
+            penalties = sum(self.losses, flatten(y_pred)[0].new_zeros(()))
+            container.update_without_targets(y_pred, penalties.detach(), flatten(x)[0].shape[0])
+            return penalties
+        loss = self._compute_loss(x, y, y_pred, sample_weight, training)
+        logged: Any = _mean(loss.detach())
+        if self._objective.parts:
+            logged = {
+                "loss": logged,
+                **{f"{name}_loss": _mean(value.detach()) for name, value in self._objective.parts.items()},
+            }
+        if self.overrides("compute_metrics"):
+            container.update_loss(logged, flatten(x)[0].shape[0])
+            self._step_logs = flat_logs(self.compute_metrics(x, y, y_pred, sample_weight))
+        else:
+            container.update(y, y_pred, sample_weight, logged, flatten(x)[0].shape[0])
+        return loss.sum() if loss.ndim else loss  # reduction="none": Keras trains on the samples' sum, logs the mean
+
+    def _own_train_step(self, batch: Any) -> None:
         """The user's `train_step` on a batch; its logs are kept."""
         trainer = getattr(self, "_trainer", None)
         if trainer is not None and trainer.world_size > 1:
@@ -186,15 +235,15 @@ class KerasSteps:
                 "devices=1, or override training_step(self, batch, batch_idx), which returns the loss."
             )
         self._images_seen = None  # as in a step of ours: train_on_batch has no run that begins
-        self._clear_added_losses()
+        clear_added_losses(self)
         with torch.enable_grad():
             self._step_logs = flat_logs(self.train_step(without_nones(batch)))
 
-    def _own_test_step(self: Any, batch: Any) -> None:
-        self._clear_added_losses()
+    def _own_test_step(self, batch: Any) -> None:
+        clear_added_losses(self)
         self._step_logs = flat_logs(self.test_step(without_nones(batch)))
 
-    def _compute_loss(self: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> torch.Tensor:
+    def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> torch.Tensor:
         """`compute_loss`, also of a user who wrote it before Keras 3.3 gave it `training`."""
         parameters = inspect.signature(self.compute_loss).parameters
         takes_it = "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -211,41 +260,17 @@ class KerasSteps:
         for metric in self.metrics:
             metric.reset_state()
 
-    def _interrupt_the_epoch(self) -> None:
-        """A validation begins: keep the logs of training, for metrics of the user's own serve both phases."""
-        self._epoch_logs = self.train_logs()
-        self._epoch_states = MetricStates(_attached(self))
-
-    def _go_on_with_the_epoch(self) -> None:
-        """A validation in the middle of an epoch (Lightning's `val_check_interval`) is over: count on."""
-        if self._epoch_states is not None:
-            self._epoch_states.give_back()
-            self._epoch_logs = self._epoch_states = self._step_logs = None
-
     def _logs(self, sync: bool = True) -> dict[str, Any]:
         """The logs so far: those of the metrics, unless the user's step reports something else.
 
         `sync=False` leaves out the other processes: for the logs of a batch.
         """
-        if self._step_logs is None and not (self.overrides("metrics") or _attached(self)):
+        if self._step_logs is None and not (self.overrides("metrics") or attached_metrics(self)):
             return self._container.result(sync=sync and not self._alone)
         results = flat_logs(self.get_metrics_result())
         if self._step_logs is None or set(results) == set(self._step_logs):
             return results
         return self._step_logs
-
-    def train_logs(self: Any, sync: bool = True) -> dict[str, Any]:
-        """The logs of training so far; once a validation has begun, those from before it."""
-        if not self._speaks_for("training_step", "_train_metrics"):
-            return {}
-        return self._logs(sync) if self._epoch_logs is None else self._epoch_logs
-
-    def test_logs(self: Any, sync: bool = True) -> dict[str, Any]:
-        """The logs of the evaluation so far."""
-        if not self._speaks_for("validation_step", "_val_metrics"):
-            return {}
-        with self._evaluation():
-            return self._logs(sync)
 
 
 def flat_logs(logs: Any) -> dict[str, Any]:
@@ -262,13 +287,30 @@ def flat_logs(logs: Any) -> dict[str, Any]:
     return found
 
 
+def without_nones(batch: Any) -> Any:
+    """A batch as Keras and Lightning hand it to a step: without targets and weights that there are none of."""
+    if not isinstance(batch, list | tuple):
+        return batch
+    parts = list(batch)
+    while len(parts) > 1 and parts[-1] is None:
+        parts.pop()
+    return parts[0] if len(parts) == 1 and not isinstance(parts[0], list | tuple) else tuple(parts)
+
+
+def takes_batch_index(step: Callable[..., Any]) -> bool:
+    """Whether a step is Lightning's, (self, batch, batch_idx), rather than Keras', (self, data)."""
+    parameters = inspect.signature(step).parameters
+    positional = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return "batch_idx" in parameters or len(positional) > 2
+
+
 def _base_of(cls: type) -> type:
     """The class of this package that a user's class comes from."""
     package = __name__.partition(".")[0]
     return next(base for base in cls.__mro__ if base.__module__.partition(".")[0] == package)
 
 
-def _attached(module: Any, outermost: bool = True) -> list[Any]:
+def attached_metrics(module: Any, outermost: bool = True) -> list[Any]:
     """Metrics that are attributes of a model or of layers inside it; a model inside keeps its own to itself."""
     found: list[Any] = []
     for child in module.children():
@@ -276,5 +318,9 @@ def _attached(module: Any, outermost: bool = True) -> list[Any]:
             if outermost or not isinstance(module, KerasSteps):
                 found.append(child)
         elif not isinstance(child, MetricContainer):
-            found.extend(_attached(child, outermost=False))
+            found.extend(attached_metrics(child, outermost=False))
     return found
+
+
+def _mean(loss: torch.Tensor) -> torch.Tensor:
+    return loss.mean() if loss.ndim else loss

@@ -36,7 +36,7 @@ class Combining(DatasetBase):
         made._batch_size = made._samples = None
         return made
 
-    def rebatch(self: Any, batch_size: int, drop_remainder: bool = False, name: str | None = None) -> Any:
+    def rebatch(self, batch_size: int, drop_remainder: bool = False, name: str | None = None) -> Self:
         """Make batches of another size.
 
         Args:
@@ -44,7 +44,8 @@ class Combining(DatasetBase):
             drop_remainder: leave out the last batch where it is smaller.
             name: without effect.
         """
-        return self.unbatch().batch(batch_size, drop_remainder)
+        samples: Any = self.unbatch()
+        return samples.batch(batch_size, drop_remainder)
 
     def enumerate(self, start: int = 0, name: str | None = None) -> Self:
         """Number the elements: (index, element) pairs.

@@ -44,7 +44,7 @@ from scene_lightning.layers.base.symbolic import (
     record_node,
     shapes_of,
 )
-from scene_lightning.layers.base.tracking import Tracking, WeightSpec, spend_budget
+from scene_lightning.layers.base.tracking import Tracking, WeightSpec, clear_added_losses, spend_budget
 
 
 class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
@@ -218,7 +218,7 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
             args = map_structure(self._to_own_dtype, args)
         with nested_call(self) as outermost:
             if outermost:
-                self._clear_added_losses()  # those of the call before, as in Keras
+                clear_added_losses(self)  # those of the call before, as in Keras
             if explicit is not None and explicit != state.training:
                 with training_phase(explicit):
                     outputs = function(*args, **kwargs)

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from torch import nn
+
 from scene_lightning.errors import InputError
 
 _DIM_ORDERING = {"tf": "channels_last", "th": "channels_first", "default": None}
@@ -177,7 +179,7 @@ def rows_and_columns(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 def accepting_old_spelling(init: Callable[..., None]) -> Callable[..., None]:
     """`__init__` that also takes the old names; the signature seen from outside stays the new one."""
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self: nn.Module, *args: Any, **kwargs: Any) -> None:
         if getattr(self, "_takes_rows_and_columns", False):
             args = rows_and_columns(self, args, kwargs)
         init(self, *args, **(modern_arguments(self, kwargs) if kwargs else kwargs))

@@ -327,12 +327,6 @@ class Tracking(nn.Module):
         """
         self._added_losses.extend(flatten(loss))
 
-    def _clear_added_losses(self) -> None:
-        for module in self.modules():
-            added = getattr(module, "_added_losses", None)
-            if added:
-                added.clear()
-
     @property
     def losses(self) -> list[torch.Tensor]:
         """Penalties on weights and outputs, and `add_loss` terms, of this layer and those inside it: scalar tensors."""
@@ -349,3 +343,11 @@ class Tracking(nn.Module):
 def _unique(weights: Iterable[torch.Tensor]) -> list[torch.Tensor]:
     seen: set[int] = set()
     return [weight for weight in weights if not (id(weight) in seen or seen.add(id(weight)))]  # type: ignore[func-returns-value]
+
+
+def clear_added_losses(module: nn.Module) -> None:
+    """Forget what `add_loss` gave in the call before, of all layers inside."""
+    for part in module.modules():
+        added = getattr(part, "_added_losses", None)
+        if added:
+            added.clear()

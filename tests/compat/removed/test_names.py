@@ -313,7 +313,7 @@ def test_programs_that_know_both_spellings_keep_working(run, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
 
 
-SEABORN = '''
+SEABORN = """
 import pandas
 
 class FacetGrid:
@@ -331,7 +331,7 @@ def catplot(data=None, *, x=None, y=None, hue=None, kind="strip", height=5):
 
 def histplot(data=None, *, x=None, stat="count", bins="auto", kde=False):
     return x, stat, bins, kde
-'''
+"""
 SEABORN_PROGRAM = """
 import pandas as pd, seaborn as sns
 table = pd.DataFrame({"label": ["sea", "forest"], "n": [1, 2]})

@@ -1,4 +1,4 @@
-"""Keras' verbs on a model: what to read, what to run on, and then the engine. Keras: "Model training APIs"."""
+"""`fit`, `evaluate`, `predict` and their one-batch forms, as methods of every model. Keras: "Model training APIs"."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from scene_lightning.feeds.as_feed import as_feed
 from scene_lightning.feeds.base import Feed
 from scene_lightning.feeds.data_modules import opened, opened_for_fit
 from scene_lightning.layers.base.symbolic import flatten, map_structure
-from scene_lightning.models.old_verbs import OldVerbs, ignore_show_accuracy, translated, usable_class_weight
+from scene_lightning.models.legacy_arguments import ignore_show_accuracy, translated, usable_class_weight
 from scene_lightning.training import engine
 from scene_lightning.training.callback_adapter import keras_order, to_floats
 from scene_lightning.training.devices import Hardware
+from scene_lightning.training.module import TrainableModule
 from scene_lightning.training.running import undisturbed
 from scene_lightning.training.usage_report import ledger
 
 
-class Verbs(OldVerbs):
-    """`fit`, `evaluate`, `predict`, their `_on_batch` forms and the old `_generator` spellings."""
+class TrainingMixin(TrainableModule):
+    """`fit`, `evaluate`, `predict` and their `_on_batch` forms: the part of `Model` that runs it over data."""
+
+    built: bool
 
     def fit(
-        self: Any,
+        self,
         x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
@@ -109,14 +112,14 @@ class Verbs(OldVerbs):
             validation_freq=validation_freq, hardware=hardware, ckpt_path=ckpt_path, **trainer_options,
         )  # fmt: skip
 
-    def _learn_image_info(self: Any, source: Any) -> None:
+    def _learn_image_info(self, source: Any) -> None:
         describe = getattr(source, "image_info", None)
         if callable(describe):
             self.image_info = describe()
 
     @naming_unknown_words
     def evaluate(
-        self: Any,
+        self,
         x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
@@ -154,13 +157,13 @@ class Verbs(OldVerbs):
         logs = engine.run_evaluate(self, feed, verbose=verbose, callbacks=callbacks, hardware=hardware)
         return logs if return_dict else self._as_list(logs)
 
-    def _as_list(self: Any, logs: dict[str, Any]) -> Any:
+    def _as_list(self, logs: dict[str, Any]) -> Any:
         values = [value for _, value in _in_compile_order(self, logs)]
         return values[0] if len(values) == 1 else values
 
     @naming_unknown_words
     def predict(
-        self: Any,
+        self,
         x: Any,
         batch_size: int | None = None,
         verbose: Any = "auto",
@@ -195,7 +198,7 @@ class Verbs(OldVerbs):
 
     @naming_unknown_words
     def train_on_batch(
-        self: Any,
+        self,
         x: Any,
         y: Any = None,
         sample_weight: Any = None,
@@ -229,7 +232,7 @@ class Verbs(OldVerbs):
 
     @naming_unknown_words
     def test_on_batch(
-        self: Any,
+        self,
         x: Any,
         y: Any = None,
         sample_weight: Any = None,
@@ -247,13 +250,13 @@ class Verbs(OldVerbs):
         return logs if return_dict else self._as_list(logs)
 
     @naming_unknown_words
-    def predict_on_batch(self: Any, x: Any) -> Any:
+    def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy. Keras: `Model.predict_on_batch`."""
         batch, _, _ = self._one_batch(x, None, None, None)
         with torch.no_grad():
             return map_structure(lambda leaf: leaf.cpu().numpy(), self(batch, training=False))
 
-    def _one_batch(self: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Any:
+    def _one_batch(self, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Any:
         size = len(flatten(x)[0])
         feed = as_feed(x, y, sample_weight, batch_size=size, shuffle=False, training=False, class_weight=class_weight)
         batch = next(iter(feed.batches(0)))
@@ -268,14 +271,14 @@ class Verbs(OldVerbs):
 
 
 # What `fit` says by another name than the Trainer, where it sets it itself.
-_SAID_OTHERWISE = {"max_epochs": "epochs", "check_val_every_n_epoch": "validation_freq"}
+_RENAMED = {"max_epochs": "epochs", "check_val_every_n_epoch": "validation_freq"}
 
 
 def _check_options(options: dict[str, Any]) -> None:
     """UnknownArgumentError for what neither `fit` nor Lightning's Trainer has, with the nearest word that they have."""
-    own = [*inspect.signature(Verbs.fit).parameters, "nb_epoch"]
+    own = [*inspect.signature(TrainingMixin.fit).parameters, "nb_epoch"]
     refuse_unknown("fit()", options, [*own[1:], *inspect.signature(L.Trainer.__init__).parameters])
-    for name, other in _SAID_OTHERWISE.items():
+    for name, other in _RENAMED.items():
         if name in options:
             raise UnknownArgumentError(f"fit() has {other}= for what Lightning's Trainer calls {name}=.")
 

@@ -1,27 +1,23 @@
-"""Keras 1's and 2's names of the verbs, and of their arguments."""
+"""Keras 1's and 2's methods for training from generators and predicting classes: `fit_generator` and its kin."""
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from scene_lightning.errors import UnknownArgumentError
 from scene_lightning.feeds.as_feed import as_feed
 from scene_lightning.feeds.base import Feed
-from scene_lightning.layers.base.legacy_spelling import old_keras
-from scene_lightning.training.usage_report import ledger
+from scene_lightning.models.fit_evaluate_predict import TrainingMixin
+from scene_lightning.models.legacy_arguments import deprecated, ignore_show_accuracy, translated
 
 _LOADING = {"max_q_size": "max_queue_size", "nb_worker": "workers", "pickle_safe": "use_multiprocessing"}
 
 
-class OldVerbs:
+class LegacyTrainingMixin(TrainingMixin):
     """`fit_generator` and its kin, for programs that were written for them."""
 
     def fit_generator(
-        self: Any, generator: Any, steps_per_epoch: Any = None, epochs: int = 1, *args: Any, **kwargs: Any
+        self, generator: Any, steps_per_epoch: Any = None, epochs: int = 1, *args: Any, **kwargs: Any
     ) -> Any:
         """Keras 2's name of `fit` on a generator; data that end early are read again, as it did."""
         deprecated("fit_generator", "fit")
@@ -54,7 +50,7 @@ class OldVerbs:
             kwargs["validation_steps"] = None  # Keras 2 asked for it only beside a generator
         return self.fit(generator, steps_per_epoch=steps, epochs=epochs, loop_data=True, **kwargs)
 
-    def evaluate_generator(self: Any, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def evaluate_generator(self, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras 2's name of `evaluate` on a generator."""
         deprecated("evaluate_generator", "evaluate")
         names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
@@ -62,7 +58,7 @@ class OldVerbs:
         steps = translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
         return self.evaluate(_looped(generator, steps), **{"verbose": 0, **kwargs})
 
-    def predict_generator(self: Any, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def predict_generator(self, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras 2's name of `predict` on a generator."""
         deprecated("predict_generator", "predict")
         names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
@@ -70,23 +66,23 @@ class OldVerbs:
         steps = translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
         return self.predict(_looped(generator, steps), **{"verbose": 0, **kwargs})
 
-    def predict_classes(self: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
+    def predict_classes(self, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
         """Keras 2: the index of the most likely class, (N,); for one sigmoid output 0 or 1, (N, 1)."""
         deprecated("predict_classes", "np.argmax(model.predict(x), axis=-1)")
         probabilities = self.predict(x, batch_size=batch_size, verbose=verbose)
         return (probabilities > 0.5).astype("int32") if probabilities.shape[-1] == 1 else probabilities.argmax(-1)
 
-    def predict_proba(self: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
+    def predict_proba(self, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
         """Keras 2's other name of `predict`."""
         deprecated("predict_proba", "predict")
         return self.predict(x, batch_size=batch_size, verbose=verbose)
 
-    def _make_predict_function(self: Any) -> None:
+    def _make_predict_function(self) -> None:
         """Keras 2's way of building the graph before other threads use it: there is none to build."""
 
     _make_test_function = _make_train_function = _make_predict_function
 
-    def make_predict_function(self: Any, force: bool = False) -> Any:
+    def make_predict_function(self, force: bool = False) -> Any:
         """What predicts one batch. Keras 2.3 built its graph here."""
         return self.predict_on_batch
 
@@ -109,42 +105,3 @@ def _of_keras_2(kwargs: dict[str, Any]) -> dict[str, Any]:
     """Keras 1's names for how batches are loaded, in Keras 2's."""
     ignore_show_accuracy(kwargs.pop("show_accuracy", None))
     return {_LOADING.get(name, name): value for name, value in kwargs.items()}
-
-
-def ignore_show_accuracy(value: Any) -> None:
-    """An argument of the verbs before Keras 1.0, which took no notice of it any more."""
-    if value:
-        ledger.ignore("show_accuracy=True", "pass metrics=['accuracy'] to compile(), as since Keras 1.0")
-
-
-def usable_class_weight(value: Any, looped: bool) -> Any:
-    """`class_weight` of `fit`, without what Keras 2 ignored in programs that are that old (or use `fit_generator`)."""
-    if value is None or isinstance(value, Mapping) or not (looped or old_keras.evidence):
-        return value
-    shown = repr(value) if isinstance(value, str) else type(value).__name__
-    ledger.ignore(f"class_weight={shown}", "Keras 2 ignored all but a dict {class: weight}")
-    return None
-
-
-def translated(kwargs: dict[str, Any], old: str, new: str, value: Any, per: int | None = None) -> Any:
-    """Keras 1's `old=` instead of `new=`; counts of samples become counts of batches."""
-    if old not in kwargs:
-        return value
-    given = kwargs.pop(old)
-    deprecated(f"{old}=", f"{new}=")
-    return given if not per or given is None else max(1, int(given) // per)
-
-
-def deprecated(old: str, new: str) -> None:
-    """Warn once for each line of a program: Python's own record of that is lost whenever a library sets a filter."""
-    level, caller = 2, sys._getframe(1)
-    while caller.f_back is not None and caller.f_code.co_filename.startswith(_PACKAGE):
-        level, caller = level + 1, caller.f_back
-    place = (old, caller.f_code.co_filename, caller.f_lineno)
-    if place not in _told:
-        _told.add(place)
-        warnings.warn(f"`{old}` is an old spelling; use `{new}`.", DeprecationWarning, stacklevel=level)
-
-
-_PACKAGE = str(Path(__file__).resolve().parents[1])
-_told: set[tuple[str, str, int]] = set()
