@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from scene_lightning._registry import resolve, serialize_object
-from scene_lightning.backend import torch_dtype
+from scene_lightning._settings import torch_dtype
 
 Activation = Callable[..., Tensor]
 

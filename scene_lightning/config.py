@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from scene_lightning._unsupported import lookup
-from scene_lightning.backend import (
+from scene_lightning._settings import (
     backend,
     epsilon,
     floatx,
@@ -12,6 +11,7 @@ from scene_lightning.backend import (
     set_floatx,
     set_image_data_format,
 )
+from scene_lightning._unsupported import lookup
 from scene_lightning.callbacks.messages import (
     disable_interactive_logging,
     enable_interactive_logging,

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from scene_lightning._registry import by_every_spelling, resolve, serialize_object
+from scene_lightning._settings import epsilon
 from scene_lightning._unsupported import lookup
-from scene_lightning.backend import epsilon
 
 
 class Constraint:

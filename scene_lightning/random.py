@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scene_lightning._settings import torch_dtype
 from scene_lightning._unsupported import lookup
-from scene_lightning.backend import torch_dtype
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.seeds import SeedStream
 from scene_lightning.ops import convert_to_tensor

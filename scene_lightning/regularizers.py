@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from scene_lightning._registry import by_every_spelling, resolve, serialize_object
-from scene_lightning.backend import epsilon
+from scene_lightning._settings import epsilon
 from scene_lightning.errors import InputError
 
 

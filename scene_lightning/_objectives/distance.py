@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from scene_lightning._objectives.shapes import as_prediction, as_target, l2_normalise, pair
-from scene_lightning.backend import epsilon
+from scene_lightning._settings import epsilon
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scene_lightning.backend import torch_dtype
+from scene_lightning._settings import torch_dtype
 from scene_lightning.errors import InputError
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from scene_lightning._objectives.shapes import as_labels, as_prediction, as_target, set_mask
-from scene_lightning.backend import epsilon
+from scene_lightning._settings import epsilon
 from scene_lightning.errors import InputError
 
 

@@ -6,7 +6,8 @@ import os
 import warnings
 from typing import Any
 
-from scene_lightning import activations, backend
+from scene_lightning import activations
+from scene_lightning._settings import image_data_format
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers import Input
 from scene_lightning.layers.base.symbolic import KerasTensor, node_of
@@ -92,7 +93,7 @@ def obtain_input_shape(
 
 def image_input(input_tensor: Any, shape: Shape) -> KerasTensor:
     """The symbolic image that the network reads."""
-    if backend.image_data_format() != "channels_last":
+    if image_data_format() != "channels_last":
         raise UnsupportedError(
             "The applications take channels_last images: keras.backend.set_image_data_format('channels_last') first."
         )

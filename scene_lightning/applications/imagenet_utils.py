@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torchvision.models import AlexNet_Weights
 
-from scene_lightning import backend
+from scene_lightning._settings import image_data_format
 from scene_lightning.applications._files import keras_folder
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers import Rescaling
@@ -40,7 +40,7 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "torch"
     """
     if mode not in ("caffe", "tf", "torch"):
         raise InputError(f"Expected mode to be one of `caffe`, `tf` or `torch`. Received: mode={mode}")
-    layout = data_format or backend.image_data_format()
+    layout = data_format or image_data_format()
     if layout not in ("channels_first", "channels_last"):
         raise InputError(
             "Expected data_format to be one of `channels_first` or `channels_last`. "

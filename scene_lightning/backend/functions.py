@@ -1,8 +1,7 @@
 """Tensors in, tensors out: what Keras 2's `keras.backend` (`K`) computes with. `scene_lightning.backend` shows these.
 
 Written on `ops`, under Keras 2's names, defaults and orders of arguments, for custom losses, metrics and Lambda layers:
-`K.sum(K.round(K.clip(y_true * y_pred, 0, 1)))`. They stand here, not in `backend`, which every part of this package
-imports: these need layers and models.
+`K.sum(K.round(K.clip(y_true * y_pred, 0, 1)))`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from scene_lightning import ops, random
-from scene_lightning.backend import floatx, forced_learning_phase, torch_dtype
+from scene_lightning._settings import floatx, forced_learning_phase, torch_dtype
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.symbolic import KerasTensor
 from scene_lightning.ops import (

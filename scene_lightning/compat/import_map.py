@@ -78,7 +78,7 @@ _PROVIDERS = {
     "": ("scene_lightning.compat.keras_root",),
     "activations": ("scene_lightning.activations",),
     "applications": ("scene_lightning.applications",),
-    "backend": (f"{_LEGACY}.backend", "scene_lightning.backend.functions", "scene_lightning.backend"),
+    "backend": (f"{_LEGACY}.backend", "scene_lightning.backend"),
     "callbacks": ("scene_lightning.callbacks",),
     "config": ("scene_lightning.config",),
     "constraints": ("scene_lightning.constraints",),

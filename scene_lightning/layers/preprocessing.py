@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from scene_lightning.backend import epsilon
+from scene_lightning._settings import epsilon
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import as_float, constant, layout, one_of, positive_int
 from scene_lightning.layers.base.standard import StandardLayer

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning.backend import epsilon
+from scene_lightning._settings import epsilon
 from scene_lightning.errors import InputError
 from scene_lightning.metrics.base import to_tensor
 from scene_lightning.metrics.confusion import _Counting

@@ -19,7 +19,7 @@ from scene_lightning import _objectives
 from scene_lightning._naming import auto_name
 from scene_lightning._objectives.shapes import apply_mask, get_mask, match_ranks
 from scene_lightning._registry import naming_unknown_words, registered_name
-from scene_lightning.backend import torch_dtype
+from scene_lightning._settings import torch_dtype
 from scene_lightning.metrics.variable import MetricVariable
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from scene_lightning._objectives.shapes import match_ranks
-from scene_lightning.backend import epsilon
+from scene_lightning._settings import epsilon
 from scene_lightning.errors import InputError
 from scene_lightning.metrics.base import Metric, to_tensor
 

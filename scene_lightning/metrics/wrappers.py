@@ -12,7 +12,7 @@ from torch import Tensor
 
 from scene_lightning import _objectives as fn
 from scene_lightning._objectives.shapes import as_prediction, as_target, match_ranks, pair
-from scene_lightning.backend import epsilon
+from scene_lightning._settings import epsilon
 from scene_lightning.metrics.base import Mean, MeanMetricWrapper
 
 

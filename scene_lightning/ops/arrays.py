@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning.backend import torch_dtype
+from scene_lightning._settings import torch_dtype
 from scene_lightning.ops.operation import as_float, axes, convert_to_tensor, elementwise, operation, pairwise
 
 _KEPT: dict[str, Callable[..., Any]] = {  # dtype as it is

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning.backend import torch_dtype
+from scene_lightning._settings import torch_dtype
 
 
 def zeros(shape: Any, dtype: Any = None) -> Tensor:

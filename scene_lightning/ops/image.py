@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scene_lightning._settings import image_data_format
 from scene_lightning._unsupported import lookup
-from scene_lightning.backend import image_data_format
 from scene_lightning.errors import InputError
 from scene_lightning.layers.preprocessing import Resizing
 from scene_lightning.ops.operation import as_float, operation

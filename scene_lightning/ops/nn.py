@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scene_lightning import _objectives, activations
+from scene_lightning._settings import epsilon as default_epsilon
+from scene_lightning._settings import image_data_format, torch_dtype
 from scene_lightning._unsupported import lookup
-from scene_lightning.backend import epsilon as default_epsilon
-from scene_lightning.backend import image_data_format, torch_dtype
 from scene_lightning.layers.base.convolve import convolve
 from scene_lightning.layers.base.windows import from_channels_first, same_paddings, to_channels_first
 from scene_lightning.layers.pooling import (

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scene_lightning._settings import torch_dtype
 from scene_lightning._unsupported import lookup
-from scene_lightning.backend import torch_dtype
 from scene_lightning.ops import arrays
 from scene_lightning.ops.creation import arange as arange
 from scene_lightning.ops.creation import eye as eye

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scene_lightning.backend import torch_dtype
+from scene_lightning._settings import torch_dtype
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.operators import Operator, operator_layers
 from scene_lightning.layers.base.symbolic import KerasTensor, flatten, is_symbolic, map_structure, record_node

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scene_lightning.backend import epsilon as default_epsilon
-from scene_lightning.backend import torch_dtype
+from scene_lightning._settings import epsilon as default_epsilon
+from scene_lightning._settings import torch_dtype
 from scene_lightning.errors import InputError
 from scene_lightning.ops.operation import as_float, convert_to_tensor, operation
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scene_lightning import backend
+from scene_lightning._settings import floatx
 from scene_lightning.errors import InputError
 from scene_lightning.preprocessing._arrays import check_data_format
 from scene_lightning.preprocessing._feeds import ArrayFeedMixin
@@ -61,7 +61,7 @@ class NumpyArrayIterator(ArrayFeedMixin, Iterator):
         ignore_class_split: bool = False,
         dtype: Any = None,
     ) -> None:
-        self.data_format, self.dtype = check_data_format(data_format), dtype or backend.floatx()
+        self.data_format, self.dtype = check_data_format(data_format), dtype or floatx()
         x, others = _images_and_others(x)
         _check_lengths(x, others, y, sample_weight)
         if subset is not None:

@@ -15,15 +15,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
-from scene_lightning import backend
 from scene_lightning._atomic_write import atomic_write
+from scene_lightning._settings import floatx, image_data_format
 from scene_lightning.data.decode import open_image
 from scene_lightning.errors import InputError, UnsupportedError
 
 
 def check_data_format(data_format: str | None) -> str:
     """`data_format`, or the global one for None; InputError for anything but Keras' two."""
-    chosen = data_format or backend.image_data_format()
+    chosen = data_format or image_data_format()
     if chosen not in ("channels_last", "channels_first"):
         raise InputError(
             '`data_format` should be `"channels_last"` (channel after row and column) or `"channels_first"` '
@@ -83,7 +83,7 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
         InputError: an array of another rank, or an unknown data_format.
     """
     data_format = check_data_format(data_format)
-    x = np.array(img, dtype=dtype or backend.floatx())
+    x = np.array(img, dtype=dtype or floatx())
     if x.ndim == 2:
         return x[None] if data_format == "channels_first" else x[:, :, None]
     if x.ndim == 3:
@@ -107,7 +107,7 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
         InputError: not three dimensions, or not 1, 3 or 4 channels.
     """
     data_format = check_data_format(data_format)
-    x = np.asarray(x, dtype=dtype or backend.floatx())
+    x = np.asarray(x, dtype=dtype or floatx())
     if x.ndim != 3:
         raise InputError(f"Expected image array to have rank 3 (single image). Got array with shape: {x.shape}")
     if data_format == "channels_first":

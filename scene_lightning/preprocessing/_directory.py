@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scene_lightning import backend
+from scene_lightning._settings import floatx
 from scene_lightning.data.scan import list_class_files
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.preprocessing._iterators import BatchFromFilesMixin, Iterator
@@ -90,7 +90,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
         self.directory = os.fspath(directory)
         if class_mode not in self.allowed_class_modes:
             raise InputError(f"Invalid class_mode: {class_mode}; expected one of: {self.allowed_class_modes}")
-        self.class_mode, self.dtype = class_mode, dtype or backend.floatx()
+        self.class_mode, self.dtype = class_mode, dtype or floatx()
         names = list(classes) if classes else self._class_folders()
         self.num_classes = len(names)
         self.class_indices = {name: index for index, name in enumerate(names)}

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scene_lightning import backend
 from scene_lightning._registry import naming_unknown_words, refuse_unknown
+from scene_lightning._settings import floatx
 from scene_lightning.data.geometry import check_variant
 from scene_lightning.data.sampling import check_fill_mode
 from scene_lightning.errors import InputError
@@ -118,7 +118,7 @@ class ImageDataGenerator(RandomTransform):
         self.affine_variant = affine_variant
         self.horizontal_flip, self.vertical_flip = horizontal_flip, vertical_flip
         self.rescale, self.preprocessing_function = rescale, preprocessing_function
-        self.dtype = dtype or backend.floatx()
+        self.dtype = dtype or floatx()
         self.data_format = check_data_format(data_format)
         first = self.data_format == "channels_first"
         self.channel_axis, self.row_axis, self.col_axis = (1, 2, 3) if first else (3, 1, 2)

@@ -10,8 +10,8 @@ from scene_lightning._registry import (
     register_keras_serializable,
     registered_name,
 )
+from scene_lightning._settings import clear_session, standardize_dtype
 from scene_lightning._unsupported import lookup
-from scene_lightning.backend import clear_session, standardize_dtype
 from scene_lightning.callbacks.messages import (
     disable_interactive_logging,
     enable_interactive_logging,

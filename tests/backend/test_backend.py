@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from scene_lightning import backend
+from scene_lightning import _settings, backend
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
 
 
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
-    before = dict(backend._settings._values)
+    before = dict(_settings._values)
     yield
-    backend._settings._values.update(before)
+    _settings._values.update(before)
 
 
 def test_settings() -> None:
@@ -25,7 +25,7 @@ def test_settings() -> None:
     backend.set_floatx("float64")
     backend.set_epsilon(1e-5)
     backend.set_image_dim_ordering("th")
-    assert backend.torch_dtype() == torch.float64
+    assert _settings.torch_dtype() == torch.float64
     assert backend.epsilon() == 1e-5
     assert backend.image_data_format() == "channels_first"
     assert backend.image_dim_ordering() == "th"
@@ -33,15 +33,15 @@ def test_settings() -> None:
 
 
 def test_learning_phase_and_session() -> None:
-    assert backend.forced_learning_phase() is None
+    assert _settings.forced_learning_phase() is None
     backend.set_learning_phase(1)
     assert backend.learning_phase() == 1
-    assert backend.forced_learning_phase() is True
+    assert _settings.forced_learning_phase() is True
     assert auto_name("Conv2D") == "conv2d"
     assert auto_name("Conv2D") == "conv2d_1"
     backend.clear_session()
     assert backend.get_uid("Conv2D") == "conv2d"
-    assert backend.forced_learning_phase() is None
+    assert _settings.forced_learning_phase() is None
 
 
 def test_values() -> None:
@@ -62,7 +62,7 @@ def test_wrong_values_are_refused() -> None:
     for call in (
         lambda: backend.set_floatx("float8"), lambda: backend.set_image_data_format("x"),
         lambda: backend.set_image_dim_ordering("x"), lambda: backend.set_learning_phase(2),
-        lambda: backend.set_value(3.0, 1.0), lambda: backend.torch_dtype("x"),
+        lambda: backend.set_value(3.0, 1.0), lambda: _settings.torch_dtype("x"),
     ):  # fmt: skip
         with pytest.raises(InputError):
             call()

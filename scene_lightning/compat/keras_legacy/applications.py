@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from scene_lightning._settings import image_data_format
 from scene_lightning.applications._arguments import obtain_input_shape
-from scene_lightning.backend import image_data_format
 
 
 def _obtain_input_shape(

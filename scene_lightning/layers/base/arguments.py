@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from scene_lightning import backend
 from scene_lightning._registry import did_you_mean
+from scene_lightning._settings import image_data_format
 from scene_lightning.errors import InputError
 
 
@@ -80,7 +80,7 @@ def padding_name(value: Any, *, allow_causal: bool = False) -> str:
 def layout(value: Any) -> str:
     """A `data_format` argument → `"channels_last"` or `"channels_first"`; None is the configured default."""
     if value is None:
-        return backend.image_data_format()
+        return image_data_format()
     if str(value).lower() not in ("channels_last", "channels_first"):
         raise InputError(
             "The `data_format` argument must be one of {'channels_first', 'channels_last'}. "

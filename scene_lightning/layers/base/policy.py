@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scene_lightning.backend import floatx
+from scene_lightning._settings import floatx
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.dtypes import policy_name, torch_dtype
 

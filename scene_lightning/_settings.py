@@ -13,6 +13,13 @@ import torch
 from scene_lightning._naming import auto_name, reset_names
 from scene_lightning.errors import InputError, UnsupportedError
 
+__all__ = [
+    "backend", "batch_get_value", "batch_set_value", "cast_to_floatx", "clear_session", "count_params", "epsilon",
+    "eval", "floatx", "get_uid", "get_value", "image_data_format", "image_dim_ordering", "int_shape",
+    "is_float_dtype", "is_int_dtype", "learning_phase", "ndim", "reset_uids", "result_type", "set_epsilon",
+    "set_floatx", "set_image_data_format", "set_image_dim_ordering", "set_learning_phase", "set_value",
+    "standardize_dtype",
+]  # fmt: skip
 _DTYPES = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
