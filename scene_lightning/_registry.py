@@ -156,12 +156,33 @@ def serialize_object(obj: Any, namespace: str) -> Any:
 
 
 def registered_name(cls: Any) -> str | None:
-    """The `package>name` under which `cls` was registered, or None."""
+    """The `package>name` that a class or function is registered under. Keras: `keras.saving.get_registered_name`.
+
+    Args:
+        cls: the class or function.
+
+    Returns:
+        The name; None where it is not registered.
+    """
     return getattr(cls, "_keras_registered_name", None)
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Any:
-    """Decorator: let files name this class or function. Keras: `keras.saving.register_keras_serializable`."""
+    """Decorator: let files name this class or function. Keras: `keras.saving.register_keras_serializable`.
+
+    Args:
+        package: the first half of the name in files, `package>name`: what keeps it apart from others.
+        name: the second half; None takes the class's or function's own name.
+
+    Returns:
+        A decorator that gives the class or function back as it is.
+
+    Example:
+        >>> @keras.saving.register_keras_serializable("my_package")
+        ... class Doubled(keras.layers.Layer):
+        ...     def call(self, x):
+        ...         return 2 * x
+    """
 
     def decorate(obj: Any) -> Any:
         register_in_package(package, name)(obj)
@@ -183,13 +204,21 @@ def register_in_package(package: str, name: str | None = None) -> Any:
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """The live table of custom objects. Keras: `keras.saving.get_custom_objects`."""
+    """The live table of custom objects: what is put in is known by its key. Keras: `saving.get_custom_objects`."""
     return _custom_objects
 
 
 @contextmanager
 def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
-    """Within the block, `objects` are known by their keys. Keras: `keras.saving.custom_object_scope`."""
+    """Make your own classes and functions known by name in a `with` block. Keras: `saving.custom_object_scope`.
+
+    Args:
+        objects: name → class or function; None adds nothing.
+
+    Example:
+        >>> with keras.saving.custom_object_scope({"Doubled": Doubled}):
+        ...     model = keras.models.load_model("model.keras")
+    """
     before = dict(_custom_objects)
     _custom_objects.update(objects or {})
     try:

@@ -111,7 +111,6 @@ RIDDLES = {
     "saving",
     "training",
     "tuning",
-    "utils",
 }
 
 

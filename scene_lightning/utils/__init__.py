@@ -35,7 +35,16 @@ get_registered_name = registered_name
 
 
 def get_registered_object(name: str, custom_objects: Any = None, module_objects: Any = None) -> Any:
-    """The class or function registered as `name`, or None."""
+    """The class or function that is registered under a name. Keras: `keras.saving.get_registered_object`.
+
+    Args:
+        name: such as "my_package>Doubled".
+        custom_objects: a table that is looked in first.
+        module_objects: a table that is looked in last.
+
+    Returns:
+        The class or function; None where there is none.
+    """
     for table in (custom_objects, get_custom_objects(), module_objects):
         if table and name in table:
             return table[name]
@@ -43,27 +52,42 @@ def get_registered_object(name: str, custom_objects: Any = None, module_objects:
 
 
 def unpack_x_y_sample_weight(data: Any) -> Any:
-    """One batch as `fit` reads it → (x, y or None, sample_weight or None)."""
+    """Take one batch of data apart, as a `train_step` of your own does first. Keras: `utils.unpack_x_y_sample_weight`.
+
+    Args:
+        data: inputs alone, or a tuple or list of (x,), (x, y) or (x, y, sample_weight).
+
+    Returns:
+        (x, y, sample_weight), with None for what is not there.
+    """
     return unpack_batch(data)
 
 
 def is_keras_tensor(x: Any) -> bool:
-    """Whether `x` is a symbolic tensor of a functional model."""
+    """Whether a value is a symbolic tensor, as `keras.Input` gives. Keras: `utils.is_keras_tensor`.
+
+    Args:
+        x: any value.
+    """
     return isinstance(x, KerasTensor)
 
 
 def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
-    """The symbolic inputs that `tensor` is computed from."""
-    found: list[KerasTensor] = []
+    """The symbolic inputs that a symbolic tensor is computed from. Keras: `utils.get_source_inputs`.
+
+    Args:
+        tensor: the symbolic tensor.
+    """
+    inputs: list[KerasTensor] = []
     waiting = [tensor]
     while waiting:
         current = waiting.pop()
         history = current._keras_history
         parents = history.layer._inbound_nodes[history.node_index].input_tensors if history is not None else []
-        if not parents and all(current is not known for known in found):
-            found.append(current)
+        if not parents and all(current is not known for known in inputs):
+            inputs.append(current)
         waiting.extend(reversed(parents))
-    return found
+    return inputs
 
 
 __all__ = [

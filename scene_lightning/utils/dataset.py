@@ -62,7 +62,7 @@ class Dataset(Filed, Combining):
             InputError: lengths that differ.
 
         Example:
-            >>> list(keras.utils.Dataset.from_tensor_slices([1, 2, 3]).as_numpy_iterator())
+            >>> [int(number) for number in keras.utils.Dataset.from_tensor_slices([1, 2, 3])]
             [1, 2, 3]
         """
         arrays = map_leaves(to_leaf, tensors)

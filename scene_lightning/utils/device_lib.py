@@ -1,4 +1,4 @@
-"""The local devices, as `tensorflow.python.client.device_lib` lists them."""
+"""Lists the local devices, as `tensorflow.python.client.device_lib` does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from scene_lightning.training.devices import describe
 
 @dataclass(frozen=True)
 class LocalDevice:
-    """One device. `memory_limit`: bytes, None when unknown; `used`: whether `accelerator="auto"` would take it."""
+    """One device of this machine.
+
+    Attributes:
+        name: such as "/device:GPU:0".
+        device_type: "CPU", "GPU" or "MPS".
+        memory_limit: bytes; None where unknown.
+        physical_device_desc: the product's name, and a GPU's compute capability.
+        used: whether `accelerator="auto"` would take it.
+    """
 
     name: str
     device_type: str
@@ -19,7 +27,11 @@ class LocalDevice:
 
 
 def list_local_devices(session_config: object = None) -> list[LocalDevice]:
-    """CPU, CUDA GPUs, Apple GPU. Source: the paper's cell 15."""
+    """The CPU, CUDA GPUs and Apple's GPU of this machine. Source: the paper's cell 15.
+
+    Args:
+        session_config: without effect.
+    """
     devices = []
     for row in describe():
         kind, _, index = row["device"].partition(":")

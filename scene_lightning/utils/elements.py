@@ -1,4 +1,4 @@
-"""Elements of a dataset in; their tensors mapped, stacked or described out."""
+"""Maps, stacks and describes the tensors in a dataset's elements."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def stack_elements(leaves: tuple[Any, ...]) -> Any:
 
 def leaves_of(element: Any) -> list[Any]:
     """The tensors of `element`, in order."""
-    found: list[Any] = []
-    map_leaves(found.append, element)
-    return found
+    leaves: list[Any] = []
+    map_leaves(leaves.append, element)
+    return leaves
 
 
 def threaded_map(call: Callable[[Any], Any], elements: Iterator[Any], threads: int) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""The address of a file in; its path on this machine out. Nothing is fetched from a network."""
+"""Finds a file by its address in Keras' cache folder, and unpacks archives: `get_file`. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -27,18 +27,30 @@ def get_file(
     cache_dir: Any = None,
     force_download: bool = False,
 ) -> str:
-    """A file in Keras' cache folder, copied there from a local path or a `file://` address. Keras: `utils.get_file`.
+    """The path of a file in Keras' cache folder, copied there from a local path. Keras: `utils.get_file`.
+
+    Nothing is downloaded, in which it differs from Keras: put files that come from the web into the folder yourself.
 
     Args:
-        fname: the name in the cache; by default that of `origin`.
-        origin: a path or a `file://` address; for others the file must be in the cache already.
-        untar, extract: unpack a tar or zip archive beside it, and give the folder's path.
-        md5_hash, file_hash, hash_algorithm: the expected checksum ("md5" or "sha256").
-        cache_dir: by default $KERAS_HOME or ~/.keras.
+        fname: the file's name in the cache; None takes that of `origin`.
+        origin: a path or a `file://` address to copy from; for web addresses the file must be in the cache already.
+        untar: unpack a tar archive, and give the folder's path.
+        md5_hash: the md5 that is expected, in hexadecimal; an older name of `file_hash`.
+        file_hash: the checksum that is expected; None checks nothing.
+        cache_subdir: the folder below the cache folder.
+        hash_algorithm: "md5", "sha256" or "auto", which goes by the length of `file_hash`.
+        extract: unpack a tar or zip archive beside the file, and give the folder's path.
+        archive_format: without effect: the file's content tells tar from zip.
+        cache_dir: the cache folder; None takes $KERAS_HOME, or else ~/.keras.
+        force_download: copy again from a local `origin` even where the file is in the cache.
+
+    Returns:
+        The file's path, or the folder's with `untar` or `extract`.
 
     Raises:
+        InputError: no `origin`, or one without a name.
         MissingFileError: the file would have to be downloaded; the message says where to put it.
-        DataError: no such local file, or another checksum.
+        DataError: no such local file, another checksum, or no archive.
     """
     if origin is None:
         raise InputError('Please specify the "origin" argument (URL of the file to download).')
@@ -76,10 +88,10 @@ def _check_hash(path: str, expected: str | None, algorithm: str) -> None:
         return
     kind = algorithm if algorithm in ("md5", "sha256") else "sha256" if len(expected) == 64 else "md5"
     with open(path, "rb") as file:
-        found = hashlib.file_digest(file, kind).hexdigest()
-    if found != expected.lower():
+        digest = hashlib.file_digest(file, kind).hexdigest()
+    if digest != expected.lower():
         raise DataError(
-            f"Incomplete or corrupted file detected: the {kind} of {path!r} is {found}, expected {expected}."
+            f"Incomplete or corrupted file detected: the {kind} of {path!r} is {digest}, expected {expected}."
         )
 
 

@@ -1,4 +1,4 @@
-"""A folder of images in; a `Dataset` of (images, labels) batches out, in Keras' order and with its split."""
+"""Makes a `Dataset` of (images, labels) batches from a folder of images: `image_dataset_from_directory`."""
 
 from __future__ import annotations
 
@@ -43,28 +43,47 @@ def image_dataset_from_directory(
     verbose: bool = True,
     smart_resize: bool = False,
 ) -> Any:
-    """Batches of float32 images in 0..255, (N, H, W, C), with labels. Keras: `utils.image_dataset_from_directory`.
+    """A dataset of image batches from a folder with one folder a class. Keras: `utils.image_dataset_from_directory`.
+
+    Images are float32 `(batch, height, width, channels)` with values 0..255. Files are bmp, gif, jpeg and png.
 
     Args:
-        directory: one folder of images per class.
-        labels: "inferred" from the folders, None, or one integer per file in the order of the sorted paths.
-        label_mode: "int" (int32, (N,)), "categorical" (float32 one-hot), "binary" (float32, (N, 1)), or None.
-        class_names: the folders to take, in this order.
-        color_mode: "rgb", "rgba" or "grayscale".
-        batch_size: images a batch; None gives single images.
-        image_size: (height, width).
-        shuffle: mix the files (by NumPy's RandomState(seed)) before the split, and anew in every epoch.
-        validation_split, subset: the last share of the files is "validation"; "both" gives the two datasets.
-        interpolation: one of `resize.INTERPOLATIONS`; none is antialiased.
-        crop_to_aspect_ratio, pad_to_aspect_ratio: keep the proportions, by a centred crop or by black borders.
-        data_format: "channels_first" gives (N, C, H, W).
-        format: Keras' choice of library ("tf", "grain"); both give this package's `Dataset`.
+        directory: the folder; with `labels="inferred"` it holds `<class>/**/*.jpg`.
+        labels: "inferred" from the folders (default), None for no labels, or a list with one integer a file, in the
+            order of the sorted paths.
+        label_mode: "int" (int32 `(batch,)`), "categorical" (float32 one-hot `(batch, classes)`), "binary" (float32
+            `(batch, 1)`, for two classes) or None for no labels.
+        class_names: the folders to take, in the order of their class numbers; None takes all, sorted.
+        color_mode: "rgb" (default), "rgba" or "grayscale".
+        batch_size: images a batch; None gives single images `(height, width, channels)`.
+        image_size: (height, width) in pixels that images are resized to; one integer means a square.
+        shuffle: mix the files before the split, and anew in each epoch (default). False keeps them sorted.
+        seed: makes split and order repeatable; needed for a split with `shuffle=True`.
+        validation_split: share in (0, 1) of the files that is kept for validation: the last ones.
+        subset: "training", "validation" or "both"; goes with `validation_split`.
+        interpolation: "bilinear" (default), "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian" or
+            "mitchellcubic", as `tf.image.resize` computes them, without antialiasing.
+        follow_links: whether linked folders are entered.
+        crop_to_aspect_ratio: crop the centre to the target's proportions, so that nothing is distorted.
+        pad_to_aspect_ratio: put black borders round the image instead.
+        data_format: "channels_first" gives `(batch, channels, height, width)`; None and "channels_last" the other.
+        format: "tf" or "grain", Keras' choice of library; both give this package's `Dataset`.
+        verbose: print `Found N files belonging to K classes.`
+        smart_resize: the name of `crop_to_aspect_ratio` in Keras 2.3.
 
     Returns:
-        a `Dataset` with `class_names` and `file_paths`; with subset="both", [training, validation].
+        A `Dataset` with `class_names` and `file_paths`; with `subset="both"` a list of two, training and validation.
 
     Raises:
-        InputError, DataError: in Keras' words.
+        InputError: arguments that do not go together, or an unknown mode.
+        DataError: no such folder, or no images in it.
+
+    Example:
+        >>> train, validation = keras.utils.image_dataset_from_directory(
+        ...     "seg_train", image_size=(150, 150), validation_split=0.2, subset="both", seed=0)
+        >>> train.class_names
+        ['buildings', 'forest', 'glacier', 'mountain', 'sea', 'street']
+        >>> model.fit(train, validation_data=validation, epochs=10)
     """
     crop_to_aspect_ratio = crop_to_aspect_ratio or smart_resize  # the argument's name in Keras 2.3
     _check_labels(labels, class_names, label_mode)
@@ -254,29 +273,29 @@ def index_directory(
     files: list[str] = []
     numbers: list[int] = []
     for number, folder in enumerate(folders):
-        found = list(_files_below(os.path.join(directory, folder), follow_links, formats))
-        files += found
-        numbers += [number] * len(found)
+        paths = list(_files_below(os.path.join(directory, folder), follow_links, formats))
+        files += paths
+        numbers += [number] * len(paths)
     names: list[str] | None = folders
-    found_labels: Any = np.asarray(numbers, dtype=np.int32)
+    file_labels: Any = np.asarray(numbers, dtype=np.int32)
     if labels is None:
-        names = found_labels = None
+        names = file_labels = None
     elif not isinstance(labels, str):
         if len(labels) != len(files):
             raise InputError(
                 "Expected the lengths of `labels` to match the number of files in the target directory. "
                 f"len(labels) is {len(labels)} while we found {len(files)} files in directory {directory}."
             )
-        found_labels, names = list(labels), [str(label) for label in sorted(set(labels))]
+        file_labels, names = list(labels), [str(label) for label in sorted(set(labels))]
     if verbose:
         belonging = "." if names is None else f" belonging to {len(names)} classes."
         print_message(f"Found {len(files)} files{belonging}")
     if shuffle:
         seed = int(np.random.randint(10**6)) if seed is None else seed
         np.random.RandomState(seed).shuffle(files)
-        if found_labels is not None:
-            np.random.RandomState(seed).shuffle(found_labels)
-    return files, found_labels, names
+        if file_labels is not None:
+            np.random.RandomState(seed).shuffle(file_labels)
+    return files, file_labels, names
 
 
 def _class_folders(directory: str, labels: Any, class_names: Sequence[str] | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Labels in, one-hot rows out; arrays in, normalised arrays out; a seed in, all generators seeded."""
+"""One-hot labels, normalised arrays, the seeds of all generators, and (x, y, sample_weight) tuples."""
 
 from __future__ import annotations
 
@@ -12,14 +12,24 @@ from scene_lightning.errors import InputError
 
 
 def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = None) -> Any:
-    """(…,) or (…, 1) class numbers → (…, num_classes) one-hot. Keras: `utils.to_categorical`.
+    """Convert class numbers to one-hot rows. Keras: `utils.to_categorical`.
 
     Args:
-        num_classes: by default the largest number + 1.
-        dtype: of the result; float64 by default for arrays (as in Keras), float32 for tensors.
+        x: whole numbers from 0, as an array, list or tensor of any shape; a last axis of length 1 is dropped.
+        num_classes: the length of a row; None takes the largest number + 1.
+        dtype: of the result; None takes float64 for arrays (as in Keras) and float32 for tensors.
+
+    Returns:
+        The shape of `x` with `num_classes` added at its end: an array, or a tensor for a tensor.
 
     Raises:
-        InputError: a class number outside 0..num_classes−1.
+        InputError: a class number outside 0..num_classes-1.
+
+    Example:
+        >>> keras.utils.to_categorical([0, 2, 1], num_classes=3)
+        array([[1., 0., 0.],
+               [0., 0., 1.],
+               [0., 1., 0.]])
     """
     is_tensor = isinstance(x, torch.Tensor)
     numbers = np.asarray(x.detach().cpu() if is_tensor else x).astype(np.int64)
@@ -40,7 +50,16 @@ def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = None) ->
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
-    """`x` divided by its norm along `axis`; zero stays zero. Keras: `utils.normalize`."""
+    """Divide by the norm along an axis; rows of zeros stay zero. Keras: `utils.normalize`.
+
+    Args:
+        x: an array or tensor.
+        axis: along which the norm is taken.
+        order: of the norm: 1 sums absolute values, 2 (default) is Euclid's.
+
+    Returns:
+        What `x` was, of the same shape.
+    """
     if isinstance(x, torch.Tensor):
         norm = torch.linalg.vector_norm(x, ord=order, dim=axis, keepdim=True)
         return x / torch.where(norm == 0, torch.ones_like(norm), norm)
@@ -51,10 +70,13 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
 
 
 def set_random_seed(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's generators. Keras: `utils.set_random_seed`.
+    """Seed Python's, NumPy's and torch's generators, so that a program repeats itself. Keras: `utils.set_random_seed`.
+
+    Args:
+        seed: a whole number.
 
     Raises:
-        InputError: `seed` is no integer.
+        InputError: `seed` is not a whole number.
     """
     if not isinstance(seed, int):
         raise InputError(f"Expected `seed` argument to be an integer. Received: seed={seed} (of type {type(seed)})")
@@ -64,7 +86,16 @@ def set_random_seed(seed: int) -> None:
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """x, or (x, y), or (x, y, sample_weight): what `fit` reads as one batch."""
+    """Put inputs, targets and weights into one tuple, a batch for `fit`. Keras: `utils.pack_x_y_sample_weight`.
+
+    Args:
+        x: inputs.
+        y: targets, or None.
+        sample_weight: weights, or None.
+
+    Returns:
+        `x`, `(x, y)` or `(x, y, sample_weight)`; `(x,)` where `x` alone is a list or tuple.
+    """
     if y is None:
         return (x,) if isinstance(x, list | tuple) else x
     return (x, y) if sample_weight is None else (x, y, sample_weight)

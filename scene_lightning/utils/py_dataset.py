@@ -1,4 +1,4 @@
-"""Index in, batch out: the base class of data sets that Keras users write themselves."""
+"""`PyDataset` (Keras 2: `Sequence`): the base class of data sets that programs write themselves."""
 
 from __future__ import annotations
 
@@ -7,13 +7,27 @@ from typing import Any
 
 
 class PyDataset:
-    """Batch `i` is `self[i]`. Keras: `keras.utils.PyDataset`; in Keras 2 `keras.utils.Sequence`.
+    """The base class of data sets that give one batch for an index. In Keras 2 it is called `keras.utils.Sequence`.
 
-    A subclass defines `__getitem__(index)`, which gives (x, y) or (x, y, sample_weight), and `__len__`. `fit` shuffles
-    the order of the batches unless told `shuffle=False`.
+    A subclass defines `__getitem__(index)`, which gives (x, y) or (x, y, sample_weight), and `__len__`, the number of
+    batches; it may define `on_epoch_end`. `fit` shuffles the order of the batches unless told `shuffle=False`.
 
     Args:
-        workers, use_multiprocessing, max_queue_size: kept for the subclass; batches are read in order, ahead of time.
+        workers: kept as an attribute, without effect: a thread reads batches ahead, in order.
+        use_multiprocessing: kept as an attribute, without effect.
+        max_queue_size: kept as an attribute, without effect.
+
+    Example:
+        >>> class Scenes(keras.utils.PyDataset):
+        ...     def __init__(self, paths, labels, batch_size=32):
+        ...         super().__init__()
+        ...         self.paths, self.labels, self.batch_size = paths, labels, batch_size
+        ...     def __len__(self):
+        ...         return -(-len(self.paths) // self.batch_size)
+        ...     def __getitem__(self, index):
+        ...         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        ...         images = [keras.utils.img_to_array(keras.utils.load_img(path)) for path in self.paths[part]]
+        ...         return np.stack(images), self.labels[part]
     """
 
     _workers, _use_multiprocessing, _max_queue_size = 1, False, 10
@@ -23,7 +37,7 @@ class PyDataset:
 
     @property
     def workers(self) -> int:
-        """As given."""
+        """What the constructor was given; without effect."""
         return self._workers
 
     @workers.setter
@@ -57,7 +71,7 @@ class PyDataset:
 
     @property
     def num_batches(self) -> int:
-        """The number of batches."""
+        """The number of batches: `len(self)`."""
         return len(self)
 
     def on_epoch_begin(self) -> None:

@@ -1,4 +1,4 @@
-"""A layer, loss, optimizer, … in; Keras 3's config dict out, and back. Keras: `saving.serialize_keras_object`."""
+"""Turns layers, losses, optimizers, … into Keras 3's config dicts, and makes them again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,13 @@ _BASES: dict[type, str] = {
 
 
 def serialize_keras_object(obj: Any) -> Any:
-    """An object → a dict of plain values that `deserialize_keras_object` makes it from again.
+    """Describe an object as a dict of plain values. Keras: `saving.serialize_keras_object`.
+
+    Args:
+        obj: a layer, model, loss, metric, optimizer, initializer, …, a function, an array, or lists and dicts of these.
+
+    Returns:
+        A dict that JSON can hold (`module`, `class_name`, `config`, `registered_name`); plain values stay as they are.
 
     Raises:
         InputError: something without `get_config()`.
@@ -78,10 +84,17 @@ def deserialize_keras_object(
     module_objects: Any = None,
     printable_module_name: str = "object",
 ) -> Any:
-    """The reverse of `serialize_keras_object`; custom classes by `custom_objects` or `register_keras_serializable`.
+    """Make an object from the dict of `serialize_keras_object`. Keras: `saving.deserialize_keras_object`.
+
+    Args:
+        config: the dict; lists and dicts of such are gone through.
+        custom_objects: your own classes and functions by name; `register_keras_serializable` makes them known, too.
+        safe_mode: without effect: code in a config is never run.
+        module_objects: without effect.
+        printable_module_name: without effect.
 
     Raises:
-        InputError: a dict without 'class_name', or a name that no namespace here has.
+        InputError: a name that is not known here.
     """
     if isinstance(config, list):
         return [deserialize_keras_object(x, custom_objects) for x in config]
@@ -96,11 +109,12 @@ def deserialize_keras_object(
         return np.array(inner["value"], dtype=inner["dtype"])
     with custom_object_scope(custom_objects):
         name = inner if class_name == "function" else config.get("registered_name") or class_name
-        found = get_custom_objects().get(str(name))
-        if found is not None and (class_name == "function" or not isinstance(found, type)):
-            return found
-        if found is not None:
-            return found.from_config(dict(inner or {})) if hasattr(found, "from_config") else found(**dict(inner or {}))
+        custom = get_custom_objects().get(str(name))
+        if custom is not None and (class_name == "function" or not isinstance(custom, type)):
+            return custom
+        if custom is not None:
+            arguments = dict(inner or {})
+            return custom.from_config(arguments) if hasattr(custom, "from_config") else custom(**arguments)
         return _built_in(config)
 
 
@@ -120,10 +134,27 @@ def _built_in(config: Mapping[str, Any]) -> Any:
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
-    """`model.load_weights(filepath)`. Keras: `keras.saving.load_weights`."""
+    """Load weights from a file into a model: `model.load_weights(filepath)`. Keras: `saving.load_weights`.
+
+    Args:
+        model: the model.
+        filepath: any model or weights file.
+        skip_mismatch: leave layers whose weights do not fit, with a warning, instead of failing.
+        **kwargs: further arguments of `Model.load_weights`.
+
+    Raises:
+        FileFormatError: the file's weights do not fit.
+    """
     model.load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
-    """`model.save_weights(filepath)`. Keras: `keras.saving.save_weights`."""
+    """Write a model's weights to a file: `model.save_weights(filepath)`. Keras: `saving.save_weights`.
+
+    Args:
+        model: the model.
+        filepath: where to write; `.weights.h5` in Keras 3.
+        overwrite: False refuses to replace a file.
+        **kwargs: further arguments of `Model.save_weights`.
+    """
     model.save_weights(filepath, overwrite=overwrite, **kwargs)

@@ -1,4 +1,4 @@
-"""One dataset in; two, left and right, out."""
+"""Splits a dataset, or arrays, into a left and a right part: `split_dataset`."""
 
 from __future__ import annotations
 
@@ -20,15 +20,21 @@ def split_dataset(
     seed: int | None = None,
     preferred_backend: str | None = None,
 ) -> tuple[Dataset, Dataset]:
-    """A dataset, or arrays of one length, in two. Keras: `keras.utils.split_dataset`.
+    """Split a dataset, or arrays of one length, in two. Keras: `utils.split_dataset`.
 
     Args:
-        dataset: a `Dataset` (batched or not), a torch dataset, an array, or a tuple of arrays.
-        left_size, right_size: numbers of samples, or shares; one may be left out.
-        shuffle, seed: mix first, with Python's generator.
+        dataset: a `Dataset` (batched or not), a torch dataset, an array, or a tuple, list or dict of arrays.
+        left_size: how much goes to the left: a number of samples, or a share in (0, 1); None takes what is left over.
+        right_size: how much goes to the right, in the same terms. One of the two must be given.
+        shuffle: mix the samples first; by default they keep their order.
+        seed: makes the mix repeatable; None draws a seed from Python's generator.
+        preferred_backend: without effect: both parts are this package's `Dataset`.
+
+    Returns:
+        Two `Dataset`s, left and right, batched where `dataset` was.
 
     Raises:
-        InputError: sizes that do not fit, or an empty half.
+        InputError: sizes that do not fit, or an empty part.
     """
     if left_size is None and right_size is None:
         raise InputError(

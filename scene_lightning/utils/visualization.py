@@ -1,4 +1,4 @@
-"""A model in; a drawing of its layers out: DOT text, or a picture drawn by matplotlib."""
+"""Draws a model's layers: as DOT text for Graphviz, or as a picture by matplotlib."""
 
 from __future__ import annotations
 
@@ -79,7 +79,23 @@ def model_to_dot(
     show_trainable: bool = False,
     **kwargs: Any,
 ) -> DotText:
-    """The layer graph as DOT text, for Graphviz. Keras: `utils.model_to_dot`.
+    """The graph of a model's layers as DOT text, for Graphviz. Keras: `utils.model_to_dot`.
+
+    Args:
+        model: a model whose layers are known.
+        show_shapes: write output shapes into the boxes.
+        show_dtype: write dtypes.
+        show_layer_names: write the layers' names.
+        rankdir: "TB" from top to bottom (default), "LR" from left to right.
+        expand_nested: without effect: a model inside the model is one box.
+        dpi: dots per inch.
+        subgraph: without effect.
+        show_layer_activations: write the activations' names.
+        show_trainable: write whether a layer is trained.
+        **kwargs: without effect.
+
+    Returns:
+        A `DotText` with `to_string()`, `create(format=)` and `write(path)`, as pydot's graphs have.
 
     Raises:
         InputError: the model has no layers to draw yet.
@@ -106,17 +122,28 @@ def plot_model(
     show_trainable: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """Draw the layers to a file (`.png`, `.svg`, `.pdf`, …, or `.dot` for the text). Keras: `utils.plot_model`.
+    """Draw a model's layers into a file. Keras: `utils.plot_model`.
 
     matplotlib draws, so that neither pydot nor Graphviz is needed.
 
     Args:
-        show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable: what a box says.
-        rankdir: "TB" from top to bottom, "LR" from left to right.
+        model: a model whose layers are known.
+        to_file: the path; its ending says the form: png, svg, pdf, jpg, …, or dot for the text.
+        show_shapes: write output shapes into the boxes.
+        show_dtype: write dtypes.
+        show_layer_names: write the layers' names.
+        rankdir: "TB" from top to bottom (default), "LR" from left to right.
+        expand_nested: without effect: a model inside the model is one box.
         dpi: dots per inch.
+        show_layer_activations: write the activations' names.
+        show_trainable: write whether a layer is trained.
+        **kwargs: without effect.
 
     Returns:
-        in a notebook, the picture; otherwise None.
+        In a notebook the picture (of a png or jpg); otherwise None.
+
+    Raises:
+        InputError: the model has no layers to draw yet, or a form that matplotlib does not write.
     """
     path = os.fspath(to_file)
     folder = os.path.dirname(path)
