@@ -216,8 +216,8 @@ def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
         objects: name → class or function; None adds nothing.
 
     Example:
-        >>> with keras.saving.custom_object_scope({"Doubled": Doubled}):
-        ...     model = keras.models.load_model("model.keras")
+        with keras.saving.custom_object_scope({"Doubled": Doubled}):
+            model = keras.models.load_model("model.keras")
     """
     before = dict(_custom_objects)
     _custom_objects.update(objects or {})

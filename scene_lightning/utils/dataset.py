@@ -44,9 +44,9 @@ class Dataset(Filed, Combining):
         image_info: what prediction needs to read images alike; survives all calls that keep the elements.
 
     Example:
-        >>> dataset = keras.utils.Dataset.from_tensor_slices((images, labels))
-        >>> dataset = dataset.shuffle(1000, seed=0).map(lambda x, y: (x / 255, y)).batch(32)
-        >>> model.fit(dataset, epochs=5)
+        dataset = keras.utils.Dataset.from_tensor_slices((images, labels))
+        dataset = dataset.shuffle(1000, seed=0).map(lambda x, y: (x / 255, y)).batch(32)
+        model.fit(dataset, epochs=5)
     """
 
     # -- sources ---------------------------------------------------------------------------------------------------

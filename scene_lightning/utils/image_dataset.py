@@ -79,11 +79,11 @@ def image_dataset_from_directory(
         DataError: no such folder, or no images in it.
 
     Example:
-        >>> train, validation = keras.utils.image_dataset_from_directory(
-        ...     "seg_train", image_size=(150, 150), validation_split=0.2, subset="both", seed=0)
-        >>> train.class_names
-        ['buildings', 'forest', 'glacier', 'mountain', 'sea', 'street']
-        >>> model.fit(train, validation_data=validation, epochs=10)
+        train, validation = keras.utils.image_dataset_from_directory(
+            "seg_train", image_size=(150, 150), validation_split=0.2, subset="both", seed=0
+        )
+        print(train.class_names)  # ['buildings', 'forest', 'glacier', 'mountain', 'sea', 'street']
+        model.fit(train, validation_data=validation, epochs=10)
     """
     crop_to_aspect_ratio = crop_to_aspect_ratio or smart_resize  # the argument's name in Keras 2.3
     _check_labels(labels, class_names, label_mode)
