@@ -26,6 +26,7 @@ _DTYPES = {
     "float32": torch.float32,
     "float64": torch.float64,
 }
+DType = str | torch.dtype | None  # what is taken as a dtype; None: `floatx()`
 _values: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
@@ -46,7 +47,7 @@ def set_floatx(value: str) -> None:
     _values["floatx"] = value
 
 
-def torch_dtype(dtype: str | torch.dtype | None = None) -> torch.dtype:
+def torch_dtype(dtype: DType = None) -> torch.dtype:
     """A dtype name (None: `floatx()`) → torch's dtype."""
     if isinstance(dtype, torch.dtype):
         return dtype

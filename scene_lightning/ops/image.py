@@ -1,7 +1,8 @@
-"""Image tensors in, image tensors out: (H, W, C) or (N, H, W, C). Keras: `keras.ops.image`."""
+"""Functions of images: sizes, borders, patches, colours. Keras: `keras.ops.image`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from scene_lightning._settings import image_data_format
 from scene_lightning._unsupported import lookup
 from scene_lightning.errors import InputError
+from scene_lightning.layers.base.types import Sizes
 from scene_lightning.layers.preprocessing import Resizing
 from scene_lightning.ops.operation import as_float, operation
 
@@ -17,7 +19,7 @@ from scene_lightning.ops.operation import as_float, operation
 @operation("image")
 def resize(
     images: Any,
-    size: Any,
+    size: Sequence[int],
     interpolation: str = "bilinear",
     antialias: bool = False,
     crop_to_aspect_ratio: bool = False,
@@ -26,11 +28,21 @@ def resize(
     fill_value: float = 0.0,
     data_format: str | None = None,
 ) -> Tensor:
-    """Images of another height and width. Keras: `ops.image.resize`.
+    """Resize images.
 
     Args:
-        size: (height, width) of the result.
+        images: (height, width, channels), or a batch of them.
+        size: target (height, width) in pixels.
         interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
+        antialias: whether to blur before shrinking.
+        crop_to_aspect_ratio: whether to cut the sides off that would distort the image.
+        pad_to_aspect_ratio: whether to add borders that keep it undistorted.
+        fill_mode: how the borders are filled; "constant" alone.
+        fill_value: their value.
+        data_format: "channels_last" or "channels_first"; None: `keras.config.image_data_format()`.
+
+    Returns:
+        Images of the new size, in the dtype of `images`; whole numbers are rounded.
     """
     height, width = size
     layer = Resizing(
@@ -43,7 +55,15 @@ def resize(
 
 @operation("image", name="RGBToGrayscale")
 def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
-    """0.2989·R + 0.587·G + 0.114·B, one channel. Keras: `ops.image.rgb_to_grayscale`."""
+    """Convert colour images to grey ones: 0.2989·R + 0.587·G + 0.114·B.
+
+    Args:
+        images: (height, width, 3), or a batch; one channel stays as it is.
+        data_format: "channels_last" or "channels_first"; None: `keras.config.image_data_format()`.
+
+    Returns:
+        Images with one channel.
+    """
     axis = _channel_axis(images, data_format)
     if images.shape[axis] not in (1, 3):
         raise InputError(f"Expected images with 1 or 3 channels; received shape {tuple(images.shape)}.")
@@ -67,7 +87,18 @@ def pad_images(
     target_width: int | None = None,
     data_format: str | None = None,
 ) -> Tensor:
-    """Images with black borders: of each pair of sides and target, two are given. Keras: `ops.image.pad_images`."""
+    """Add black borders to images; of each pair of sides and target, two are given.
+
+    Args:
+        images: (height, width, channels), or a batch of them.
+        top_padding: rows to add above.
+        left_padding: columns to add on the left.
+        bottom_padding: rows to add below.
+        right_padding: columns to add on the right.
+        target_height: height of the result in pixels.
+        target_width: width of the result in pixels.
+        data_format: "channels_last" or "channels_first"; None: `keras.config.image_data_format()`.
+    """
     axis = _height_axis(images, data_format)
     height, width = images.shape[axis : axis + 2]
     top, bottom = _two_of_three(top_padding, bottom_padding, target_height, height)
@@ -87,7 +118,18 @@ def crop_images(
     target_width: int | None = None,
     data_format: str | None = None,
 ) -> Tensor:
-    """Images without their borders: of each pair of sides and target, two are given. Keras: `ops.image.crop_images`."""
+    """Cut borders off images; of each pair of sides and target, two are given.
+
+    Args:
+        images: (height, width, channels), or a batch of them.
+        top_cropping: rows to cut above.
+        left_cropping: columns to cut on the left.
+        bottom_cropping: rows to cut below.
+        right_cropping: columns to cut on the right.
+        target_height: height of the result in pixels.
+        target_width: width of the result in pixels.
+        data_format: "channels_last" or "channels_first"; None: `keras.config.image_data_format()`.
+    """
     axis = _height_axis(images, data_format)
     height, width = images.shape[axis : axis + 2]
     top, bottom = _two_of_three(top_cropping, bottom_cropping, target_height, height, crop=True)
@@ -98,21 +140,24 @@ def crop_images(
 @operation("image")
 def extract_patches(
     images: Any,
-    size: Any,
-    strides: Any = None,
-    dilation_rate: Any = 1,
+    size: Sizes,
+    strides: Sizes | None = None,
+    dilation_rate: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Tensor:
-    """The windows of images, each as one pixel's channels in row, column, channel order.
-
-    Keras: `ops.image.extract_patches`. (N, H, W, C) → (N, rows, columns, height·width·C), or without the batch axis.
+    """Cut images into windows.
 
     Args:
+        images: (height, width, channels), or a batch of them.
         size: (height, width) of a window, or one number for both.
-        strides: from window to window; `size` by default, so that windows lie side by side.
-        dilation_rate: the distance of the pixels that a window takes.
+        strides: step between windows; None: `size`, so that windows lie side by side.
+        dilation_rate: distance between the pixels that a window takes.
         padding: "valid" (windows inside) or "same" (zeros around).
+        data_format: "channels_last" or "channels_first"; None: `keras.config.image_data_format()`.
+
+    Returns:
+        (batch, rows, columns, window height · window width · channels), each window in row, column, channel order.
     """
     last = _channel_axis(images, data_format) == -1
     planes = as_float(images.movedim(-1, -3) if last else images)
@@ -143,7 +188,15 @@ def _both(value: Any) -> tuple[int, int]:
 
 @operation("image", name="RGBToHSV")
 def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
-    """Hue, saturation and value in 0..1 of float colours in 0..1. Keras: `ops.image.rgb_to_hsv`."""
+    """Convert colours from red, green and blue to hue, saturation and value.
+
+    Args:
+        images: floats between 0 and 1, (height, width, 3), or a batch.
+        data_format: "channels_last" or "channels_first"; None: `keras.config.image_data_format()`.
+
+    Returns:
+        Floats between 0 and 1, in the same shape.
+    """
     axis = _channel_axis(images, data_format)
     red, green, blue = images.unbind(axis)
     value, least = images.amax(axis), images.amin(axis)
@@ -161,7 +214,15 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
 
 @operation("image", name="HSVToRGB")
 def hsv_to_rgb(images: Any, data_format: str | None = None) -> Tensor:
-    """The reverse of `rgb_to_hsv`. Keras: `ops.image.hsv_to_rgb`."""
+    """Convert colours from hue, saturation and value to red, green and blue.
+
+    Args:
+        images: floats between 0 and 1, (height, width, 3), or a batch.
+        data_format: "channels_last" or "channels_first"; None: `keras.config.image_data_format()`.
+
+    Returns:
+        Floats between 0 and 1, in the same shape.
+    """
     axis = _channel_axis(images, data_format)
     hue, saturation, value = images.unbind(axis)
 

@@ -1,4 +1,4 @@
-"""Matrices in; their factors, inverses and solutions out. Keras: `keras.ops.linalg`, as thin torch calls."""
+"""Functions of matrices: factors, inverses, solutions of linear equations, norms. Keras: `keras.ops.linalg`."""
 
 from __future__ import annotations
 
@@ -8,44 +8,79 @@ import torch
 from torch import Tensor
 
 from scene_lightning._unsupported import lookup
-from scene_lightning.ops.core import norm as norm
-from scene_lightning.ops.operation import as_float, operation
+from scene_lightning.ops.operation import Axis, as_float, operation
 from scene_lightning.ops.unsupported import INSTEAD
 
 
 @operation("linalg")
 def cholesky(x: Any, upper: bool = False) -> Tensor:
-    """The triangular root of a positive definite matrix. Keras: `ops.cholesky`."""
+    """Cholesky factor of positive definite matrices.
+
+    Args:
+        x: matrices, (..., n, n).
+        upper: whether to give the upper triangle, not the lower.
+    """
     return torch.linalg.cholesky(as_float(x), upper=upper)
 
 
 @operation("linalg")
 def det(x: Any) -> Tensor:
-    """The determinant. Keras: `ops.det`."""
+    """Determinant of square matrices.
+
+    Args:
+        x: matrices, (..., n, n).
+    """
     return torch.linalg.det(as_float(x))
 
 
 @operation("linalg")
 def eig(x: Any) -> Any:
-    """Eigenvalues and eigenvectors, complex. Keras: `ops.eig`."""
+    """Eigenvalues and eigenvectors of square matrices.
+
+    Args:
+        x: matrices, (..., n, n).
+
+    Returns:
+        (eigenvalues of (..., n), eigenvectors as columns of (..., n, n)), both complex.
+    """
     return tuple(torch.linalg.eig(as_float(x)))
 
 
 @operation("linalg")
 def eigh(x: Any) -> Any:
-    """Those of a symmetric matrix, real and ascending. Keras: `ops.eigh`."""
+    """Eigenvalues and eigenvectors of symmetric matrices.
+
+    Args:
+        x: matrices, (..., n, n).
+
+    Returns:
+        (eigenvalues of (..., n), ascending; eigenvectors as columns of (..., n, n)).
+    """
     return tuple(torch.linalg.eigh(as_float(x)))
 
 
 @operation("linalg")
 def inv(x: Any) -> Tensor:
-    """The inverse. Keras: `ops.inv`."""
+    """Inverse of square matrices.
+
+    Args:
+        x: matrices, (..., n, n).
+    """
     return torch.linalg.inv(as_float(x))
 
 
 @operation("linalg", tensors=2)
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> Tensor:
-    """The x of the smallest |a·x - b|. Keras: `ops.lstsq`."""
+    """Least-squares solution: the `x` for which |a·x − b| is smallest.
+
+    Args:
+        a: matrix of (rows, columns).
+        b: right-hand side of (rows,) or (rows, cases).
+        rcond: share of the largest singular value below which one counts as zero; None: by the dtype's precision.
+
+    Returns:
+        A tensor of (columns,) or (columns, cases).
+    """
     column = b.ndim == 1
     found = torch.linalg.pinv(as_float(a), rtol=rcond) @ (as_float(b).unsqueeze(-1) if column else as_float(b))
     return found.squeeze(-1) if column else found
@@ -53,40 +88,95 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Tensor:
 
 @operation("linalg")
 def matrix_rank(x: Any, tol: Any = None) -> Tensor:
-    """The rank. Keras: `ops.matrix_rank`."""
+    """Rank of matrices.
+
+    Args:
+        x: matrices, (..., rows, columns).
+        tol: singular values up to this count as zero; None: by the dtype's precision.
+
+    Returns:
+        An int32 tensor.
+    """
     return torch.linalg.matrix_rank(as_float(x), atol=tol).int()
 
 
 @operation("linalg")
+def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Norm of vectors or matrices.
+
+    Args:
+        x: tensor or array-like.
+        ord: 1, 2, inf, …; "fro" or "nuc" for matrices; None: the root of the sum of squares.
+        axis: the axis of vectors, or the two axes of matrices; None: all of `x`.
+        keepdims: whether reduced axes stay, with size 1.
+    """
+    dim = tuple(axis) if isinstance(axis, list | tuple) else axis
+    return torch.linalg.norm(as_float(x), ord, dim, keepdim=keepdims)
+
+
+@operation("linalg")
 def pinv(x: Any, rcond: float | None = None) -> Tensor:
-    """The pseudo-inverse. Keras: `ops.pinv`."""
+    """Pseudo-inverse of matrices.
+
+    Args:
+        x: matrices, (..., rows, columns).
+        rcond: share of the largest singular value below which one counts as zero; None: by the dtype's precision.
+    """
     return torch.linalg.pinv(as_float(x), rtol=rcond)
 
 
 @operation("linalg")
 def qr(x: Any, mode: str = "reduced") -> Any:
-    """An orthogonal and a triangular factor. Keras: `ops.qr`."""
+    """QR factors of matrices.
+
+    Args:
+        x: matrices, (..., rows, columns).
+        mode: "reduced" or "complete" (q is square).
+
+    Returns:
+        (q, with orthonormal columns; r, an upper triangle).
+    """
     return tuple(torch.linalg.qr(as_float(x), mode=mode))
 
 
 @operation("linalg", tensors=2)
 def solve(a: Any, b: Any) -> Tensor:
-    """The x of a·x = b. Keras: `ops.solve`."""
+    """Solve the linear equations a·x = b.
+
+    Args:
+        a: square matrices, (..., n, n).
+        b: right-hand side, (..., n) or (..., n, cases).
+    """
     return torch.linalg.solve(as_float(a), as_float(b))
 
 
 @operation("linalg", tensors=2)
 def solve_triangular(a: Any, b: Any, lower: bool = False) -> Tensor:
-    """`solve` for a triangular matrix. Keras: `ops.solve_triangular`."""
+    """Solve the linear equations a·x = b for triangular matrices.
+
+    Args:
+        a: triangular matrices, (..., n, n).
+        b: right-hand side, (..., n) or (..., n, cases).
+        lower: whether the lower triangle counts, not the upper.
+    """
     column = b.ndim == a.ndim - 1
     right = as_float(b).unsqueeze(-1) if column else as_float(b)
     found = torch.linalg.solve_triangular(as_float(a), right, upper=not lower)
     return found.squeeze(-1) if column else found
 
 
-@operation("linalg")
+@operation("linalg", name="SVD")
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    """U, S and V transposed, or S alone. Keras: `ops.svd`."""
+    """Singular value decomposition of matrices.
+
+    Args:
+        x: matrices, (..., rows, columns).
+        full_matrices: whether u and vh are square.
+        compute_uv: whether to compute u and vh.
+
+    Returns:
+        (u, s, vh) with x = u·diag(s)·vh; `s` alone without `compute_uv`.
+    """
     if not compute_uv:
         return torch.linalg.svdvals(as_float(x))
     return tuple(torch.linalg.svd(as_float(x), full_matrices=full_matrices))

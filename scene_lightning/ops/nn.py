@@ -1,11 +1,7 @@
-"""Tensors in, tensors out: activations, cross-entropies, convolution, pooling, normalisation. Keras: `keras.ops.nn`.
-
-Image tensors are NHWC; "same" pads as the layers pad.
-"""
+"""Activations, cross-entropies and normalisation, and the functions of windows of images. Keras: `keras.ops.nn`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,72 +9,59 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scene_lightning import _objectives, activations
+from scene_lightning._settings import DType, torch_dtype
 from scene_lightning._settings import epsilon as default_epsilon
-from scene_lightning._settings import image_data_format, torch_dtype
 from scene_lightning._unsupported import lookup
-from scene_lightning.layers.base.convolve import convolve
-from scene_lightning.layers.base.windows import from_channels_first, same_paddings, to_channels_first
-from scene_lightning.layers.pooling import (
-    AveragePooling1D,
-    AveragePooling2D,
-    AveragePooling3D,
-    MaxPooling1D,
-    MaxPooling2D,
-    MaxPooling3D,
-)
-from scene_lightning.ops.operation import as_float, operation
-from scene_lightning.ops.slicing import depth_to_space as depth_to_space
-from scene_lightning.ops.slicing import layer_normalization as layer_normalization
-from scene_lightning.ops.slicing import psnr as psnr
-from scene_lightning.ops.slicing import rms_normalization as rms_normalization
-from scene_lightning.ops.slicing import space_to_depth as space_to_depth
+from scene_lightning.errors import InputError
+from scene_lightning.ops import convolution
+from scene_lightning.ops.convolution import *
+from scene_lightning.ops.operation import Axis, as_float, operation
 from scene_lightning.ops.unsupported import INSTEAD
 
-_POOLS = {
-    "max": (MaxPooling1D, MaxPooling2D, MaxPooling3D),
-    "average": (AveragePooling1D, AveragePooling2D, AveragePooling3D),
-}
-
-
-def _activation(function: Callable[..., Tensor]) -> Callable[..., Any]:
-    return operation("nn")(function)
-
-
-celu = _activation(activations.celu)
-elu = _activation(activations.elu)
-glu = _activation(activations.glu)
-hard_shrink = _activation(activations.hard_shrink)
-hard_sigmoid = _activation(activations.hard_sigmoid)
-hard_silu = hard_swish = _activation(activations.hard_silu)
-hard_tanh = _activation(activations.hard_tanh)
-leaky_relu = _activation(activations.leaky_relu)
-log_sigmoid = _activation(activations.log_sigmoid)
-log_softmax = _activation(activations.log_softmax)
-relu6 = _activation(activations.relu6)
-selu = _activation(activations.selu)
-sigmoid = _activation(activations.sigmoid)
-silu = swish = _activation(activations.silu)
-soft_shrink = _activation(activations.soft_shrink)
-softmax = _activation(activations.softmax)
-softplus = _activation(activations.softplus)
-softsign = _activation(activations.softsign)
-sparse_plus = _activation(activations.sparse_plus)
-sparse_sigmoid = _activation(activations.sparse_sigmoid)
-sparsemax = _activation(activations.sparsemax)
-squareplus = _activation(activations.squareplus)
-tanh_shrink = _activation(activations.tanh_shrink)
-threshold = _activation(activations.threshold)
+celu = operation("nn")(activations.celu)
+elu = operation("nn")(activations.elu)
+glu = operation("nn")(activations.glu)
+hard_shrink = operation("nn")(activations.hard_shrink)
+hard_sigmoid = operation("nn")(activations.hard_sigmoid)
+hard_silu = hard_swish = operation("nn")(activations.hard_silu)
+hard_tanh = operation("nn")(activations.hard_tanh)
+leaky_relu = operation("nn")(activations.leaky_relu)
+log_sigmoid = operation("nn")(activations.log_sigmoid)
+log_softmax = operation("nn")(activations.log_softmax)
+relu6 = operation("nn")(activations.relu6)
+selu = operation("nn")(activations.selu)
+sigmoid = operation("nn")(activations.sigmoid)
+silu = swish = operation("nn")(activations.silu)
+soft_shrink = operation("nn")(activations.soft_shrink)
+softmax = operation("nn")(activations.softmax)
+softplus = operation("nn")(activations.softplus)
+softsign = operation("nn")(activations.softsign)
+sparse_plus = operation("nn")(activations.sparse_plus)
+sparse_sigmoid = operation("nn")(activations.sparse_sigmoid)
+sparsemax = operation("nn")(activations.sparsemax)
+squareplus = operation("nn")(activations.squareplus)
+tanh_shrink = operation("nn")(activations.tanh_shrink)
+threshold = operation("nn")(activations.threshold)
 
 
 @operation("nn")
 def relu(x: Any) -> Tensor:
-    """max(x, 0). Keras: `ops.relu`."""
+    """Rectified linear unit, max(x, 0).
+
+    Args:
+        x: tensor or array-like.
+    """
     return torch.relu(x)
 
 
 @operation("nn")
 def gelu(x: Any, approximate: bool = True) -> Tensor:
-    """x·Φ(x), by the tanh approximation unless told otherwise (the activation is exact). Keras: `ops.gelu`."""
+    """Gaussian error linear unit, x·Φ(x), with Φ the normal distribution function.
+
+    Args:
+        x: tensor or array-like.
+        approximate: whether to use the tanh approximation; True here, while `keras.activations.gelu` is exact.
+    """
     return activations.gelu(x, approximate)
 
 
@@ -86,23 +69,55 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
 
 
 @operation("nn")
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
-    """Class numbers → rows with a one at that place; numbers outside the classes give zeros. Keras: `ops.one_hot`."""
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DType = None, sparse: bool = False) -> Tensor:
+    """Encode class numbers as vectors with a one; numbers outside the classes give zeros.
+
+    Args:
+        x: class numbers of any shape.
+        num_classes: length of the vectors.
+        axis: place of the new axis; -1: the last.
+        dtype: dtype of the result; None: `floatx()`.
+        sparse: taken as in Keras; the result is dense.
+    """
     places = torch.arange(num_classes, device=x.device)
     hot = (x.long()[..., None] == places).to(torch_dtype(dtype))
     return hot if axis in (-1, x.ndim) else torch.movedim(hot, -1, axis)
 
 
 @operation("nn")
-def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
-    """Several class numbers a sample → one row with a one at each. Keras: `ops.multi_hot`."""
+def multi_hot(
+    inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: DType = None, sparse: bool = False
+) -> Tensor:
+    """Encode several class numbers a sample as one vector with a one for each.
+
+    Args:
+        inputs: class numbers, (..., numbers).
+        num_classes: length of the vectors; it must be given.
+        axis: taken as in Keras.
+        dtype: dtype of the result; None: `floatx()`.
+        sparse: taken as in Keras; the result is dense.
+
+    Returns:
+        A tensor of (..., num_classes).
+    """
+    if num_classes is None:
+        raise InputError("ops.multi_hot() needs `num_classes`, the length of its vectors.")
     hot = inputs.long()[..., None] == torch.arange(num_classes, device=inputs.device)
     return hot.any(dim=-2 if inputs.ndim > 1 or axis == -1 else 0).to(torch_dtype(dtype))
 
 
 @operation("nn", tensors=2)
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Tensor:
-    """−t·log p − (1−t)·log(1−p), value by value (no mean). Keras: `ops.binary_crossentropy`."""
+    """Binary cross-entropy of each value, −t·log p − (1−t)·log(1−p).
+
+    Args:
+        target: true values between 0 and 1.
+        output: predictions of the same shape.
+        from_logits: whether `output` holds logits, not probabilities.
+
+    Returns:
+        A tensor of the shape of `output`: no mean is taken.
+    """
     target = target.to(output.dtype)
     if from_logits:
         return F.binary_cross_entropy_with_logits(output, target, reduction="none")
@@ -112,13 +127,33 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
 @operation("nn", tensors=2)
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
-    """−Σ t·log p along `axis`. Keras: `ops.categorical_crossentropy`."""
+    """Cross-entropy with one-hot or probability targets, −Σ t·log p.
+
+    Args:
+        target: true probabilities of the classes, (batch, ..., classes).
+        output: predictions of the same shape.
+        from_logits: whether `output` holds logits, not probabilities.
+        axis: axis of the classes.
+
+    Returns:
+        A tensor without the axis of classes.
+    """
     return _objectives.categorical_crossentropy(target, _bare(output), from_logits=from_logits, axis=axis)
 
 
 @operation("nn", tensors=2)
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
-    """−log of the probability of the class with this number. Keras: `ops.sparse_categorical_crossentropy`."""
+    """Cross-entropy with class numbers as targets, −log p of the true class.
+
+    Args:
+        target: class numbers, (batch, ...).
+        output: predictions, (batch, ..., classes).
+        from_logits: whether `output` holds logits, not probabilities.
+        axis: axis of the classes.
+
+    Returns:
+        A tensor of the shape of `target`.
+    """
     return _objectives.sparse_categorical_crossentropy(target, _bare(output), from_logits=from_logits, axis=axis)
 
 
@@ -132,26 +167,57 @@ def _bare(output: Tensor) -> Tensor:
 
 @operation("nn")
 def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
-    """Mean and variance (÷N) along `axes`. Keras: `ops.moments`."""
+    """Mean and variance along axes; the variance is divided by N.
+
+    Args:
+        x: tensor or array-like.
+        axes: axis or axes to reduce.
+        keepdims: whether reduced axes stay, with size 1.
+        synchronized: taken as in Keras; processes are not joined.
+
+    Returns:
+        (mean, variance).
+    """
     along = tuple(axes) if isinstance(axes, list | tuple) else axes
     x = as_float(x)
     return torch.mean(x, along, keepdim=keepdims), torch.var(x, along, correction=0, keepdim=keepdims)
 
 
 @operation("nn")
-def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Tensor:
-    """x ÷ its norm along `axis`. Keras: `ops.normalize`."""
+def normalize(x: Any, axis: Axis = -1, order: int = 2, epsilon: float | None = None) -> Tensor:
+    """Divide by the norm along axes.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis or axes of the norm.
+        order: 2 for the Euclidean norm, 1 for the sum of absolute values.
+        epsilon: the least to divide by; None: `keras.config.epsilon()`.
+    """
     along = tuple(axis) if isinstance(axis, list | tuple) else axis
     smallest = default_epsilon() if epsilon is None else epsilon
     x = as_float(x)
     return x / torch.clamp(torch.linalg.vector_norm(x, order, along, keepdim=True), min=smallest)
 
 
-@operation("nn", tensors=3)
+def _or_default(epsilon: float | None) -> float:
+    return default_epsilon() if epsilon is None else epsilon
+
+
+@operation("nn", tensors=3, name="BatchNorm")
 def batch_normalization(
     x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
 ) -> Tensor:
-    """(x − mean)·scale/√(variance + epsilon) + offset, along `axis`. Keras: `ops.batch_normalization`."""
+    """Normalise with given statistics: (x − mean)·scale / √(variance + epsilon) + offset.
+
+    Args:
+        x: tensor or array-like.
+        mean: mean of each channel, (channels,).
+        variance: variance of each channel, (channels,).
+        axis: axis of the channels.
+        offset: what is added to each channel; None: 0.
+        scale: what each channel is multiplied by; None: 1.
+        epsilon: keeps the root from zero.
+    """
     sides = [1] * x.ndim
     sides[axis] = x.shape[axis]
     result = (x - mean.reshape(sides)) * torch.rsqrt(variance.reshape(sides) + epsilon)
@@ -159,69 +225,72 @@ def batch_normalization(
     return result if offset is None else result + torch.as_tensor(offset, device=x.device).reshape(sides)
 
 
-# -- convolution and pooling -------------------------------------------------------------------------------------------
+def _sides(x: Tensor, axis: Any) -> tuple[list[int], list[int]]:
+    """(axes counted from the front, the shape of a parameter over them beside `x`)."""
+    dims = sorted(one % x.ndim for one in (axis if isinstance(axis, list | tuple) else [axis]))
+    return dims, [side if at in dims else 1 for at, side in enumerate(x.shape)]
 
 
-@operation("nn", tensors=2)
-def conv(
-    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Tensor:  # fmt: skip
-    """(N, …, C) ∗ (…, C/groups, filters) → (N, …', filters). Keras: `ops.conv`."""
-    layout = data_format or image_data_format()
-    images, rank = to_channels_first(as_float(inputs), layout), kernel.ndim - 2
-    groups = images.shape[1] // kernel.shape[-2]
-    weight = kernel.permute(rank + 1, rank, *range(rank))
-    found = _convolved(images, weight, _each(strides, rank), padding, _each(dilation_rate, rank), groups)
-    return from_channels_first(found, layout)
-
-
-@operation("nn", tensors=2)
-def depthwise_conv(
-    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Tensor:  # fmt: skip
-    """Each channel with kernels of its own: (…, C, multiplier). Keras: `ops.depthwise_conv`."""
-    layout = data_format or image_data_format()
-    images, rank = to_channels_first(as_float(inputs), layout), kernel.ndim - 2
-    depth, multiplier = kernel.shape[-2:]
-    weight = kernel.permute(rank, rank + 1, *range(rank)).reshape(depth * multiplier, 1, *kernel.shape[:rank])
-    found = _convolved(images, weight, _each(strides, rank), padding, _each(dilation_rate, rank), depth)
-    return from_channels_first(found, layout)
-
-
-def _convolved(
-    images: Tensor, weight: Tensor, strides: list[int], padding: str, dilation: list[int], groups: int
+@operation("nn", tensors=3, name="LayerNorm")
+def layer_normalization(
+    x: Any, gamma: Any = None, beta: Any = None, axis: Axis = -1, epsilon: float | None = None
 ) -> Tensor:
-    pads = [(0, 0)] * len(strides)
-    if padding == "same":
-        pads = same_paddings(tuple(images.shape[2:]), tuple(weight.shape[2:]), strides, dilation)
-    return convolve(images, weight, None, strides, pads, dilation, groups)
+    """Normalise over axes: (x − mean) / √(variance + epsilon) · gamma + beta.
+
+    Args:
+        x: tensor or array-like.
+        gamma: scale, with the sides of `axis`; None: 1.
+        beta: offset, with the sides of `axis`; None: 0.
+        axis: axis or axes to normalise over.
+        epsilon: keeps the root from zero; None: `keras.config.epsilon()`.
+    """
+    dims, sides = _sides(x, axis)
+    x = as_float(x)
+    centred = x - x.mean(dims, keepdim=True)
+    made = centred * torch.rsqrt(centred.square().mean(dims, keepdim=True) + _or_default(epsilon))
+    made = made if gamma is None else made * gamma.reshape(sides)
+    return made if beta is None else made + beta.reshape(sides)
 
 
-def _each(value: Any, rank: int) -> list[int]:
-    return [value] * rank if isinstance(value, int) else [int(n) for n in value]
+@operation("nn", tensors=2, name="RMSNorm")
+def rms_normalization(x: Any, scale: Any = None, axis: Axis = -1, epsilon: float | None = None) -> Tensor:
+    """Divide by the root mean square over axes: x / √(mean(x²) + epsilon) · scale.
+
+    Args:
+        x: tensor or array-like.
+        scale: scale, with the sides of `axis`; None: 1.
+        axis: axis or axes to normalise over.
+        epsilon: keeps the root from zero; None: `keras.config.epsilon()`.
+    """
+    dims, sides = _sides(x, axis)
+    x = as_float(x)
+    made = x * torch.rsqrt(x.square().mean(dims, keepdim=True) + _or_default(epsilon))
+    return made if scale is None else made * scale.reshape(sides)
 
 
-@operation("nn")
-def max_pool(
-    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
-) -> Tensor:
-    """The largest value of each window. Keras: `ops.max_pool`."""
-    return _pooled("max", inputs, pool_size, strides, padding, data_format)
+@operation("nn", tensors=2, name="PSNR")
+def psnr(x1: Any, x2: Any, max_val: float) -> Tensor:
+    """Peak signal-to-noise ratio of two images, in decibels: 20·log₁₀(max_val) − 10·log₁₀(mean squared error).
+
+    Args:
+        x1: the one image, or a batch.
+        x2: the other, of the same shape.
+        max_val: the largest value that a pixel can have.
+
+    Returns:
+        A tensor without axes: all pixels of the batch count together.
+    """
+    return 20 * torch.log10(torch.tensor(float(max_val))) - 10 * torch.log10((x1 - x2).square().mean())
 
 
-@operation("nn")
-def average_pool(
-    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
-) -> Tensor:
-    """The mean of each window, of real pixels alone. Keras: `ops.average_pool`."""
-    return _pooled("average", inputs, pool_size, strides, padding, data_format)
+__all__ = [
+    "batch_normalization", "binary_crossentropy", "categorical_crossentropy", "celu", "elu", "gelu", "glu",
+    "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "layer_normalization", "leaky_relu",
+    "log_sigmoid", "log_softmax", "moments", "multi_hot", "normalize", "one_hot", "psnr", "relu", "relu6",
+    "rms_normalization", "selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign",
+    "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish",
+    "tanh_shrink", "threshold",
+]  # fmt: skip
+__all__ += convolution.__all__
 
-
-def _pooled(kind: str, x: Tensor, pool_size: Any, strides: Any, padding: str, data_format: str | None) -> Tensor:
-    layer = _POOLS[kind][x.ndim - 3](pool_size, strides, padding, data_format=data_format, name=f"{kind}_pool")
-    return layer.call(x)
-
-
-__getattr__ = lookup(__name__, [], INSTEAD)
+__getattr__ = lookup(__name__, __all__, INSTEAD)

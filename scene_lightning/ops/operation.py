@@ -1,4 +1,4 @@
-"""A torch function in; the same function that also takes arrays, numbers and symbolic tensors out.
+"""Makes functions of torch tensors into `keras.ops`: they also take arrays, numbers and symbolic tensors.
 
 On a `KerasTensor` it records a layer with the class name and the config that Keras 3 gives the operation (module
 "keras.src.ops.numpy", class "Mean", …), so that functional models written with `keras.ops` go to and from files.
@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from scene_lightning._settings import torch_dtype
+from scene_lightning._settings import DType, torch_dtype
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.operators import Operator, operator_layers
 from scene_lightning.layers.base.symbolic import KerasTensor, flatten, is_symbolic, map_structure, record_node
 
+F = TypeVar("F", bound=Callable[..., Any])
+Axis = int | Sequence[int] | None  # one axis, several, or all
+
 _UNKNOWN_SIDES = (33, 47)  # stand for a side that is not known: what differs between the two runs is not known either
 
 
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
-    """Anything array-like → a tensor: Python's floats in `floatx()`, integers in int32. Keras: `convert_to_tensor`."""
+def convert_to_tensor(x: Any, dtype: DType = None, sparse: Any = None, ragged: Any = None) -> Any:
+    """Convert anything array-like to a tensor; symbolic tensors stay as they are.
+
+    Args:
+        x: tensor or array-like.
+        dtype: dtype of the result; None: `floatx()` for Python's floats, int32 for its whole numbers, else as it is.
+        sparse: taken as in Keras; the result is dense.
+        ragged: taken as in Keras; the result is dense.
+    """
     if isinstance(x, KerasTensor):
         return x
     kind = None if dtype is None else torch_dtype(dtype)
@@ -46,11 +56,16 @@ def as_float(x: Tensor) -> Tensor:
     return x if x.is_floating_point() or x.is_complex() else x.to(torch_dtype())
 
 
-def axes(axis: Any, x: Tensor) -> Any:
+def axes(axis: Axis, x: Tensor) -> Any:
     """None, a number or a sequence → torch's `dim`: None stands for all axes."""
     if axis is None:
         return tuple(range(x.ndim))
     return tuple(axis) if isinstance(axis, list | tuple) else axis
+
+
+def several(axis: Any) -> tuple[int, ...]:
+    """One axis or a tuple of axes → a tuple."""
+    return axis if isinstance(axis, tuple) else (axis,)
 
 
 class Operation(Operator):
@@ -95,8 +110,8 @@ class Operation(Operator):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         known = {"name", *inspect.signature(cls._function).parameters}
-        # Keras' own operations list arguments that only some backends have; None says nothing.
-        return cls(**{key: value for key, value in config.items() if key in known or value is not None})
+        # Keras' own operations list arguments that only some backends have; None and False say nothing.
+        return cls(**{key: value for key, value in config.items() if key in known or value not in (None, False)})
 
 
 def _plain(value: Any) -> Any:
@@ -123,7 +138,7 @@ def _leaf(x: Any) -> Any:
     return x if isinstance(x, int | float) and not isinstance(x, bool) else convert_to_tensor(x)
 
 
-def operation(module: str, tensors: int = 1, name: str | None = None, many: bool = False) -> Callable[[Any], Any]:
+def operation(module: str, tensors: int = 1, name: str | None = None, many: bool = False) -> Callable[[F], F]:
     """Decorator: the first `tensors` arguments are tensors, the others go into the operation's config.
 
     Args:
@@ -132,7 +147,7 @@ def operation(module: str, tensors: int = 1, name: str | None = None, many: bool
         many: the first argument is a list of tensors, not an array.
     """
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: F) -> F:
         label = name or "".join(part[:1].upper() + part[1:] for part in function.__name__.strip("_").split("_"))
         parameters = list(inspect.signature(function).parameters)
 
@@ -164,7 +179,7 @@ def operation(module: str, tensors: int = 1, name: str | None = None, many: bool
             if not is_symbolic(args) and not is_symbolic(kwargs):
                 return compute(*args, **kwargs)
             bound = inspect.signature(function).bind(*args, **kwargs).arguments
-            operands = [bound.pop(key) for key in parameters[:tensors] if key in bound]
+            operands = [bound.pop(key, None) for key in parameters[:tensors]]  # None, too, as Keras records a call
             if any(is_symbolic(value) for value in bound.values()):
                 raise InputError(
                     f"keras.ops.{function.__name__} takes symbolic tensors in {parameters[:tensors]} alone; received "
@@ -172,7 +187,7 @@ def operation(module: str, tensors: int = 1, name: str | None = None, many: bool
                 )
             return layer_class(**bound)(*operands)
 
-        return public
+        return public  # type: ignore[return-value]
 
     return decorate
 
@@ -182,26 +197,64 @@ def _sequence(x: Any) -> Any:
     return convert_to_tensor(x) if isinstance(x, list | tuple) else x
 
 
-def elementwise(name: str, function: Callable[..., Any], floating: bool = True, module: str = "numpy") -> Any:
-    """A function of one tensor; whole numbers are taken as floats first when `floating`."""
-
-    def apply(x: Any) -> Any:
-        return function(as_float(x) if floating else x)
-
-    return _named(apply, name, module, 1)
+# -- functions that are made from a line of a table --------------------------------------------------------------------
 
 
-def pairwise(name: str, function: Callable[..., Any], module: str = "numpy") -> Any:
+class OneTensor(Protocol):
+    """A function of one tensor."""
+
+    def __call__(self, x: Any) -> Tensor: ...
+
+
+class TwoTensors(Protocol):
+    """A function of two tensors."""
+
+    def __call__(self, x1: Any, x2: Any) -> Tensor: ...
+
+
+def elementwise(name: str, function: Callable[[Tensor], Tensor], text: str) -> OneTensor:
+    """A function of one tensor of any dtype."""
+
+    def apply(x: Any) -> Tensor:
+        return function(x)
+
+    return operation("numpy")(described(apply, name, text))
+
+
+def floating(name: str, function: Callable[[Tensor], Tensor], text: str, module: str = "numpy") -> OneTensor:
+    """A function of one tensor that takes whole numbers as floats."""
+
+    def apply(x: Any) -> Tensor:
+        return function(as_float(x))
+
+    return operation(module)(described(apply, name, text, x="tensor or array-like; whole numbers become `floatx()`."))
+
+
+def pairwise(name: str, function: Callable[..., Tensor], text: str) -> TwoTensors:
     """A function of two tensors that broadcast; either may be a number."""
 
-    def apply(x1: Any, x2: Any) -> Any:
-        if not isinstance(x1, Tensor):
-            x1 = torch.as_tensor(x1, dtype=_kind_beside(x1, x2), device=x2.device)
-        if not isinstance(x2, Tensor):
-            x2 = torch.as_tensor(x2, dtype=_kind_beside(x2, x1), device=x1.device)
-        return function(x1, x2)
+    def apply(x1: Any, x2: Any) -> Tensor:
+        return function(*two_tensors(x1, x2))
 
-    return _named(apply, name, module, 2)
+    return operation("numpy", tensors=2)(described(apply, name, text))
+
+
+def bitwise(name: str, function: Callable[..., Tensor], text: str) -> Callable[..., Tensor]:
+    """`pairwise`, with the names that Keras gives the arguments of functions of bits."""
+
+    def apply(x: Any, y: Any) -> Tensor:
+        return function(*two_tensors(x, y))
+
+    return operation("numpy", tensors=2)(described(apply, name, text, x=_ARGUMENTS["x1"], y=_ARGUMENTS["x2"]))
+
+
+def two_tensors(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
+    """Two operands, of which one may be a number → two tensors on one device."""
+    if not isinstance(x1, Tensor):
+        x1 = torch.as_tensor(x1, dtype=_kind_beside(x1, x2), device=x2.device)
+    if not isinstance(x2, Tensor):
+        x2 = torch.as_tensor(x2, dtype=_kind_beside(x2, x1), device=x1.device)
+    return x1, x2
 
 
 def _kind_beside(number: Any, tensor: Tensor) -> torch.dtype:
@@ -211,10 +264,30 @@ def _kind_beside(number: Any, tensor: Tensor) -> torch.dtype:
     return torch.int32 if tensor.dtype == torch.bool and not isinstance(number, bool) else tensor.dtype
 
 
-def _named(apply: Callable[..., Any], name: str, module: str, tensors: int) -> Any:
-    apply.__name__ = apply.__qualname__ = name
-    apply.__doc__ = f"Elementwise {name.replace('_', ' ')}. Keras: `ops.{name}`."
-    return operation(module, tensors=tensors)(apply)
+_ARGUMENTS = {
+    "x": "tensor or array-like.",
+    "x1": "tensor, array-like or number.",
+    "x2": "tensor, array-like or number that broadcasts with the other.",
+    "axis": "axis or axes to reduce; None: all.",
+    "keepdims": "whether reduced axes stay, with size 1.",
+    "data": "rows to combine, (rows, ...).",
+    "segment_ids": "number of the segment of each row, (rows,).",
+    "num_segments": "length of the result; None: the highest number and one.",
+    "sorted": "whether the numbers ascend; taken as in Keras.",
+}
 
 
-__all__ = ["Operation", "as_float", "axes", "convert_to_tensor", "elementwise", "operation", "pairwise"]
+def described(function: F, name: str, text: str, **arguments: str) -> F:
+    """`function` under the name and with the docstring that a `def` in the source would have.
+
+    Args:
+        function: what to describe.
+        name: its public name.
+        text: what it does, a sentence.
+        **arguments: lines for its arguments, where they are not the common ones.
+    """
+    lines = {**_ARGUMENTS, **arguments}
+    described = "\n".join(f"    {name}: {lines[name]}" for name in inspect.signature(function).parameters)
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{text}\n\nArgs:\n{described}"
+    return function
