@@ -4,15 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NEEDS_PYTHON = import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help demo test parity fuzz lint bench clean install
+.PHONY: help demo test parity fuzz lint format bench release clean install
 
 help:
 	@echo "make demo    draw a small set of scenes, train on it, evaluate, predict (runs/demo-...)"
 	@echo "make test    all tests (TESTS=path and PYTEST_ARGS=... narrow them)"
 	@echo "make parity  every layer, optimizer, ... beside Keras on many drawn configurations (EXAMPLES=300)"
 	@echo "make fuzz    drawn stacks of layers beside plain torch in float64 (FUZZ_CASES=10000, FUZZ_FIRST=number)"
-	@echo "make lint    ruff and mypy"
+	@echo "make lint    ruff and mypy, and whether the files are formatted; make format does it"
 	@echo "make bench   this project beside Keras (installs TensorFlow and JAX too)"
+	@echo "make release make, check, commit and tag a release (VERSION=1.2.0); publishing stays with you"
 	@echo "make clean   remove the virtual environment and what tools left behind (never runs/)"
 	@echo "PYTHON=python3.12 chooses the interpreter (3.11 or newer), VENV=folder where the environment lies."
 
@@ -20,6 +21,7 @@ help:
 EXTRAS_app :=
 EXTRAS_dev := [dev]
 EXTRAS_bench := [dev,bench]
+EXTRAS_release := [dev,release]
 .PRECIOUS: $(VENV)/.installed-%
 
 $(VENV)/.installed-%: pyproject.toml setup.py
@@ -51,10 +53,20 @@ fuzz: $(VENV)/.installed-dev
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+# In a copy of the tree: nothing of yours changes before the last check has passed (tools/release.py).
+release: $(VENV)/.installed-release
+	@test -n "$(VERSION)" || { echo "error: which version? make release VERSION=1.2.0" >&2; exit 2; }
+	$(BIN)/python tools/release.py "$(VERSION)"
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis lightning_logs
