@@ -173,9 +173,9 @@ def _lend_dependencies(python: Path, cwd: Path) -> None:
     """Let a fresh environment find the packages of this one, behind its own: PyTorch is not downloaded again."""
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     theirs = Path(run("find its packages", [str(python), "-c", code], cwd).strip())
-    # A .pth line only extends the path: this environment's own editable installs stay out.
-    ours = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    (theirs / "dependencies.pth").write_text(ours)
+    # Lines of a .pth only extend the path: this environment's own editable installs stay out.
+    ours = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (theirs / "dependencies.pth").write_text("\n".join(ours))
 
 
 # -- helpers -----------------------------------------------------------------------------------------------------------
