@@ -80,7 +80,7 @@ class HasPolicy:
 
     @property
     def dtype_policy(self) -> DTypePolicy:
-        """The dtypes of computation and weights: the policy that was given, or the global one when the layer was made."""
+        """The dtypes of computation and weights: the policy given, or the global one when the layer was made."""
         name = self._explicit_dtype or self.__dict__.get("_made_under") or floatx()
         if name in _POLICIES:
             return DTypePolicy(name)
