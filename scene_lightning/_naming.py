@@ -1,4 +1,4 @@
-"""A class name in; the name Keras would give its next instance out (`conv2d`, `conv2d_1`, …)."""
+"""Makes the names that layers get by themselves, as Keras counts them: `conv2d`, `conv2d_1`, …."""
 
 from __future__ import annotations
 

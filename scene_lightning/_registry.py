@@ -1,4 +1,4 @@
-"""A name, a config dict or an object in; the object it stands for out. Shared by losses, metrics, optimizers, ….
+"""Finds the loss, metric, optimizer or other object that a name, a class or a config dict stands for.
 
 Keras lets every component be given as a string (`"adam"`), a class, an instance or a serialised dict; each
 namespace holds one `table` of its names and calls `resolve`.

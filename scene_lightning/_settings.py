@@ -36,57 +36,80 @@ _values: dict[str, Any] = {
 
 
 def floatx() -> str:
-    """The default float type, as a string. Keras: `keras.config.floatx`."""
+    """Return the default float type, such as "float32"."""
     return _values["floatx"]
 
 
 def set_floatx(value: str) -> None:
-    """Set the default float type: 'bfloat16', 'float16', 'float32' or 'float64'."""
+    """Set the default float type.
+
+    Args:
+        value: "bfloat16", "float16", "float32" or "float64".
+    """
     if value not in _DTYPES:
         raise InputError(f"Unknown floatx {value!r}. Expected one of {sorted(_DTYPES)}.")
     _values["floatx"] = value
 
 
 def torch_dtype(dtype: DType = None) -> torch.dtype:
-    """A dtype name (None: `floatx()`) → torch's dtype."""
+    """Return torch's dtype of a name.
+
+    Args:
+        dtype: name such as "int64", or torch's dtype; None: `floatx()`.
+
+    Raises:
+        InputError: torch has no dtype of that name.
+    """
     if isinstance(dtype, torch.dtype):
         return dtype
     name = str(dtype or floatx()).removeprefix("torch.")
-    found = getattr(torch, name, None)
-    if not isinstance(found, torch.dtype):
+    kind = getattr(torch, name, None)
+    if not isinstance(kind, torch.dtype):
         raise InputError(f"Unknown dtype {dtype!r}. Expected a name such as 'float32' or 'int64'.")
-    return found
+    return kind
 
 
 def epsilon() -> float:
-    """The small number that keeps logarithms finite (1e-7). Keras: `keras.config.epsilon`."""
+    """Return the small number that keeps logarithms and roots finite, 1e-7 unless set."""
     return _values["epsilon"]
 
 
 def set_epsilon(value: float) -> None:
-    """Set `epsilon()`."""
+    """Set the small number that keeps logarithms and roots finite.
+
+    Args:
+        value: the number.
+    """
     _values["epsilon"] = float(value)
 
 
 def image_data_format() -> str:
-    """'channels_last' or 'channels_first': the default of layers that take `data_format`."""
+    """Return the layout of images that layers take by default: "channels_last" or "channels_first"."""
     return _values["image_data_format"]
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Set the default `data_format`."""
+    """Set the layout of images that layers take by default.
+
+    Args:
+        data_format: "channels_last" or "channels_first".
+    """
     if data_format not in ("channels_last", "channels_first"):
         raise InputError(f"Expected 'channels_last' or 'channels_first'; received {data_format!r}.")
     _values["image_data_format"] = data_format
 
 
 def image_dim_ordering() -> str:
-    """Keras 1's name for `image_data_format`: 'tf' or 'th'."""
+    """Return the layout of images in Keras 1's words: "tf" (channels last) or "th" (channels first)."""
     return "tf" if image_data_format() == "channels_last" else "th"
 
 
 def set_image_dim_ordering(ordering: str) -> None:
-    """Keras 1's `set_image_data_format`: 'tf' is channels_last, 'th' is channels_first."""
+    """Set the layout of images in Keras 1's words.
+
+    Args:
+        ordering: "tf" (channels last) or "th" (channels first).
+    """
     formats = {"tf": "channels_last", "th": "channels_first"}
     if ordering not in formats:
         raise InputError(f"Expected 'tf' or 'th'; received {ordering!r}.")
@@ -94,19 +117,23 @@ def set_image_dim_ordering(ordering: str) -> None:
 
 
 def backend() -> str:
-    """The engine's name: always 'torch' here."""
+    """Return the name of the engine: "torch"."""
     return "torch"
 
 
 def set_learning_phase(value: int | bool) -> None:
-    """Make every model call without an explicit `training=` behave as training (1) or inference (0)."""
+    """Set whether models called without `training=` behave as in training or in inference.
+
+    Args:
+        value: 1 for training, 0 for inference.
+    """
     if value not in (0, 1):
         raise InputError(f"The learning phase is 0 (inference) or 1 (training); received {value!r}.")
     _values["learning_phase"] = bool(value)
 
 
 def learning_phase() -> int:
-    """The phase set by `set_learning_phase`, as 0 or 1 (0 when none was set)."""
+    """Return the learning phase that `set_learning_phase` set, as 0 or 1; 0 when none was set."""
     return int(bool(_values["learning_phase"]))
 
 
@@ -116,7 +143,11 @@ def forced_learning_phase() -> bool | None:
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Start layer names again from `conv2d`, forget a forced learning phase and, if asked, free cached memory."""
+    """Forget names and a learning phase that was set, so that a new model's layers begin at "conv2d" again.
+
+    Args:
+        free_memory: whether torch gives back the GPU memory that it keeps in store.
+    """
     reset_names()
     _values["learning_phase"] = None
     if free_memory and torch.cuda.is_available():
@@ -124,17 +155,25 @@ def clear_session(free_memory: bool = True) -> None:
 
 
 def reset_uids() -> None:
-    """Keras 1's name for restarting the name counters."""
+    """Restart the counters of automatic names."""
     reset_names()
 
 
 def get_uid(prefix: str = "") -> str:
-    """The next free automatic name for `prefix`."""
+    """Return the next free automatic name, such as "conv2d_1".
+
+    Args:
+        prefix: the name without its number, or a class name.
+    """
     return auto_name(prefix)
 
 
 def get_value(x: Any) -> Any:
-    """A variable or tensor → NumPy; anything else is returned as it is. Keras: `K.get_value`."""
+    """Return the value of a variable or tensor as a NumPy array.
+
+    Args:
+        x: variable or tensor; anything else is returned as it is.
+    """
     if isinstance(x, torch.Tensor):
         return x.detach().cpu().numpy()
     return x.numpy() if hasattr(x, "numpy") else x
@@ -144,7 +183,15 @@ eval = get_value
 
 
 def set_value(x: Any, value: Any) -> None:
-    """Write `value` into a variable or parameter, in place. Keras: `K.set_value(model.optimizer.lr, 1e-4)`."""
+    """Write a value into a variable, in place: `K.set_value(model.optimizer.lr, 1e-4)`.
+
+    Args:
+        x: variable or parameter.
+        value: array-like of its shape.
+
+    Raises:
+        InputError: `x` is no variable, such as the rate of an optimizer with a schedule.
+    """
     if isinstance(x, torch.Tensor):
         with torch.no_grad():
             x.copy_(torch.as_tensor(value, dtype=x.dtype))
@@ -158,18 +205,30 @@ def set_value(x: Any, value: Any) -> None:
 
 
 def batch_get_value(tensors: list[Any]) -> list[Any]:
-    """`get_value` of each."""
+    """Return the values of several variables as NumPy arrays.
+
+    Args:
+        tensors: the variables.
+    """
     return [get_value(tensor) for tensor in tensors]
 
 
 def batch_set_value(tuples: list[tuple[Any, Any]]) -> None:
-    """`set_value` for each (variable, value)."""
+    """Write values into several variables.
+
+    Args:
+        tuples: pairs of (variable, value).
+    """
     for variable, value in tuples:
         set_value(variable, value)
 
 
 def cast_to_floatx(x: Any) -> Any:
-    """An array or tensor in `floatx()`."""
+    """Convert an array or tensor to the default float type.
+
+    Args:
+        x: tensor, or array-like, which becomes a NumPy array.
+    """
     if isinstance(x, torch.Tensor):
         return x.to(torch_dtype())
     if floatx() == "bfloat16":
@@ -178,22 +237,38 @@ def cast_to_floatx(x: Any) -> Any:
 
 
 def int_shape(x: Any) -> tuple[int | None, ...]:
-    """The shape as a tuple of ints (None where unknown)."""
+    """Return the shape of a tensor as a tuple, with None for sides that are not known.
+
+    Args:
+        x: tensor or array-like.
+    """
     return tuple(x.shape)
 
 
 def ndim(x: Any) -> int:
-    """The number of axes."""
+    """Return the number of axes of a tensor.
+
+    Args:
+        x: tensor or array-like.
+    """
     return len(x.shape)
 
 
 def count_params(x: Any) -> int:
-    """The number of elements of a weight."""
+    """Return the number of values of a weight.
+
+    Args:
+        x: variable or tensor.
+    """
     return int(np.prod(tuple(x.shape)))
 
 
 def standardize_dtype(dtype: Any) -> str:
-    """`torch.float32`, `np.float32`, `float`, … → "float32". Keras: `keras.backend.standardize_dtype`."""
+    """Return the name of a dtype: `torch.float32`, `np.float32` and `float` are "float32".
+
+    Args:
+        dtype: name, torch's or NumPy's dtype, or Python's type; None: `floatx()`.
+    """
     if dtype is None or dtype is float:
         return floatx()
     if dtype in (int, bool):
@@ -202,18 +277,30 @@ def standardize_dtype(dtype: Any) -> str:
 
 
 def is_float_dtype(dtype: Any) -> bool:
-    """Whether it is a floating-point type."""
+    """Whether a dtype is one of floating-point numbers.
+
+    Args:
+        dtype: name, or torch's or NumPy's dtype.
+    """
     return standardize_dtype(dtype).startswith(("float", "bfloat"))
 
 
 def is_int_dtype(dtype: Any) -> bool:
-    """Whether it is a type of whole numbers."""
+    """Whether a dtype is one of whole numbers.
+
+    Args:
+        dtype: name, or torch's or NumPy's dtype.
+    """
     return standardize_dtype(dtype).startswith(("int", "uint"))
 
 
 def result_type(*dtypes: Any) -> str:
-    """What torch promotes these types to."""
-    found = torch_dtype(standardize_dtype(dtypes[0] if dtypes else None))
+    """Return the dtype to which torch promotes several dtypes.
+
+    Args:
+        *dtypes: names, or torch's or NumPy's dtypes.
+    """
+    promoted = torch_dtype(standardize_dtype(dtypes[0] if dtypes else None))
     for dtype in dtypes[1:]:
-        found = torch.promote_types(found, torch_dtype(standardize_dtype(dtype)))
-    return standardize_dtype(found)
+        promoted = torch.promote_types(promoted, torch_dtype(standardize_dtype(dtype)))
+    return standardize_dtype(promoted)

@@ -1,4 +1,4 @@
-"""A documented Keras name that is not in this package in; a stand-in that says what to use instead out.
+"""Stands for documented Keras names that are not in this package, and says what to use instead once one is used.
 
 Programs import names that they never use. A stand-in can be imported, passed around and asked for with `isinstance`;
 whoever calls it, subclasses it or reads something from it gets an `UnsupportedError` with the name and the cure.

@@ -1,4 +1,4 @@
-"""The exception tree: what a user did wrong, in words; what this package does not do, by name."""
+"""The errors that this package raises, of which each says what was expected, what came, and the cure."""
 
 from __future__ import annotations
 

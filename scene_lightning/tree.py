@@ -1,4 +1,4 @@
-"""Nested lists, tuples, dicts, named tuples in; their leaves, or the same nest of other leaves, out. Keras: `tree`."""
+"""Flattens, maps and compares nested lists, tuples and dicts. Keras: `keras.tree`."""
 
 from __future__ import annotations
 
@@ -13,25 +13,48 @@ class MAP_TO_NONE:
 
 
 def is_nested(structure: Any) -> bool:
-    """Whether it is a list, a tuple or a dict. Keras: `tree.is_nested`."""
+    """Whether `structure` is a list, a tuple or a dict.
+
+    Args:
+        structure: anything.
+    """
     return isinstance(structure, list | tuple | Mapping)
 
 
 def flatten(structure: Any) -> list[Any]:
-    """The leaves in order; those of a dict by its sorted keys. Keras: `tree.flatten`."""
+    """Return the leaves of a structure in order; those of a dict by its sorted keys.
+
+    Args:
+        structure: nested lists, tuples and dicts, or a single leaf.
+    """
     return [leaf for _, leaf in _leaves(structure, ())]
 
 
 def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
-    """(path, leaf) of each leaf. Keras: `tree.flatten_with_path`."""
+    """Return the leaves of a structure with their places.
+
+    Args:
+        structure: nested lists, tuples and dicts, or a single leaf.
+
+    Returns:
+        A list of (path, leaf); a path is a tuple of keys and indices.
+    """
     return list(_leaves(structure, ()))
 
 
 def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
-    """`func` of the leaves that stand in the same place, in a nest like the first. Keras: `tree.map_structure`.
+    """Apply a function to the leaves that stand in the same place.
+
+    Args:
+        func: function of one leaf of each structure.
+        *structures: nested lists, tuples and dicts, all alike.
+        none_is_leaf: whether None is handed to `func`; otherwise it stays None.
+
+    Returns:
+        A structure like the first, of the results.
 
     Raises:
-        InputError: the nests differ.
+        InputError: the structures differ.
     """
     if not callable(func):
         raise TypeError(f"`func` must be callable, got: {func}")
@@ -47,13 +70,31 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
 
 
 def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *structures: Any) -> Any:
-    """`map_structure` that stops where the shallow nest ends. Keras: `tree.map_structure_up_to`."""
+    """Apply a function to the parts that stand in the place of another structure's leaves.
+
+    Args:
+        shallow_structure: structure whose leaves say where to stop.
+        func: function of one part of each structure.
+        *structures: structures that are at least as deep.
+
+    Returns:
+        A structure like the shallow one, of the results.
+    """
     parts = [list(_up_to(shallow_structure, structure)) for structure in structures]
     return pack_sequence_as(shallow_structure, [func(*leaves) for leaves in zip(*parts, strict=True)])
 
 
-def assert_same_structure(a: Any, b: Any) -> None:
-    """Raise InputError (a ValueError) unless both are nested alike. Keras: `tree.assert_same_structure`."""
+def assert_same_structure(a: Any, b: Any, check_types: Any = None) -> None:
+    """Raise an error unless two structures are nested alike.
+
+    Args:
+        a: the one structure.
+        b: the other.
+        check_types: taken as in Keras, without effect.
+
+    Raises:
+        InputError: the structures differ.
+    """
     if is_nested(a) != is_nested(b) or (is_nested(a) and not _alike(a, b)):
         raise InputError(f"`a` and `b` don't have the same structure. Received: a={a}, b={b}")
     if is_nested(a):
@@ -62,14 +103,30 @@ def assert_same_structure(a: Any, b: Any) -> None:
 
 
 def assert_same_paths(a: Any, b: Any) -> None:
-    """Raise InputError unless the leaves of both stand at the same paths. Keras: `tree.assert_same_paths`."""
+    """Raise an error unless the leaves of two structures stand at the same paths.
+
+    Args:
+        a: the one structure.
+        b: the other.
+
+    Raises:
+        InputError: the paths differ.
+    """
     first, second = ({path for path, _ in flatten_with_path(one)} for one in (a, b))
     if first != second:
         raise InputError(f"`a` and `b` don't have the same paths. Differing: {sorted(map(str, first ^ second))}")
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
-    """The leaves `flat_sequence`, nested like `structure`. Keras: `tree.pack_sequence_as`."""
+    """Nest a flat list of leaves like another structure.
+
+    Args:
+        structure: structure to follow.
+        flat_sequence: the leaves, in the order of `flatten`.
+
+    Raises:
+        InputError: there are too few or too many leaves.
+    """
     leaves = list(flat_sequence)
     count = len(flatten(structure))
     if count != len(leaves):
@@ -78,12 +135,21 @@ def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
 
 
 def lists_to_tuples(structure: Any) -> Any:
-    """The same nest with tuples for lists. Keras: `tree.lists_to_tuples`."""
+    """Replace the lists in a structure by tuples.
+
+    Args:
+        structure: nested lists, tuples and dicts.
+    """
     return traverse(lambda part: tuple(part) if type(part) is list else None, structure, top_down=False)
 
 
 def map_shape_structure(func: Callable[..., Any], structure: Any) -> Any:
-    """`func` of each shape (a tuple or list of numbers and None). Keras: `tree.map_shape_structure`."""
+    """Apply a function to each shape in a structure of shapes.
+
+    Args:
+        func: function of a tuple.
+        structure: shapes (tuples or lists of numbers and None), nested in lists, tuples and dicts.
+    """
     is_shape = isinstance(structure, list | tuple) and all(n is None or isinstance(n, int) for n in structure)
     if is_shape:
         return func(tuple(structure))
@@ -93,17 +159,23 @@ def map_shape_structure(func: Callable[..., Any], structure: Any) -> Any:
 
 
 def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) -> Any:
-    """Replace each part for which `func` gives something; None keeps it. Keras: `tree.traverse`."""
+    """Replace parts of a structure, whole branches as well as leaves.
+
+    Args:
+        func: function of a part: None keeps it, `MAP_TO_NONE` puts None in its place, anything else replaces it.
+        structure: nested lists, tuples and dicts.
+        top_down: whether a part is asked for before what is in it.
+    """
     if top_down:
-        found = func(structure)
-        if found is not None:
-            return None if found is MAP_TO_NONE else found
+        replacement = func(structure)
+        if replacement is not None:
+            return None if replacement is MAP_TO_NONE else replacement
     if is_nested(structure):
         structure = _rebuilt(structure, [traverse(func, part, top_down) for _, part in _children(structure)])
     if not top_down:
-        found = func(structure)
-        if found is not None:
-            return None if found is MAP_TO_NONE else found
+        replacement = func(structure)
+        if replacement is not None:
+            return None if replacement is MAP_TO_NONE else replacement
     return structure
 
 
@@ -145,8 +217,8 @@ def _packed(structure: Any, leaves: Iterator[Any]) -> Any:
 
 def _rebuilt(structure: Any, parts: list[Any]) -> Any:
     if isinstance(structure, Mapping):
-        found = dict(zip(sorted(structure), parts, strict=True))
-        return type(structure)((key, found[key]) for key in structure)  # type: ignore[call-arg]
+        by_key = dict(zip(sorted(structure), parts, strict=True))
+        return type(structure)((key, by_key[key]) for key in structure)  # type: ignore[call-arg]
     if isinstance(structure, tuple) and hasattr(structure, "_fields"):
         return type(structure)(*parts)
     return type(structure)(parts)

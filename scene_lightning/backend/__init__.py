@@ -1,4 +1,4 @@
-"""Keras' `backend` module: settings, value helpers, and functions of tensors. Keras: `keras.backend`."""
+"""Keras 2's module of settings and functions of tensors, often imported as `K`. Keras: `keras.backend`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 from scene_lightning import _settings
 from scene_lightning._settings import *
 from scene_lightning._unsupported import lookup
-from scene_lightning.backend import functions, graph
+from scene_lightning.backend import functions, graph, shapes, variables
 from scene_lightning.backend.functions import *
 from scene_lightning.backend.graph import *
+from scene_lightning.backend.shapes import *
+from scene_lightning.backend.variables import *
 
-__all__ = [*_settings.__all__, *functions.__all__, *graph.__all__]
+__all__ = [*_settings.__all__, *functions.__all__, *graph.__all__, *shapes.__all__, *variables.__all__]
 _INSTEAD = {
     "Write the step in a Layer's call(), or with torch": (
         "batch_normalization binary_focal_crossentropy categorical_focal_crossentropy conv1d conv2d_transpose conv3d "

@@ -1,7 +1,7 @@
-"""Tensors in, tensors out: what Keras 2's `keras.backend` (`K`) computes with. `scene_lightning.backend` shows these.
+"""Functions of `keras.backend` that reduce tensors and work value by value.
 
-Written on `ops`, under Keras 2's names, defaults and orders of arguments, for custom losses, metrics and Lambda layers:
-`K.sum(K.round(K.clip(y_true * y_pred, 0, 1)))`.
+They have Keras 2's names, defaults and orders of arguments, for custom losses, metrics and Lambda layers:
+`K.sum(K.round(K.clip(y_true * y_pred, 0, 1)))`. Those whose form has not changed are the functions of `keras.ops`.
 """
 
 from __future__ import annotations
@@ -9,20 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from scene_lightning import ops, random
-from scene_lightning._settings import floatx, forced_learning_phase, torch_dtype
-from scene_lightning.errors import InputError
-from scene_lightning.layers.base.symbolic import KerasTensor
+from scene_lightning import ops
+from scene_lightning._settings import forced_learning_phase
 from scene_lightning.ops import (
     abs,
     arange,
     binary_crossentropy,
     cast,
     categorical_crossentropy,
-    convert_to_tensor,
     cos,
     dtype,
     elu,
@@ -58,7 +53,6 @@ from scene_lightning.ops import convert_to_tensor as constant
 from scene_lightning.ops import power as pow
 from scene_lightning.ops import softplus as softplus
 from scene_lightning.ops import softsign as softsign
-from scene_lightning.training.usage_report import ledger
 
 # -- reductions: an axis, then keepdims --------------------------------------------------------------------------------
 
@@ -68,22 +62,48 @@ all, any, max, mean, min, prod, std, sum, var = (
 
 
 def argmax(x: Any, axis: int = -1) -> Any:
-    """Where the largest value of the last axis is (`ops.argmax` looks in all axes)."""
+    """Index of the largest value along an axis, the last one by default, unlike `keras.ops.argmax`.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to search.
+
+    Returns:
+        An int32 tensor.
+    """
     return ops.argmax(x, axis)
 
 
 def argmin(x: Any, axis: int = -1) -> Any:
-    """Where the smallest value of the last axis is."""
+    """Index of the smallest value along an axis, the last one by default, unlike `keras.ops.argmin`.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to search.
+
+    Returns:
+        An int32 tensor.
+    """
     return ops.argmin(x, axis)
 
 
 def cumsum(x: Any, axis: int = 0) -> Any:
-    """Running sums."""
+    """Cumulative sum along an axis.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to add along.
+    """
     return ops.cumsum(x, axis)
 
 
 def cumprod(x: Any, axis: int = 0) -> Any:
-    """Running products."""
+    """Cumulative product along an axis.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to multiply along.
+    """
     return ops.cumprod(x, axis)
 
 
@@ -91,24 +111,45 @@ def cumprod(x: Any, axis: int = 0) -> Any:
 
 
 def clip(x: Any, min_value: Any, max_value: Any) -> Any:
-    """x held between two values; the upper one gives way when they are out of order."""
+    """Limit the values of `x` to an interval.
+
+    Args:
+        x: tensor or array-like.
+        min_value: lower bound; None: none.
+        max_value: upper bound; None: none. It gives way to `min_value` where it is smaller.
+    """
     if isinstance(min_value, int | float) and isinstance(max_value, int | float) and max_value < min_value:
         max_value = min_value
     return ops.clip(x, -np.inf if min_value is None else min_value, np.inf if max_value is None else max_value)
 
 
 def round(x: Any) -> Any:
-    """To the nearest whole number, halves to the even one."""
+    """Round to the nearest whole number; halves go to the even neighbour.
+
+    Args:
+        x: tensor or array-like.
+    """
     return ops.round(x)
 
 
 def sqrt(x: Any) -> Any:
-    """The root; of numbers below 0, 0."""
+    """Square root; 0 for negative numbers, unlike `keras.ops.sqrt`.
+
+    Args:
+        x: tensor or array-like.
+    """
     return ops.sqrt(ops.maximum(x, 0.0))
 
 
 def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
-    """max(x, 0), with a slope below `threshold` and a cap."""
+    """Rectified linear unit: `x` from `threshold` on, alpha · (x − threshold) below.
+
+    Args:
+        x: tensor or array-like.
+        alpha: slope below `threshold`.
+        max_value: largest value of the result; None: no limit.
+        threshold: where the unit begins to respond.
+    """
     if not alpha and max_value is None and not threshold:
         return ops.relu(x)
     kept = ops.where(ops.greater(x, threshold), x, ops.multiply(ops.subtract(x, threshold), alpha))
@@ -116,23 +157,43 @@ def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: 
 
 
 def hard_sigmoid(x: Any) -> Any:
-    """clip(0.2·x + 0.5, 0, 1): Keras 2's line, steeper than Keras 3's."""
+    """Piecewise linear sigmoid of Keras 2, clip(0.2·x + 0.5, 0, 1); Keras 3 has x/6 + 0.5.
+
+    Args:
+        x: tensor or array-like.
+    """
     return ops.clip(ops.add(ops.multiply(x, 0.2), 0.5), 0.0, 1.0)
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """exp(x)/Σexp(x)."""
+    """Probabilities from logits, exp(x) / Σexp(x).
+
+    Args:
+        x: tensor or array-like.
+        axis: axis of the classes.
+    """
     return ops.softmax(x, axis)
 
 
 def l2_normalize(x: Any, axis: Any = None) -> Any:
-    """x ÷ its Euclidean norm."""
+    """Divide by the Euclidean norm along axes.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis or axes of the norm; None: all.
+    """
     squares = ops.sum(ops.square(x), axis, True)
     return ops.multiply(x, ops.rsqrt(ops.maximum(squares, 1e-12)))
 
 
 def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
-    """One of two tensors or functions' results, value by value; a condition of fewer axes counts for whole rows."""
+    """Choose between two tensors, value by value.
+
+    Args:
+        condition: boolean tensor; one of fewer axes counts for whole rows.
+        then_expression: tensor, or function without arguments, for where it is true.
+        else_expression: tensor, or function without arguments, for where it is false.
+    """
     first, second = (part() if callable(part) else part for part in (then_expression, else_expression))
     for _ in range(len(shape(first)) - len(shape(condition))):
         condition = ops.expand_dims(condition, -1)
@@ -140,251 +201,34 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
 
 
 def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
-    """`x` in training, `alt` otherwise; without `training=`, as `set_learning_phase` says."""
+    """Choose between two values by the learning phase.
+
+    Args:
+        x: tensor, or function without arguments, for training.
+        alt: tensor, or function without arguments, for inference.
+        training: whether this is training; None: what `set_learning_phase` says.
+    """
     chosen = x if (forced_learning_phase() if training is None else training) else alt
     return chosen() if callable(chosen) else chosen
 
 
 def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:
-    """`alt` in training, `x` otherwise."""
+    """Choose between two values by the learning phase.
+
+    Args:
+        x: tensor, or function without arguments, for inference.
+        alt: tensor, or function without arguments, for training.
+        training: whether this is training; None: what `set_learning_phase` says.
+    """
     return in_train_phase(alt, x, training)
 
 
-# -- shapes ------------------------------------------------------------------------------------------------------------
-
-
-def concatenate(tensors: Any, axis: int = -1) -> Any:
-    """Tensors joined along the last axis."""
-    return ops.concatenate(tensors, axis)
-
-
-def stack(x: Any, axis: int = 0) -> Any:
-    """Tensors joined along a new axis."""
-    return ops.stack(x, axis)
-
-
-def expand_dims(x: Any, axis: int = -1) -> Any:
-    """A new axis of size 1, the last by default."""
-    return ops.expand_dims(x, axis)
-
-
-def squeeze(x: Any, axis: Any) -> Any:
-    """x without an axis of size 1."""
-    return ops.squeeze(x, axis)
-
-
-def flatten(x: Any) -> Any:
-    """All values in one axis."""
-    return ops.reshape(x, -1)
-
-
-def batch_flatten(x: Any) -> Any:
-    """(N, …) → (N, values)."""
-    return ops.reshape(x, (-1, int(np.prod([int(n) for n in shape(x)[1:] if n is not None]))))
-
-
-def permute_dimensions(x: Any, pattern: Any) -> Any:
-    """The axes in another order."""
-    return ops.transpose(x, pattern)
-
-
-def reverse(x: Any, axes: Any) -> Any:
-    """x backwards along `axes`."""
-    return ops.flip(x, axes)
-
-
-def gather(reference: Any, indices: Any) -> Any:
-    """The entries of the first axis at `indices`."""
-    return ops.take(reference, indices, 0)
-
-
-def repeat_elements(x: Any, rep: int, axis: int) -> Any:
-    """Each entry of an axis, `rep` times."""
-    return ops.repeat(x, rep, axis)
-
-
-def repeat(x: Any, n: int) -> Any:
-    """(N, C) → (N, n, C)."""
-    return ops.repeat(ops.expand_dims(x, 1), n, 1)
-
-
-def dot(x: Any, y: Any) -> Any:
-    """The last axis of x with the last but one of y."""
-    return ops.dot(x, y)
-
-
-def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
-    """The product of each sample of x with that of y. `axes`: one axis of each, the last and the second by default."""
-    first, second = (axes, axes) if isinstance(axes, int) else axes or (len(shape(x)) - 1, _middle_axis(y))
-    left, right = ops.moveaxis(x, first, -1), ops.moveaxis(y, second, 1)
-    if len(shape(x)) == 2:
-        left = ops.expand_dims(left, 1)
-    if len(shape(y)) == 2:
-        right = ops.expand_dims(right, -1)
-    product = ops.matmul(left, right)
-    product = ops.squeeze(product, 1) if len(shape(x)) == 2 else product
-    return ops.squeeze(product, -1) if len(shape(y)) == 2 and len(shape(x)) > 2 else product
-
-
-def _middle_axis(y: Any) -> int:
-    """The axis that `batch_dot` takes of its second argument: the last but one, never the batch axis."""
-    return len(shape(y)) - 2 if len(shape(y)) > 2 else 1
-
-
-def resize_images(
-    x: Any, height_factor: int, width_factor: int, data_format: str | None = None, interpolation: str = "nearest"
-) -> Any:
-    """Images enlarged by whole factors."""
-    rows, columns = (1, 2) if data_format != "channels_first" else (2, 3)
-    height, width = (shape(x)[axis] for axis in (rows, columns))
-    if height is None or width is None:
-        raise InputError(f"K.resize_images needs images of a known size; received {shape(x)}. Use UpSampling2D.")
-    size = (height * height_factor, width * width_factor)
-    return ops.image.resize(x, size, interpolation, data_format=data_format)
-
-
-def spatial_2d_padding(x: Any, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None) -> Any:
-    """Images with borders of zeros."""
-    none, pairs = (0, 0), [tuple(pair) for pair in padding]
-    return ops.pad(x, [none, none, *pairs] if data_format == "channels_first" else [none, *pairs, none])
-
-
-def conv2d(
-    x: Any, kernel: Any, strides: Any = (1, 1), padding: str = "valid", data_format: str | None = None,
-    dilation_rate: Any = (1, 1),
-) -> Any:  # fmt: skip
-    """Images ∗ a kernel (kh, kw, in, out)."""
-    return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
-
-
-def pool2d(
-    x: Any, pool_size: Any, strides: Any = (1, 1), padding: str = "valid", data_format: str | None = None,
-    pool_mode: str = "max",
-) -> Any:  # fmt: skip
-    """The largest value ("max") or the mean ("avg") of each window."""
-    return (ops.max_pool if pool_mode == "max" else ops.average_pool)(x, pool_size, strides, padding, data_format)
-
-
-def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Any:
-    """x + a bias for each channel."""
-    if data_format == "channels_first" and len(shape(x)) > 2:
-        bias = ops.reshape(bias, (1, -1, *[1] * (len(shape(x)) - 2)))
-    return ops.add(x, bias)
-
-
-# -- new tensors and variables -----------------------------------------------------------------------------------------
-
-
-def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Tensor:
-    """Zeros."""
-    return ops.zeros(tuple(shape), dtype)
-
-
-def ones(shape: Any, dtype: Any = None, name: str | None = None) -> Tensor:
-    """Ones."""
-    return ops.ones(tuple(shape), dtype)
-
-
-def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Tensor:
-    """A tensor that can be written to with `set_value` and `update`."""
-    made = convert_to_tensor(value, dtype or floatx()).detach().clone()
-    return torch.nn.Parameter(made, requires_grad=made.is_floating_point())
-
-
-def update(x: Any, new_x: Any) -> Any:
-    """Write into a variable."""
-    with torch.no_grad():
-        x.assign(new_x) if hasattr(x, "assign") else x.copy_(convert_to_tensor(new_x))
-    return x
-
-
-def update_add(x: Any, increment: Any) -> Any:
-    """Add to a variable."""
-    return update(x, x + increment)
-
-
-def update_sub(x: Any, decrement: Any) -> Any:
-    """Subtract from a variable."""
-    return update(x, x - decrement)
-
-
-def moving_average_update(x: Any, value: Any, momentum: float) -> Any:
-    """x·momentum + value·(1 − momentum), written into x."""
-    return update(x, x * momentum + value * (1.0 - momentum))
-
-
-def random_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
-    """Normally distributed numbers."""
-    return random.normal(shape, mean, stddev, dtype, seed)
-
-
-def random_uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
-    """Equally likely numbers."""
-    return random.uniform(shape, minval, maxval, dtype, seed)
-
-
-def truncated_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
-    """Normally distributed numbers within two deviations."""
-    return random.truncated_normal(shape, mean, stddev, dtype, seed)
-
-
-def random_bernoulli(shape: Any, p: float = 0.0, dtype: Any = None, seed: Any = None) -> Tensor:
-    """Ones with probability `p`, zeros otherwise."""
-    return (random.uniform(shape, seed=seed) <= p).to(torch_dtype(dtype))
-
-
-random_binomial = random_bernoulli
-
-
-def dropout(x: Any, level: float, noise_shape: Any = None, seed: Any = None) -> Any:
-    """x with a share `level` of its values at 0 and the rest enlarged."""
-    return random.dropout(x, level, noise_shape, seed)
-
-
-# -- models and sessions -----------------------------------------------------------------------------------------------
-
-
-def is_keras_tensor(x: Any) -> bool:
-    """Whether x is a symbolic tensor."""
-    return isinstance(x, KerasTensor)
-
-
-def is_sparse(tensor: Any) -> bool:
-    """Whether x is sparse: nothing here is."""
-    return False
-
-
-def print_tensor(x: Any, message: str = "") -> Any:
-    """Print the values and return x."""
-    print(message, x)
-    return x
-
-
-def set_session(session: Any = None) -> None:
-    """Taken: there are no sessions. The runner's closing report names it."""
-    ledger.ignore("keras.backend.set_session", "there are no sessions")
-
-
-def get_session(*_: Any) -> None:
-    """None: there are no sessions."""
-
-
-def manual_variable_initialization(value: bool) -> None:
-    """Taken: variables have their values from the start."""
-    ledger.ignore("keras.backend.manual_variable_initialization", "variables have their values from the start")
-
-
 __all__ = [
-    "abs", "all", "any", "arange", "argmax", "argmin", "batch_dot", "batch_flatten", "bias_add",
-    "binary_crossentropy", "cast", "categorical_crossentropy", "clip", "concatenate", "constant", "conv2d", "cos",
-    "cumprod", "cumsum", "dot", "dropout", "dtype", "elu", "equal", "exp", "expand_dims", "eye", "flatten",
-    "gather", "get_session", "greater", "greater_equal", "hard_sigmoid", "in_test_phase", "in_top_k",
-    "in_train_phase", "is_keras_tensor", "is_sparse", "l2_normalize", "less", "less_equal", "log", "logsumexp",
-    "manual_variable_initialization", "max", "maximum", "mean", "min", "minimum", "moving_average_update",
-    "not_equal", "one_hot", "ones", "ones_like", "permute_dimensions", "pool2d", "pow", "print_tensor", "prod",
-    "random_bernoulli", "random_binomial", "random_normal", "random_uniform", "relu", "repeat", "repeat_elements",
-    "reshape", "resize_images", "reverse", "round", "set_session", "shape", "sigmoid", "sign", "sin", "softmax",
-    "softplus", "softsign", "sparse_categorical_crossentropy", "spatial_2d_padding", "sqrt", "square", "squeeze",
-    "stack", "std", "stop_gradient", "sum", "switch", "tanh", "tile", "transpose", "truncated_normal", "update",
-    "update_add", "update_sub", "var", "variable", "zeros", "zeros_like",
+    "abs", "all", "any", "arange", "argmax", "argmin", "binary_crossentropy", "cast", "categorical_crossentropy",
+    "clip", "constant", "cos", "cumprod", "cumsum", "dtype", "elu", "equal", "exp", "eye", "greater",
+    "greater_equal", "hard_sigmoid", "in_test_phase", "in_top_k", "in_train_phase", "l2_normalize", "less",
+    "less_equal", "log", "logsumexp", "max", "maximum", "mean", "min", "minimum", "not_equal", "one_hot",
+    "ones_like", "pow", "prod", "relu", "reshape", "round", "shape", "sigmoid", "sign", "sin", "softmax",
+    "softplus", "softsign", "sparse_categorical_crossentropy", "sqrt", "square", "std", "stop_gradient", "sum",
+    "switch", "tanh", "tile", "transpose", "var", "zeros_like",
 ]  # fmt: skip

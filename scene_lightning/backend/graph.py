@@ -1,6 +1,6 @@
-"""Symbolic tensors in; functions of arrays, and gradients, of a part of a model out: `K.function`, `K.gradients`.
+"""Functions of arrays, and gradients, of a part of a functional model: `K.function` and `K.gradients`.
 
-What programs of Keras 1 and 2 draw class activation maps and filters with. `scene_lightning.backend` shows these.
+Programs of Keras 1 and 2 draw class activation maps and filters with them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,18 @@ from scene_lightning.models import Model
 
 
 def function(inputs: Any, outputs: Any, updates: Any = None, name: str | None = None) -> Callable[..., Any]:
-    """Arrays → arrays through a part of a functional model: `K.function([model.input], [layer.output])`.
+    """Make a function from arrays to arrays of a part of a functional model.
 
-    A learning phase among the inputs is taken and has no effect: this is inference.
+    `K.function([model.input], [layer.output])` is what programs of Keras 1 and 2 look at features with.
+
+    Args:
+        inputs: symbolic tensor or list of them; a learning phase among them is ignored, this is inference.
+        outputs: symbolic tensor or list of them, computed from `inputs`.
+        updates: must be empty: there is no graph to update.
+        name: taken as in Keras 2, without effect.
+
+    Returns:
+        A function of one array or a list of arrays; it gives an array, or a list for a list of `outputs`.
     """
     if updates:
         raise InputError("K.function(updates=) has no meaning without a graph: write a train_step, or call fit().")
@@ -57,8 +66,8 @@ def gradients(loss: Any, variables: Any) -> list[Any]:
     losses = list(loss) if isinstance(loss, list | tuple) else [loss]
     if not is_symbolic([losses, sources]):
         return _differentiate(losses, sources, create_graph=True)
-    found = Gradients(len(losses))(*losses, *sources)
-    return list(found) if isinstance(found, list | tuple) else [found]
+    derivatives = Gradients(len(losses))(*losses, *sources)
+    return list(derivatives) if isinstance(derivatives, list | tuple) else [derivatives]
 
 
 class Gradients(Operator):
@@ -80,8 +89,8 @@ class Gradients(Operator):
 
 def _differentiate(losses: list[Any], sources: list[Any], create_graph: bool) -> list[torch.Tensor]:
     total = sum(one.sum() for one in losses)
-    found = torch.autograd.grad(total, sources, allow_unused=True, retain_graph=True, create_graph=create_graph)
-    return [torch.zeros_like(source) if one is None else one for source, one in zip(sources, found, strict=True)]
+    derivatives = torch.autograd.grad(total, sources, allow_unused=True, retain_graph=True, create_graph=create_graph)
+    return [torch.zeros_like(x) if one is None else one for x, one in zip(sources, derivatives, strict=True)]
 
 
 __all__ = ["function", "gradients"]

@@ -1,8 +1,8 @@
-"""Layers in; the same numbers sooner out. Every fast path lives here, each with the plain one a switch away.
+"""Faster ways to the numbers that layers give, each with the plain way a switch away.
 
 | path | what it changes | equal to the plain one |
 |---|---|---|
-| `order` | max-pooling before ReLU (and, in training, bias): a quarter of the work | exactly; the bias to rounding |
+| `reordering` | max-pooling before ReLU and, in training, bias: a quarter of the work | exactly; bias to rounding |
 | `dropout` | masks from whole random integers, on the CPU | in distribution: the rate to 2⁻¹⁷ |
 | `compilation` | the model's call through torch.compile, where asked for or worth it | to rounding |
 | `folding` | prediction: BatchNormalization inside the next (or last) layer's weights, no Dropout | to rounding |

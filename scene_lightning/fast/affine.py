@@ -1,4 +1,4 @@
-"""A layer and the BatchNormalization that follows it in; the layer's weights with the normalisation inside out.
+"""Trains a frozen BatchNormalization inside the weights of the layer before it.
 
 With known statistics BatchNormalization is a·x + b for each channel, which a convolution or Dense layer without
 activation takes into its filters and bias. Prediction does it once (`folding`). In training a layer that is frozen
@@ -64,8 +64,8 @@ def product(layer: Any) -> Callable[..., torch.Tensor]:
     """(inputs, kernel, bias) → what the layer gives before its activation, with these weights for its own."""
     if type(layer) is DepthwiseConv2D:
         return functools.partial(layer.convolve, function=depthwise.conv2d)
-    found: Callable[..., torch.Tensor] = layer.project if type(layer) is Dense else layer.convolve
-    return found
+    operation: Callable[..., torch.Tensor] = layer.project if type(layer) is Dense else layer.convolve
+    return operation
 
 
 def frozen(layer: Any, normalization: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A model in; the same call through torch.compile out, and the plain one wherever that fails.
+"""Calls a model through torch.compile, and plainly wherever that fails.
 
 Compiled code gives the same numbers to rounding (it joins pooling, activations and sums, and leaves the products to
 the same libraries), but making it costs tens of seconds. So `compile(jit_compile=True)` asks for it, `False` forbids
@@ -89,5 +89,5 @@ def compiled(model: Any, use: bool, training: bool) -> Iterator[None]:
 
 def call(model: Any, x: Any, training: bool) -> Any:
     """`model(x, training=training)`, compiled where `compiled` says so."""
-    found: CompiledCall | None = model.__dict__.get(_CACHED, {}).get(training)
-    return model(x, training=training) if found is None else found(x)
+    compiled_call: CompiledCall | None = model.__dict__.get(_CACHED, {}).get(training)
+    return model(x, training=training) if compiled_call is None else compiled_call(x)

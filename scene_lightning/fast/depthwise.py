@@ -1,4 +1,4 @@
-"""A depthwise convolution in bfloat16 on the CPU in; the same outputs and gradients out, the kernel's sooner.
+"""Computes the gradient of depthwise kernels in bfloat16 on the CPU by matrix products.
 
 oneDNN has no quick way to the gradient of a depthwise kernel above 3x3 in bfloat16: where such layers abound, as in
 EfficientNet, half of a training step went there. Here it is one matrix product a row of the kernel: for each channel,
@@ -49,8 +49,8 @@ def conv2d(
         return F.conv2d(images, kernel, bias, strides, padding, dilation, groups)  # type: ignore[arg-type]
     images, kernel = images.to(torch.bfloat16), kernel.to(torch.bfloat16)
     bias = None if bias is None else bias.to(torch.bfloat16)
-    found: torch.Tensor = DepthwiseConvolution.apply(images, kernel, bias, strides, padding)
-    return found
+    outputs: torch.Tensor = DepthwiseConvolution.apply(images, kernel, bias, strides, padding)
+    return outputs
 
 
 class DepthwiseConvolution(torch.autograd.Function):
@@ -70,8 +70,8 @@ class DepthwiseConvolution(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_images = conv2d_input(images.shape, kernel, of_outputs, ctx.strides, ctx.padding, groups=kernel.shape[0])
         if ctx.needs_input_grad[1]:
-            found = kernel_gradient(images, of_outputs, tuple(kernel.shape[2:]), ctx.strides, ctx.padding)
-            of_kernel = found.to(kernel.dtype)
+            gradient = kernel_gradient(images, of_outputs, tuple(kernel.shape[2:]), ctx.strides, ctx.padding)
+            of_kernel = gradient.to(kernel.dtype)
         if ctx.needs_input_grad[2]:
             of_bias = of_outputs.sum((0, 2, 3), dtype=torch.float32).to(of_outputs.dtype)
         return of_images, of_kernel, of_bias, None, None
@@ -92,12 +92,12 @@ def kernel_gradient(
     padded[:, top : top + height, :, left : left + width] = images.permute(1, 2, 0, 3)
     wide = padded.shape[-1]
     wanted = of_outputs.permute(1, 2, 0, 3).reshape(channels, rows * count, columns)
-    found = torch.empty((channels, 1, *kernel_size), dtype=torch.float32, device=images.device)
+    gradient = torch.empty((channels, 1, *kernel_size), dtype=torch.float32, device=images.device)
     for i in range(kernel_size[0]):
         seen = padded[:, i : i + down * (rows - 1) + 1 : down].reshape(channels, rows * count, wide)
         product = torch.bmm(seen.transpose(1, 2), wanted)  # (C, wide, columns)
         diagonals = product.as_strided(
             (channels, kernel_size[1], columns), (wide * columns, columns, across * columns + 1)
         )
-        found[:, 0, i] = diagonals.sum(-1, dtype=torch.float32)
-    return found
+        gradient[:, 0, i] = diagonals.sum(-1, dtype=torch.float32)
+    return gradient

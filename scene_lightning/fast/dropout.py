@@ -1,4 +1,4 @@
-"""Activations on the CPU in; activations with gaps out, the masks drawn as whole random integers.
+"""Draws the masks of dropout on the CPU as whole random integers.
 
 Four 16-bit integers come from each 64-bit one, so that a mask costs a twentieth of torch's one Mersenne number a
 value. The share dropped is the asked one to within 2⁻¹⁷; values are scaled by the exact share that is kept, so the

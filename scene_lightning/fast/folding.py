@@ -1,4 +1,4 @@
-"""A model in; within a block, its BatchNormalization layers inside the weights of their neighbours.
+"""Folds BatchNormalization into the weights of neighbouring layers while a model predicts.
 
 In inference BatchNormalization is a·x + b for each channel. After a convolution or Dense layer without activation it
 scales that layer's filters; before one that does not pad (through Dropout, Flatten or a global average) it scales

@@ -1,4 +1,4 @@
-"""Nothing in; a C library that keeps freed memory for the next step out.
+"""Makes the C library keep freed memory for the next training step, on Linux.
 
 glibc hands blocks of over 32 MiB back to the kernel when they are freed. A training step frees and asks for the same
 large activations again and again, and the kernel must then clear every page anew: for the paper's network a quarter

@@ -1,4 +1,4 @@
-"""The layers of a model in; what to call instead of each out: the same numbers in a cheaper order.
+"""Reorders the layers of a model where the same numbers come cheaper: max-pooling before ReLU and bias.
 
 max(relu(a), relu(b)) = relu(max(a, b)): max-pooling and ReLU commute exactly, and so do their gradients (where the
 largest value of a window is not positive, both ways give none). Pooling first leaves ReLU a quarter of the work.
@@ -52,10 +52,10 @@ class Folds:
     def weights_like(self, number: int, kernel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Those of one layer where its own kernel is now, and in its dtype: Lightning moves and casts a model only
         after it was folded. They are moved once."""
-        found = self.weights[number]
-        if found[0].device != kernel.device or found[0].dtype != kernel.dtype:
-            found = self.weights[number] = found[0].to(kernel), found[1].to(kernel)
-        return found
+        weights = self.weights[number]
+        if weights[0].device != kernel.device or weights[0].dtype != kernel.dtype:
+            weights = self.weights[number] = weights[0].to(kernel), weights[1].to(kernel)
+        return weights
 
 
 def stack_calls(layers: Sequence[Layer], folds: Folds | None = None) -> list[Call]:
@@ -72,8 +72,8 @@ def followers(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[int
     uses.update(id(tensor) for tensor in outputs)
     users = {id(node.input_tensors[0]): n for n, node in enumerate(nodes) if len(node.input_tensors) == 1}
     single = [len(node.outputs) == 1 and uses[id(node.outputs[0])] == 1 and not node.kwargs for node in nodes]
-    found = [users.get(id(node.outputs[0])) if alone else None for node, alone in zip(nodes, single, strict=True)]
-    return [None if after is None or nodes[after].kwargs else after for after in found]
+    nexts = [users.get(id(node.outputs[0])) if alone else None for node, alone in zip(nodes, single, strict=True)]
+    return [None if after is None or nodes[after].kwargs else after for after in nexts]
 
 
 def joined_pairs(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""On or off in; what the fast paths ask before each use out."""
+"""Switches the fast paths on or off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ _enabled = os.environ.get("SCENE_LIGHTNING_FAST", "1").strip().lower() not in ("
 
 
 def set_fast_paths(enabled: bool) -> None:
-    """Turn the fast paths on (the default) or off, for the whole process."""
+    """Turn the fast paths on (the default) or off, for the whole process.
+
+    Args:
+        enabled: whether they are on.
+    """
     global _enabled
     _enabled = bool(enabled)
 

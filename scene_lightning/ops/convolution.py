@@ -48,8 +48,8 @@ def conv(
     images, rank = to_channels_first(as_float(inputs), layout), kernel.ndim - 2
     groups = images.shape[1] // kernel.shape[-2]
     weight = kernel.permute(rank + 1, rank, *range(rank))
-    found = _convolved(images, weight, _each(strides, rank), padding, _each(dilation_rate, rank), groups)
-    return from_channels_first(found, layout)
+    outputs = _convolved(images, weight, _each(strides, rank), padding, _each(dilation_rate, rank), groups)
+    return from_channels_first(outputs, layout)
 
 
 @operation("nn", tensors=2)
@@ -74,8 +74,8 @@ def depthwise_conv(
     images, rank = to_channels_first(as_float(inputs), layout), kernel.ndim - 2
     depth, multiplier = kernel.shape[-2:]
     weight = kernel.permute(rank, rank + 1, *range(rank)).reshape(depth * multiplier, 1, *kernel.shape[:rank])
-    found = _convolved(images, weight, _each(strides, rank), padding, _each(dilation_rate, rank), depth)
-    return from_channels_first(found, layout)
+    outputs = _convolved(images, weight, _each(strides, rank), padding, _each(dilation_rate, rank), depth)
+    return from_channels_first(outputs, layout)
 
 
 def _convolved(

@@ -181,8 +181,8 @@ def while_loop(
     state = tuple(loop_vars) if isinstance(loop_vars, list | tuple) else (loop_vars,)
     rounds = 0
     while bool(cond(*state)) and (maximum_iterations is None or rounds < maximum_iterations):
-        found = body(*state)
-        state = tuple(found) if isinstance(found, list | tuple) else (found,)
+        next_state = body(*state)
+        state = tuple(next_state) if isinstance(next_state, list | tuple) else (next_state,)
         rounds += 1
     return state if isinstance(loop_vars, list | tuple) else state[0]
 
@@ -191,8 +191,8 @@ def _transformed(x: Any, transform: Callable[[Tensor], Tensor]) -> tuple[Tensor,
     if not isinstance(x, list | tuple) or len(x) != 2:
         raise InputError(f"Expected a tuple of two tensors, the real and the imaginary part; received {type(x)}.")
     real, imaginary = (as_float(convert_to_tensor(part)) for part in x)
-    found = transform(torch.complex(real, imaginary))
-    return found.real, found.imag
+    transformed = transform(torch.complex(real, imaginary))
+    return transformed.real, transformed.imag
 
 
 def fft2(x: Any) -> tuple[Tensor, Tensor]:

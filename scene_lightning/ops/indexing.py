@@ -29,9 +29,9 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         return x.flatten()[whole]
     size = x.shape[axis]
-    found = torch.index_select(x, axis, torch.where(whole < 0, whole + size, whole).flatten())
+    entries = torch.index_select(x, axis, torch.where(whole < 0, whole + size, whole).flatten())
     axis = axis % x.ndim
-    return found.reshape(*x.shape[:axis], *whole.shape, *x.shape[axis + 1 :])
+    return entries.reshape(*x.shape[:axis], *whole.shape, *x.shape[axis + 1 :])
 
 
 @operation("numpy", tensors=2)

@@ -82,8 +82,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Tensor:
         A tensor of (columns,) or (columns, cases).
     """
     column = b.ndim == 1
-    found = torch.linalg.pinv(as_float(a), rtol=rcond) @ (as_float(b).unsqueeze(-1) if column else as_float(b))
-    return found.squeeze(-1) if column else found
+    solution = torch.linalg.pinv(as_float(a), rtol=rcond) @ (as_float(b).unsqueeze(-1) if column else as_float(b))
+    return solution.squeeze(-1) if column else solution
 
 
 @operation("linalg")
@@ -161,8 +161,8 @@ def solve_triangular(a: Any, b: Any, lower: bool = False) -> Tensor:
     """
     column = b.ndim == a.ndim - 1
     right = as_float(b).unsqueeze(-1) if column else as_float(b)
-    found = torch.linalg.solve_triangular(as_float(a), right, upper=not lower)
-    return found.squeeze(-1) if column else found
+    solution = torch.linalg.solve_triangular(as_float(a), right, upper=not lower)
+    return solution.squeeze(-1) if column else solution
 
 
 @operation("linalg", name="SVD")

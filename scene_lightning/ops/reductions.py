@@ -264,11 +264,11 @@ def quantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims
     chosen = sorted(a % x.ndim for a in several)
     others = [a for a in range(x.ndim) if a not in chosen]
     flat = x.permute(*others, *chosen).reshape(*(x.shape[a] for a in others), -1)
-    found = torch.quantile(flat, shares, dim=-1, interpolation=method)
+    quantiles = torch.quantile(flat, shares, dim=-1, interpolation=method)
     if keepdims:
         sides = [1 if a in chosen else n for a, n in enumerate(x.shape)]
-        found = found.reshape([*shares.shape, *sides])
-    return found
+        quantiles = quantiles.reshape([*shares.shape, *sides])
+    return quantiles
 
 
 @operation("numpy")
