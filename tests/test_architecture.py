@@ -52,8 +52,13 @@ def module_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> list[tuple[int, str, bool]]:
-    """(line, part of this package, whether at the top of the module) of every import in a file."""
+    """(line, part of this package, whether at the top of the module) of every import in a file.
+
+    Not those that a package shows to editors alone: the names that its `__getattr__` imports when they are asked for.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    if path.name == "__init__.py":
+        tree.body = [node for node in tree.body if ast.unparse(node).partition(":")[0] != "if TYPE_CHECKING"]
     top = set(map(id, tree.body))
     found = []
     for node in ast.walk(tree):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scene_lightning._registry import did_you_mean
 from scene_lightning._unsupported import mark_absent
@@ -113,6 +113,9 @@ from scene_lightning.layers.transposed_convolution import (
     Deconvolution2D,
 )
 from scene_lightning.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
+
+if TYPE_CHECKING:  # at run time `__getattr__` imports them when they are asked for
+    from scene_lightning.utils.lookup import IntegerLookup, StringLookup
 
 __all__ = [
     "ELU",

@@ -11,7 +11,7 @@ from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import as_float
 from scene_lightning.layers.base.symbolic import InputSpec
-from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, RegularizerLike
+from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, RegularizerLike, ShapeLike
 from scene_lightning.layers.regularization import SameShape
 
 
@@ -117,7 +117,7 @@ class PReLU(SameShape):
         self.alpha_constraint = constraints.get(alpha_constraint)
         self.shared_axes = (shared_axes,) if isinstance(shared_axes, int) else shared_axes and tuple(shared_axes)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: ShapeLike) -> None:
         shared = self.shared_axes or ()
         rank = len(input_shape)
         if any(not (isinstance(axis, int) and 1 <= axis < rank) for axis in shared):

@@ -18,6 +18,7 @@ from scene_lightning.layers.base.types import (
     InitializerLike,
     RegularizerLike,
     Shape,
+    ShapeLike,
     Sizes,
 )
 from scene_lightning.layers.base.windowed import WindowedLayer, torch_kernel
@@ -67,7 +68,7 @@ class Convolution(WindowedLayer):
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: ShapeLike) -> None:
         depth = self._fix_channels(input_shape)
         if depth % self.groups:
             raise InputError(
@@ -95,7 +96,7 @@ class Convolution(WindowedLayer):
         outputs = self._convolve(images, torch_kernel(kernel), bias, self.groups)
         return from_channels_first(outputs, self.data_format)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return self._output_shape(input_shape, self.filters)
 
 

@@ -88,7 +88,7 @@ class Dense(StandardLayer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.input_spec = InputSpec(min_ndim=2)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: ShapeLike) -> None:
         features = known_axis(-1, input_shape)
         self.kernel = self.add_weight(
             name="kernel",
@@ -117,7 +117,7 @@ class Dense(StandardLayer):
         # The kernel's transpose is a view, and F.linear multiplies by it without a copy.
         return F.linear(as_float(inputs), kernel.t(), bias)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return (*input_shape[:-1], self.units)
 
 
@@ -152,7 +152,7 @@ class Activation(StandardLayer):
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.activation(as_float(inputs))
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return tuple(input_shape)
 
 
@@ -172,7 +172,7 @@ class Identity(Layer):
     def call(self, inputs: Any) -> Any:
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Any:
         return input_shape
 
 
@@ -221,7 +221,7 @@ class Lambda(Layer):
         keywords = {**self.arguments, **({"training": training} if "training" in takes else {})}
         return self.function(inputs, **keywords)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Any:
         if self._output_shape is None:
             return dry_run(self, input_shape)
         if callable(self._output_shape):
@@ -297,7 +297,7 @@ class Embedding(StandardLayer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = False
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: ShapeLike) -> None:
         self.embeddings = self.add_weight(
             name="embeddings",
             shape=(self.input_dim, self.output_dim),
@@ -309,5 +309,5 @@ class Embedding(StandardLayer):
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         return F.embedding(inputs.long(), self.embeddings)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return (*input_shape, self.output_dim)

@@ -16,6 +16,7 @@ from scene_lightning.layers.base.types import (
     InitializerLike,
     RegularizerLike,
     Shape,
+    ShapeLike,
     Sizes,
 )
 from scene_lightning.layers.base.windowed import WindowedLayer, depthwise_kernel, torch_kernel
@@ -57,7 +58,7 @@ class DepthwiseConvolution(WindowedLayer):
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.depthwise_constraint = constraints.get(depthwise_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: ShapeLike) -> None:
         depth = self._fix_channels(input_shape)
         self.compute_output_shape(input_shape)
         self.kernel = self.add_weight(
@@ -84,7 +85,7 @@ class DepthwiseConvolution(WindowedLayer):
         outputs = self._convolve(images, depthwise_kernel(kernel), bias, images.shape[1], function)
         return from_channels_first(outputs, self.data_format)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         depth = channels(input_shape, self.data_format)
         return self._output_shape(input_shape, (depth or 0) * self.depth_multiplier)
 
@@ -210,7 +211,7 @@ class SeparableConvolution(WindowedLayer):
         self.depthwise_constraint = constraints.get(depthwise_constraint)
         self.pointwise_constraint = constraints.get(pointwise_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: ShapeLike) -> None:
         depth = self._fix_channels(input_shape)
         self.compute_output_shape(input_shape)
         self.depthwise_kernel = self.add_weight(
@@ -236,7 +237,7 @@ class SeparableConvolution(WindowedLayer):
         outputs = convolve(spread, torch_kernel(self.pointwise_kernel), self.bias, ones, [(0, 0)] * self.rank, ones)
         return self.activation(from_channels_first(outputs, self.data_format))
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return self._output_shape(input_shape, self.filters)
 
 

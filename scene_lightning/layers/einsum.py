@@ -113,7 +113,7 @@ class EinsumDense(StandardLayer):
         result = tuple(sides[letter] for letter in letters)
         return kernel, sides, (*result, *free) if output.endswith("...") else (*free, *result)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: ShapeLike) -> None:
         letters, sides, output_shape = self._sides(tuple(input_shape))
         self.kernel = self.add_weight(
             name="kernel",
@@ -156,7 +156,7 @@ class EinsumDense(StandardLayer):
         outputs = torch.einsum(self.equation, as_float(inputs), self.kernel)
         return self.activation(outputs if self.bias is None else outputs + self.bias)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return self._sides(tuple(input_shape))[2]
 
     def get_config(self) -> dict[str, Any]:

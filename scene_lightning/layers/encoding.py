@@ -9,7 +9,7 @@ import torch
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import one_of, positive_int
 from scene_lightning.layers.base.standard import StandardLayer
-from scene_lightning.layers.base.types import Shape
+from scene_lightning.layers.base.types import Shape, ShapeLike
 
 MODES = ("one_hot", "multi_hot", "count")
 
@@ -100,7 +100,7 @@ class CategoryEncoding(StandardLayer):
                 )
         return encoded(numbers, self.output_mode, self.num_tokens, count_weights)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         shape = tuple(input_shape)
         if self.output_mode == "one_hot" and not (len(shape) > 1 and shape[-1] == 1):
             return (*shape, self.num_tokens)

@@ -9,7 +9,7 @@ import torch
 from scene_lightning.layers.base.arguments import as_float, layout
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
-from scene_lightning.layers.base.types import Shape
+from scene_lightning.layers.base.types import Shape, ShapeLike
 from scene_lightning.layers.base.windows import (
     channels,
     image_shape,
@@ -34,7 +34,7 @@ class GlobalPooling(StandardLayer):
     def _reduce(self, inputs: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
         raise NotImplementedError
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         depth = channels(input_shape, self.data_format)
         if self.keepdims:
             return image_shape(input_shape[0], (1,) * self.rank, depth, self.data_format)

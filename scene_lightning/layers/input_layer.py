@@ -68,7 +68,7 @@ class InputLayer(Layer):
     def call(self, inputs: Any = None) -> Any:
         return inputs
 
-    def compute_output_shape(self, input_shape: Any = None) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike | None = None) -> Shape:
         return self.batch_shape
 
     def get_config(self) -> dict[str, Any]:

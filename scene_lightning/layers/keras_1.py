@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning.layers.base.types import ShapeLike
 from scene_lightning.layers.convolution import Conv1D, Conv2D
 from scene_lightning.layers.core import Lambda
 from scene_lightning.layers.merging import Add, Average, Concatenate, Dot, Maximum, Multiply
@@ -15,11 +17,11 @@ _ELEMENTWISE: dict[str, Any] = {"sum": Add, "mul": Multiply, "ave": Average, "ma
 
 
 def merge(
-    inputs: Any,
-    mode: Any = "sum",
+    inputs: Sequence[Any],
+    mode: str | Callable[[Any], Any] = "sum",
     concat_axis: int = -1,
-    dot_axes: Any = -1,
-    output_shape: Any = None,
+    dot_axes: int | Sequence[Any] = -1,
+    output_shape: ShapeLike | Callable[[Any], Any] | None = None,
     output_mask: Any = None,
     arguments: dict[str, Any] | None = None,
     name: str | None = None,
@@ -48,7 +50,7 @@ def merge(
     return _layer_of(mode, concat_axis, dot_axes, output_shape, output_mask, arguments, name)(inputs)
 
 
-def Merge(layers: Any = None, mode: Any = "sum", **kwargs: Any) -> Any:
+def Merge(layers: Sequence[Any] | None = None, mode: str | Callable[[Any], Any] = "sum", **kwargs: Any) -> Any:
     """Make Keras 1's layer that merges: `Merge(mode="concat")(tensors)`.
 
     Args:
@@ -72,10 +74,10 @@ def Merge(layers: Any = None, mode: Any = "sum", **kwargs: Any) -> Any:
 
 
 def _layer_of(
-    mode: Any,
+    mode: str | Callable[[Any], Any],
     concat_axis: int = -1,
-    dot_axes: Any = -1,
-    output_shape: Any = None,
+    dot_axes: int | Sequence[Any] = -1,
+    output_shape: ShapeLike | Callable[[Any], Any] | None = None,
     output_mask: Any = None,
     arguments: dict[str, Any] | None = None,
     name: str | None = None,

@@ -12,7 +12,7 @@ from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base.arguments import as_float, known_axis
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
-from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, RegularizerLike, Shape
+from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, RegularizerLike, Shape, ShapeLike
 
 
 def single_axis(axis: Any) -> int:
@@ -52,7 +52,7 @@ class ScaledAndCentred(StandardLayer):
                 )
                 setattr(self, part, weight)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return tuple(input_shape)
 
 
@@ -150,7 +150,7 @@ class BatchNormalization(ScaledAndCentred):
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: ShapeLike) -> None:
         size = known_axis(self.axis, input_shape)
         self._add_affine_weights((size,))
         self.moving_mean = self.add_weight(
@@ -229,7 +229,7 @@ class BatchNormalization(ScaledAndCentred):
         outputs = centred * factor.view(channelwise)
         return outputs if self.beta is None else outputs + self.beta.view(channelwise)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         if not -len(input_shape) <= self.axis < len(input_shape):
             raise InputError(
                 f"Axis {self.axis} is out of bounds for input shape {tuple(input_shape)}. Received: axis={self.axis}"

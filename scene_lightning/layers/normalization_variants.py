@@ -14,7 +14,7 @@ from scene_lightning.layers.base.arguments import as_float, known_axis, positive
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.serialized import deserialize_layer, serialize_layer
 from scene_lightning.layers.base.symbolic import InputSpec
-from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, RegularizerLike, Shape
+from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, RegularizerLike, Shape, ShapeLike
 from scene_lightning.layers.normalization import ScaledAndCentred, single_axis
 from scene_lightning.layers.regularization import SameShape
 
@@ -326,7 +326,7 @@ class SpectralNormalization(Layer):
         self.vector_u.copy_(torch.where(some, u, self.vector_u))
         kernel.div_(torch.where(some, (v @ matrix @ u.t()).reshape(()), 1.0))
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return self.layer.compute_output_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import layout, pairs
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
-from scene_lightning.layers.base.types import Shape
+from scene_lightning.layers.base.types import Shape, ShapeLike
 from scene_lightning.layers.base.windows import (
     channels,
     from_channels_first,
@@ -38,7 +38,7 @@ class Padding(StandardLayer):
         images = to_channels_first(inputs, self.data_format)
         return from_channels_first(F.pad(images, torch_pad_list(self._pairs)), self.data_format)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         sides = [
             None if n is None else n + before + after
             for n, (before, after) in zip(spatial(input_shape, self.data_format), self._pairs, strict=True)
@@ -135,7 +135,7 @@ class Cropping(StandardLayer):
             inputs = inputs.narrow(axis, before, length or 0)
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         sides = [
             None if n is None else n - before - after
             for n, (before, after) in zip(spatial(input_shape, self.data_format), self._pairs, strict=True)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from scene_lightning.layers.base.arguments import as_float, int_tuple, layout, padding_name
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
-from scene_lightning.layers.base.types import Shape, Sizes
+from scene_lightning.layers.base.types import Shape, ShapeLike, Sizes
 from scene_lightning.layers.base.windows import (
     channels,
     from_channels_first,
@@ -59,7 +59,7 @@ class Pooling(StandardLayer):
     def _pool(self, images: torch.Tensor, pads: list[tuple[int, int]]) -> torch.Tensor:
         raise NotImplementedError
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         sides = output_sides(spatial(input_shape, self.data_format), self.pool_size, self.strides, self.padding)
         return image_shape(input_shape[0], sides, channels(input_shape, self.data_format), self.data_format)
 

@@ -16,7 +16,7 @@ from scene_lightning._settings import epsilon
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import as_float, constant, layout, one_of, positive_int
 from scene_lightning.layers.base.standard import StandardLayer
-from scene_lightning.layers.base.types import Shape
+from scene_lightning.layers.base.types import Shape, ShapeLike
 from scene_lightning.layers.base.windows import from_channels_first, to_channels_first
 from scene_lightning.layers.regularization import SameShape
 
@@ -197,7 +197,7 @@ class Resizing(ImageLayer):
             images = pad_to_aspect(images, size, self.fill_value)
         return resize(images, size, self.interpolation, self.antialias)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return self._sized(input_shape, self.height, self.width)
 
 
@@ -232,7 +232,7 @@ class CenterCrop(ImageLayer):
     def _images(self, images: torch.Tensor) -> torch.Tensor:
         return center_crop(images, (self.height, self.width))
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return self._sized(input_shape, self.height, self.width)
 
 

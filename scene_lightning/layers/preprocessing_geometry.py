@@ -8,7 +8,7 @@ import torch
 
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import one_of, positive_int
-from scene_lightning.layers.base.types import Factor, Shape
+from scene_lightning.layers.base.types import Factor, Shape, ShapeLike
 from scene_lightning.layers.preprocessing import crop_to_aspect, resize
 from scene_lightning.layers.preprocessing_random import (
     Parameters,
@@ -127,7 +127,7 @@ class RandomCrop(RandomImageLayer):
         size = (self.height, self.width)
         return resize(crop_to_aspect(images, size), size, "bilinear")
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return self._sized(input_shape, self.height, self.width)
 
 
@@ -162,7 +162,7 @@ class RandomSide(RandomImageLayer):
         size[self._axis - 1] = int(parameters["side"])
         return resize(images, (size[0], size[1]), self.interpolation)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         rows = -3 if self.data_format == "channels_last" else -2
         sides = [input_shape[rows], input_shape[rows + 1]]
         sides[self._axis - 1] = None

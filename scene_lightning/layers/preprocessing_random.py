@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import layout, one_of
 from scene_lightning.layers.base.seeds import SeedStream
-from scene_lightning.layers.base.types import Shape
+from scene_lightning.layers.base.types import Shape, ShapeLike
 from scene_lightning.layers.preprocessing import ImageLayer, on_batch
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
@@ -56,7 +56,7 @@ class RandomImageLayer(ImageLayer):
         uniform = torch.empty(count, device=device).uniform_(0.0, 1.0, generator=self._seeds.next(device))
         return uniform * (high - low) + low
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return tuple(input_shape)
 
 

@@ -21,7 +21,7 @@ from scene_lightning.layers.base.types import Shape, ShapeLike
 class SameShape(StandardLayer):
     """A layer whose outputs have the shape of its inputs."""
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return tuple(input_shape)
 
 

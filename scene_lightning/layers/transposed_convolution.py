@@ -17,6 +17,7 @@ from scene_lightning.layers.base.types import (
     InitializerLike,
     RegularizerLike,
     Shape,
+    ShapeLike,
     Sizes,
 )
 from scene_lightning.layers.base.windowed import WindowedLayer, torch_kernel
@@ -73,7 +74,7 @@ class TransposedConvolution(WindowedLayer):
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: ShapeLike) -> None:
         depth = self._fix_channels(input_shape)
         self.compute_output_shape(input_shape)
         self.kernel = self.add_weight(
@@ -99,7 +100,7 @@ class TransposedConvolution(WindowedLayer):
             for k, s, d, extra in zip(self.kernel_size, self.strides, self.dilation_rate, extras, strict=True)
         ]
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         sides = [
             None if n is None else (n - 1) * s + (k - 1) * d + 1 - before - after
             for n, k, s, d, (before, after) in zip(

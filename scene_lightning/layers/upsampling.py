@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from scene_lightning.layers.base.arguments import as_float, int_tuple, layout, one_of
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
-from scene_lightning.layers.base.types import Shape, Sizes
+from scene_lightning.layers.base.types import Shape, ShapeLike, Sizes
 from scene_lightning.layers.base.windows import (
     channels,
     from_channels_first,
@@ -40,7 +40,7 @@ class UpSampling(StandardLayer):
                 inputs = inputs.repeat_interleave(factor, dim=axis)
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         sides = [
             None if n is None else n * factor
             for n, factor in zip(spatial(input_shape, self.data_format), self._factors, strict=True)

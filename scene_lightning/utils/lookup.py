@@ -5,6 +5,8 @@ They look up on the CPU, outside the network: before it, or in `Dataset.map`. So
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,10 +58,10 @@ class StringLookup(IndexLookup):
         self,
         max_tokens: int | None = None,
         num_oov_indices: int = 1,
-        mask_token: Any = None,
-        oov_token: Any = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        mask_token: str | None = None,
+        oov_token: str = "[UNK]",
+        vocabulary: Sequence[str] | np.ndarray | str | Path | None = None,
+        idf_weights: Sequence[float] | np.ndarray | None = None,
         invert: bool = False,
         output_mode: str = "int",
         pad_to_max_tokens: bool = False,
@@ -132,11 +134,11 @@ class IntegerLookup(IndexLookup):
         self,
         max_tokens: int | None = None,
         num_oov_indices: int = 1,
-        mask_token: Any = None,
-        oov_token: Any = -1,
-        vocabulary: Any = None,
+        mask_token: int | None = None,
+        oov_token: int = -1,
+        vocabulary: Sequence[int] | np.ndarray | str | Path | None = None,
         vocabulary_dtype: str = "int64",
-        idf_weights: Any = None,
+        idf_weights: Sequence[float] | np.ndarray | None = None,
         invert: bool = False,
         output_mode: str = "int",
         sparse: bool = False,

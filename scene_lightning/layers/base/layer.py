@@ -45,6 +45,7 @@ from scene_lightning.layers.base.symbolic import (
     shapes_of,
 )
 from scene_lightning.layers.base.tracking import Tracking, WeightSpec, clear_added_losses, spend_budget
+from scene_lightning.layers.base.types import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike, ShapeLike
 
 
 class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
@@ -93,9 +94,9 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         autocast: bool = True,
         name: str | None = None,
         **kwargs: Any,
@@ -280,12 +281,12 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
 
     def add_weight(
         self,
-        shape: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
+        shape: int | ShapeLike | None = None,
+        initializer: InitializerLike = None,
+        dtype: DTypeLike = None,
         trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         name: str | None = None,
         **of_others: Any,
     ) -> Any:
@@ -321,7 +322,7 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
             raise InputError(
                 f"Weight {name!r} of layer {self.name!r} has an unknown side: {shape}. Fix the input shape."
             )
-        spend_budget(shape)
+        spend_budget(shape)  # type: ignore[arg-type]  # None is refused above
         init = initializers.get(
             initializer if initializer is not None else ("glorot_uniform" if trainable else "zeros")
         )

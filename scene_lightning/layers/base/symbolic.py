@@ -15,7 +15,7 @@ import torch
 
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.types import Shape
+from scene_lightning.layers.base.types import DTypeLike, Shape, ShapeLike
 
 
 class TensorShape(tuple[int | None, ...]):
@@ -296,8 +296,8 @@ class InputSpec:
 
     def __init__(
         self,
-        dtype: Any = None,
-        shape: Any = None,
+        dtype: DTypeLike = None,
+        shape: ShapeLike | None = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
         min_ndim: int | None = None,
