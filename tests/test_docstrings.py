@@ -83,7 +83,6 @@ PENDING = {
     "regularizers",
     "regularizers.Regularizer",
     "saving",
-    "utils",
     "utils.Progbar",
 }
 # Folders whose files still open with a riddle ("Images in; batches out").
