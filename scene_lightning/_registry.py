@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from scene_lightning._naming import snake_case
 from scene_lightning.errors import InputError, UnknownArgumentError, UnknownNameError
@@ -133,6 +133,25 @@ def _from_dict(config: Mapping[str, Any], *, table: Mapping[str, Any], kind: str
     if hasattr(value, "from_config"):
         return value.from_config(arguments)
     return value(**arguments)
+
+
+class Configured:
+    """What can be made again from its config: `_arguments` names the arguments that it keeps as attributes."""
+
+    _arguments: ClassVar[tuple[str, ...]] = ()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this object again, by name."""
+        return {name: getattr(self, name) for name in self._arguments}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make an object from `get_config`'s dict.
+
+        Args:
+            config: the constructor's arguments by name.
+        """
+        return cls(**config)
 
 
 def serialize_object(obj: Any, namespace: str) -> Any:

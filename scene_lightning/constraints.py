@@ -7,23 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning._registry import by_every_spelling, resolve, serialize_object
+from scene_lightning._registry import Configured, by_every_spelling, resolve, serialize_object
 from scene_lightning._settings import epsilon
 from scene_lightning._unsupported import lookup
 
 
-class Constraint:
+class Constraint(Configured):
     """Base class: `__call__(w)` gives the projected weights."""
 
     def __call__(self, w: Tensor) -> Tensor:
         return w
-
-    def get_config(self) -> dict[str, Any]:
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Constraint:
-        return cls(**config)
 
 
 def _norms(w: Tensor, axis: int | list[int] | tuple[int, ...]) -> Tensor:
@@ -32,6 +25,8 @@ def _norms(w: Tensor, axis: int | list[int] | tuple[int, ...]) -> Tensor:
 
 class MaxNorm(Constraint):
     """Weights whose L2 norm along `axis` is at most `max_value`. The old keyword `m` is taken too."""
+
+    _arguments = ("max_value", "axis")
 
     def __init__(self, max_value: float = 2, axis: Any = 0, **old: float) -> None:
         self.max_value = old.pop("m", max_value)
@@ -42,9 +37,6 @@ class MaxNorm(Constraint):
     def __call__(self, w: Tensor) -> Tensor:
         norms = _norms(w, self.axis)
         return w * (torch.clamp(norms, 0, self.max_value) / (epsilon() + norms))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"max_value": self.max_value, "axis": self.axis}
 
 
 class NonNeg(Constraint):
@@ -57,18 +49,19 @@ class NonNeg(Constraint):
 class UnitNorm(Constraint):
     """Weights scaled to L2 norm 1 along `axis`."""
 
+    _arguments = ("axis",)
+
     def __init__(self, axis: Any = 0) -> None:
         self.axis = axis
 
     def __call__(self, w: Tensor) -> Tensor:
         return w / (epsilon() + _norms(w, self.axis))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"axis": self.axis}
-
 
 class MinMaxNorm(Constraint):
     """L2 norm along `axis` moved by `rate` towards [min_value, max_value]."""
+
+    _arguments = ("min_value", "max_value", "rate", "axis")
 
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> None:
         self.min_value = min_value
@@ -80,9 +73,6 @@ class MinMaxNorm(Constraint):
         norms = _norms(w, self.axis)
         desired = self.rate * torch.clamp(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
         return w * (desired / (epsilon() + norms))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
 
 
 max_norm = maxnorm = MaxNorm

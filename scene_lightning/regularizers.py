@@ -8,27 +8,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning._registry import by_every_spelling, resolve, serialize_object
+from scene_lightning._registry import Configured, by_every_spelling, resolve, serialize_object
 from scene_lightning._settings import epsilon
 from scene_lightning.errors import InputError
 
 
-class Regularizer:
+class Regularizer(Configured):
     """Base class: `__call__(w)` gives the penalty as a scalar."""
 
     def __call__(self, x: Tensor) -> Tensor:
         return torch.zeros((), dtype=x.dtype, device=x.device)
 
-    def get_config(self) -> dict[str, Any]:
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Regularizer:
-        return cls(**config)
-
 
 class L1L2(Regularizer):
     """l1·Σ|w| + l2·Σw²."""
+
+    _arguments = ("l1", "l2")
 
     def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
         self.l1 = _non_negative(0.0 if l1 is None else l1, "l1")
@@ -42,12 +37,11 @@ class L1L2(Regularizer):
             total = total + self.l2 * x.square().sum()
         return total
 
-    def get_config(self) -> dict[str, Any]:
-        return {"l1": self.l1, "l2": self.l2}
-
 
 class L1(Regularizer):
     """l1·Σ|w|. The old keyword `l` is taken too."""
+
+    _arguments = ("l1",)
 
     def __init__(self, l1: float | None = 0.01, **old: float) -> None:
         value = _old_keyword(l1, old)
@@ -56,12 +50,11 @@ class L1(Regularizer):
     def __call__(self, x: Tensor) -> Tensor:
         return self.l1 * x.abs().sum()
 
-    def get_config(self) -> dict[str, Any]:
-        return {"l1": self.l1}
-
 
 class L2(Regularizer):
     """l2·Σw² (no ½). The old keyword `l` is taken too."""
+
+    _arguments = ("l2",)
 
     def __init__(self, l2: float | None = 0.01, **old: float) -> None:
         value = _old_keyword(l2, old)
@@ -70,12 +63,11 @@ class L2(Regularizer):
     def __call__(self, x: Tensor) -> Tensor:
         return self.l2 * x.square().sum()
 
-    def get_config(self) -> dict[str, Any]:
-        return {"l2": self.l2}
-
 
 class OrthogonalRegularizer(Regularizer):
     """factor · mean |cosine| between different rows (or columns) of a matrix."""
+
+    _arguments = ("factor", "mode")
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         if mode not in ("rows", "columns"):
@@ -92,9 +84,6 @@ class OrthogonalRegularizer(Regularizer):
         size = unit.shape[0]
         product = (unit @ unit.T) * (1.0 - torch.eye(size, dtype=x.dtype, device=x.device))
         return self.factor * 0.5 * product.abs().sum() / (size * (size - 1.0) / 2.0)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"factor": self.factor, "mode": self.mode}
 
 
 def _non_negative(value: Any, name: str) -> float:
@@ -140,16 +129,6 @@ def deserialize(config: Any) -> Any:
 
 
 __all__ = [
-    "L1",
-    "L1L2",
-    "L2",
-    "OrthogonalRegularizer",
-    "Regularizer",
-    "deserialize",
-    "get",
-    "l1",
-    "l1_l2",
-    "l2",
-    "orthogonal_regularizer",
-    "serialize",
+    "L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2",
+    "orthogonal_regularizer", "serialize",
 ]  # fmt: skip

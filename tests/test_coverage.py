@@ -73,7 +73,7 @@ REASONS = {
         "KerasOptimizer": "the torch face of every optimizer, driven by each of their tests",
         "ScalarVariable": "the learning rate of each of their tests",
         "experimental": "old paths of the same classes", "legacy": "old paths of the same classes",
-        "MultiOptimizer": "a stand-in under two names", "schedules": "a namespace of its own here",
+        "schedules": "a namespace of its own here",
     },
 }  # fmt: skip
 

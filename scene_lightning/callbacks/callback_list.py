@@ -131,12 +131,12 @@ class CallbackList(Callback):
     # -- events ----------------------------------------------------------------------------------------------------
 
     def _listeners(self, hook: str) -> list[Any]:
-        found = self._batch_callbacks.get(hook)
-        if found is None:
+        wanting = self._batch_callbacks.get(hook)
+        if wanting is None:
             hooks = (hook, hook.replace("train_batch", "batch"))  # the base's new hook calls the old one
-            found = [callback for callback in self.callbacks if overrides(callback, *hooks)]
-            self._batch_callbacks[hook] = found
-        return found
+            wanting = [callback for callback in self.callbacks if overrides(callback, *hooks)]
+            self._batch_callbacks[hook] = wanting
+        return wanting
 
     def _on_batch(self, hook: str, batch: int, logs: Logs) -> None:
         listeners = self._listeners(hook)

@@ -15,8 +15,8 @@ _ALIASES = {"acc": "accuracy", "accuracy": "acc", "lr": "learning_rate", "learni
 def alias_of(name: str) -> str | None:
     """The other spelling of a log name, in old or new Keras: `val_acc` ↔ `val_accuracy`, `lr` ↔ `learning_rate`."""
     prefix, bare = ("val_", name[4:]) if name.startswith("val_") else ("", name)
-    found = _ALIASES.get(bare)
-    return None if found is None else prefix + found
+    alias = _ALIASES.get(bare)
+    return None if alias is None else prefix + alias
 
 
 def key_in(logs: Mapping[str, Any], name: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,6 +24,8 @@ _TRUNCATED_STD = 0.87962566103423978
 
 class RandomInitializer(Initializer):
     """Base of the random ones: keeps the seed, gives a generator."""
+
+    _arguments: ClassVar[tuple[str, ...]] = ("seed",)
 
     def __init__(self, seed: Any = None) -> None:
         if isinstance(seed, dict):  # Keras 3 serialises its SeedGenerator as a dict
@@ -52,12 +54,11 @@ class RandomInitializer(Initializer):
         values = values.erfinv_().mul_(math.sqrt(2.0)).clamp_(-2.0, 2.0).mul_(stddev).add_(mean)
         return values.to(torch_dtype(dtype))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
-
 
 class RandomNormal(RandomInitializer):
     """Normal(mean, stddev)."""
+
+    _arguments = ("seed", "mean", "stddev")
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
         super().__init__(seed)
@@ -66,9 +67,6 @@ class RandomNormal(RandomInitializer):
 
     def __call__(self, shape: Shape, dtype: DType = None, **kwargs: Any) -> Tensor:
         return self._normal(shape, self.mean, self.stddev, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
 
 
 class TruncatedNormal(RandomNormal):
@@ -81,6 +79,8 @@ class TruncatedNormal(RandomNormal):
 class RandomUniform(RandomInitializer):
     """Uniform in [minval, maxval)."""
 
+    _arguments = ("seed", "minval", "maxval")
+
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
         super().__init__(seed)
         self.minval = minval
@@ -88,9 +88,6 @@ class RandomUniform(RandomInitializer):
 
     def __call__(self, shape: Shape, dtype: DType = None, **kwargs: Any) -> Tensor:
         return self._uniform(shape, self.minval, self.maxval, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
 
 
 class VarianceScaling(RandomInitializer):
@@ -198,6 +195,8 @@ class LecunUniform(_Named):
 class Orthogonal(RandomInitializer):
     """gain · an orthogonal matrix over (all axes but the last, the last). Saxe et al., 2014."""
 
+    _arguments = ("seed", "gain")
+
     def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
         super().__init__(seed)
         self.gain = gain
@@ -211,9 +210,6 @@ class Orthogonal(RandomInitializer):
         q = q * torch.sign(torch.diagonal(r))
         q = q.T if rows < columns else q
         return (self.gain * q.reshape(tuple(shape))).to(torch_dtype(dtype))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "gain": self.gain}
 
 
 def compute_fans(

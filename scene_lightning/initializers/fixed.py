@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from scene_lightning._registry import Configured
 from scene_lightning._settings import torch_dtype
 from scene_lightning.errors import InputError
 
@@ -20,20 +21,13 @@ Shape = Sequence[int]
 DType = str | torch.dtype | None
 
 
-class Initializer:
+class Initializer(Configured):
     """Base class: `__call__(shape, dtype)` gives the values."""
 
     def __call__(self, shape: Shape, dtype: DType = None, **kwargs: Any) -> Tensor:
         raise NotImplementedError("An initializer must override `__call__(self, shape, dtype=None)`.")
 
-    def get_config(self) -> dict[str, Any]:
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        return cls(**config)
-
-    def clone(self) -> Any:
+    def clone(self) -> Self:
         """A new initializer with the same config."""
         return self.from_config(self.get_config())
 
@@ -70,6 +64,8 @@ class Constant(Initializer):
 class Identity(Initializer):
     """gain · the identity matrix; two axes only."""
 
+    _arguments = ("gain",)
+
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
 
@@ -78,15 +74,14 @@ class Identity(Initializer):
             raise InputError(f"Identity needs a matrix; received shape {tuple(shape)}.")
         return self.gain * torch.eye(*shape, dtype=torch_dtype(dtype))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"gain": self.gain}
-
 
 class STFT(Initializer):
     """Kernel of a short-time Fourier transform, shape (frame_length, 1, fft_length // 2 + 1).
 
     `window` is None, 'hann', 'hamming' or an array of frame_length numbers.
     """
+
+    _arguments = ("side", "window", "periodic", "scaling")
 
     def __init__(
         self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False
@@ -128,9 +123,6 @@ class STFT(Initializer):
         if window.shape != (length,):
             raise InputError(f"The window must have shape ({length},); received {tuple(window.shape)}.")
         return window
-
-    def get_config(self) -> dict[str, Any]:
-        return {"side": self.side, "window": self.window, "periodic": self.periodic, "scaling": self.scaling}
 
 
 class Given(Initializer):

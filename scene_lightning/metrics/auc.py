@@ -1,4 +1,4 @@
-"""Labels and scores in; the area under a curve over thresholds out, as Keras approximates it.
+"""The area under the ROC or precision-recall curve, approximated over thresholds as Keras does.
 
 Source: https://keras.io/api/metrics/classification_metrics/#auc-class
 """
@@ -20,20 +20,34 @@ from scene_lightning.metrics.counting import Thresholds, count, divide_no_nan
 
 def _choice(value: Any, allowed: tuple[str, ...], what: str) -> str:
     name = str(getattr(value, "value", value))
-    found = next((option for option in allowed if option.lower() == name.lower()), None)
-    if found is None:
+    match = next((option for option in allowed if option.lower() == name.lower()), None)
+    if match is None:
         raise InputError(f"AUC's {what} is one of {', '.join(allowed)}; received {value!r}.")
-    return found
+    return match
 
 
 class AUC(_Counting):
-    """The area under the ROC, precision-recall or precision-recall-gain curve at `num_thresholds` thresholds.
+    """Area under a curve: the ROC (true positive rate over false positive rate) or precision over recall.
+
+    Scores are counted at `num_thresholds` thresholds between 0 and 1; more of them approximate better. y_true are
+    labels 0 and 1, y_pred probabilities of the same shape.
 
     Args:
-        curve: 'ROC', 'PR' or 'PRGAIN'. summation_method: 'interpolation', 'minoring' or 'majoring'.
-        thresholds: your own, between 0 and 1; the ends are added.
-        multi_label: one curve a column, averaged (by `label_weights`); otherwise all entries together.
-        from_logits: y_pred goes through a sigmoid first.
+        num_thresholds: number of thresholds, above 1, spread evenly over [0, 1].
+        curve: 'ROC', 'PR' (precision over recall) or 'PRGAIN' (precision-recall gain).
+        summation_method: 'interpolation' (trapezoids; for 'PR' Davis and Goadrich, 2006), 'minoring' or 'majoring'
+            (lower or upper bound).
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
+        thresholds: thresholds of your own in [0, 1], in the place of num_thresholds; the ends are added.
+        multi_label: whether each column of y_pred (batch, labels) has a curve, whose areas are averaged; else all
+            entries count together.
+        num_labels: number of columns with multi_label=True; None: known from the first batch.
+        label_weights: weight of each column: in the average with multi_label=True, else of its entries.
+        from_logits: whether y_pred are logits, which go through a sigmoid first.
+
+    Raises:
+        InputError: an unknown curve or summation_method, too few thresholds or one outside [0, 1].
     """
 
     _direction = "up"
@@ -82,6 +96,13 @@ class AUC(_Counting):
         return self._thresholds.values
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in one batch.
+
+        Args:
+            y_true: labels 0 and 1, of y_pred's shape.
+            y_pred: probabilities of shape (batch, ...), or logits with from_logits=True.
+            sample_weight: weight of each sample, of shape (batch,) or y_pred's.
+        """
         pred = to_tensor(y_pred, dtype=torch.float32)
         if self.multi_label and pred.ndim != 2:
             raise InputError(f"AUC(multi_label=True) needs y_pred (N, labels); received {tuple(pred.shape)}.")

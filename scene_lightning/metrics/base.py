@@ -1,7 +1,7 @@
-"""Batches of (y_true, y_pred, sample_weight) in; one running value out.
+"""The base classes of metrics: running values over batches, with Keras' methods, as torchmetrics' metrics.
 
-Each metric is a `torchmetrics.Metric` with Keras' face: subclasses (ours and a user's) override `update_state`,
-`result` and `reset_state`; torchmetrics moves the states between devices and sums them over processes.
+Subclasses (ours and a user's) override `update_state`, `result` and `reset_state`; torchmetrics moves the states
+between devices and sums them over processes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 from scene_lightning import _objectives
 from scene_lightning._naming import auto_name
 from scene_lightning._objectives.shapes import apply_mask, get_mask, match_ranks
-from scene_lightning._registry import naming_unknown_words, registered_name
+from scene_lightning._registry import Configured, naming_unknown_words, registered_name
 from scene_lightning._settings import torch_dtype
 from scene_lightning.metrics.variable import MetricVariable
 
@@ -39,12 +39,14 @@ def _through_torchmetrics(method: Callable[..., Any], entry: str) -> Callable[..
     return wrapped
 
 
-class Metric(torchmetrics.Metric):
-    """Base class of metrics. Keras: `keras.metrics.Metric`.
+class Metric(Configured, torchmetrics.Metric):
+    """Base class of metrics: a value that is updated batch by batch. Keras: `keras.metrics.Metric`.
+
+    A subclass makes its states with `add_weight` and overrides `update_state` and `result`.
 
     Args:
-        name: shown in logs; the snake-cased class name when None.
-        dtype: taken for Keras' sake; states are float32.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
     """
 
     full_state_update = True
@@ -69,29 +71,29 @@ class Metric(torchmetrics.Metric):
     # -- what subclasses override -------------------------------------------------------------------------------------
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
-        """Take in one batch."""
+        """Take in one batch; subclasses override this.
+
+        Args:
+            *args: mostly y_true, y_pred and sample_weight, each with the batch axis first.
+            **kwargs: the same by name.
+        """
         raise NotImplementedError(f"{type(self).__name__} must override update_state(y_true, y_pred, sample_weight).")
 
     def result(self) -> Any:
-        """The value so far."""
+        """Return the value so far, a scalar tensor or a dict of them; subclasses override this."""
         raise NotImplementedError(f"{type(self).__name__} must override result().")
 
     def reset_state(self) -> None:
-        """Forget everything."""
+        """Set all states back to their initial values, as at the start of an epoch."""
         torchmetrics.Metric.reset(self)
 
     def reset_states(self) -> None:
-        """Keras 2's name of `reset_state`; a subclass may override either."""
+        """Call `reset_state`: Keras 2's name of it; a subclass may override either."""
         self.reset_state()
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this metric again."""
-        return {"name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Metric:
-        """A metric from `get_config`'s dict; Keras' `dtype` is taken and means float32."""
-        return cls(**config)
+        """Return the arguments that make this metric again."""
+        return {"name": self.name, **super().get_config()}
 
     # -- variables ----------------------------------------------------------------------------------------------------
 
@@ -106,9 +108,19 @@ class Metric(torchmetrics.Metric):
         synchronization: Any = None,
         trainable: bool = False,
     ) -> MetricVariable:
-        """A state summed over processes, with `assign` and `assign_add`, never trained. Keras: `Metric.add_weight`.
+        """Make a state that is summed over processes and never trained. Keras: `Metric.add_weight`.
 
-        `initializer` is 'zeros', 'ones' or a callable (shape, dtype). Keras 2's `add_weight(name, shape)` order works.
+        Keras 2's order `add_weight(name, shape)` works, too.
+
+        Args:
+            shape: its shape; () for a scalar.
+            initializer: "zeros", "ones" or a callable (shape, dtype).
+            dtype: its dtype; None means float32, or what `set_floatx` chose.
+            name: its name.
+            aggregation, synchronization, trainable: accepted as in Keras, without effect.
+
+        Returns:
+            A `MetricVariable`, with `assign` and `assign_add`.
         """
         if isinstance(shape, str):
             shape, name = (), shape
@@ -134,14 +146,19 @@ class Metric(torchmetrics.Metric):
     # -- torchmetrics -------------------------------------------------------------------------------------------------
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """torchmetrics' name for `update_state`; the states follow the data to its device."""
+        """Take in one batch: torchmetrics' name of `update_state`. The states follow the data to its device.
+
+        Args:
+            *args: what `update_state` takes.
+            **kwargs: the same by name.
+        """
         tensor = next((arg for arg in reversed(args) if isinstance(arg, Tensor)), None)
         if tensor is not None and tensor.device != self.device:
             self.to(tensor.device)
         self._run("update_state", *args, **kwargs)
 
     def compute(self) -> Any:
-        """torchmetrics' name for `result`: synchronised over processes."""
+        """Return the value over all processes: torchmetrics' name of `result`."""
         return self._run("result")
 
     def _run(self, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -152,22 +169,27 @@ class Metric(torchmetrics.Metric):
             self._inside = before
 
     def reset(self) -> None:
-        """torchmetrics' name for `reset_state`."""
+        """Set all states back: torchmetrics' name of `reset_state`."""
         self.reset_state()
 
     @property
     def update_called(self) -> bool:
-        """Keras answers 0 before the first batch; torchmetrics would warn."""
+        """Always true: Keras answers 0 before the first batch, where torchmetrics would warn."""
         return True
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """`metric(y_true, y_pred)`: update, and give the value so far on this process, as Keras does."""
+        """Take in one batch and return the value so far on this process, as Keras does for `metric(y_true, y_pred)`.
+
+        Args:
+            *args: what `update_state` takes.
+            **kwargs: the same by name.
+        """
         self.update(*args, **kwargs)
         self._forward_cache = self.local_result()
         return self._forward_cache
 
     def local_result(self) -> Any:
-        """The value so far of this process alone: no communication."""
+        """Return the value so far of this process alone: no communication."""
         with torch.no_grad():
             return self._run("result")
 
@@ -207,7 +229,12 @@ def _per_sample(values: Tensor, weight: Any, mean: bool) -> tuple[Tensor, Tensor
 
 
 class Sum(Metric):
-    """Σ w·values."""
+    """Weighted sum of values: Σ w·values.
+
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     total: Tensor
 
@@ -216,6 +243,12 @@ class Sum(Metric):
         self.add_state("total", torch.zeros(()), dist_reduce_fx="sum")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Add a batch of values.
+
+        Args:
+            values: tensor of shape (batch, ...), or a number.
+            sample_weight: weight of each value, of a shape that broadcasts to values'.
+        """
         values, _ = _per_sample(_as_values(values), sample_weight, mean=False)
         self.total = self.total + values.sum()
 
@@ -224,7 +257,12 @@ class Sum(Metric):
 
 
 class Mean(Metric):
-    """Σ w·values ÷ Σ w; 0 before the first value."""
+    """Weighted mean of values: Σ w·values ÷ Σ w, and 0 before the first value.
+
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     total: Tensor
     count: Tensor
@@ -235,6 +273,12 @@ class Mean(Metric):
         self.add_state("count", torch.zeros(()), dist_reduce_fx="sum")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Take in a batch of values.
+
+        Args:
+            values: tensor of shape (batch, ...), or a number.
+            sample_weight: weight of each value, of a shape that broadcasts to values'.
+        """
         values, weight = _per_sample(_as_values(values), sample_weight, mean=True)
         self.total = self.total + values.sum()
         self.count = self.count + (weight.sum() if weight is not None else values.shape[0] if values.ndim else 1)
@@ -248,14 +292,21 @@ def _as_values(values: Any) -> Tensor:
 
 
 class MeanMetricWrapper(Mean):
-    """The mean of a plain function (y_true, y_pred, **kwargs) → values a sample."""
+    """Mean of a plain function (y_true, y_pred, **kwargs) that gives one value a sample.
+
+    Args:
+        fn: function (y_true, y_pred, **kwargs) → tensor of shape (batch, ...).
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
+        **kwargs: passed to `fn` at every call.
+    """
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name, dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
-        if getattr(fn, "__name__", None) in _objectives.__all__:
-            self._direction = "down"
+        if any(fn is getattr(_objectives, objective) for objective in _objectives.__all__):
+            self._direction = "down"  # a loss
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         prediction = y_pred if isinstance(y_pred, Tensor) else torch.as_tensor(np.asarray(y_pred))

@@ -1,4 +1,7 @@
-"""Targets and predictions in; the share that is right out. Source: https://keras.io/api/metrics/accuracy_metrics"""
+"""Accuracies: how often predictions are right.
+
+Source: https://keras.io/api/metrics/accuracy_metrics
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,44 @@ def _both(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1 where y_true equals y_pred."""
+    """Tell where y_pred equals y_true: 1 where it does, 0 elsewhere.
+
+    Args:
+        y_true: targets of y_pred's shape.
+        y_pred: predictions of shape (batch, ...).
+
+    Returns:
+        Float tensor of shape (batch, ...).
+    """
     true, pred = match_ranks(*_both(y_true, y_pred))
     return (true == pred).float()
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
-    """1 where (y_pred > threshold) equals y_true; exactly the threshold counts as 0."""
+    """Tell where (y_pred > threshold) equals the 0/1 label; exactly the threshold counts as 0.
+
+    Args:
+        y_true: labels 0 and 1, of y_pred's shape.
+        y_pred: probabilities of shape (batch, ...).
+        threshold: above it a prediction counts as 1.
+
+    Returns:
+        Float tensor of shape (batch, ...).
+    """
     true, pred = match_ranks(*_both(y_true, y_pred))
     return (true == (pred > threshold).to(true.dtype)).float()
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1 where both have their maximum at the same place; one-hot labels. Ties go to the first."""
+    """Tell where the highest score is the one-hot label's; ties go to the first class.
+
+    Args:
+        y_true: one-hot labels of shape (batch, ..., classes).
+        y_pred: scores of shape (batch, ..., classes).
+
+    Returns:
+        Float tensor of shape (batch, ...).
+    """
     true, pred = _both(y_true, y_pred)
     if true.shape != pred.shape:  # Keras goes on too, and counts every label as class 0
         warnings.warn(
@@ -44,7 +72,18 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1 where the maximum of y_pred is at the integer label; labels (N,) or (N, 1)."""
+    """Tell where the highest score is the integer label's; ties go to the first class.
+
+    Args:
+        y_true: integer labels of shape (batch, ...) or (batch, ..., 1).
+        y_pred: scores of shape (batch, ..., classes).
+
+    Returns:
+        Float tensor of shape (batch, ...).
+
+    Raises:
+        InputError: the labels' shape does not fit.
+    """
     true, pred = _both(y_true, y_pred)
     if true.ndim == pred.ndim and true.shape[-1] == 1:
         true = true.squeeze(-1)
@@ -69,13 +108,32 @@ def _in_top_k(labels: Tensor, scores: Tensor, k: int) -> Tensor:
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
-    """1 where the one-hot label is among the k highest scores."""
+    """Tell where the one-hot label is among the k highest scores.
+
+    Args:
+        y_true: one-hot labels of shape (batch, ..., classes).
+        y_pred: scores of shape (batch, ..., classes).
+        k: number of classes that count as a hit.
+
+    Returns:
+        Float tensor of shape (batch, ...).
+    """
     true, pred = _both(y_true, y_pred)
     return _in_top_k(torch.argmax(true, dim=-1), pred, k)
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Tensor:
-    """1 where the integer label is among the k highest scores, or (`from_sorted_ids`) among the first k ids."""
+    """Tell where the integer label is among the k highest scores.
+
+    Args:
+        y_true: integer labels of shape (batch, ...) or (batch, ..., 1).
+        y_pred: scores of shape (batch, ..., classes), or class numbers with from_sorted_ids=True.
+        k: number of classes that count as a hit.
+        from_sorted_ids: whether y_pred lists class numbers, the most likely first, of which the first k are looked at.
+
+    Returns:
+        Float tensor of shape (batch, ...).
+    """
     true, pred = _both(y_true, y_pred)
     if true.ndim == pred.ndim and true.shape[-1] == 1 and pred.ndim > 1:
         true = true.squeeze(-1)
@@ -85,7 +143,16 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
 
 
 def resolve_accuracy(y_true_shape: Any, y_pred_shape: Any, name: str = "accuracy") -> MeanMetricWrapper:
-    """What 'accuracy' and 'acc' mean for these shapes: binary, sparse categorical or categorical."""
+    """Choose what 'accuracy' and 'acc' mean for these shapes: binary, sparse categorical or categorical.
+
+    Args:
+        y_true_shape: shape of the targets.
+        y_pred_shape: shape of the predictions; a last axis of 1 is binary.
+        name: name shown in logs.
+
+    Returns:
+        A metric object.
+    """
     binary, sparse = binary_or_sparse(tuple(y_true_shape), tuple(y_pred_shape))
     if binary:
         return BinaryAccuracy(name=name)
@@ -93,7 +160,12 @@ def resolve_accuracy(y_true_shape: Any, y_pred_shape: Any, name: str = "accuracy
 
 
 class Accuracy(MeanMetricWrapper):
-    """How often y_pred equals y_true exactly."""
+    """How often y_pred equals y_true exactly.
+
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _direction = "up"
 
@@ -102,7 +174,16 @@ class Accuracy(MeanMetricWrapper):
 
 
 class BinaryAccuracy(MeanMetricWrapper):
-    """How often y_pred > threshold says what the 0/1 label says."""
+    """How often (y_pred > threshold) equals the 0/1 label.
+
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+        threshold: above it a prediction counts as 1; in [0, 1].
+
+    Raises:
+        InputError: a threshold outside [0, 1].
+    """
 
     _direction = "up"
 
@@ -114,7 +195,12 @@ class BinaryAccuracy(MeanMetricWrapper):
 
 
 class CategoricalAccuracy(MeanMetricWrapper):
-    """How often the highest score is the one-hot label's."""
+    """How often the highest score is the one-hot label's; y_true and y_pred have the shape (batch, ..., classes).
+
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _direction = "up"
 
@@ -123,7 +209,14 @@ class CategoricalAccuracy(MeanMetricWrapper):
 
 
 class SparseCategoricalAccuracy(MeanMetricWrapper):
-    """How often the highest score is the integer label's."""
+    """How often the highest score is the integer label's.
+
+    y_true has the shape (batch, ...) or (batch, ..., 1), y_pred (batch, ..., classes).
+
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _direction = "up"
 
@@ -132,7 +225,13 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the one-hot label is among the k highest scores."""
+    """How often the one-hot label is among the k highest scores.
+
+    Args:
+        k: number of classes that count as a hit.
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _direction = "up"
 
@@ -142,7 +241,14 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the integer label is among the k highest scores."""
+    """How often the integer label is among the k highest scores.
+
+    Args:
+        k: number of classes that count as a hit.
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+        from_sorted_ids: whether y_pred lists class numbers, the most likely first, in the place of scores.
+    """
 
     _direction = "up"
 

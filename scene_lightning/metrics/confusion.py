@@ -1,11 +1,11 @@
-"""Labels and scores in; counts, precision, recall and their trade-offs out.
+"""Counts of true and false positives and negatives, precision, recall, and one share at a given other.
 
 Source: https://keras.io/api/metrics/classification_metrics
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -58,25 +58,49 @@ class _Condition(_Counting):
 
 
 class TruePositives(_Condition):
-    """Σ weights of positives scored above the threshold."""
+    """Count of positives scored above the threshold, weighted by sample_weight.
+
+    Args:
+        thresholds: number in [0, 1], or several for one count each; None means 0.5.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _kinds = ("tp",)
 
 
 class TrueNegatives(_Condition):
-    """Σ weights of negatives scored at or below the threshold."""
+    """Count of negatives scored at or below the threshold, weighted by sample_weight.
+
+    Args:
+        thresholds: number in [0, 1], or several for one count each; None means 0.5.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _kinds = ("tn",)
 
 
 class FalsePositives(_Condition):
-    """Σ weights of negatives scored above the threshold."""
+    """Count of negatives scored above the threshold, weighted by sample_weight.
+
+    Args:
+        thresholds: number in [0, 1], or several for one count each; None means 0.5.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _kinds = ("fp",)
 
 
 class FalseNegatives(_Condition):
-    """Σ weights of positives scored at or below the threshold."""
+    """Count of positives scored at or below the threshold, weighted by sample_weight.
+
+    Args:
+        thresholds: number in [0, 1], or several for one count each; None means 0.5.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _kinds = ("fn",)
 
@@ -116,13 +140,39 @@ class _Share(_Counting):
 
 
 class Precision(_Share):
-    """tp/(tp + fp), over all entries of y_pred, or its `top_k`, or class `class_id`."""
+    """Share of the predicted positives that are positive: tp/(tp + fp).
+
+    y_true are labels 0 and 1 of y_pred's shape: integer labels of several classes are made one-hot first.
+
+    Args:
+        thresholds: number in [0, 1], or several for one value each; None means 0.5, or with top_k no threshold.
+        top_k: count only the k highest scores of each sample as positive; None: all above the threshold.
+        class_id: look at this column of y_pred alone; None: at all entries together.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
+
+    Raises:
+        InputError: a threshold outside [0, 1].
+    """
 
     _kinds = ("tp", "fp")
 
 
 class Recall(_Share):
-    """tp/(tp + fn), over all entries of y_pred, or its `top_k`, or class `class_id`."""
+    """Share of the positives that are predicted as such: tp/(tp + fn).
+
+    y_true are labels 0 and 1 of y_pred's shape: integer labels of several classes are made one-hot first.
+
+    Args:
+        thresholds: number in [0, 1], or several for one value each; None means 0.5, or with top_k no threshold.
+        top_k: count only the k highest scores of each sample as positive; None: all above the threshold.
+        class_id: look at this column of y_pred alone; None: at all entries together.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
+
+    Raises:
+        InputError: a threshold outside [0, 1].
+    """
 
     _kinds = ("tp", "fn")
 
@@ -132,24 +182,23 @@ class _BestUnderConstraint(_Counting):
 
     _direction = "up"
     _kinds = ("tp", "fp", "tn", "fn")
-    _bound: str
+    _bounded: ClassVar[str]
+    _improved: ClassVar[str]
 
     def __init__(
         self,
         value: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
+        num_thresholds: int,
+        class_id: int | None,
+        name: str | None,
+        dtype: Any,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         if num_thresholds <= 0:
             raise InputError(f"num_thresholds is an int > 0; received {num_thresholds}.")
         if not 0 <= value <= 1:
-            raise InputError(f"{type(self).__name__} needs {self._bound} in [0, 1]; received {value}.")
-        self.value = value
-        self.num_thresholds = num_thresholds
-        self.class_id = class_id
+            raise InputError(f"{type(self).__name__} needs {self._arguments[0]} in [0, 1]; received {value}.")
+        self.value, self.num_thresholds, self.class_id = value, num_thresholds, class_id
         inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         self._thresholds = Thresholds([0.5] if num_thresholds == 1 else [0.0, *inner, 1.0])
         self.thresholds = self._thresholds.values
@@ -164,62 +213,122 @@ class _BestUnderConstraint(_Counting):
             return divide_no_nan(tn, tn + fp)
         return divide_no_nan(tp, tp + (fp if name == "precision" else fn))
 
-    def _best(self, constrained: str, dependent: str) -> Tensor:
-        feasible = self._share(constrained) >= self.value
-        return torch.where(feasible, self._share(dependent), 0.0).max()
-
-    def get_config(self) -> dict[str, Any]:
-        options = {self._bound: self.value, "num_thresholds": self.num_thresholds, "class_id": self.class_id}
-        return {**super().get_config(), **options}
+    def result(self) -> Tensor:
+        enough = self._share(self._bounded) >= self.value
+        return torch.where(enough, self._share(self._improved), 0.0).max()
 
 
 class SensitivityAtSpecificity(_BestUnderConstraint):
-    """The best tp/(tp + fn) where tn/(tn + fp) ≥ `specificity`."""
+    """Best sensitivity, tp/(tp + fn), over thresholds at which the specificity, tn/(tn + fp), is high enough.
 
-    _bound = "specificity"
+    Args:
+        specificity: the specificity to be reached, in [0, 1].
+        num_thresholds: number of thresholds, spread evenly over [0, 1].
+        class_id: look at this column of y_pred alone; None: at all entries together.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
 
-    def __init__(self, specificity: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(specificity, *args, **kwargs)
+    Raises:
+        InputError: an argument out of its range.
+    """
+
+    _arguments = ("specificity", "num_thresholds", "class_id")
+    _bounded, _improved = "specificity", "sensitivity"
+
+    def __init__(
+        self,
+        specificity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(specificity, num_thresholds, class_id, name, dtype)
         self.specificity = specificity
-
-    def result(self) -> Tensor:
-        return self._best("specificity", "sensitivity")
 
 
 class SpecificityAtSensitivity(_BestUnderConstraint):
-    """The best tn/(tn + fp) where tp/(tp + fn) ≥ `sensitivity`."""
+    """Best specificity, tn/(tn + fp), over thresholds at which the sensitivity, tp/(tp + fn), is high enough.
 
-    _bound = "sensitivity"
+    Args:
+        sensitivity: the sensitivity to be reached, in [0, 1].
+        num_thresholds: number of thresholds, spread evenly over [0, 1].
+        class_id: look at this column of y_pred alone; None: at all entries together.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
 
-    def __init__(self, sensitivity: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sensitivity, *args, **kwargs)
+    Raises:
+        InputError: an argument out of its range.
+    """
+
+    _arguments = ("sensitivity", "num_thresholds", "class_id")
+    _bounded, _improved = "sensitivity", "specificity"
+
+    def __init__(
+        self,
+        sensitivity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
         self.sensitivity = sensitivity
-
-    def result(self) -> Tensor:
-        return self._best("sensitivity", "specificity")
 
 
 class PrecisionAtRecall(_BestUnderConstraint):
-    """The best tp/(tp + fp) where tp/(tp + fn) ≥ `recall`."""
+    """Best precision, tp/(tp + fp), over thresholds at which the recall, tp/(tp + fn), is high enough.
 
-    _bound = "recall"
+    Args:
+        recall: the recall to be reached, in [0, 1].
+        num_thresholds: number of thresholds, spread evenly over [0, 1].
+        class_id: look at this column of y_pred alone; None: at all entries together.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
 
-    def __init__(self, recall: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(recall, *args, **kwargs)
+    Raises:
+        InputError: an argument out of its range.
+    """
+
+    _arguments = ("recall", "num_thresholds", "class_id")
+    _bounded, _improved = "sensitivity", "precision"
+
+    def __init__(
+        self,
+        recall: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(recall, num_thresholds, class_id, name, dtype)
         self.recall = recall
-
-    def result(self) -> Tensor:
-        return self._best("sensitivity", "precision")
 
 
 class RecallAtPrecision(_BestUnderConstraint):
-    """The best tp/(tp + fn) where tp/(tp + fp) ≥ `precision`."""
+    """Best recall, tp/(tp + fn), over thresholds at which the precision, tp/(tp + fp), is high enough.
 
-    _bound = "precision"
+    Args:
+        precision: the precision to be reached, in [0, 1].
+        num_thresholds: number of thresholds, spread evenly over [0, 1].
+        class_id: look at this column of y_pred alone; None: at all entries together.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: accepted as in Keras; sums are kept in float32.
 
-    def __init__(self, precision: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(precision, *args, **kwargs)
+    Raises:
+        InputError: an argument out of its range.
+    """
+
+    _arguments = ("precision", "num_thresholds", "class_id")
+    _bounded, _improved = "precision", "sensitivity"
+
+    def __init__(
+        self,
+        precision: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(precision, num_thresholds, class_id, name, dtype)
         self.precision = precision
-
-    def result(self) -> Tensor:
-        return self._best("precision", "sensitivity")

@@ -1,4 +1,4 @@
-"""What `compile` was told about metrics in; named running values out, the loss among them.
+"""Holds the metrics that `compile` was given, and the running loss, under the names that logs show.
 
 One container serves one phase (training or evaluation). Names are Keras': a string as it was written, an object's own
 name, `_1` for a second of the same name, `weighted_` for one in `weighted_metrics` that `metrics` has too.
@@ -20,9 +20,20 @@ from scene_lightning.metrics.variable import plain
 
 
 def resolve_metric(identifier: Any, y_true: Tensor, y_pred: Tensor) -> Metric:
-    """What one entry of `compile(metrics=…)` means for these tensors.
+    """Turn one entry of `compile(metrics=...)` into a metric for these tensors.
 
-    'accuracy' and 'acc' look at the shapes; 'crossentropy' and 'ce' likewise. A plain function becomes a mean.
+    'accuracy', 'acc', 'crossentropy' and 'ce' look at the shapes. A plain function becomes a mean.
+
+    Args:
+        identifier: name, class, object, function or config dict.
+        y_true: targets of a batch.
+        y_pred: predictions of a batch.
+
+    Returns:
+        A `Metric`.
+
+    Raises:
+        InputError: None, an unknown name, or a module that is no Keras metric.
     """
     if identifier is None:
         raise InputError("Expected a metric, received None.")
@@ -30,16 +41,16 @@ def resolve_metric(identifier: Any, y_true: Tensor, y_pred: Tensor) -> Metric:
         return resolve_accuracy(y_true.shape, y_pred.shape, name=identifier)
     if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
         return _crossentropy(y_true, y_pred, identifier)
-    found = get(identifier)
-    if isinstance(found, Metric):
+    metric = get(identifier)
+    if isinstance(metric, Metric):
         if isinstance(identifier, str):
-            found.name = identifier
-        return found
-    name = identifier if isinstance(identifier, str) else getattr(found, "__name__", None) or type(found).__name__
-    if not isinstance(found, nn.Module):  # a plain function, or an object such as a loss
-        return MeanMetricWrapper(found, name=getattr(found, "name", None) or name)
+            metric.name = identifier
+        return metric
+    name = identifier if isinstance(identifier, str) else getattr(metric, "__name__", None) or type(metric).__name__
+    if not isinstance(metric, nn.Module):  # a plain function, or an object such as a loss
+        return MeanMetricWrapper(metric, name=getattr(metric, "name", None) or name)
     raise InputError(
-        f"{type(found).__name__} is not a Keras metric. Give a name, a keras.metrics object or a function "
+        f"{type(metric).__name__} is not a Keras metric. Give a name, a keras.metrics object or a function "
         "(y_true, y_pred); a torchmetrics metric is used in a LightningModule of your own."
     )
 
@@ -59,6 +70,9 @@ class MetricContainer(nn.Module):
             output name.
         weighted_metrics: the same, fed with sample and class weights.
         output_names: the names of a model's outputs, when it has several.
+
+    Raises:
+        InputError: neither a list nor a dict.
     """
 
     def __init__(
@@ -207,30 +221,20 @@ class MetricContainer(nn.Module):
         `sync=False` leaves out the other processes: for the logs of a batch.
         """
         metrics = list(self.metrics) or [Mean() for _ in self._names_without_targets]
-        found = zip(self.names, [self.loss, *self.output_losses.values(), *metrics], strict=True)
-        values = {name: metric.compute() if sync else metric.local_result() for name, metric in found}  # type: ignore[operator]
+        named = zip(self.names, [self.loss, *self.output_losses.values(), *metrics], strict=True)
+        values = {name: metric.compute() if sync else metric.local_result() for name, metric in named}  # type: ignore[operator]
         return {name: torch.as_tensor(plain(values[name])) for name in sorted(values)}
 
     def metric_results(self) -> dict[str, Tensor]:
         """Name → value so far of the metrics, without the losses; this process's alone."""
-        found = zip(self._slots, self.metrics, strict=True)
-        return {slot[0]: torch.as_tensor(plain(metric.local_result())) for slot, metric in found}  # type: ignore[operator]
+        named = zip(self._slots, self.metrics, strict=True)
+        return {slot[0]: torch.as_tensor(plain(metric.local_result())) for slot, metric in named}  # type: ignore[operator]
 
     def reset(self) -> None:
         """Forget all batches: at the start of an epoch or an evaluation."""
         self.has_seen_batches = False
         for metric in (self.loss, *self.output_losses.values(), *self.metrics):
             metric.reset()  # type: ignore[operator]
-
-    def direction(self, name: str) -> str | None:
-        """'up' or 'down': which way `name` (with or without `val_`) is better, None when unknown."""
-        name = name.removeprefix("val_")
-        if name == "loss" or name.endswith("_loss"):
-            return "down"
-        for metric, (slot, _, _) in zip(self.metrics, self._slots, strict=True):
-            if slot == name:
-                return getattr(metric, "_direction", None)
-        return None
 
 
 def _listed(value: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Labels, scores and thresholds in; how many true and false positives and negatives at each threshold out."""
+"""Counts true and false positives and negatives at each of many thresholds."""
 
 from __future__ import annotations
 

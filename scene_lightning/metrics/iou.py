@@ -1,10 +1,13 @@
-"""Class maps in; intersection over union out. Source: https://keras.io/api/metrics/segmentation_metrics"""
+"""Intersection over union of class maps.
+
+Source: https://keras.io/api/metrics/segmentation_metrics
+"""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,14 +19,28 @@ from scene_lightning.metrics.base import Metric, to_tensor
 
 
 class IoU(Metric):
-    """Mean over `target_class_ids` of tp/(tp + fp + fn), from one confusion matrix.
+    """Intersection over union of chosen classes, averaged: tp/(tp + fp + fn), from one confusion matrix.
+
+    For segmentation: y_true and y_pred are class maps such as (batch, height, width).
 
     Args:
-        ignore_class: a label not to be counted. sparse_y_true, sparse_y_pred: integer maps; else one-hot along `axis`.
-        dtype: the matrix' type; weights are cast to it (int by default, as in Keras).
+        num_classes: number of classes, the size of the confusion matrix.
+        target_class_ids: the classes whose IoU is averaged.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: the confusion matrix' dtype, to which weights are cast: int64 for None, as in Keras, or 'float32'.
+        ignore_class: a label whose pixels are not counted; None: all are.
+        sparse_y_true: whether y_true are class numbers; else one-hot along `axis`.
+        sparse_y_pred: whether y_pred are class numbers; else scores along `axis`, of which the highest counts.
+        axis: axis of the classes where maps are not sparse.
+
+    Raises:
+        InputError: a target class outside the classes.
     """
 
     _direction = "up"
+    _arguments: ClassVar[tuple[str, ...]] = (
+        "num_classes", "target_class_ids", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis",
+    )  # fmt: skip
     total_cm: Tensor
 
     def __init__(
@@ -78,23 +95,18 @@ class IoU(Metric):
         valid = union > 1e-9
         return torch.where(valid, hits / (union + epsilon()), 0.0).sum() / (valid.sum() + epsilon())
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_classes": self.num_classes,
-            "target_class_ids": self.target_class_ids,
-            "ignore_class": self.ignore_class,
-            "sparse_y_true": self.sparse_y_true,
-            "sparse_y_pred": self.sparse_y_pred,
-            "axis": self.axis,
-        }
-
-    def _config_without(self, *keys: str) -> dict[str, Any]:
-        return {key: value for key, value in IoU.get_config(self).items() if key not in keys}
-
 
 class BinaryIoU(IoU):
-    """IoU of scores cut at `threshold`, class 0 below and 1 from it on."""
+    """Intersection over union of two classes: scores below `threshold` are class 0, from it on class 1.
+
+    Args:
+        target_class_ids: the classes whose IoU is averaged, of 0 and 1.
+        threshold: the score from which on a pixel is class 1.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: the confusion matrix' dtype, to which weights are cast: int64 for None, as in Keras, or 'float32'.
+    """
+
+    _arguments = ("target_class_ids", "threshold")
 
     def __init__(
         self,
@@ -110,22 +122,50 @@ class BinaryIoU(IoU):
         pred = y_pred if isinstance(y_pred, Tensor) else np.asarray(y_pred, dtype=np.float32)
         super().update_state(y_true, to_tensor(pred) >= self.threshold, sample_weight)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "target_class_ids": self.target_class_ids, "threshold": self.threshold}
-
 
 class MeanIoU(IoU):
-    """IoU averaged over all classes."""
+    """Intersection over union averaged over all classes.
 
-    def __init__(self, num_classes: int, name: str | None = None, dtype: Any = None, **options: Any) -> None:
-        super().__init__(num_classes, range(num_classes), name=name, dtype=dtype, **options)
+    Args:
+        num_classes: number of classes, the size of the confusion matrix.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: the confusion matrix' dtype, to which weights are cast: int64 for None, as in Keras, or 'float32'.
+        ignore_class: a label whose pixels are not counted; None: all are.
+        sparse_y_true: whether y_true are class numbers; else one-hot along `axis`.
+        sparse_y_pred: whether y_pred are class numbers; else scores along `axis`, of which the highest counts.
+        axis: axis of the classes where maps are not sparse.
+    """
 
-    def get_config(self) -> dict[str, Any]:
-        return self._config_without("target_class_ids")
+    _arguments = ("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        classes = range(num_classes)
+        super().__init__(num_classes, classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
 
 
 class OneHotIoU(IoU):
-    """IoU of one-hot maps."""
+    """Intersection over union of chosen classes, averaged, with one-hot y_true.
+
+    Args:
+        num_classes: number of classes, the size of the confusion matrix.
+        target_class_ids: the classes whose IoU is averaged.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: the confusion matrix' dtype, to which weights are cast: int64 for None, as in Keras, or 'float32'.
+        ignore_class: a label whose pixels are not counted; None: all are.
+        sparse_y_pred: whether y_pred are class numbers; else scores along `axis`, of which the highest counts.
+        axis: axis of the classes.
+    """
+
+    _arguments: ClassVar[tuple[str, ...]] = ("num_classes", "target_class_ids", "ignore_class", "sparse_y_pred", "axis")
 
     def __init__(
         self,
@@ -139,15 +179,28 @@ class OneHotIoU(IoU):
     ) -> None:
         super().__init__(num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis)
 
-    def get_config(self) -> dict[str, Any]:
-        return self._config_without("sparse_y_true")
-
 
 class OneHotMeanIoU(OneHotIoU):
-    """OneHotIoU averaged over all classes."""
+    """Intersection over union averaged over all classes, with one-hot y_true.
 
-    def __init__(self, num_classes: int, name: str | None = None, dtype: Any = None, **options: Any) -> None:
-        super().__init__(num_classes, range(num_classes), name=name, dtype=dtype, **options)
+    Args:
+        num_classes: number of classes, the size of the confusion matrix.
+        name: name shown in logs; None means the class name in snake case.
+        dtype: the confusion matrix' dtype, to which weights are cast: int64 for None, as in Keras, or 'float32'.
+        ignore_class: a label whose pixels are not counted; None: all are.
+        sparse_y_pred: whether y_pred are class numbers; else scores along `axis`, of which the highest counts.
+        axis: axis of the classes.
+    """
 
-    def get_config(self) -> dict[str, Any]:
-        return self._config_without("sparse_y_true", "target_class_ids")
+    _arguments = ("num_classes", "ignore_class", "sparse_y_pred", "axis")
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_pred, axis)

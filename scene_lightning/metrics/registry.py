@@ -1,4 +1,4 @@
-"""A metric's name, config, class or function in; a metric or a function (y_true, y_pred) out."""
+"""Turns a metric's name, config, class or function into a metric."""
 
 from __future__ import annotations
 
@@ -16,32 +16,39 @@ CLASSES: dict[str, type[base.Metric]] = {
     for name, value in vars(module).items()
     if inspect.isclass(value) and issubclass(value, base.Metric) and not name.startswith("_")
 }
-_TABLE: dict[str, Any] = by_every_spelling(CLASSES) | {
-    "bce": CLASSES["BinaryCrossentropy"],
-    "BCE": CLASSES["BinaryCrossentropy"],
-    "mse": CLASSES["MeanSquaredError"],
-    "MSE": CLASSES["MeanSquaredError"],
-    "mae": CLASSES["MeanAbsoluteError"],
-    "MAE": CLASSES["MeanAbsoluteError"],
-    "mape": CLASSES["MeanAbsolutePercentageError"],
-    "MAPE": CLASSES["MeanAbsolutePercentageError"],
-    "msle": CLASSES["MeanSquaredLogarithmicError"],
-    "MSLE": CLASSES["MeanSquaredLogarithmicError"],
-    "kld": CLASSES["KLDivergence"],
-    "KLD": CLASSES["KLDivergence"],
-    "rmse": CLASSES["RootMeanSquaredError"],
-    "RMSE": CLASSES["RootMeanSquaredError"],
-    "log_cosh": CLASSES["LogCoshError"],
-    "logcosh": CLASSES["LogCoshError"],
-    "acc": CLASSES["Accuracy"],
-    "top_k_accuracy": CLASSES["TopKCategoricalAccuracy"],
-    "huber": _objectives.huber,
-    "cosine_proximity": CLASSES["CosineSimilarity"],
+_SHORT = {
+    "bce": "BinaryCrossentropy",
+    "mse": "MeanSquaredError",
+    "mae": "MeanAbsoluteError",
+    "mape": "MeanAbsolutePercentageError",
+    "msle": "MeanSquaredLogarithmicError",
+    "kld": "KLDivergence",
+    "rmse": "RootMeanSquaredError",
 }
+_OLD = {
+    "log_cosh": "LogCoshError",
+    "logcosh": "LogCoshError",
+    "acc": "Accuracy",
+    "top_k_accuracy": "TopKCategoricalAccuracy",
+    "cosine_proximity": "CosineSimilarity",
+}
+_ALIASES = _SHORT | {short.upper(): name for short, name in _SHORT.items()} | _OLD
+_TABLE: dict[str, Any] = (
+    by_every_spelling(CLASSES)
+    | {alias: CLASSES[name] for alias, name in _ALIASES.items()}
+    | {"huber": _objectives.huber}
+)
 
 
 def get(identifier: Any) -> Any:
-    """A name, class, object, function or config dict → a `Metric` or a function; None → None.
+    """Turn what `compile(metrics=[...])` accepts into a metric: by name, class, object, function or config.
+
+    Args:
+        identifier: a name such as "auc" or "MeanSquaredError", a class, an object, a function (y_true, y_pred), a
+            config dict, or None.
+
+    Returns:
+        A `Metric`, a function (y_true, y_pred), or None for None.
 
     Raises:
         InputError: an unknown name (the nearest one is suggested).
@@ -52,10 +59,25 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(metric: Any) -> Any:
-    """Keras' config dict of a metric; the name of a function."""
+    """Describe a metric as Keras' files do.
+
+    Args:
+        metric: a `Metric` or a function.
+
+    Returns:
+        A dict with "class_name" and "config"; the name, for a function.
+    """
     return serialize_object(metric, "metrics")
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The reverse of `serialize`; Keras' `dtype` entries are taken."""
+    """Make a metric from what `serialize` returned, or Keras wrote.
+
+    Args:
+        config: config dict or name.
+        custom_objects: further classes and functions by the name that the config gives them.
+
+    Returns:
+        A `Metric` or a function.
+    """
     return resolve(config, table={**_TABLE, **(custom_objects or {})}, kind="metric")

@@ -1,4 +1,4 @@
-"""One-hot labels or targets and predictions in; F-scores and R² out.
+"""F-scores of classes, and the coefficient of determination, R².
 
 Sources: https://keras.io/api/metrics/classification_metrics, https://keras.io/api/metrics/regression_metrics
 """
@@ -6,7 +6,7 @@ Sources: https://keras.io/api/metrics/classification_metrics, https://keras.io/a
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -18,14 +18,26 @@ from scene_lightning.metrics.base import Metric, to_tensor
 
 
 class FBetaScore(Metric):
-    """(1 + β²)·precision·recall/(β²·precision + recall) a class.
+    """F-beta score, a weighted harmonic mean of precision and recall, for each class.
+
+        (1 + beta²) · precision · recall / (beta² · precision + recall)
+
+    y_true is one-hot; both have the shape (batch, classes).
 
     Args:
-        average: None (one number a class), 'micro' (all together), 'macro' (mean) or 'weighted' (by support).
-        threshold: scores above it are positive; None: the highest score alone.
+        average: None (one number a class), 'micro' (all entries together), 'macro' (mean of the classes) or 'weighted'
+            (mean by the number of each class' samples).
+        beta: how many times as much recall counts as precision; a float above 0.
+        threshold: scores above it are positive, in (0, 1]; None: the highest score of a sample alone.
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+
+    Raises:
+        InputError: an argument out of its range.
     """
 
     _direction = "up"
+    _arguments: ClassVar[tuple[str, ...]] = ("average", "beta", "threshold")
     true_positives: Tensor
     false_positives: Tensor
     false_negatives: Tensor
@@ -91,13 +103,24 @@ class FBetaScore(Metric):
             return (score * (self.intermediate_weights / (self.intermediate_weights.sum() + epsilon()))).sum()
         return score if self.average is None else score.mean()
 
-    def get_config(self) -> dict[str, Any]:
-        options = {"average": self.average, "beta": self.beta, "threshold": self.threshold}
-        return {**super().get_config(), **options}
-
 
 class F1Score(FBetaScore):
-    """FBetaScore with β = 1."""
+    """F1 score, the harmonic mean of precision and recall, for each class: `FBetaScore` with beta = 1.
+
+    y_true is one-hot; both have the shape (batch, classes).
+
+    Args:
+        average: None (one number a class), 'micro' (all entries together), 'macro' (mean of the classes) or 'weighted'
+            (mean by the number of each class' samples).
+        threshold: scores above it are positive, in (0, 1]; None: the highest score of a sample alone.
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+
+    Raises:
+        InputError: an argument out of its range.
+    """
+
+    _arguments = ("average", "threshold")
 
     def __init__(
         self,
@@ -108,14 +131,25 @@ class F1Score(FBetaScore):
     ) -> None:
         super().__init__(average=average, beta=1.0, threshold=threshold, name=name, dtype=dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        return {key: value for key, value in super().get_config().items() if key != "beta"}
-
 
 class R2Score(Metric):
-    """1 − squared error ÷ variance of the targets, a column; `num_regressors` adjusts it."""
+    """Coefficient of determination, R²: 1 − squared error ÷ variance of the targets, for each column.
+
+    1 is perfect, 0 as good as always predicting the mean. y_true and y_pred have the shape (batch, outputs).
+
+    Args:
+        class_aggregation: 'uniform_average' (mean over columns), 'variance_weighted_average' (by the targets' variance)
+            or None (one number a column).
+        num_regressors: number of independent variables, for the adjusted R²; 0 gives the plain one.
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+
+    Raises:
+        InputError: an argument out of its range.
+    """
 
     _direction = "up"
+    _arguments = ("class_aggregation", "num_regressors")
     num_samples: Tensor
     total: Tensor
     squared_total: Tensor
@@ -182,7 +216,3 @@ class R2Score(Metric):
             )
         adjusted = 1.0 - (1.0 - score) * (n - 1.0) / torch.where(too_few, 1.0, n - p - 1.0)
         return torch.where(too_few, score, adjusted)
-
-    def get_config(self) -> dict[str, Any]:
-        options = {"class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}
-        return {**super().get_config(), **options}

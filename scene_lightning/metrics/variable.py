@@ -1,4 +1,4 @@
-"""A metric's state in; something with Keras' `assign` and `assign_add` out, also where torch expects a tensor."""
+"""A metric's state with Keras' `assign` and `assign_add`, usable where torch expects a tensor."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Targets and predictions in; the running mean of one of the objective functions out.
+"""Metrics that are running means of a function: errors, cross-entropies, hinges, correlations.
 
 Sources: https://keras.io/api/metrics/ (probabilistic, regression and hinge metrics)
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -16,91 +17,137 @@ from scene_lightning._settings import epsilon
 from scene_lightning.metrics.base import Mean, MeanMetricWrapper
 
 
-class _Named(MeanMetricWrapper):
-    """The mean of one function without options."""
+class _MeanOfFunction(MeanMetricWrapper):
+    """Base of the metrics whose function takes no options, and gives them their name."""
 
-    _direction = "down"
-    _function: Any
-    _default_name: str
+    _function: ClassVar[Callable[..., Tensor]]
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(type(self)._function, name=name or self._default_name, dtype=dtype)
+        super().__init__(type(self)._function, name or type(self)._function.__name__, dtype)
 
 
-class MeanSquaredError(_Named):
-    """mean (t − p)²."""
+class MeanSquaredError(_MeanOfFunction):
+    """Mean of the squared errors: mean (t − p)².
+
+    Args:
+        name: name shown in logs; None means 'mean_squared_error'.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _function = staticmethod(fn.mean_squared_error)
-    _default_name = "mean_squared_error"
 
 
-class MeanAbsoluteError(_Named):
-    """mean |t − p|."""
+class MeanAbsoluteError(_MeanOfFunction):
+    """Mean of the absolute errors: mean |t − p|.
+
+    Args:
+        name: name shown in logs; None means 'mean_absolute_error'.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _function = staticmethod(fn.mean_absolute_error)
-    _default_name = "mean_absolute_error"
 
 
-class MeanAbsolutePercentageError(_Named):
-    """100 · mean |(t − p)/t|."""
+class MeanAbsolutePercentageError(_MeanOfFunction):
+    """Mean of the absolute errors in percent of the targets: 100 · mean |(t − p)/max(|t|, ε)|.
+
+    Args:
+        name: name shown in logs; None means 'mean_absolute_percentage_error'.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _function = staticmethod(fn.mean_absolute_percentage_error)
-    _default_name = "mean_absolute_percentage_error"
 
 
-class MeanSquaredLogarithmicError(_Named):
-    """mean (log(p + 1) − log(t + 1))²."""
+class MeanSquaredLogarithmicError(_MeanOfFunction):
+    """Mean squared difference of logarithms: mean (log(t + 1) − log(p + 1))², with t and p at least ε.
+
+    Args:
+        name: name shown in logs; None means 'mean_squared_logarithmic_error'.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _function = staticmethod(fn.mean_squared_logarithmic_error)
-    _default_name = "mean_squared_logarithmic_error"
 
 
-class LogCoshError(_Named):
-    """mean log(cosh(p − t))."""
+class LogCoshError(_MeanOfFunction):
+    """Mean of the logarithm of the hyperbolic cosine of the error: mean log(cosh(p − t)).
+
+    Args:
+        name: name shown in logs; None means 'logcosh'.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _function = staticmethod(fn.log_cosh)
-    _default_name = "logcosh"
+
+    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
+        super().__init__(name or "logcosh", dtype)
 
 
-class Hinge(_Named):
-    """mean max(1 − t·p, 0)."""
+class Hinge(_MeanOfFunction):
+    """Mean hinge loss of the sign: mean max(1 − t·p, 0), with labels −1 and 1 (0 and 1 are turned into these).
+
+    Args:
+        name: name shown in logs; None means 'hinge'.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _function = staticmethod(fn.hinge)
-    _default_name = "hinge"
 
 
-class SquaredHinge(_Named):
-    """mean max(1 − t·p, 0)²."""
+class SquaredHinge(_MeanOfFunction):
+    """Mean squared hinge loss: mean max(1 − t·p, 0)², with labels −1 and 1 (0 and 1 are turned into these).
+
+    Args:
+        name: name shown in logs; None means 'squared_hinge'.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _function = staticmethod(fn.squared_hinge)
-    _default_name = "squared_hinge"
 
 
-class CategoricalHinge(_Named):
-    """max(max((1−t)·p) − Σ t·p + 1, 0)."""
+class CategoricalHinge(_MeanOfFunction):
+    """Mean hinge loss of several classes with one-hot labels: max(max((1−t)·p) − Σ t·p + 1, 0).
+
+    Args:
+        name: name shown in logs; None means 'categorical_hinge'.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _function = staticmethod(fn.categorical_hinge)
-    _default_name = "categorical_hinge"
 
 
-class KLDivergence(_Named):
-    """Σ t·log(t/p)."""
+class KLDivergence(_MeanOfFunction):
+    """Mean Kullback–Leibler divergence of two distributions: Σ t·log(t/p), both clipped to [ε, 1].
+
+    Args:
+        name: name shown in logs; None means 'kl_divergence'.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _function = staticmethod(fn.kl_divergence)
-    _default_name = "kl_divergence"
 
 
-class Poisson(_Named):
-    """mean p − t·log p."""
+class Poisson(_MeanOfFunction):
+    """Mean Poisson loss of counts: mean p − t·log(p + ε), with p the predicted rates.
+
+    Args:
+        name: name shown in logs; None means 'poisson'.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _function = staticmethod(fn.poisson)
-    _default_name = "poisson"
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
-    """Mean cross-entropy of independent labels."""
+    """Mean cross-entropy of 0/1 labels with probabilities: −t·log p − (1−t)·log(1−p).
 
-    _direction = "down"
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+        from_logits: whether y_pred are logits; those that a softmax or sigmoid left on y_pred are used in any case.
+        label_smoothing: in [0, 1], how far labels move from 0 and 1 towards 0.5.
+    """
 
     def __init__(
         self,
@@ -109,15 +156,19 @@ class BinaryCrossentropy(MeanMetricWrapper):
         from_logits: bool = False,
         label_smoothing: float = 0,
     ) -> None:
-        super().__init__(
-            fn.binary_crossentropy, name=name, dtype=dtype, from_logits=from_logits, label_smoothing=label_smoothing
-        )
+        super().__init__(fn.binary_crossentropy, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing)
 
 
 class CategoricalCrossentropy(MeanMetricWrapper):
-    """Mean cross-entropy of one-hot labels."""
+    """Mean cross-entropy of one-hot labels with class probabilities: −Σ t·log p.
 
-    _direction = "down"
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+        from_logits: whether y_pred are logits; those that a softmax or sigmoid left on y_pred are used in any case.
+        label_smoothing: share of each label, in [0, 1], that is spread evenly over all classes.
+        axis: axis of the classes.
+    """
 
     def __init__(
         self,
@@ -129,8 +180,8 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     ) -> None:
         super().__init__(
             fn.categorical_crossentropy,
-            name=name,
-            dtype=dtype,
+            name,
+            dtype,
             from_logits=from_logits,
             label_smoothing=label_smoothing,
             axis=axis,
@@ -138,9 +189,16 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 
 
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
-    """Mean cross-entropy of integer labels."""
+    """Mean cross-entropy of integer labels with class probabilities: −log p of the labelled class.
 
-    _direction = "down"
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+        from_logits: whether y_pred are logits; those that a softmax or sigmoid left on y_pred are used in any case.
+        ignore_class: a label whose samples give 0; None: none. Unlike in the loss, they still count in the mean, as in
+            Keras.
+        axis: axis of the classes.
+    """
 
     def __init__(
         self,
@@ -152,8 +210,8 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     ) -> None:
         super().__init__(
             fn.sparse_categorical_crossentropy,
-            name=name,
-            dtype=dtype,
+            name,
+            dtype,
             from_logits=from_logits,
             ignore_class=ignore_class,
             axis=axis,
@@ -161,21 +219,41 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """cos of the angle between t and p: 1 when they point the same way (the loss of that name has a minus)."""
+    """Cosine of the angle between t and p: 1 for the same direction (the loss of that name has a minus).
+
+    Args:
+        y_true: targets of y_pred's shape.
+        y_pred: predictions of shape (batch, ..., features).
+        axis: axis of the vectors that are compared.
+
+    Returns:
+        Tensor of shape (batch, ...): `axis` is gone.
+    """
     return -fn.cosine_similarity(y_true, y_pred, axis=axis)
 
 
 class CosineSimilarity(MeanMetricWrapper):
-    """Mean cosine of the angle between t and p."""
+    """Mean cosine of the angle between t and p: 1 for the same direction, −1 for opposite ones.
+
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+        axis: axis of the vectors that are compared.
+    """
 
     _direction = "up"
 
     def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
-        super().__init__(cosine_similarity, name=name, dtype=dtype, axis=axis)
+        super().__init__(cosine_similarity, name, dtype, axis=axis)
 
 
 class RootMeanSquaredError(Mean):
-    """sqrt(mean (t − p)²), the mean over everything seen."""
+    """Square root of the mean squared error over everything seen: sqrt(mean (t − p)²).
+
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+    """
 
     _direction = "down"
 
@@ -183,6 +261,13 @@ class RootMeanSquaredError(Mean):
         super().__init__(name=name, dtype=dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        """Take in one batch.
+
+        Args:
+            y_true: targets of y_pred's shape.
+            y_pred: predictions of shape (batch, ...).
+            sample_weight: weight of each sample, of a shape that broadcasts to y_pred's.
+        """
         prediction = as_prediction(y_pred)
         target, prediction = match_ranks(as_target(y_true, prediction), prediction)
         super().update_state((prediction - target).square(), sample_weight=sample_weight)
@@ -192,7 +277,16 @@ class RootMeanSquaredError(Mean):
 
 
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """Pearson's correlation of t and p along `axis`."""
+    """Pearson's correlation of t and p: their covariance over the product of their standard deviations.
+
+    Args:
+        y_true: targets of y_pred's shape.
+        y_pred: predictions of shape (batch, ..., features).
+        axis: axis along which they are correlated.
+
+    Returns:
+        Tensor of shape (batch, ...), with values in [−1, 1]: `axis` is gone.
+    """
     t, p = pair(y_true, y_pred)
     t = t - t.mean(dim=axis, keepdim=True)
     p = p - p.mean(dim=axis, keepdim=True)
@@ -202,7 +296,18 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
 
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """Lin's concordance correlation along `axis`, as Keras computes it."""
+    """Lin's concordance correlation of t and p, which also counts a shift or another scale as disagreement.
+
+        mean 2·(t − mean p)·(p − mean p) / (var t + var p + (mean t − mean p)² + ε), as Keras computes it
+
+    Args:
+        y_true: targets of y_pred's shape.
+        y_pred: predictions of shape (batch, ..., features).
+        axis: axis along which they are compared.
+
+    Returns:
+        Tensor of shape (batch, ...): `axis` is gone.
+    """
     t, p = pair(y_true, y_pred)
     t_mean, p_mean = t.mean(dim=axis, keepdim=True), p.mean(dim=axis, keepdim=True)
     spread = t.var(dim=axis, keepdim=True, correction=0) + p.var(dim=axis, keepdim=True, correction=0)
@@ -211,18 +316,30 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
 
 class PearsonCorrelation(MeanMetricWrapper):
-    """Mean Pearson correlation."""
+    """Mean Pearson correlation of t and p: 1 for a perfect linear relation, −1 for an inverse one.
+
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+        axis: axis along which they are correlated.
+    """
 
     _direction = "up"
 
     def __init__(self, name: str | None = "pearson_correlation", dtype: Any = None, axis: int = -1) -> None:
-        super().__init__(pearson_correlation, name=name, dtype=dtype, axis=axis)
+        super().__init__(pearson_correlation, name, dtype, axis=axis)
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
-    """Mean concordance correlation."""
+    """Mean of Lin's concordance correlation of t and p: 1 where they agree, also in shift and scale.
+
+    Args:
+        name: name shown in logs.
+        dtype: accepted as in Keras; sums are kept in float32.
+        axis: axis along which they are compared.
+    """
 
     _direction = "up"
 
     def __init__(self, name: str | None = "concordance_correlation", dtype: Any = None, axis: int = -1) -> None:
-        super().__init__(concordance_correlation, name=name, dtype=dtype, axis=axis)
+        super().__init__(concordance_correlation, name, dtype, axis=axis)

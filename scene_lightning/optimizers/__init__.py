@@ -1,4 +1,4 @@
-"""An optimizer's name, config, class or object in; an optimizer out. Keras: `keras.optimizers`."""
+"""Keras' optimizers (`keras.optimizers`), and how a name, config, class or torch's object becomes one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from scene_lightning._registry import resolve, serialize_object
-from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning._unsupported import lookup
+from scene_lightning.errors import InputError
 from scene_lightning.optimizers import schedules
 from scene_lightning.optimizers.adapter import KerasOptimizer
 from scene_lightning.optimizers.adaptive import Adam, Adamax, AdamW, Lamb, Lion, Nadam, ScheduleFreeAdamW
@@ -19,9 +20,17 @@ from scene_lightning.optimizers.variable import ScalarVariable
 
 
 class LossScaleOptimizer:
-    """The optimizer it is given: `fit` scales the loss itself under "mixed_float16" (Lightning's GradScaler).
+    """Return the optimizer that it is given: under "mixed_float16" `fit` scales the loss by itself.
 
     Keras: `keras.optimizers.LossScaleOptimizer`. The scaling options have no use here and are named in a warning.
+
+    Args:
+        inner_optimizer: the optimizer to wrap.
+        *args: Keras' initial_scale and dynamic_growth_steps, without effect.
+        **kwargs: the same by name; `optimizer` is Keras 2's name of inner_optimizer.
+
+    Raises:
+        InputError: no optimizer was given.
     """
 
     def __new__(cls, inner_optimizer: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -37,17 +46,6 @@ class LossScaleOptimizer:
         return inner
 
 
-class MultiOptimizer:
-    """Not here: one model, one optimizer."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        raise UnsupportedError(
-            "MultiOptimizer: give the model to a Lightning Trainer with a configure_optimizers() of your own."
-        )
-
-
-OptimizerMap = MultiOptimizer
-
 _CLASSES: tuple[type[Optimizer], ...] = (
     SGD, RMSprop, Adam, AdamW, Adadelta, Adagrad, Adamax, Adafactor, Nadam, Ftrl, Lion, Lamb, Muon, ScheduleFreeAdamW,
 )  # fmt: skip
@@ -62,9 +60,14 @@ experimental = SimpleNamespace(Optimizer=Optimizer, **{cls.__name__: cls for cls
 
 
 def get(identifier: Any) -> Any:
-    """A name (any case), a class, an object or a config dict → an `Optimizer`; None → None.
+    """Turn what `compile(optimizer=...)` accepts into an optimizer.
 
-    Of torch a class, a partial, a factory or an instance (see `torch_optimizer`).
+    Args:
+        identifier: a name in any case ("adam"), a class, an object, a config dict, or None; of torch a class, a
+            partial, a factory or an instance.
+
+    Returns:
+        An `Optimizer` (for torch's a `TorchOptimizer`), or None for None.
 
     Raises:
         InputError: an unknown name (the nearest one is suggested), or something else.
@@ -77,26 +80,51 @@ def get(identifier: Any) -> Any:
         return of_torch
     if isinstance(identifier, str) and identifier not in _TABLE:
         identifier = identifier.lower() if identifier.lower() in _TABLE else identifier
-    found = resolve(identifier, table=_TABLE, kind="optimizer")
-    if found is not None and not isinstance(found, Optimizer):
+    optimizer = resolve(identifier, table=_TABLE, kind="optimizer")
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
         raise InputError(f"Could not interpret optimizer identifier: {identifier!r}.")
-    return found
+    return optimizer
 
 
 def serialize(optimizer: Any) -> Any:
-    """Keras' config dict of an optimizer."""
+    """Describe an optimizer as Keras' files do.
+
+    Args:
+        optimizer: an `Optimizer`.
+
+    Returns:
+        A dict with "class_name" and "config".
+    """
     return serialize_object(optimizer, "optimizers")
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The reverse of `serialize`; also Keras 2's dicts (`Custom>Adam`, `decay`, `lr`)."""
+    """Make an optimizer from what `serialize` returned, or from a config of Keras 2 or 3.
+
+    Args:
+        config: config dict or name; also Keras 2's dicts (`Custom>Adam`, `decay`, `lr`).
+        custom_objects: further classes and functions by the name that the config gives them.
+
+    Returns:
+        An `Optimizer`.
+    """
     table = {**_TABLE, "TorchOptimizer": TorchOptimizer, **(custom_objects or {})}
     return resolve(config, table=table, kind="optimizer")
 
 
 __all__ = [
     "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "KerasOptimizer", "Lamb", "Lion",
-    "LossScaleOptimizer", "MultiOptimizer", "Muon", "Nadam", "Optimizer", "OptimizerMap", "RMSprop", "ScalarVariable",
+    "LossScaleOptimizer", "Muon", "Nadam", "Optimizer", "RMSprop", "ScalarVariable",
     "ScheduleFreeAdamW", "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "deserialize", "experimental",
     "ftrl", "get", "lamb", "legacy", "lion", "muon", "nadam", "rmsprop", "schedules", "serialize", "sgd",
 ]  # fmt: skip
+
+__getattr__ = lookup(
+    __name__,
+    __all__,
+    {
+        "Give the model to a Lightning Trainer, with a configure_optimizers() of your own": (
+            "MultiOptimizer OptimizerMap"
+        )
+    },
+)

@@ -1,4 +1,4 @@
-"""A Keras optimizer in; the `torch.optim.Optimizer` that Lightning drives out."""
+"""Lets Lightning drive a Keras optimizer: the `torch.optim.Optimizer` that takes its steps."""
 
 from __future__ import annotations
 
@@ -35,9 +35,13 @@ class _Group(dict[str, Any]):
 
 
 class KerasOptimizer(torch.optim.Optimizer):
-    """Takes `keras`' steps: same state, same learning rate, same step count.
+    """A `torch.optim.Optimizer` that takes a Keras optimizer's steps: same state, learning rate and step count.
 
     A second `fit` may make a second adapter of the same optimizer: the state is the optimizer's, not the adapter's.
+
+    Args:
+        keras: the Keras optimizer.
+        params: the weights that it drives.
     """
 
     def __init__(self, keras: Any, params: Sequence[Tensor]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 
 from scene_lightning.optimizers.base import Optimizer
+from scene_lightning.optimizers.rate import CommonOptions, OptimizerOptions, Rate
 from scene_lightning.optimizers.variable import ScalarVariable
 
 
@@ -18,22 +19,34 @@ def power_f32(base: float, exponent: int, dtype: torch.dtype = torch.float32) ->
 
 
 class Adam(Optimizer):
-    """m += (g−m)(1−β1); v += (g²−v)(1−β2); w −= rate·sqrt(1−β2ᵗ)/(1−β1ᵗ) · m/(sqrt v + ε). Kingma and Ba, 2014.
+    """Adam: steps along a running mean of the gradients, divided by the root of a running mean of their squares.
 
-    Runs torch's fused kernel. It would put ε elsewhere: the bias corrections go into the rate, and the kernel is told
-    that infinitely many steps have been taken, so that its own corrections are 1.
+        m += (g − m)·(1 − beta_1);  v += (g² − v)·(1 − beta_2)
+        w −= rate · sqrt(1 − beta_2ᵗ)/(1 − beta_1ᵗ) · m/(sqrt(v) + epsilon)
+
+    Kingma and Ba, 2014, arXiv:1412.6980. Runs torch's fused kernel. It would put epsilon elsewhere: the bias
+    corrections go into the rate, and the kernel is told that infinitely many steps have been taken, so that its own
+    corrections are 1.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        beta_1: share of the old mean of the gradients in the new one.
+        beta_2: share of the old mean of their squares in the new one.
+        epsilon: small number added to the divisor for stability.
+        amsgrad: whether to divide by the largest v so far (Reddi et al., 2018).
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
     """
 
     slot_blocks: tuple[tuple[str, ...], ...] = (("momentum", "velocity"),)
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: Rate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float | None = 1e-7,
         amsgrad: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
@@ -108,28 +121,58 @@ def _fusable(params: list[Tensor], *others: list[Tensor], laid_out: bool = True)
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay, 0.004 unless said otherwise. Loshchilov and Hutter, 2019."""
+    """Adam with decoupled weight decay: w −= rate·weight_decay·w before Adam's step.
+
+    Loshchilov and Hutter, 2019, arXiv:1711.05101.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        weight_decay: share of the weight, times the rate, that each step takes away; None: none.
+        beta_1: share of the old mean of the gradients in the new one.
+        beta_2: share of the old mean of their squares in the new one.
+        epsilon: small number added to the divisor for stability.
+        amsgrad: whether to divide by the largest v so far (Reddi et al., 2018).
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+    """
 
     _always_writes_weight_decay = True
 
     def __init__(
-        self, learning_rate: Any = 0.001, weight_decay: float | None = 0.004, *args: Any, **kwargs: Any
+        self,
+        learning_rate: Rate = 0.001,
+        weight_decay: float | None = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float | None = 1e-7,
+        amsgrad: bool = False,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
-        super().__init__(learning_rate, *args, weight_decay=weight_decay, **kwargs)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)
 
 
 class Adamax(Optimizer):
-    """Adam with the infinity norm: u = max(β2·u, |g|); w −= rate/(1−β1ᵗ) · m/(u + ε)."""
+    """Adam with the infinity norm: u = max(beta_2·u, |g|); w −= rate/(1 − beta_1ᵗ) · m/(u + epsilon).
 
+    Kingma and Ba, 2014, section 7.1, arXiv:1412.6980.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        beta_1: share of the old mean of the gradients in the new one.
+        beta_2: factor by which the old norm shrinks.
+        epsilon: small number added to the divisor for stability.
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+    """
+
+    _arguments = ("beta_1", "beta_2", "epsilon")
     slot_blocks = (("momentum", "norm"),)
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: Rate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        **kwargs: Any,
+        **kwargs: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
@@ -144,17 +187,31 @@ class Adamax(Optimizer):
         torch._foreach_maximum_(u, torch._foreach_abs(grads))
         torch._foreach_addcdiv_(params, m, torch._foreach_add(u, self.epsilon), value=-rate / correction)
 
-    def _options(self) -> dict[str, Any]:
-        return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-
 
 class Nadam(Adamax):
-    """Adam with Nesterov momentum and Dozat's momentum schedule (0.96^t)."""
+    """Adam with Nesterov momentum and Dozat's momentum schedule, beta_1·(1 − 0.5·0.96ᵗ).
+
+    Dozat, "Incorporating Nesterov Momentum into Adam", 2016.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        beta_1: share of the old mean of the gradients in the new one.
+        beta_2: share of the old mean of their squares in the new one.
+        epsilon: small number added to the divisor for stability.
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+    """
 
     slot_blocks = (("momentum", "velocity"),)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **kwargs: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
         self._u_product = ScalarVariable(1.0, "u_product")
 
     def _extra_variables(self) -> list[ScalarVariable]:
@@ -177,7 +234,19 @@ class Nadam(Adamax):
 
 
 class Lamb(Adamax):
-    """Adam whose step is scaled to each weight's own norm: for large batches. You et al., 2019."""
+    """Adam whose step is scaled to each weight's own norm: for large batches.
+
+        w −= rate · ‖w‖/‖u‖ · u, with u Adam's direction
+
+    You et al., 2019, arXiv:1904.00962.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        beta_1: share of the old mean of the gradients in the new one.
+        beta_2: share of the old mean of their squares in the new one.
+        epsilon: small number added to the divisor for stability.
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+    """
 
     slot_blocks = (("momentum", "velocity"),)
 
@@ -197,11 +266,24 @@ class Lamb(Adamax):
 
 
 class Lion(Optimizer):
-    """w −= rate·sign(β1·m + (1−β1)·g); m = β2·m + (1−β2)·g. Chen et al., 2023."""
+    """Steps of one size along the sign of a momentum: w −= rate·sign(beta_1·m + (1 − beta_1)·g).
 
+    Then m = beta_2·m + (1 − beta_2)·g. The rate is 3 to 10 times smaller than Adam's. Chen et al., 2023,
+    arXiv:2302.06675.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        beta_1: share of the momentum in the direction.
+        beta_2: share of the old momentum in the new one.
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+    """
+
+    _arguments = ("beta_1", "beta_2")
     slot_blocks = (("momentum",),)
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **kwargs: Any) -> None:
+    def __init__(
+        self, learning_rate: Rate = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **kwargs: Unpack[OptimizerOptions]
+    ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -214,27 +296,40 @@ class Lion(Optimizer):
         torch._foreach_mul_(m, self.beta_2)
         torch._foreach_add_(m, grads, alpha=1.0 - self.beta_2)
 
-    def _options(self) -> dict[str, Any]:
-        return {"beta_1": self.beta_1, "beta_2": self.beta_2}
-
 
 class ScheduleFreeAdamW(Adam):
-    """Adam without a schedule: gradients at an average of the iterates. Defazio et al., 2024."""
+    """Adam that needs no schedule: gradients are taken at an average of the iterates.
+
+    Defazio et al., 2024, arXiv:2405.15682.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        beta_1: share of the average in the point at which gradients are taken.
+        beta_2: share of the old mean of squared gradients in the new one.
+        epsilon: small number added to the divisor for stability.
+        warmup_steps: steps in which the rate rises in a line from 0; 0: none.
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+    """
 
     def __init__(
         self,
-        learning_rate: Any = 0.0025,
+        learning_rate: Rate = 0.0025,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         warmup_steps: int = 0,
-        **kwargs: Any,
+        **kwargs: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
         self.warmup_steps = warmup_steps
 
     @torch.no_grad()
     def build(self, variables: Any) -> None:
+        """Make the slots of these weights; those already known keep theirs.
+
+        Args:
+            variables: weights (parameters).
+        """
         variables = list(variables)
         new = [param for param in variables if param not in self._index]
         super().build(variables)

@@ -1,60 +1,63 @@
-"""Gradients and weights in; updated weights out: what all optimizers share.
+"""What all optimizers share: the options, the learning rate, and the order of a step.
 
-Order of a step, as in Keras: clip → weight decay → update → average (EMA) → constraints → iterations + 1.
-Slots live in `state[param][name]`, where torch and Lightning look for them too; the step count and the learning rate
-live on the host, so a step never waits for a device. Source: https://keras.io/api/optimizers
+Order of a step, as in Keras: clip → weight decay → update → average (EMA) → constraints → iterations + 1. Slots live in
+`state[param][name]`, where torch and Lightning look for them too; the step count and the learning rate live on the
+host, so a step never waits for a device. Source: https://keras.io/api/optimizers
 """
 
 from __future__ import annotations
 
-import inspect
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from scene_lightning._naming import auto_name
-from scene_lightning._registry import naming_unknown_words, refuse_unknown
+from scene_lightning._registry import naming_unknown_words
 from scene_lightning.errors import InputError
 from scene_lightning.optimizers import schedules
 from scene_lightning.optimizers.adapter import KerasOptimizer
 from scene_lightning.optimizers.clipping import as_gradient, clip
 from scene_lightning.optimizers.decay import WeightDecay
+from scene_lightning.optimizers.rate import LearningRate, Rate
 from scene_lightning.optimizers.slots import SlotStore
 from scene_lightning.optimizers.variable import ScalarVariable
 
-_warned: set[str] = set()
 
-
-def _words_of(cls: Any) -> list[str]:
-    """The keywords of an optimizer's constructor, and of those it passes the rest to."""
-    makers = [base.__init__ for base in cls.__mro__ if issubclass(base, Optimizer)]
-    return [name for make in makers for name in inspect.signature(make).parameters if name not in ("self", "kwargs")]
-
-
-class Optimizer(WeightDecay, SlotStore):
+class Optimizer(LearningRate, WeightDecay, SlotStore):
     """Base class of optimizers. Keras: `keras.optimizers.Optimizer`.
 
     Subclasses give `slot_blocks` (what each weight keeps) and `_update` (lists of gradients, weights, a rate), or, as a
     user's own Keras optimizer does, `build` and `update_step(gradient, variable, learning_rate)`.
 
     Args:
-        learning_rate: a float, a `LearningRateSchedule`, or a callable without arguments. `lr=` is an old spelling.
-        weight_decay: decoupled: w −= rate·weight_decay·w, before the update.
-        clipnorm, clipvalue, global_clipnorm: at most one; each weight's norm, each element, the joint norm.
-        use_ema, ema_momentum, ema_overwrite_frequency: keep an average of the weights, put it in every n steps (None:
-            at the end of training, by `finalize_variable_values`).
-        loss_scale_factor: for custom loops (`scale_loss`); in `fit` precision="16-mixed" scales by itself.
-        gradient_accumulation_steps: update every n-th step with the mean gradient of n.
-        decay: Keras 2's: the rate becomes rate/(1 + decay·iterations).
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        weight_decay: decoupled weight decay: w −= rate·weight_decay·w before each update; None: none.
+        clipnorm: largest norm of each weight's gradient; None: not clipped. Only one of the three clips can be set.
+        clipvalue: largest absolute value of each element of the gradients; None: not clipped.
+        global_clipnorm: largest norm of all gradients together; None: not clipped.
+        use_ema: whether to keep an exponential moving average of the weights.
+        ema_momentum: share of the old average in the new one, in [0, 1].
+        ema_overwrite_frequency: put the average into the weights every so many steps; None: at the end of training.
+        loss_scale_factor: factor of the loss in custom loops (`scale_loss`); in `fit` precision="16-mixed" scales by
+            itself.
+        gradient_accumulation_steps: update every so many steps, at least 2, with their mean gradient; None: every step.
+        name: name of the optimizer; None means the class name in snake case.
+        **kwargs: old spellings: `lr` is learning_rate; with Keras 2's `decay` the rate is rate/(1 + decay·iterations).
+
+    Raises:
+        InputError: an argument out of its range, or two kinds of clipping.
+        UnknownArgumentError: an unknown keyword (the nearest one is suggested).
     """
+
+    _arguments: ClassVar[tuple[str, ...]] = ()
+    _always_writes_weight_decay: ClassVar[bool] = False
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: Rate = 0.001,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -94,100 +97,6 @@ class Optimizer(WeightDecay, SlotStore):
         self._iterations = ScalarVariable(0, "iteration", "int64")
         self._learning_rate: Any = self._as_rate(learning_rate)
 
-    def _old_spellings(self, learning_rate: Any, kwargs: dict[str, Any]) -> tuple[Any, float]:
-        """`lr=`, `decay=` and, for optimizers that lack them, nothing else."""
-        if "lr" in kwargs:
-            learning_rate = kwargs.pop("lr")
-            self._warn_once("`lr` is the old spelling of `learning_rate`.")
-        decay = float(kwargs.pop("decay", None) or 0.0)
-        if decay:
-            self._warn_once("`decay` is Keras 2's; it is honoured: rate / (1 + decay · iterations).")
-        for ignored in ("jit_compile", "is_legacy_optimizer"):  # Keras 2 writes these into every config
-            kwargs.pop(ignored, None)
-        if kwargs:
-            refuse_unknown(f"{type(self).__name__}()", kwargs, _words_of(type(self)))
-        return learning_rate, decay
-
-    @staticmethod
-    def _warn_once(message: str) -> None:
-        if message not in _warned:
-            _warned.add(message)
-            warnings.warn(message, DeprecationWarning, stacklevel=5)
-
-    def _as_rate(self, learning_rate: Any) -> Any:
-        if isinstance(learning_rate, dict):
-            return schedules.deserialize(learning_rate)
-        if isinstance(learning_rate, ScalarVariable):
-            learning_rate = float(learning_rate)
-        if callable(learning_rate):
-            return learning_rate
-        is_number = isinstance(learning_rate, int | float) and not isinstance(learning_rate, bool)
-        if not is_number and not (hasattr(learning_rate, "item") and np.ndim(learning_rate) == 0):
-            raise InputError(
-                "learning_rate is a float, a LearningRateSchedule or a callable without arguments; "
-                f"received {learning_rate!r}."
-            )
-        return ScalarVariable(learning_rate, "learning_rate")
-
-    # -- learning rate and step ---------------------------------------------------------------------------------------
-
-    @property
-    def iterations(self) -> Any:
-        """Steps taken so far (updates, when gradients are accumulated)."""
-        if self.gradient_accumulation_steps:
-            return ScalarVariable(int(self._iterations) // self.gradient_accumulation_steps, "iteration", "int64")
-        return self._iterations
-
-    @iterations.setter
-    def iterations(self, value: Any) -> None:
-        self._iterations.assign(int(value) * (self.gradient_accumulation_steps or 1))
-
-    @property
-    def learning_rate(self) -> Any:
-        """The rate: a variable that can be read and assigned; with a schedule, its present value as a tensor."""
-        if isinstance(self._learning_rate, ScalarVariable):
-            return self._learning_rate
-        return torch.tensor(self._rate(), dtype=torch.float32, device="cpu")
-
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        rate = self._as_rate(value)
-        if not isinstance(rate, ScalarVariable):
-            self._learning_rate = rate
-        elif isinstance(self._learning_rate, ScalarVariable):
-            self._learning_rate.assign(float(rate))
-        else:
-            raise TypeError(
-                "This optimizer was created with a learning-rate schedule, so its learning rate cannot be set. Create "
-                "it with a float learning_rate to set it."
-            )
-
-    @property
-    def lr(self) -> Any:
-        """Old spelling of `learning_rate`."""
-        return self.learning_rate
-
-    @lr.setter
-    def lr(self, value: Any) -> None:
-        self.learning_rate = value
-
-    @property
-    def has_schedule(self) -> bool:
-        """Whether the rate follows a schedule or a callable and cannot be set."""
-        return not isinstance(self._learning_rate, ScalarVariable)
-
-    def _rate(self) -> float:
-        """The rate of the next step, a float32 number on the host."""
-        if isinstance(self._learning_rate, ScalarVariable):
-            rate = float(self._learning_rate)
-        elif isinstance(self._learning_rate, schedules.LearningRateSchedule):
-            rate = float(self._learning_rate(torch.tensor(int(self._iterations), device="cpu")))
-        else:
-            rate = float(self._learning_rate())
-        if self.decay:
-            rate = rate / (1.0 + self.decay * int(self._iterations))
-        return float(np.float32(rate))
-
     # -- one step -----------------------------------------------------------------------------------------------------
 
     @naming_unknown_words
@@ -199,16 +108,34 @@ class Optimizer(WeightDecay, SlotStore):
         skip_gradients_aggregation: bool = False,
         experimental_aggregate_gradients: bool = True,
     ) -> ScalarVariable:
-        """One step from (gradient, weight) pairs. Keras: `Optimizer.apply_gradients`; Keras 2's `name` and
-        `experimental_aggregate_gradients` change nothing."""
+        """Take one step from (gradient, weight) pairs. Keras: `Optimizer.apply_gradients`.
+
+        Args:
+            grads_and_vars: pairs of a gradient (a tensor, or None to leave the weight as it is) and a weight.
+            name, global_step, skip_gradients_aggregation, experimental_aggregate_gradients: Keras 1's and 2's, without
+                effect.
+
+        Returns:
+            The step count.
+
+        Raises:
+            InputError: not one gradient was given, or a shape does not fit.
+        """
         pairs = list(grads_and_vars)
         self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])
         return self._iterations
 
     def minimize(self, loss: Any, var_list: Any, tape: Any = None, **options: Any) -> ScalarVariable:
-        """One step down `loss`, a callable or a tensor, for `var_list`, weights or a callable that gives them.
+        """Take one step down a loss. Keras 2: `Optimizer.minimize`.
 
-        Keras 2: `Optimizer.minimize`. A tensor is what a `tape` has recorded; torch records without one as well.
+        Args:
+            loss: scalar tensor, or a callable that computes it.
+            var_list: the weights to be changed, or a callable that gives them.
+            tape: Keras 2's GradientTape, without effect: torch records without one as well.
+            **options: passed to `apply_gradients`.
+
+        Returns:
+            The step count.
         """
         with torch.enable_grad():
             value = loss() if callable(loss) else loss
@@ -217,7 +144,11 @@ class Optimizer(WeightDecay, SlotStore):
         return self.apply_gradients(zip(grads, variables, strict=True), **options)
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Tensor] | None = None) -> None:
-        """One step; weights whose gradient is None are left as they are.
+        """Take one step; weights whose gradient is None are left as they are.
+
+        Args:
+            grads: one gradient (or None) for each weight.
+            trainable_variables: the weights; None: those that the optimizer was built with.
 
         Raises:
             InputError: not one gradient was given, their number is not that of the weights, or a shape does not fit.
@@ -274,22 +205,43 @@ class Optimizer(WeightDecay, SlotStore):
             self.update_step(grad, param, rate)
 
     def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Any) -> None:
-        """Move one weight: what a user's own optimizer overrides."""
+        """Change one weight in place: what a user's own optimizer overrides.
+
+        Args:
+            gradient: tensor of the weight's shape.
+            variable: the weight.
+            learning_rate: the present rate.
+        """
         raise NotImplementedError(f"{type(self).__name__} must override update_step(gradient, variable, rate).")
 
     @staticmethod
     def assign(variable: Tensor, value: Any) -> None:
-        """variable ← value, in place (for a user's `update_step`)."""
+        """Set a variable in place (for a user's `update_step`).
+
+        Args:
+            variable: the tensor to be changed.
+            value: its new value, of a shape that broadcasts to it.
+        """
         variable.copy_(torch.as_tensor(value))
 
     @staticmethod
     def assign_add(variable: Tensor, value: Any) -> None:
-        """variable += value."""
+        """Add to a variable in place.
+
+        Args:
+            variable: the tensor to be changed.
+            value: what is added, of a shape that broadcasts to it.
+        """
         variable.add_(value)
 
     @staticmethod
     def assign_sub(variable: Tensor, value: Any) -> None:
-        """variable −= value."""
+        """Subtract from a variable in place.
+
+        Args:
+            variable: the tensor to be changed.
+            value: what is subtracted, of a shape that broadcasts to it.
+        """
         variable.sub_(value)
 
     # -- averages, and torch's side ------------------------------------------------------------------------------------
@@ -303,21 +255,37 @@ class Optimizer(WeightDecay, SlotStore):
 
     @torch.no_grad()
     def finalize_variable_values(self, var_list: Iterable[Tensor] | None = None) -> None:
-        """At the end of training: with `use_ema`, put the averages into the weights."""
+        """Put the averages into the weights at the end of training, with `use_ema`.
+
+        Args:
+            var_list: the weights; None: all.
+        """
         if self.use_ema and self.built:
             params = self._params if var_list is None else [v for v in var_list if v in self._index]
             torch._foreach_copy_(list(params), self._slots(params, "average"))
 
     def scale_loss(self, loss: Any) -> Any:
-        """loss · loss_scale_factor, for custom loops; `apply` divides the gradients again."""
+        """Multiply the loss by loss_scale_factor, for custom loops; `apply` divides the gradients again.
+
+        Args:
+            loss: scalar tensor.
+        """
         return loss * self.loss_scale_factor if self.loss_scale_factor is not None else loss
 
     def get_scaled_loss(self, loss: Any) -> Any:
-        """`loss` as it is: loops here are not in float16. Keras 2: `LossScaleOptimizer.get_scaled_loss`."""
+        """Return `loss` as it is: loops here are not in float16. Keras 2: `LossScaleOptimizer.get_scaled_loss`.
+
+        Args:
+            loss: scalar tensor.
+        """
         return loss
 
     def get_unscaled_gradients(self, grads: Any) -> Any:
-        """`grads` as they are: `get_scaled_loss` scales nothing."""
+        """Return `grads` as they are: `get_scaled_loss` scales nothing.
+
+        Args:
+            grads: list of gradients.
+        """
         return grads
 
     @property
@@ -326,9 +294,12 @@ class Optimizer(WeightDecay, SlotStore):
         return self
 
     def torch_optimizer(self, params: Iterable[Any]) -> KerasOptimizer:
-        """A `torch.optim.Optimizer` that takes this optimizer's steps on `params`: weights, or (name, weight) pairs.
+        """Make the `torch.optim.Optimizer` that takes this optimizer's steps.
 
         Frozen weights get their slots when they are first trained, as they would in Keras after compiling again.
+
+        Args:
+            params: weights, or (name, weight) pairs.
         """
         named = [p if isinstance(p, tuple) else ("", p) for p in params]
         for path, param in named:
@@ -341,10 +312,10 @@ class Optimizer(WeightDecay, SlotStore):
 
     def _options(self) -> dict[str, Any]:
         """A subclass's own arguments."""
-        return {}
+        return {name: getattr(self, name) for name in self._arguments}
 
     def get_config(self) -> dict[str, Any]:
-        """The smallest dict that makes this optimizer again, here and in Keras."""
+        """Return the smallest dict that makes this optimizer again, here and in Keras."""
         rate: Any = self._learning_rate
         if isinstance(rate, ScalarVariable):
             rate = float(rate)
@@ -368,11 +339,14 @@ class Optimizer(WeightDecay, SlotStore):
             config["decay"] = self.decay
         return {**config, **self._options()}
 
-    _always_writes_weight_decay = False
-
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
-        """An optimizer from `get_config`'s dict, ours or Keras' (2 or 3)."""
+        """Make an optimizer from `get_config`'s dict, ours or Keras' (2 or 3).
+
+        Args:
+            config: the arguments by name.
+            custom_objects: further classes and functions by the name that the config gives them.
+        """
         config = dict(config)
         if isinstance(config.get("learning_rate"), dict):
             config["learning_rate"] = schedules.deserialize(config["learning_rate"], custom_objects)
@@ -381,12 +355,13 @@ class Optimizer(WeightDecay, SlotStore):
             return cls(**config)
 
     def fresh(self, learning_rate: float | None = None) -> Optimizer:
-        """Another one like this that has taken no step, at `learning_rate` if given."""
+        """Make another one like this that has taken no step.
+
+        Args:
+            learning_rate: its rate; None: this one's.
+        """
         config = self.get_config()
         return type(self).from_config(config if learning_rate is None else {**config, "learning_rate": learning_rate})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
-
-
-Rate = float | schedules.LearningRateSchedule | Callable[[], float]

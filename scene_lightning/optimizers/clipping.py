@@ -30,14 +30,14 @@ def clip(
 
 def as_gradient(grad: Any, variable: Tensor) -> Tensor:
     """The gradient where the weight is, in its dtype and shape (one that broadcasts to it, too, as in Keras)."""
-    found = torch.as_tensor(grad).to(device=variable.device, dtype=variable.dtype)
-    if found.shape == variable.shape:
-        return found
+    gradient = torch.as_tensor(grad).to(device=variable.device, dtype=variable.dtype)
+    if gradient.shape == variable.shape:
+        return gradient
     try:
-        return found.expand(variable.shape)
+        return gradient.expand(variable.shape)
     except RuntimeError:
         raise InputError(
-            f"A gradient has the shape of its weight, {tuple(variable.shape)}; received {tuple(found.shape)}. "
+            f"A gradient has the shape of its weight, {tuple(variable.shape)}; received {tuple(gradient.shape)}. "
             "Pair each gradient with the weight by which it was taken."
         ) from None
 

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
 from scene_lightning.errors import InputError
 from scene_lightning.optimizers.base import Optimizer
+from scene_lightning.optimizers.rate import OptimizerOptions, Rate
 
 
 class SGD(Optimizer):
-    """v = μ·v − rate·g; w += v (Nesterov: w += μ·v − rate·g). The rate is inside the momentum, unlike in torch."""
+    """Stochastic gradient descent, with momentum: v = momentum·v − rate·g; w += v.
 
-    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any) -> None:
+    With Nesterov momentum w += momentum·v − rate·g. The rate is inside the momentum, unlike in torch.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        momentum: share of the last step in this one, in [0, 1]; 0: plain gradient descent.
+        nesterov: whether to look ahead along the momentum.
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+
+    Raises:
+        InputError: a momentum outside [0, 1].
+    """
+
+    _arguments = ("momentum", "nesterov")
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **kwargs: Unpack[OptimizerOptions],
+    ) -> None:
         super().__init__(learning_rate, **kwargs)
         if isinstance(momentum, bool) or not isinstance(momentum, int | float) or not 0 <= momentum <= 1:
             raise InputError(f"SGD's momentum is a number in [0, 1]; received {momentum!r}.")
@@ -35,21 +56,33 @@ class SGD(Optimizer):
         else:
             torch._foreach_add_(params, v)
 
-    def _options(self) -> dict[str, Any]:
-        return {"momentum": self.momentum, "nesterov": self.nesterov}
-
 
 class RMSprop(Optimizer):
-    """v = ρ·v + (1−ρ)·g²; step = rate·g/sqrt(v + ε) (centered: v less the squared mean gradient). Hinton, 2012."""
+    """Steps divided by the root of a running mean of squared gradients.
+
+        v = rho·v + (1 − rho)·g²;  w −= rate·g/sqrt(v + epsilon)
+
+    Hinton, "Neural Networks for Machine Learning", lecture 6, 2012.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        rho: share of the old mean of squared gradients in the new one.
+        momentum: share of the last step in this one; 0: none.
+        epsilon: small number added to the divisor for stability.
+        centered: whether to divide by the variance of the gradients, not by their mean square.
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+    """
+
+    _arguments = ("rho", "momentum", "epsilon", "centered")
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: Rate = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float | None = 1e-7,
         centered: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.rho = rho
@@ -80,18 +113,28 @@ class RMSprop(Optimizer):
         torch._foreach_addcdiv_(velocity, grads, denominator, value=rate)
         torch._foreach_sub_(params, velocity)
 
-    def _options(self) -> dict[str, Any]:
-        options = {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered}
-        return options
-
 
 class Adagrad(Optimizer):
-    """a += g²; w −= rate·g/sqrt(a + ε). Duchi et al., 2011."""
+    """Steps divided by the root of all squared gradients so far: a += g²; w −= rate·g/sqrt(a + epsilon).
 
+    Duchi et al., "Adaptive Subgradient Methods", JMLR 12, 2011.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        initial_accumulator_value: the value at which a starts.
+        epsilon: small number added to the divisor for stability.
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+    """
+
+    _arguments = ("initial_accumulator_value", "epsilon")
     slot_blocks = (("accumulator",),)
 
     def __init__(
-        self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7, **kwargs: Any
+        self,
+        learning_rate: Rate = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **kwargs: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.initial_accumulator_value = initial_accumulator_value
@@ -104,16 +147,25 @@ class Adagrad(Optimizer):
         denominator = torch._foreach_sqrt(torch._foreach_add(sums, self.epsilon))
         torch._foreach_addcdiv_(params, grads, denominator, value=-rate)
 
-    def _options(self) -> dict[str, Any]:
-        return {"initial_accumulator_value": self.initial_accumulator_value, "epsilon": self.epsilon}
-
 
 class Adadelta(Optimizer):
-    """Steps scaled by the ratio of the running sizes of past steps and gradients. Zeiler, 2012."""
+    """Steps scaled by the ratio of the running sizes of past steps and of gradients.
 
+    Zeiler, 2012, arXiv:1212.5701, where the rate is 1.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        rho: share of the old sizes in the new ones.
+        epsilon: small number added to the divisor for stability.
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+    """
+
+    _arguments = ("rho", "epsilon")
     slot_blocks = (("accumulated_grad", "accumulated_delta_var"),)
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **kwargs: Any) -> None:
+    def __init__(
+        self, learning_rate: Rate = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **kwargs: Unpack[OptimizerOptions]
+    ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.rho = rho
         self.epsilon = epsilon
@@ -130,25 +182,46 @@ class Adadelta(Optimizer):
         torch._foreach_addcmul_(moves, delta, delta, value=1.0 - self.rho)
         torch._foreach_add_(params, delta, alpha=-rate)
 
-    def _options(self) -> dict[str, Any]:
-        return {"rho": self.rho, "epsilon": self.epsilon}
-
 
 class Ftrl(Optimizer):
-    """Follow the regularised leader, with shrinkage. McMahan et al., 2013."""
+    """Follow the regularised leader, with shrinkage: for shallow models with many sparse features.
 
+    McMahan et al., "Ad Click Prediction: a View from the Trenches", KDD 2013.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        learning_rate_power: power, 0 or less, of the squared gradients' sum by which the rate falls; 0: it stays.
+        initial_accumulator_value: the value at which that sum starts, 0 or more.
+        l1_regularization_strength: strength of the penalty on |w|, 0 or more.
+        l2_regularization_strength: strength of the penalty on w², 0 or more, which steadies the steps.
+        l2_shrinkage_regularization_strength: strength of a penalty on w², 0 or more, that goes into the gradients.
+        beta: the paper's beta, which slows the first steps.
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+
+    Raises:
+        InputError: an argument out of its range.
+    """
+
+    _arguments = (
+        "learning_rate_power",
+        "initial_accumulator_value",
+        "l1_regularization_strength",
+        "l2_regularization_strength",
+        "l2_shrinkage_regularization_strength",
+        "beta",
+    )
     slot_blocks = (("accumulator", "linear"),)
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: Rate = 0.001,
         learning_rate_power: float = -0.5,
         initial_accumulator_value: float = 0.1,
         l1_regularization_strength: float = 0.0,
         l2_regularization_strength: float = 0.0,
         l2_shrinkage_regularization_strength: float = 0.0,
         beta: float = 0.0,
-        **kwargs: Any,
+        **kwargs: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, **kwargs)
         if learning_rate_power > 0:
@@ -185,13 +258,3 @@ class Ftrl(Optimizer):
         clipped = torch._foreach_clamp_max(torch._foreach_clamp_min(linear, -l1), l1)
         torch._foreach_copy_(params, torch._foreach_div(torch._foreach_sub(clipped, linear), quadratic))
         torch._foreach_copy_(sums, new_sums)
-
-    def _options(self) -> dict[str, Any]:
-        return {
-            "learning_rate_power": self.learning_rate_power,
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "l1_regularization_strength": self.l1_regularization_strength,
-            "l2_regularization_strength": self.l2_regularization_strength,
-            "l2_shrinkage_regularization_strength": self.l2_shrinkage_regularization_strength,
-            "beta": self.beta,
-        }

@@ -1,30 +1,45 @@
-"""Steps that look at a weight as a matrix: Adafactor (row and column sizes) and Muon (orthogonal steps)."""
+"""Optimizers that look at a weight as a matrix: Adafactor (row and column sizes) and Muon (orthogonal steps)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 
 from scene_lightning.optimizers.adaptive import adam_update
 from scene_lightning.optimizers.base import Optimizer
+from scene_lightning.optimizers.rate import CommonOptions, OptimizerOptions, Rate
 
 
 class Adafactor(Optimizer):
-    """Adam's second moments kept as row and column means: little memory. Shazeer and Stern, 2018."""
+    """Adam's squared gradients kept as means of rows and columns, so that they need little memory.
+
+    Shazeer and Stern, 2018, arXiv:1804.04235.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        beta_2_decay: exponent of the step number: at step t the old squares' share is 1 − t^beta_2_decay.
+        epsilon_1: small number added to the squared gradients.
+        epsilon_2: least size of a weight to which its steps are scaled.
+        clip_threshold: size of a step above which it is scaled down.
+        relative_step: whether a constant rate falls as 1/sqrt(step).
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
+    """
+
+    _arguments = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: Rate = 0.001,
         beta_2_decay: float = -0.8,
         epsilon_1: float = 1e-30,
         epsilon_2: float = 1e-3,
         clip_threshold: float = 1.0,
         relative_step: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.beta_2_decay = beta_2_decay
@@ -34,6 +49,11 @@ class Adafactor(Optimizer):
         self.relative_step = relative_step
 
     def build(self, variables: Any) -> None:
+        """Make the slots of these weights; those already known keep theirs.
+
+        Args:
+            variables: weights (parameters).
+        """
         variables = list(variables)
         new = [param for param in variables if param not in self._index]
         super().build(variables)
@@ -65,31 +85,44 @@ class Adafactor(Optimizer):
         c = slots["c"].lerp_(squared.mean(dim=-2), 1.0 - beta)
         return slots["velocity"].copy_((r / r.mean(dim=-1, keepdim=True)).unsqueeze(-1) * c.unsqueeze(-2))
 
-    def _options(self) -> dict[str, Any]:
-        return {
-            "beta_2_decay": self.beta_2_decay,
-            "epsilon_1": self.epsilon_1,
-            "epsilon_2": self.epsilon_2,
-            "clip_threshold": self.clip_threshold,
-            "relative_step": self.relative_step,
-        }
-
 
 def _rms(x: Tensor) -> Tensor:
     return torch.sqrt(x.square().mean())
 
 
 class Muon(Optimizer):
-    """Orthogonalised momentum for matrices, Adam for all else. Jordan et al., 2024.
+    """Momentum made orthogonal for matrices, by Newton–Schulz iterations, and AdamW for all other weights.
 
-    `exclude_layers` are patterns of weight names that take Adam too; embeddings do by default.
+    Jordan et al., 2024, https://github.com/KellerJordan/Muon; Liu et al., 2025, arXiv:2502.16982. The output layer is
+    best left to AdamW: exclude_layers=["output"].
+
+    Args:
+        learning_rate: float, `LearningRateSchedule`, or callable without arguments that returns the rate.
+        adam_beta_1: AdamW's beta_1.
+        adam_beta_2: AdamW's beta_2.
+        adam_weight_decay: AdamW's weight decay; None: none.
+        epsilon: AdamW's epsilon, added to the divisor.
+        weight_decay: weight decay of the orthogonal steps; None: none.
+        exclude_layers: regular expressions; weights in whose path one is found take AdamW; None: none.
+        exclude_embeddings: whether embeddings take AdamW.
+        muon_a, muon_b, muon_c: coefficients of the Newton–Schulz iteration.
+        adam_lr_ratio: AdamW's rate divided by the learning rate.
+        momentum: share of the last direction in this one.
+        ns_steps: number of Newton–Schulz iterations.
+        nesterov: whether to look ahead along the momentum.
+        rms_rate: size of the orthogonal steps, as a share of AdamW's usual one; None: not scaled.
+        **kwargs: options of all optimizers (weight_decay, clipnorm, use_ema, name, ...), as for `Optimizer`.
     """
 
+    _arguments = (
+        "adam_beta_1", "adam_beta_2", "epsilon", "exclude_layers", "muon_a", "muon_b", "muon_c", "adam_lr_ratio",
+        "momentum", "ns_steps", "nesterov", "exclude_embeddings", "adam_weight_decay", "rms_rate",
+    )  # fmt: skip
     _always_writes_weight_decay = True
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: Rate = 0.001,
         adam_beta_1: float = 0.9,
         adam_beta_2: float = 0.999,
         adam_weight_decay: float | None = 0.004,
@@ -105,7 +138,7 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
-        **kwargs: Any,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **kwargs)
         self.adam_beta_1 = adam_beta_1
@@ -133,6 +166,11 @@ class Muon(Optimizer):
         )
 
     def build(self, variables: Any) -> None:
+        """Make the slots of these weights; those already known keep theirs.
+
+        Args:
+            variables: weights (parameters).
+        """
         variables = list(variables)
         new = [param for param in variables if param not in self._index]
         super().build(variables)
@@ -179,10 +217,3 @@ class Muon(Optimizer):
             decay = self.adam_weight_decay if self._takes_adam(param) else self.weight_decay
             if decay is not None and self._use_weight_decay(param):
                 param.mul_(1.0 - rate * decay)
-
-    def _options(self) -> dict[str, Any]:
-        keys = (
-            "adam_beta_1", "adam_beta_2", "epsilon", "exclude_layers", "muon_a", "muon_b", "muon_c", "adam_lr_ratio",
-            "momentum", "ns_steps", "nesterov", "exclude_embeddings", "adam_weight_decay", "rms_rate",
-        )  # fmt: skip
-        return {key: getattr(self, key) for key in keys}

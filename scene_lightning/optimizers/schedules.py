@@ -1,4 +1,4 @@
-"""A step in; a learning rate out, as a float32 scalar tensor. One step is one batch; the first update sees step 0.
+"""Learning-rate schedules: a float32 rate for each step. One step is one batch; the first update sees step 0.
 
 Source: https://keras.io/api/optimizers/learning_rate_schedules
 """
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning._registry import resolve, serialize_object
+from scene_lightning._registry import Configured, resolve, serialize_object
 from scene_lightning.errors import InputError
 
 
@@ -21,20 +21,18 @@ def _f32(value: Any) -> Tensor:
     return torch.tensor(float(value), dtype=torch.float32, device="cpu")
 
 
-class LearningRateSchedule:
-    """Base class: `__call__(step)` gives the rate; a user's own may return a float."""
+class LearningRateSchedule(Configured):
+    """Base class of schedules: `__call__(step)` gives the rate; a user's own may return a float."""
 
     def __call__(self, step: Any) -> Any:
         raise NotImplementedError(f"Learning rate schedule {type(self).__name__!r} must override __call__(step).")
 
     def get_config(self) -> dict[str, Any]:
-        raise NotImplementedError(
-            f"Learning rate schedule {type(self).__name__!r} must override get_config() to be saved."
-        )
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
-        return cls(**config)
+        """Return the arguments that make this schedule again; a schedule that is to be saved overrides this."""
+        if not self._arguments:
+            name = type(self).__name__
+            raise NotImplementedError(f"Learning rate schedule {name!r} must override get_config() to be saved.")
+        return super().get_config()
 
 
 def _check_positive(value: float, name: str) -> None:
@@ -43,7 +41,20 @@ def _check_positive(value: float, name: str) -> None:
 
 
 class ExponentialDecay(LearningRateSchedule):
-    """initial · decay_rate^(step/decay_steps); `staircase` floors the exponent."""
+    """Exponential decay: initial · decay_rate^(step/decay_steps).
+
+    Args:
+        initial_learning_rate: the rate at step 0.
+        decay_steps: steps in which the rate is multiplied once by decay_rate.
+        decay_rate: factor of the decay.
+        staircase: whether step/decay_steps is rounded down, so that the rate falls in stairs.
+        name: name of the schedule.
+
+    Raises:
+        InputError: decay_steps is not above 0.
+    """
+
+    _arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
 
     def __init__(
         self,
@@ -65,18 +76,20 @@ class ExponentialDecay(LearningRateSchedule):
         p = torch.floor(p) if self.staircase else p
         return _f32(self.initial_learning_rate) * torch.pow(_f32(self.decay_rate), p)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "decay_rate": self.decay_rate,
-            "staircase": self.staircase,
-            "name": self.name,
-        }
-
 
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """values[i] up to and including boundaries[i]."""
+    """Constant rates between given steps: values[i] up to and including boundaries[i].
+
+    Args:
+        boundaries: steps at which the rate changes, in rising order.
+        values: rates, one more than boundaries.
+        name: name of the schedule.
+
+    Raises:
+        InputError: the numbers do not fit.
+    """
+
+    _arguments = ("boundaries", "values", "name")
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
         if len(boundaries) != len(values) - 1:
@@ -95,12 +108,23 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 return _f32(value)
         return _f32(self.values[-1])
 
-    def get_config(self) -> dict[str, Any]:
-        return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
-
 
 class PolynomialDecay(LearningRateSchedule):
-    """(initial − end)·(1 − step/decay_steps)^power + end; `cycle` starts again on a longer run."""
+    """Polynomial decay: (initial − end)·(1 − step/decay_steps)^power + end, and end from then on.
+
+    Args:
+        initial_learning_rate: the rate at step 0.
+        decay_steps: number of steps to the end.
+        end_learning_rate: the rate at the end.
+        power: exponent; 1 is a line.
+        cycle: whether the decay, instead of staying at its end, goes on over the next multiple of decay_steps.
+        name: name of the schedule.
+
+    Raises:
+        InputError: decay_steps is not above 0.
+    """
+
+    _arguments = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
 
     def __init__(
         self,
@@ -128,19 +152,20 @@ class PolynomialDecay(LearningRateSchedule):
         end = _f32(self.end_learning_rate)
         return (_f32(self.initial_learning_rate) - end) * torch.pow(1 - now / steps, _f32(self.power)) + end
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "end_learning_rate": self.end_learning_rate,
-            "power": self.power,
-            "cycle": self.cycle,
-            "name": self.name,
-        }
-
 
 class InverseTimeDecay(ExponentialDecay):
-    """initial / (1 + decay_rate·step/decay_steps); `staircase` floors the quotient."""
+    """Inverse time decay: initial / (1 + decay_rate·step/decay_steps).
+
+    Args:
+        initial_learning_rate: the rate at step 0.
+        decay_steps: steps after which decay_rate is added once to the divisor.
+        decay_rate: strength of the decay.
+        staircase: whether step/decay_steps is rounded down, so that the rate falls in stairs.
+        name: name of the schedule.
+
+    Raises:
+        InputError: decay_steps is not above 0.
+    """
 
     def __init__(
         self,
@@ -159,7 +184,24 @@ class InverseTimeDecay(ExponentialDecay):
 
 
 class CosineDecay(LearningRateSchedule):
-    """Half a cosine from initial to alpha·initial; with `warmup_target`, first a line up to it, then from there."""
+    """Cosine decay, with a warm-up if wanted: half a cosine from the initial rate down to alpha times it.
+
+    With `warmup_target` the rate first rises in a line from the initial rate to it, and decays from there. Loshchilov
+    and Hutter, 2016, arXiv:1608.03983.
+
+    Args:
+        initial_learning_rate: the rate at step 0.
+        decay_steps: steps of the decay, without those of the warm-up.
+        alpha: the rate at the end as a share of that at which the decay begins.
+        name: name of the schedule.
+        warmup_target: the rate at the end of the warm-up; None: no warm-up.
+        warmup_steps: steps of the warm-up.
+
+    Raises:
+        InputError: decay_steps is not above 0.
+    """
+
+    _arguments = ("initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target", "warmup_steps")
 
     def __init__(
         self,
@@ -192,19 +234,25 @@ class CosineDecay(LearningRateSchedule):
             return (target - initial) * (now / warmup) + initial
         return self._decay(now - warmup, target)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "alpha": self.alpha,
-            "name": self.name,
-            "warmup_target": self.warmup_target,
-            "warmup_steps": self.warmup_steps,
-        }
-
 
 class CosineDecayRestarts(LearningRateSchedule):
-    """Cosine decay that restarts, each run t_mul times longer and m_mul times lower. Loshchilov and Hutter, 2016."""
+    """Cosine decay that starts again, each run t_mul times longer and m_mul times as high as the last.
+
+    Loshchilov and Hutter, "SGDR", 2016, arXiv:1608.03983.
+
+    Args:
+        initial_learning_rate: the rate at step 0.
+        first_decay_steps: steps of the first run.
+        t_mul: length of a run divided by that of the last.
+        m_mul: initial rate of a run divided by that of the last.
+        alpha: the least rate as a share of the initial rate.
+        name: name of the schedule.
+
+    Raises:
+        InputError: first_decay_steps is not above 0.
+    """
+
+    _arguments = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name")
 
     def __init__(
         self,
@@ -236,52 +284,51 @@ class CosineDecayRestarts(LearningRateSchedule):
         alpha = _f32(self.alpha)
         return _f32(self.initial_learning_rate) * ((1 - alpha) * cosine + alpha)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "first_decay_steps": self.first_decay_steps,
-            "t_mul": self.t_mul,
-            "m_mul": self.m_mul,
-            "alpha": self.alpha,
-            "name": self.name,
-        }
-
 
 _CLASSES = (
-    ExponentialDecay,
-    PiecewiseConstantDecay,
-    PolynomialDecay,
-    InverseTimeDecay,
-    CosineDecay,
-    CosineDecayRestarts,
-)
+    ExponentialDecay, PiecewiseConstantDecay, PolynomialDecay, InverseTimeDecay, CosineDecay, CosineDecayRestarts,
+)  # fmt: skip
 _TABLE: dict[str, Any] = {cls.__name__: cls for cls in _CLASSES}
 
 
 def get(identifier: Any) -> Any:
-    """A schedule object or its config dict → the schedule."""
+    """Turn a schedule or its config into a schedule.
+
+    Args:
+        identifier: a `LearningRateSchedule`, a config dict, or None.
+
+    Returns:
+        The schedule, or None for None.
+    """
     return resolve(identifier, table=_TABLE, kind="learning rate schedule")
 
 
 def serialize(learning_rate_schedule: Any) -> Any:
-    """Keras' config dict of a schedule."""
+    """Describe a schedule as Keras' files do.
+
+    Args:
+        learning_rate_schedule: a `LearningRateSchedule`.
+
+    Returns:
+        A dict with "class_name" and "config".
+    """
     return serialize_object(learning_rate_schedule, "optimizers.schedules")
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The reverse of `serialize`."""
+    """Make a schedule from what `serialize` returned, or Keras wrote.
+
+    Args:
+        config: config dict.
+        custom_objects: further classes and functions by the name that the config gives them.
+
+    Returns:
+        A `LearningRateSchedule`.
+    """
     return resolve(config, table={**_TABLE, **(custom_objects or {})}, kind="learning rate schedule")
 
 
 __all__ = [
-    "CosineDecay",
-    "CosineDecayRestarts",
-    "ExponentialDecay",
-    "InverseTimeDecay",
-    "LearningRateSchedule",
-    "PiecewiseConstantDecay",
-    "PolynomialDecay",
-    "deserialize",
-    "get",
-    "serialize",
-]
+    "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule",
+    "PiecewiseConstantDecay", "PolynomialDecay", "deserialize", "get", "serialize",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Weights in; what an optimizer keeps for each of them out, listed and loaded in Keras' order."""
+"""Keeps what an optimizer stores for each weight, listed and loaded in Keras' order."""
 
 from __future__ import annotations
 
@@ -44,7 +44,11 @@ class SlotStore:
         self._order: list[tuple[Tensor, str]] = []
 
     def build(self, variables: Iterable[Any]) -> None:
-        """Make the slots of `variables` (parameters); those already known keep theirs."""
+        """Make the slots of these weights; those already known keep theirs.
+
+        Args:
+            variables: weights (parameters).
+        """
         new = [variable for variable in variables if variable not in self._index]
         for variable in new:
             self._index[variable] = len(self._params)
@@ -63,7 +67,16 @@ class SlotStore:
     def add_optimizer_variables(
         self, trainable_variables: Iterable[Tensor], name: str | Sequence[str], initializer: Any = None
     ) -> Any:
-        """One slot (or, for several names, one of each, interleaved) for every variable, in Keras' order."""
+        """Make a slot for every weight (for several names one of each, interleaved), in Keras' order.
+
+        Args:
+            trainable_variables: the weights.
+            name: name of the slot, or several names.
+            initializer: callable (shape, dtype), "ones", or one of these for each name; None: zeros.
+
+        Returns:
+            A list of tensors; for several names a tuple of lists.
+        """
         names = (name,) if isinstance(name, str) else tuple(name)
         starts = initializer if isinstance(initializer, list | tuple) else [initializer] * len(names)
         made: tuple[list[Tensor], ...] = tuple([] for _ in names)
@@ -75,7 +88,16 @@ class SlotStore:
     def add_variable_from_reference(
         self, reference_variable: Tensor, name: str | None = None, initializer: Any = None
     ) -> Tensor:
-        """A slot shaped like a weight; zeros unless `initializer` (a callable or 'ones') says otherwise."""
+        """Make a slot shaped like a weight.
+
+        Args:
+            reference_variable: the weight.
+            name: name of the slot; None means "var".
+            initializer: callable (shape, dtype) or "ones"; None: zeros.
+
+        Returns:
+            The slot, a tensor.
+        """
         return self._add_slot(reference_variable, name or "var", tuple(reference_variable.shape), initializer)
 
     def _add_slot(self, param: Tensor, name: str, shape: tuple[int, ...], initializer: Any = None) -> Tensor:
@@ -98,7 +120,7 @@ class SlotStore:
 
     @property
     def variables(self) -> list[Any]:
-        """iteration, learning_rate (absent with a schedule), then the slots: as Keras lists them."""
+        """The step count, the learning rate (absent with a schedule), then the slots: as Keras lists them."""
         head = [self._iterations, *([self._learning_rate] if isinstance(self._learning_rate, ScalarVariable) else [])]
         return [*head, *(self.state[param][name] for param, name in self._order), *self._extra_variables()]
 
@@ -106,13 +128,16 @@ class SlotStore:
         return []
 
     def slot_arrays(self) -> list[np.ndarray]:
-        """Copies of `variables` as NumPy arrays: what a Keras file holds."""
+        """Return copies of `variables` as NumPy arrays: what a Keras file holds."""
         return [
             np.array(v.detach().cpu().float().numpy() if isinstance(v, Tensor) else v.numpy()) for v in self.variables
         ]
 
     def load_slot_arrays(self, arrays: Sequence[Any]) -> None:
-        """The reverse of `slot_arrays`; the optimizer must be built.
+        """Set all variables from what `slot_arrays` returned; the optimizer must be built.
+
+        Args:
+            arrays: one array for each of `variables`.
 
         Raises:
             InputError: another number of arrays, or another shape.

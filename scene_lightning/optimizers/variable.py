@@ -1,4 +1,4 @@
-"""A number in; a number that can be assigned to, read as NumPy and computed with, out: the learning rate, the step."""
+"""A number on the host that can be assigned to, computed with and read as NumPy: the learning rate, the step count."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ class ScalarVariable:
     """Keras' scalar variable, kept on the host: reading it never waits for a device.
 
     Float values are rounded to float32, in which Keras keeps them, so that logs show the same digits.
+
+    Args:
+        value: the number at the start.
+        name: its name.
+        dtype: its NumPy dtype; values are rounded to it.
     """
 
     shape: tuple[()] = ()

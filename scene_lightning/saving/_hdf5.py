@@ -56,20 +56,20 @@ class SafeFile:
         Raises:
             FileFormatError: missing, not a group, or reached through a link that leaves its place.
         """
-        found = self._follow(parent, path)
-        if not isinstance(found, h5py.Group):
-            raise FileFormatError(f"{path!r} should be an HDF5 group; received a {type(found).__name__}.")
-        return found
+        group = self._follow(parent, path)
+        if not isinstance(group, h5py.Group):
+            raise FileFormatError(f"{path!r} should be an HDF5 group; received a {type(group).__name__}.")
+        return group
 
     def array(self, parent: h5py.Group, path: str) -> np.ndarray:
         """The data set at `path` below `parent`, in memory; bfloat16 (which HDF5 lacks) comes as float32."""
-        found = self._follow(parent, path)
-        if not isinstance(found, h5py.Dataset):
-            raise FileFormatError(f"{path!r} should be an HDF5 data set; received a {type(found).__name__}.")
-        self._check_dataset(found, path)
-        array = np.asarray(found[()])
-        if self.attribute(found, "dtype") == "bfloat16":
-            return (array.view("uint16").astype("uint32") << 16).view("float32").reshape(found.shape)
+        dataset = self._follow(parent, path)
+        if not isinstance(dataset, h5py.Dataset):
+            raise FileFormatError(f"{path!r} should be an HDF5 data set; received a {type(dataset).__name__}.")
+        self._check_dataset(dataset, path)
+        array = np.asarray(dataset[()])
+        if self.attribute(dataset, "dtype") == "bfloat16":
+            return (array.view("uint16").astype("uint32") << 16).view("float32").reshape(dataset.shape)
         return array
 
     def subgroups(self, group: h5py.Group) -> Iterator[tuple[str, h5py.Group]]:

@@ -53,7 +53,7 @@ def _largest(content: bytes | mmap.mmap) -> int:
 
 def _positions(content: bytes | mmap.mmap, pattern: bytes) -> list[int]:
     # numbers, not matches: those would hold the mapped file open through an error
-    return [found.start() for found in re.finditer(re.escape(pattern), content)]
+    return [match.start() for match in re.finditer(re.escape(pattern), content)]
 
 
 def _check_uses(content: bytes | mmap.mmap, start: int, sizes: dict[int, int]) -> None:

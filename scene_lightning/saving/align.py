@@ -74,13 +74,13 @@ class _Matcher:
         for node in model.walk():
             path = node.path.removeprefix(model.path)
             expected_paths.add(path)
-            found = by_path.get(path)
-            if not node.arrays and (found is None or not found.arrays):
+            saved = by_path.get(path)
+            if not node.arrays and (saved is None or not saved.arrays):
                 continue
-            if found is None:
+            if saved is None:
                 self._misfit(f"{self.source} has no weights for layer {_called(node)}.")
                 continue
-            self._fill(_called(node), _own(node), _without_seeds(found), found.weight_names, whole=True)
+            self._fill(_called(node), _own(node), _without_seeds(saved), saved.weight_names, whole=True)
         extra = [node for path, node in by_path.items() if path not in expected_paths and _without_seeds(node)]
         if extra and not all(_is_generator(node.path) for node in extra):
             names = ", ".join(_called(node) for node in extra[:5])
@@ -111,8 +111,8 @@ class _Matcher:
                     "saved from."
                 )
             pairs = list(zip(ours, theirs, strict=True))
-        for child, found in pairs:
-            names, arrays = _flattened(found)
+        for child, saved in pairs:
+            names, arrays = _flattened(saved)
             self._fill_group(_called(child), child, arrays, names)
         if model.arrays and file.arrays:
             self._fill(_called(model), _own(model), file.arrays, file.weight_names)
@@ -134,8 +134,8 @@ class _Matcher:
                 f"Layer count mismatch: {_called(model)} has {len(ours)} layers with weights, {self.source} has "
                 f"{len(numbered)}."
             )
-        for child, found in zip(ours, numbered, strict=False):
-            self.ordered(child, found)
+        for child, saved in zip(ours, numbered, strict=False):
+            self.ordered(child, saved)
 
     def _fill_group(self, called: str, group: LayerWeights, arrays: list[np.ndarray], names: list[str]) -> None:
         """A top-level layer, whose sub-layers' weights a flat file lists together: trained ones first."""

@@ -123,9 +123,9 @@ def read_model_section(
 def build_shape(checkpoint: Mapping[str, Any]) -> list[int | None] | None:
     """The shape of the input that a checkpoint's network was built for, batch axis first; None where it is unknown."""
     section = checkpoint.get(SECTION)
-    found = section.get("build_shape") if isinstance(section, Mapping) else None
-    plain = isinstance(found, list) and all(side is None or type(side) is int for side in found)
-    return found if plain else None
+    shape = section.get("build_shape") if isinstance(section, Mapping) else None
+    plain = isinstance(shape, list) and all(side is None or type(side) is int for side in shape)
+    return shape if plain else None
 
 
 def _check_container(path: str | os.PathLike[str]) -> None:

@@ -187,8 +187,8 @@ def _value(key: str, value: Any, where: str) -> Any:
     if key == "activation":
         value = {"silu": "swish", None: "linear"}.get(value, value) if not isinstance(value, dict) else value
         if not isinstance(value, str) or value not in _ACTIVATIONS:
-            told = value.get("config") if isinstance(value, dict) else value
-            raise _refused(f"its activation {told!r} (in {where}) is not there, or another function")
+            name = value.get("config") if isinstance(value, dict) else value
+            raise _refused(f"its activation {name!r} (in {where}) is not there, or another function")
         return value
     for ending, known in _COMPONENTS.items():
         if key.endswith(ending) and isinstance(value, dict):

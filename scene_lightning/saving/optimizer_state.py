@@ -64,8 +64,8 @@ def _regroup(names: list[str], arrays: list[np.ndarray], optimizer: str) -> list
         kinds.setdefault(kind, []).append(array)
     groups = list(kinds.values())
     if len({len(group) for group in groups}) > 1:
-        found = ", ".join(f"{len(group)} of {kind}" for kind, group in kinds.items())
-        raise FileFormatError(f"the optimiser's slots come in unequal numbers: {found}.")
+        counts = ", ".join(f"{len(group)} of {kind}" for kind, group in kinds.items())
+        raise FileFormatError(f"the optimiser's slots come in unequal numbers: {counts}.")
     return _interleaved(groups, optimizer)
 
 

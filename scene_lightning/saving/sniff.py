@@ -53,7 +53,7 @@ def sniff(path: str | os.PathLike[str]) -> Format:
             return _kind_of_hdf5(place)
         if start[8:] == b"{" and int.from_bytes(start[:8], "little") < place.stat().st_size:
             return "safetensors"
-        raise FileFormatError(_told_by_name(place, start) if start else "it is empty.")
+        raise FileFormatError(_foreign_format(place, start) if start else "it is empty.")
 
 
 def stored_at(path: str | os.PathLike[str]) -> str:
@@ -69,7 +69,7 @@ def stored_at(path: str | os.PathLike[str]) -> str:
     return name
 
 
-def _told_by_name(path: Path, start: bytes) -> str:
+def _foreign_format(path: Path, start: bytes) -> str:
     """What a file that is none of ours seems to be, and what to do with it."""
     ending = path.suffix.lower()
     if start[4:8] == b"TFL3" or ending == ".tflite":

@@ -13,8 +13,9 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from scene_lightning import callbacks
+from scene_lightning import callbacks, losses, metrics
 from scene_lightning.callbacks.logs import LazyLogs, pythonify
+from scene_lightning.callbacks.monitor import direction_of
 from scene_lightning.errors import InputError, UnsupportedError
 
 
@@ -197,6 +198,16 @@ class TestOldWays:
         stop.set_model(model)
         stop._set_monitor_op()
         assert stop._is_improvement(2.0, 1.0)
+
+    def test_a_metric_of_a_loss_goes_down_and_a_similarity_up(self) -> None:
+        model = SimpleNamespace(
+            metrics=[
+                metrics.CosineSimilarity(name="alike"),
+                metrics.MeanSquaredError(name="apart"),
+                metrics.MeanMetricWrapper(losses.hinge, name="wrapped"),
+            ]
+        )
+        assert [direction_of(model, name) for name in ("val_alike", "val_apart", "wrapped")] == ["max", "min", "min"]
 
     def test_impossible_arguments(self, tmp_path: Path) -> None:
         for make in (

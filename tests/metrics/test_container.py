@@ -113,12 +113,6 @@ def test_outputs_as_dicts() -> None:
     assert float(container.result()["b_mse"]) == 0.0
 
 
-def test_direction() -> None:
-    container = MetricContainer(["accuracy", "mse"])
-    container.update(*batch(), loss=torch.tensor(0.0))
-    assert [container.direction(n) for n in ("val_accuracy", "mse", "loss", "x")] == ["up", "down", "down", None]
-
-
 @pytest.mark.parametrize("wanted", ["accuracy", 3])
 def test_metrics_must_be_a_list(wanted: Any) -> None:
     with pytest.raises(InputError, match="list"):

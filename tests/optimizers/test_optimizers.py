@@ -113,7 +113,7 @@ def test_every_exported_optimizer_is_compared() -> None:
     }
     spellings = {name for name in exported if name.islower()}
     assert exported - spellings - {"Optimizer"} == {name for name, _ in CASES}
-    assert not {n for n in dir(keras.optimizers) if not n.startswith("_")} - set(dir(optimizers))
+    assert not [n for n in dir(keras.optimizers) if not n.startswith("_") and not hasattr(optimizers, n)]
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{n}-{i}" for i, (n, _) in enumerate(CASES)])

@@ -60,7 +60,7 @@ def test_a_schedule_shows_in_the_group_and_cannot_be_set() -> None:
 
 
 def test_old_spellings_are_honoured_with_one_warning() -> None:
-    optimizers.base._warned.clear()
+    optimizers.rate._warned.clear()
     with pytest.warns(DeprecationWarning) as caught:
         optimizer = optimizers.rmsprop(lr=0.1, decay=1.0)
         optimizers.rmsprop(lr=0.1, decay=1.0)
