@@ -12,6 +12,7 @@ from scene_lightning._settings import (
     set_image_data_format,
 )
 from scene_lightning._unsupported import lookup
+from scene_lightning._usage_report import ledger
 from scene_lightning.callbacks.messages import (
     disable_interactive_logging,
     enable_interactive_logging,
@@ -21,7 +22,6 @@ from scene_lightning.errors import UnsupportedError
 from scene_lightning.fast import fast_paths_enabled, set_fast_paths
 from scene_lightning.mixed_precision import dtype_policy, set_dtype_policy
 from scene_lightning.training.run_limits import current_trial, set_trial
-from scene_lightning.training.usage_report import ledger
 
 
 def set_backend(backend: str) -> None:

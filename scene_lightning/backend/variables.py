@@ -9,9 +9,9 @@ from torch import Tensor
 
 from scene_lightning import ops, random
 from scene_lightning._settings import DType, floatx, torch_dtype
+from scene_lightning._usage_report import ledger
 from scene_lightning.layers.base.symbolic import KerasTensor
 from scene_lightning.ops import convert_to_tensor
-from scene_lightning.training.usage_report import ledger
 
 
 def zeros(shape: Any, dtype: DType = None, name: str | None = None) -> Tensor:

@@ -11,8 +11,8 @@ import re
 from types import ModuleType
 from typing import Any
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.errors import InputError
-from scene_lightning.training.usage_report import ledger
 
 try:
     from IPython.core.inputtransformer2 import TransformerManager

@@ -15,10 +15,10 @@ from types import ModuleType
 from typing import Any
 
 from scene_lightning._unsupported import is_absent
+from scene_lightning._usage_report import ledger
 from scene_lightning.compat.import_map import NEEDS_TENSORFLOW, Place, belongs, may_be_a_module, place_of
 from scene_lightning.compat.placeholder import Placeholder, advice, script_frame
 from scene_lightning.errors import UnsupportedError
-from scene_lightning.training.usage_report import ledger
 
 _MISSING = object()
 

@@ -12,8 +12,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from scene_lightning._registry import nearest
+from scene_lightning._usage_report import ledger
 from scene_lightning.errors import UnsupportedError
-from scene_lightning.training.usage_report import ledger
 
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 

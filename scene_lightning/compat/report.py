@@ -7,9 +7,9 @@ import shutil
 import textwrap
 from collections import Counter
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.compat.unused import never_used
 from scene_lightning.layers.base.legacy_spelling import old_keras
-from scene_lightning.training.usage_report import ledger
 
 
 def closing_report(title: str, source: str) -> str:

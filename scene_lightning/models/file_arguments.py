@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from scene_lightning._registry import did_you_mean
+from scene_lightning._usage_report import ledger
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.training.usage_report import ledger
 
 # Arguments of some Keras that change nothing here: how TensorFlow writes its own folders, and on what machine.
 _WITHOUT_MEANING = {

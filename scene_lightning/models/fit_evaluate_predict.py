@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from scene_lightning._registry import naming_unknown_words, refuse_unknown
+from scene_lightning._usage_report import ledger
 from scene_lightning.errors import InputError, UnknownArgumentError
 from scene_lightning.feeds.as_feed import as_feed
 from scene_lightning.feeds.base import Feed
@@ -21,7 +22,6 @@ from scene_lightning.training.callback_adapter import keras_order, to_floats
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.module import TrainableModule
 from scene_lightning.training.running import undisturbed
-from scene_lightning.training.usage_report import ledger
 
 
 class TrainingMixin(TrainableModule):

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.layers.base.legacy_spelling import old_keras
-from scene_lightning.training.usage_report import ledger
 
 
 def ignore_show_accuracy(value: Any) -> None:

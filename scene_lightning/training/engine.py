@@ -15,6 +15,7 @@ import lightning as L
 import numpy as np
 import torch
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.callbacks import CallbackList, History
 from scene_lightning.errors import InputError
 from scene_lightning.fast import compiled, folded, keep_freed_memory, worth_compiling
@@ -27,7 +28,6 @@ from scene_lightning.training.child_process_results import outcome_of
 from scene_lightning.training.devices import Hardware, trainer_arguments
 from scene_lightning.training.inner_run import InnerRun
 from scene_lightning.training.run_limits import current_trial
-from scene_lightning.training.usage_report import ledger
 
 _QUIET = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.errors import InputError
-from scene_lightning.training.usage_report import ledger
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from scene_lightning._atomic_write import atomic_write
+from scene_lightning._usage_report import ledger
 from scene_lightning.errors import DataError, InputError
-from scene_lightning.training.usage_report import ledger
 from scene_lightning.utils.dataset_base import INFINITE, DatasetBase
 from scene_lightning.utils.text import Text
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import scene_lightning as sl
+from scene_lightning._usage_report import ledger
 from scene_lightning.callbacks import EarlyStopping
 from scene_lightning.errors import DeviceError
 from scene_lightning.training.devices import Hardware, Inventory, set_default_hardware, trainer_arguments
 from scene_lightning.training.run_limits import set_trial
-from scene_lightning.training.usage_report import ledger
 
 X = np.random.default_rng(0).random((20, 4)).astype("float32")
 Y = (X.sum(1) > 2).astype("int64")

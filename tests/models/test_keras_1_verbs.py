@@ -9,9 +9,9 @@ import pytest
 
 import scene_lightning as keras
 from scene_lightning import layers
+from scene_lightning._usage_report import ledger
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.legacy_spelling import old_keras
-from scene_lightning.training.usage_report import ledger
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 X = np.random.default_rng(0).normal(size=(24, 5)).astype("float32")

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.layers import deserialize
-from scene_lightning.training.usage_report import ledger
 from scene_lightning.utils import plot_model
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.compat.opencv.sizes import (
     INTER_AREA,
     INTER_CUBIC,
@@ -24,7 +25,6 @@ from scene_lightning.compat.opencv.sizes import (
 )
 from scene_lightning.compat.placeholder import where_in_script
 from scene_lightning.errors import UnsupportedError
-from scene_lightning.training.usage_report import ledger
 
 __version__ = "4.12.0"  # whose names and numbers these are
 IMREAD_UNCHANGED, IMREAD_GRAYSCALE, IMREAD_COLOR, IMREAD_COLOR_BGR, IMREAD_COLOR_RGB = -1, 0, 1, 1, 256

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, NamedTuple
 
-from scene_lightning.training.usage_report import ledger
+from scene_lightning._usage_report import ledger
 
 _SHORT = {"builtins.": "", "numpy.": "np.", "pandas.": "pd.", "matplotlib.pyplot.": "plt.", "matplotlib.": "mpl."}
 _PACKAGE = str(Path(__file__).resolve().parents[2])

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.training.devices import set_default_hardware, take_inventory
-from scene_lightning.training.usage_report import ledger
 
 
 class PhysicalDevice(NamedTuple):

@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.compat.tensorflow.ops.operation import as_tensor
 from scene_lightning.errors import InputError
-from scene_lightning.training.usage_report import ledger
 from scene_lightning.utils.elements import map_leaves
 
 

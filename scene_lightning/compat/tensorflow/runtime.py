@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from scene_lightning import __version__ as _engine_version
+from scene_lightning._usage_report import ledger
 from scene_lightning.compat.tensorflow.logging import get_logger
 from scene_lightning.compat.tensorflow.ops.operation import as_tensor
 from scene_lightning.compat.tensorflow.random import set_random_seed
-from scene_lightning.training.usage_report import ledger
 
 # TensorFlow's version whose names are followed, with this engine's as the local part (PEP 440).
 __version__ = f"2.19.0+scene.lightning.{_engine_version}"

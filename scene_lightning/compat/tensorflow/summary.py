@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.compat.tensorflow.ops.operation import as_tensor
 from scene_lightning.compat.tensorflow.text import as_text
 from scene_lightning.errors import InputError
-from scene_lightning.training.usage_report import ledger
 
 _open: list[Any] = []
 _steps: list[Any] = [None]

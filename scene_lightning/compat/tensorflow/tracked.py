@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.compat.tensorflow.module import Module
 from scene_lightning.errors import InputError
 from scene_lightning.layers import Layer
 from scene_lightning.metrics import Metric
 from scene_lightning.metrics.variable import MetricVariable
 from scene_lightning.optimizers import Optimizer, ScalarVariable
-from scene_lightning.training.usage_report import ledger
 from scene_lightning.utils.dataset import Dataset
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.callbacks import Callback
-from scene_lightning.training.usage_report import ledger
 
 
 class TQDMProgressBar(Callback):

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
+from scene_lightning._usage_report import ledger
 from scene_lightning.compat.placeholder import where_in_script
 from scene_lightning.compat.tensorflow.random import set_random_seed
 from scene_lightning.errors import UnsupportedError
-from scene_lightning.training.usage_report import ledger
 
 _MEMORY = "torch takes GPU memory as it needs it"
 

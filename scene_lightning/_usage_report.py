@@ -1,4 +1,4 @@
-"""What the verbs did, what they took without using it, and what was cut short: for a runner's closing report."""
+"""Counts what a program used, what was taken without effect and what was cut short: for the runner's closing report."""
 
 from __future__ import annotations
 
