@@ -1,7 +1,7 @@
-"""A dtype policy's name in; the precision that verbs use when they are not told out. Keras: `keras.mixed_precision`.
+"""The global dtype policy, which is the precision that fit, evaluate and predict use by default.
 
-Keras gives the policy to layers as they are made; Lightning's precision belongs to the verb. So the global policy is
-the default `precision` of fit, evaluate and predict: "mixed_float16" is Lightning's "16-mixed", and so on.
+Keras gives the policy to layers as they are made; Lightning's precision belongs to the call. So "mixed_float16" is
+Lightning's "16-mixed", and so on.
 """
 
 from __future__ import annotations
@@ -17,9 +17,16 @@ from scene_lightning.training.devices import set_policy_precision, take_inventor
 
 
 def set_dtype_policy(policy: Any) -> None:
-    """Make `policy` (a name or an object) the default precision of fit, evaluate and predict.
+    """Choose the precision that fit, evaluate and predict use by default.
 
-    "mixed_float16" without a GPU computes in float32, with a warning: the same program then runs there too.
+    "mixed_float16" without a GPU computes in float32, with a warning, so that the same program runs there too.
+
+    Args:
+        policy: name ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64") or a
+            `DTypePolicy`.
+
+    Raises:
+        InputError: an unknown name.
     """
     wanted = policy if isinstance(policy, DTypePolicy) else DTypePolicy(policy)
     precision = wanted.precision

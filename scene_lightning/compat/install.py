@@ -92,10 +92,13 @@ def uninstall() -> None:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """`%load_ext scene_lightning`: `install()` for a notebook. Colab's `%tensorflow_version` is accepted.
+    """Run `install()` for a notebook: `%load_ext scene_lightning`. Colab's `%tensorflow_version` is accepted.
 
     A notebook that `python -m scene_lightning notebook.ipynb` runs finds its options in the environment; the closing
     report is then written to a file after each cell, since a kernel's end cannot be seen from outside.
+
+    Args:
+        shell: IPython's shell, which passes itself.
     """
     options = json.loads(os.environ.get(NOTEBOOK_OPTIONS, "{}"))
     report_path = options.pop("report", None)
@@ -108,7 +111,11 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """`%unload_ext scene_lightning`."""
+    """Run `uninstall()` for a notebook: `%unload_ext scene_lightning`.
+
+    Args:
+        shell: IPython's shell, which passes itself.
+    """
     uninstall()
 
 

@@ -33,6 +33,7 @@ class Variable(nn.Parameter):
         trainable: whether training changes it. Whole numbers and truth values have no gradient in any case.
         name: without "/"; by default "variable", "variable_1", …
         autocast, aggregation, synchronization: taken; Lightning casts, and keeps several devices equal.
+        **_: what other backends need to know; not looked at.
 
     Raises:
         InputError: no shape for a function, or a name, aggregation or synchronization that Keras does not know.
