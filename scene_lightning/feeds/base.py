@@ -1,59 +1,190 @@
-"""Feeds in; a Lightning data module out. A feed is where `fit`, `evaluate` and `predict` read batches from.
+"""Says what a feed is, where `fit`, `evaluate` and `predict` read batches from, and hands feeds to Lightning.
 
-A feed gives raw batches on the host (images as uint8 where it can) and turns each into `(x, y, sample_weight)`
-once it is on the device. What it gives is a pure function of (seed, epoch, position), so worker count, device
-count and interruption change nothing.
+A feed gives raw batches on the host (images as uint8 where it can) and turns each into `(x, y, sample_weight)` once it
+is on the device. What it gives is a function of (seed, epoch, position) alone, so the number of workers or devices and
+interruptions change nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, final
 
 import lightning as L
+import numpy as np
 import torch
+
+from scene_lightning.data.decode import Unreadable
+from scene_lightning.errors import DataError, InputError
+from scene_lightning.feeds.prefetch import prefetched
+from scene_lightning.feeds.sharding import (
+    Indices,
+    deal,
+    from_first_process,
+    rank_batches,
+    rounds_in,
+    steps_per_epoch,
+)
 
 
 class Feed:
-    """Where one verb reads from. Subclasses give `batches`; the rest has defaults.
+    """Where one verb reads from: a `PlannedFeed`, a `StreamedFeed`, or one of them in a `FeedWrapper`.
 
     Attributes:
         steps: batches in one epoch on one device, or None when unknown (an endless generator).
-        samples: images in one epoch over all devices, or None when unknown.
-        batch_size: images a batch, or None when it varies.
-        has_labels: whether `to_device_batch` gives a y.
+        samples: samples in one epoch over all devices, or None when unknown.
+        batch_size: samples a batch, or None when it varies.
+        training: whether devices may share samples to stay in step.
+        seed: what the order is drawn from; kept in checkpoints, so that a resumed run reads as it would have.
+        prefetch: batches made ahead by a background thread.
         user_module: the user's own data module that it reads, if there is one: its transfer hooks are called.
         user_stage: the stage that `user_module` was set up for.
+        unreadable: files that were left out, by path.
     """
 
     steps: int | None = None
     samples: int | None = None
     batch_size: int | None = None
-    has_labels: bool = True
+    training: bool = True
+    seed: int = 0
+    prefetch: int = 0
     user_module: L.LightningDataModule | None = None
     user_stage: str = "fit"
+    unreadable: dict[str, Unreadable] = {}
+    _agreed = False
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
-        """Host batches of one epoch, for one of `world_size` devices. Anything Lightning can move to a device."""
+        """Host batches of one epoch, for one of `world_size` devices. Anything Lightning can move to a device.
+
+        Args:
+            epoch: counted from 0 over the model's life.
+            rank: number of the device, from 0.
+            world_size: number of devices.
+        """
         raise NotImplementedError
 
-    def keep_on(self, device: torch.device) -> None:
-        """Called before an epoch is read: what the feed may keep on the device, it copies there."""
+    def steps_on(self, world_size: int) -> int | None:
+        """Batches in one epoch on each of `world_size` devices, or None when unknown."""
+        raise NotImplementedError
 
     def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
-        """A batch that is already on the device → (x, y or None, sample_weight or None)."""
+        """Make (x, y or None, sample_weight or None) of a batch that is already on the device.
+
+        Args:
+            batch: one of `batches`, moved.
+            epoch: counted from 0.
+            training: whether it is trained on.
+        """
         return batch
 
     def on_source_batch(self, batch: Any, function: Callable[[Any], Any]) -> Any:
         """A host batch whose part that came from `user_module` went through `function`."""
         return function(batch)
 
-    def steps_on(self, world_size: int) -> int | None:
-        """Batches in one epoch on each of `world_size` devices."""
-        return self.steps
+    def keep_on(self, device: torch.device) -> None:
+        """Called before an epoch is read: what the feed may keep on the device, it copies there."""
 
     def on_epoch_end(self) -> None:
         """Called after each epoch that read this feed."""
+
+    @property
+    def innermost(self) -> Feed:
+        """The feed within all wrappers."""
+        return self
+
+    def peek(self) -> Any:
+        """The inputs of the first batch, without using it up: to build a model whose input shape is not known yet.
+
+        Raises:
+            InputError: there is not even one batch.
+        """
+        batch = next(iter(self.batches(0)), None)
+        if batch is None:
+            raise InputError("The data are empty: not even one batch came.")
+        self.push_back(batch)
+        return self.to_device_batch(batch, 0, False)[0]
+
+    def push_back(self, batch: Any) -> None:
+        """Take back a batch that was only looked at, where it would not come again by itself."""
+
+    def agree(self) -> None:
+        """Take over what the first of several processes drew by chance: all must read one order."""
+        self.seed = from_first_process(self.seed)
+
+    def _agree_once(self, world_size: int) -> None:
+        if world_size > 1 and not self._agreed:
+            self.agree()
+            self._agreed = True
+
+
+class PlannedFeed(Feed):
+    """A feed that knows which samples each batch of an epoch will hold. Subclasses give `plan` and `read`.
+
+    Attributes:
+        idle: whether devices may go without a sample where an evaluation has fewer samples than there are devices.
+    """
+
+    samples: int
+    batch_size: int
+    idle: bool = False
+
+    def plan(self, epoch: int) -> list[Indices]:
+        """The sample indices of each batch of `epoch`, on one device."""
+        raise NotImplementedError
+
+    def read(self, indices: Indices, epoch: int) -> Any:
+        """The batch of these samples; None where not one of them can be read."""
+        raise NotImplementedError
+
+    @final
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        self._agree_once(world_size)
+        plan = self.plan(epoch)
+        if world_size > 1 and plan:
+            order = np.concatenate(plan)
+            plan = rank_batches(order, self.batch_size, rank, world_size, self.training, self.idle)
+
+        def read() -> Iterator[Any]:
+            for indices in plan:
+                batch = self.read(indices, epoch)
+                if batch is not None:
+                    yield batch
+                elif world_size > 1:
+                    raise DataError(
+                        f"No sample of a whole batch can be read, such as {next(iter(self.unreadable))!r}; the devices "
+                        "would fall out of step. Remove these files, or use one device."
+                    )
+
+        return prefetched(read, self.prefetch)
+
+    @final
+    def steps_on(self, world_size: int) -> int:
+        return steps_per_epoch(self.samples, self.batch_size, world_size, self.training, self.idle)
+
+
+class StreamedFeed(Feed):
+    """A feed whose batches come one after the other. Subclasses give `stream`.
+
+    Attributes:
+        divisible: whether batches can be cut and joined; those in a form of the user's own cannot.
+    """
+
+    divisible: bool = True
+
+    def stream(self, epoch: int) -> Iterator[Callable[[], Any]]:
+        """What makes each batch of `epoch`, in the order of one device; a device calls only what it reads."""
+        raise NotImplementedError
+
+    @final
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        self._agree_once(world_size)
+        return prefetched(
+            lambda: deal(self.stream(epoch), rank, world_size, self.training, self.divisible), self.prefetch
+        )
+
+    @final
+    def steps_on(self, world_size: int) -> int | None:
+        return rounds_in(self.steps, self.batch_size, self.samples, world_size, self.training)
 
 
 class FeedLoader:
@@ -142,20 +273,12 @@ class FeedModule(L.LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint: what the order of the training data is drawn from."""
-        seed = getattr(self._innermost(), "_seed", None)
-        return {} if seed is None else {"seed": seed}
+        return {} if self.train_feed is None else {"seed": self.train_feed.innermost.seed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The reverse: a resumed run reads the data in the order in which it would have."""
-        feed = self._innermost()
-        if "seed" in state_dict and hasattr(feed, "_seed"):
-            feed._seed = state_dict["seed"]
-
-    def _innermost(self) -> Any:
-        feed: Any = self.train_feed
-        while hasattr(feed, "_feed"):
-            feed = feed._feed
-        return feed
+        if "seed" in state_dict and self.train_feed is not None:
+            self.train_feed.innermost.seed = state_dict["seed"]
 
     def _through_hook(self, name: str, batch: Any, *arguments: Any) -> Any:
         """A batch through a transfer hook of the user's data module, or else of the model, as in Lightning."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import lightning as L
@@ -35,13 +34,15 @@ class DataModuleFeed(IterableFeed):
         stage: the stage it was set up for; torn down after the run.
     """
 
+    divisible = False
+
     def __init__(self, module: L.LightningDataModule, loader: Any, stage: str) -> None:
         super().__init__(loader)
         self.user_module, self.user_stage = module, stage
         self._module = module
 
-    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
-        return self.raw_batches(rank, world_size)  # for the module's own hooks, in the form that it gave them
+    def convert(self, batch: Any) -> Any:
+        return batch  # for the module's own hooks, in the form that it gave them
 
     def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
         if self._module.trainer is not None:  # not while a model is built: the hooks ask the trainer for the stage

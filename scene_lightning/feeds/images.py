@@ -5,29 +5,27 @@ What is read, in which order, and how it is augmented depends on (seed, epoch, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
 from scene_lightning.data.augment import AffineParams, AugmentRanges
 from scene_lightning.data.balance import balanced_count, balanced_order
-from scene_lightning.data.decode import DecodeSpec, Unreadable
+from scene_lightning.data.decode import DecodeSpec
 from scene_lightning.data.growth import Growth
 from scene_lightning.data.randomness import permutation
-from scene_lightning.data.scan import ImageTable
 from scene_lightning.data.sources import ArraySource, FileSource, ImageSource
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.errors import DataError, InputError
-from scene_lightning.feeds.base import Feed
-from scene_lightning.feeds.prefetch import prefetched
+from scene_lightning.feeds.base import PlannedFeed
 from scene_lightning.feeds.resident import can_reside, copy_to
-from scene_lightning.feeds.sharding import epoch_order, rank_batches, steps_per_epoch
+from scene_lightning.feeds.sharding import Indices, cut
+from scene_lightning.feeds.tensors import to_tensor
 
 CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
 INPUT = "input"  # the target that means "the images themselves", for autoencoders
@@ -86,7 +84,7 @@ def encode_targets(labels: NDArray[Any], num_classes: int, class_mode: str | Non
     raise InputError(f"Invalid class_mode: {class_mode}; expected one of: {set(CLASS_MODES)}")
 
 
-class ImageFeed(Feed):
+class ImageFeed(PlannedFeed):
     """Reads images from a source (an array, a cache, files).
 
     Args:
@@ -138,29 +136,19 @@ class ImageFeed(Feed):
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1; received {batch_size}.")
         self.source, self.seed, self.shuffle, self.training = source, int(seed), shuffle, training
-        self.batch_size = int(batch_size)
-        self.targets = _as_tensors(targets, len(source))
+        self.batch_size, self.prefetch = int(batch_size), prefetch
+        self.targets = _as_targets(targets, len(source))
         self.sample_weight = None if sample_weight is None else torch.from_numpy(np.array(sample_weight, np.float32))
         self.augment = None if augment is None or augment.is_identity() else augment
         self.augment_always = augment_always
         self.standardize = standardize or Standardize()
         self.host_function, self.channels_first = host_function, channels_first
-        self.skip_unreadable, self.prefetch, self.on_order = skip_unreadable, prefetch, on_order
-        self.mix, self.grow = mix, grow
-        self.unreadable: dict[str, Unreadable] = {}
-        self.has_labels = targets is not None
-        self.balance = balance
-        self.samples = self._draws = len(source) if balance is None else balanced_count(balance)
+        self.skip_unreadable, self.on_order = skip_unreadable, on_order
+        self.mix, self.grow, self.balance = mix, grow, balance
+        self.unreadable = {}
+        self.samples = len(source) if balance is None else balanced_count(balance)
         self.steps = self.steps_on(1)
-        self._seed_is_shared = False
         self._resident: Tensor | None = None
-
-    @classmethod
-    def from_table(
-        cls, table: ImageTable, spec: DecodeSpec, class_mode: str | None = "categorical", **options: Any
-    ) -> ImageFeed:
-        """The images of a table, decoded as they are read."""
-        return cls.from_paths(table.paths, spec, table.labels, len(table.class_names), class_mode, **options)
 
     @classmethod
     def from_paths(
@@ -176,53 +164,21 @@ class ImageFeed(Feed):
         targets = None if labels is None else encode_targets(labels, num_classes, class_mode)
         return cls(FileSource(paths, spec), targets, **options)
 
-    def steps_on(self, world_size: int) -> int:
-        """Batches in one epoch on each of `world_size` devices."""
-        return steps_per_epoch(self._draws, int(self.batch_size or 1), world_size, self.training)
-
-    def plan(self, epoch: int, rank: int = 0, world_size: int = 1) -> list[NDArray[np.int64]]:
-        """The sample indices of each batch of one device in `epoch`; with `balance` they are draws: the n-th time that
-        an image comes, its index has n times the number of images added."""
-        if self.balance is None:
-            order = epoch_order(len(self.source), self.seed, epoch, self.shuffle is True)
-        else:
+    def plan(self, epoch: int) -> list[Indices]:
+        """The sample indices of each batch in `epoch`; with `balance` they are draws: the n-th time that an image
+        comes, its index has n times the number of images added."""
+        if self.balance is not None:
             order = balanced_order(self.balance, self.seed, epoch)
-        plan = rank_batches(order, int(self.batch_size or 1), rank, world_size, self.training)
+        elif self.shuffle is True:
+            order = permutation(self.seed, epoch, len(self.source))
+        else:
+            order = np.arange(len(self.source))
+        plan = cut(order, self.batch_size)
         if self.shuffle == "batches":
             plan = [plan[step] for step in permutation(self.seed, epoch, len(plan))]
         if self.on_order is not None:
-            self.on_order(order if self.shuffle != "batches" else np.concatenate([*plan, order[:0]]))
+            self.on_order(np.concatenate([*plan, order[:0]]))
         return plan
-
-    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[ImageBatch]:
-        """Host batches of one epoch; see `Feed.batches`.
-
-        Raises:
-            DataError: an image cannot be read (unless `skip_unreadable`).
-        """
-        self._share_seed(world_size)
-        plan = self.plan(epoch, rank, world_size)
-
-        def make() -> Iterator[ImageBatch]:
-            for draws in plan:
-                batch = self._make(draws, epoch)
-                if len(batch):
-                    yield batch
-                elif world_size > 1:
-                    raise DataError(
-                        f"No image of a whole batch can be read, such as {next(iter(self.unreadable))!r}; the devices "
-                        "would fall out of step. Remove these files, or use one device."
-                    )
-
-        return prefetched(make, self.prefetch)
-
-    def _share_seed(self, world_size: int) -> None:
-        """Devices that each drew a seed of their own would read different orders: all take the first one's."""
-        if world_size > 1 and not self._seed_is_shared and dist.is_available() and dist.is_initialized():
-            seed = [self.seed]
-            dist.broadcast_object_list(seed, src=0)
-            self.seed = seed[0]
-            self._seed_is_shared = True
 
     def keep_on(self, device: torch.device) -> None:
         """Copy all images to a GPU that has room for them; from then on batches carry positions, not pixels."""
@@ -232,22 +188,27 @@ class ImageFeed(Feed):
         if self.host_function is None and can_reside(self.source, device):
             self._resident = copy_to(self.source, device)
 
-    def _make(self, draws: NDArray[np.int64], epoch: int) -> ImageBatch:
+    def read(self, indices: Indices, epoch: int) -> ImageBatch | None:
+        """The batch of these draws.
+
+        Raises:
+            DataError: an image cannot be read (unless `skip_unreadable`).
+        """
         height, width = self.source.shape[:2]
-        indices = draws if self.balance is None else draws % len(self.source)
+        draws, indices = indices, indices % max(1, len(self.source))
         if self._resident is not None:
             images = torch.from_numpy(indices.copy())
         else:
-            images, kept = self._read(indices)
+            images, kept = self._images_at(indices)
             draws, indices = draws[kept], indices[kept]
+        if not len(indices):
+            return None
         params = None if self.augment is None else self.augment.draw(self.seed, epoch, draws, height, width)
-        targets = self._pick(self.targets, indices)
-        batch = ImageBatch(images, targets, None, indices, params, self._resident is not None)
-        if self.sample_weight is not None:
-            batch.sample_weight = self._pick(self.sample_weight, indices)
+        targets, sample_weight = self._pick(self.targets, indices), self._pick(self.sample_weight, indices)
+        batch = ImageBatch(images, targets, sample_weight, indices, params, self._resident is not None)
         return batch if self.host_function is None else self._on_host(batch)
 
-    def _read(self, indices: NDArray[np.int64]) -> tuple[Tensor, Any]:
+    def _images_at(self, indices: NDArray[np.int64]) -> tuple[Tensor, Any]:
         """Pixels of the images that can be read, and which of `indices` these are."""
         shape = (len(indices), *self.source.shape)
         kind = torch.uint8 if self.source.dtype == np.uint8 else torch.float32
@@ -304,21 +265,15 @@ class ImageFeed(Feed):
         return x, y, batch.sample_weight
 
 
-def _as_tensors(targets: Any, count: int) -> Any:
+def _as_targets(targets: Any, count: int) -> Any:
     if targets is None or (isinstance(targets, str) and targets == INPUT):
         return targets
     if isinstance(targets, list | tuple) and targets and np.ndim(targets[0]) >= 1:
-        return [_as_tensors(np.asarray(one), count) for one in targets]
-    array = np.asarray(targets)
-    if array.dtype == object or array.dtype.kind in "US":
-        raise InputError(
-            f"Targets must be numbers to train on; received values such as {array.reshape(-1)[0]!r}. "
-            "With class_mode='categorical' or 'sparse' names become numbers."
-        )
-    if len(array) != count:
-        raise DataError(f"Expected one target an image, {count}; received {len(array)}.")
-    kind = np.float32 if array.dtype == np.float64 else array.dtype  # as Keras casts what it trains on
-    return torch.from_numpy(np.require(array, kind, ["C", "W"]))
+        return [_as_targets(np.asarray(one), count) for one in targets]
+    tensor = to_tensor(targets)
+    if len(tensor) != count:
+        raise DataError(f"Expected one target an image, {count}; received {len(tensor)}.")
+    return tensor
 
 
 class ArrayImageFeed(ImageFeed):

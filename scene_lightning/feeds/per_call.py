@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from scene_lightning.data.randomness import permutation
-from scene_lightning.feeds.base import Feed
-from scene_lightning.feeds.sharding import rank_batches, steps_per_epoch
+from scene_lightning.feeds.base import StreamedFeed
+from scene_lightning.feeds.tensors import as_tensors
 
 
-class PerCallFeed(Feed):
-    """Batches taken from `iterator[i]`, one call each, in the iterator's own order."""
+class PerCallFeed(StreamedFeed):
+    """Batches taken from `iterator[i]`, one call each, in the iterator's own order.
+
+    Args:
+        iterator: one of `keras.preprocessing.image`, or a subclass.
+        training: whether it is trained on.
+        shuffle: whether the order of batches is drawn anew each epoch; only in training.
+        seed: of that order.
+    """
 
     def __init__(self, iterator: Any, training: bool, shuffle: bool, seed: int) -> None:
         self.iterator, self.training, self.shuffle, self.seed = iterator, training, shuffle and training, seed
-        self.samples, self.batch_size = iterator.n, iterator.batch_size
-        self.steps = self.steps_on(1)
-        self.has_labels = getattr(iterator, "class_mode", "?") is not None and getattr(iterator, "y", 0) is not None
+        self.samples, self.batch_size, self.steps = iterator.n, iterator.batch_size, len(iterator)
 
-    def steps_on(self, world_size: int) -> int:
-        return steps_per_epoch(len(self.iterator), 1, world_size, self.training)
+    def stream(self, epoch: int) -> Iterator[Callable[[], Any]]:
+        count = len(self.iterator)
+        for position in permutation(self.seed, epoch, count) if self.shuffle else np.arange(count):
+            yield partial(self._batch, int(position))
 
-    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
-        order = permutation(self.seed, epoch, len(self.iterator)) if self.shuffle else np.arange(len(self.iterator))
-        for positions in rank_batches(order, 1, rank, world_size, self.training):
-            for position in positions:
-                batch = self.iterator[int(position)]
-                batch = batch if isinstance(batch, tuple) else (batch, None)
-                yield tuple(_tensors(part) for part in (*batch, None, None)[:3])
+    def _batch(self, position: int) -> Any:
+        batch = self.iterator[position]
+        return as_tensors(batch if isinstance(batch, tuple) else (batch,))  # a list is several inputs
 
     def on_epoch_end(self) -> None:
         self.iterator.on_epoch_end()
-
-
-def _tensors(part: Any) -> Any:
-    if isinstance(part, list):
-        return [_tensors(one) for one in part]
-    if part is None:
-        return None
-    kind = np.float32 if part.dtype == np.float64 else part.dtype  # as Keras casts what it trains on
-    return torch.from_numpy(np.require(part, kind, ["C", "W"]))

@@ -1,59 +1,182 @@
-"""A sample count, a seed and an epoch in; the batches of sample indices that each device reads out.
+"""Shares the batches of an epoch out among the processes of a run: the one place that knows of ranks.
 
-Training: the order is padded by wrapping to a multiple of the device count, so that no device waits for a gradient
-that never comes; up to world_size - 1 images are seen twice in an epoch. Evaluation: no image may count twice, so
-nothing is padded; each device takes one contiguous part (part sizes differ by one at most) and cuts it into the
-same number of batches, whose sizes then differ by one at most.
+All processes take as many steps, so that none waits for a gradient that never comes, and no sample is lost. Training
+may read up to world_size - 1 samples twice for that; in an evaluation, where each counts once, batches differ in size
+instead.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 
-from scene_lightning.data.randomness import permutation
+from scene_lightning import tree
 from scene_lightning.errors import DataError
+from scene_lightning.layers.base.symbolic import flatten, map_structure
 
 Indices = NDArray[np.int64]
+T = TypeVar("T")
 
 
-def steps_per_epoch(n: int, batch_size: int, world_size: int, training: bool) -> int:
-    """Batches that each of `world_size` devices reads in one epoch of `n` samples.
+def from_first_process(value: T) -> T:
+    """What the first process has for `value`: seeds that each process drew for itself would give other orders."""
+    if dist.is_available() and dist.is_initialized():
+        shared = [value]
+        dist.broadcast_object_list(shared, src=0)
+        return shared[0]
+    return value
+
+
+# -- epochs whose samples are known beforehand -------------------------------------------------------------------------
+
+
+def cut(order: Indices, batch_size: int) -> list[Indices]:
+    """An order of samples as batches; the last one may be smaller."""
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def steps_per_epoch(n: int, batch_size: int, world_size: int, training: bool, idle: bool = False) -> int:
+    """Batches that each process reads in one epoch.
+
+    Args:
+        n: samples of the epoch.
+        batch_size: samples a batch.
+        world_size: number of processes.
+        training: whether samples may be read twice to fill the last step.
+        idle: whether processes may go without a sample where an evaluation has fewer of them than processes.
 
     Raises:
-        DataError: an evaluation of fewer samples than devices.
+        DataError: an evaluation of fewer samples than processes, unless `idle`.
     """
     if n == 0:
         return 0
     steps = math.ceil(math.ceil(n / world_size) / batch_size)
     if training or world_size == 1:
         return steps
-    if n < world_size:
-        raise DataError(f"Cannot evaluate {n} image(s) on {world_size} devices. Use devices={n} or fewer.")
-    # With batches of one, n = k·world_size + 1 would leave all devices but one without a last image: there the
+    if n < world_size and not idle:
+        raise too_few(n, world_size)
+    # With batches of one, n = k·world_size + 1 would leave all processes but one without a last image: there the
     # longer parts have one batch of two instead.
-    return min(steps, n // world_size)
+    return min(steps, max(1, n // world_size))
 
 
-def epoch_order(n: int, seed: int, epoch: int, shuffle: bool) -> Indices:
-    """The order in which `epoch` reads `n` samples, over all devices."""
-    return permutation(seed, epoch, n) if shuffle else np.arange(n)
+def rank_batches(
+    order: Indices, batch_size: int, rank: int, world_size: int, training: bool, idle: bool = False
+) -> list[Indices]:
+    """The batches that process `rank` of `world_size` reads of an epoch's `order`; arguments as `steps_per_epoch`.
 
-
-def rank_batches(order: Indices, batch_size: int, rank: int, world_size: int, training: bool) -> list[Indices]:
-    """One device's batches of an epoch's `order`.
-
-    In training, step k of all devices together holds the same images as step k of one device with `world_size`
+    In training, step k of all processes together holds the same samples as step k of one process with `world_size`
     times the batch size. In evaluation, the parts in order of rank are `order` again.
     """
     n = len(order)
-    if n == 0:
-        return []
-    steps = steps_per_epoch(n, batch_size, world_size, training)
-    if training or world_size == 1:
-        padded = order[np.arange(math.ceil(n / world_size) * world_size) % n]
-        own = padded[rank::world_size]
-        return [own[step * batch_size : (step + 1) * batch_size] for step in range(steps)]
-    return list(np.array_split(np.array_split(order, world_size)[rank], steps))
+    if training and n:
+        return cut(order[np.arange(math.ceil(n / world_size) * world_size) % n][rank::world_size], batch_size)
+    steps = steps_per_epoch(n, batch_size, world_size, training, idle)
+    own = np.array_split(order, world_size)[rank]
+    if world_size == 1:
+        return cut(own, batch_size)
+    return [batch for batch in np.array_split(own, max(1, steps)) if len(batch)]
+
+
+# -- batches that come one after the other -----------------------------------------------------------------------------
+
+
+def rounds_in(
+    batches: int | None, batch_size: int | None, samples: int | None, world_size: int, training: bool
+) -> int | None:
+    """How many batches each process takes of a stream that `deal` deals out.
+
+    Args:
+        batches: of the whole stream; None when it is not known.
+        batch_size: samples a batch, or None.
+        samples: samples of the whole stream, or None.
+        world_size: number of processes.
+        training: as for `deal`.
+
+    Returns:
+        The number, or None when it is not known beforehand.
+    """
+    if batches is None or world_size == 1:
+        return batches
+    full, left = divmod(batches, world_size)
+    if not left or training:
+        return full + bool(left)
+    if batch_size is None or (samples is None and left * batch_size > world_size > (left - 1) * batch_size):
+        return None
+    in_last_round = (left - 1) * batch_size + 1
+    if samples is not None:  # of which a loader's sampler may leave some out
+        in_last_round = min(samples - full * world_size * batch_size, left * batch_size)
+    return full + (in_last_round >= world_size)
+
+
+def deal(
+    batches: Iterator[Callable[[], Any]], rank: int, world_size: int, training: bool, divisible: bool = True
+) -> Iterator[Any]:
+    """The batches of process `rank` of `world_size`: one of each round of as many batches as there are processes.
+
+    The last round may have fewer. Its samples are then shared out; where these are fewer than the processes, training
+    takes some of them twice, and an evaluation adds them to the batches of the round before.
+
+    Args:
+        batches: what makes each batch, for all processes in order; only one's own are made, but for the last round's.
+        rank: number of this process, from 0.
+        world_size: number of processes.
+        training: whether samples may be taken twice.
+        divisible: whether batches can be cut and joined; if not, some of the last round are taken twice.
+
+    Raises:
+        DataError: an evaluation of fewer samples than processes.
+    """
+    if world_size == 1:
+        yield from (make() for make in batches)
+        return
+    held: Any = None
+    while group := list(itertools.islice(batches, world_size)):
+        if len(group) == world_size or not divisible:
+            own = group[rank % len(group)]()
+        else:
+            last = _joined(*(make() for make in group))
+            count = len(next(leaf for leaf in flatten(last) if leaf is not None))
+            if count >= world_size:
+                own = _rows(last, rank * count // world_size, (rank + 1) * count // world_size)
+            elif training:
+                own = _rows(last, rank % count, rank % count + 1)
+            elif held is None:
+                raise too_few(count, world_size)
+            else:
+                held = _joined(held, _rows(last, rank, rank + 1)) if rank < count else held
+                break
+        if held is not None:
+            yield held
+        held = own
+    if held is not None:
+        yield held
+
+
+def too_few(samples: int, world_size: int) -> DataError:
+    """The error of an evaluation in which a process would have nothing to read."""
+    return DataError(f"Cannot evaluate {samples} sample(s) on {world_size} devices. Use devices={samples} or fewer.")
+
+
+def _rows(batch: Any, start: int, stop: int) -> Any:
+    return map_structure(lambda leaf: leaf if leaf is None else leaf[start:stop], batch)
+
+
+def _joined(*batches: Any) -> Any:
+    """Batches of one structure as one batch."""
+
+    def join(*parts: Any) -> Any:
+        if parts[0] is None:
+            return None
+        if all(isinstance(part, torch.Tensor) for part in parts):
+            return torch.cat(parts)
+        return [item for part in parts for item in part]
+
+    return tree.map_structure(join, *batches)

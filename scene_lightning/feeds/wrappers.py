@@ -1,4 +1,4 @@
-"""A feed in; the same feed, cut into epochs of so many steps or with a weight per class, out."""
+"""Changes what a feed gives: epochs of so many steps, or a weight for each class."""
 
 from __future__ import annotations
 
@@ -13,25 +13,66 @@ from scene_lightning.errors import InputError
 from scene_lightning.feeds.base import Feed
 
 
-class SteppedFeed(Feed):
-    """Another feed, cut into epochs of `steps` batches.
+class FeedWrapper(Feed):
+    """Another feed as it is; subclasses change what they are for.
 
-    `going_on`: the next epoch starts where the last one stopped (training); otherwise each one starts afresh
-    (validation), unless the data come from a generator, which cannot. When the data end early the epoch does too,
-    with Keras' warning, and the next epoch starts again; with `loop` the data are simply read again.
+    Args:
+        feed: the other feed.
     """
 
-    def __init__(self, feed: Feed, steps: int, going_on: bool, loop: bool = False) -> None:
-        self._feed, self._going_on, self._loop = feed, going_on, loop
-        self.steps, self.batch_size, self.has_labels = steps, feed.batch_size, feed.has_labels
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self.steps, self.samples, self.batch_size = feed.steps, feed.samples, feed.batch_size
         self.user_module, self.user_stage = feed.user_module, feed.user_stage
+
+    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        return self._feed.batches(epoch, rank, world_size)
+
+    def steps_on(self, world_size: int) -> int | None:
+        return self._feed.steps_on(world_size)
+
+    def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
+        return self._feed.to_device_batch(batch, epoch, training)
+
+    def on_source_batch(self, batch: Any, function: Callable[[Any], Any]) -> Any:
+        return self._feed.on_source_batch(batch, function)
+
+    def keep_on(self, device: torch.device) -> None:
+        self._feed.keep_on(device)
+
+    def on_epoch_end(self) -> None:
+        self._feed.on_epoch_end()
+
+    def push_back(self, batch: Any) -> None:
+        self._feed.push_back(batch)
+
+    @property
+    def innermost(self) -> Feed:
+        return self._feed.innermost
+
+
+class SteppedFeed(FeedWrapper):
+    """Another feed, cut into epochs of so many batches.
+
+    When the data end early the epoch does too, with Keras' warning, and the next epoch starts again.
+
+    Args:
+        feed: the other feed.
+        steps: batches an epoch, over all devices.
+        going_on: whether the next epoch starts where the last one stopped (training); otherwise each one starts afresh
+            (validation), unless the data come from a generator, which cannot.
+        loop: read the data again when they end early.
+    """
+
+    steps: int
+
+    def __init__(self, feed: Feed, steps: int, going_on: bool, loop: bool = False) -> None:
+        super().__init__(feed)
+        self._going_on, self._loop = going_on, loop
+        self.steps = steps
         self.samples = None if feed.batch_size is None else steps * feed.batch_size
         self._iterator: Iterator[Any] | None = None
         self._passes = 0
-
-    def on_source_batch(self, batch: Any, function: Callable[[Any], Any]) -> Any:
-        number, inner = batch
-        return number, self._feed.on_source_batch(inner, function)
 
     def _next_pass(self, rank: int, world_size: int) -> Iterator[Any]:
         number = self._passes
@@ -40,7 +81,6 @@ class SteppedFeed(Feed):
         return ((number, batch) for batch in self._feed.batches(number, rank, world_size))
 
     def steps_on(self, world_size: int) -> int:
-        assert self.steps is not None
         return math.ceil(self.steps / world_size)  # an epoch is as many samples, however many devices share it
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
@@ -68,38 +108,39 @@ class SteppedFeed(Feed):
                 return
             fresh = True
 
+    def on_source_batch(self, batch: Any, function: Callable[[Any], Any]) -> Any:
+        number, inner = batch
+        return number, self._feed.on_source_batch(inner, function)
+
     def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
         number, inner = batch
         return self._feed.to_device_batch(inner, int(number), training)
 
-    def on_epoch_end(self) -> None:
-        self._feed.on_epoch_end()
+    def push_back(self, batch: Any) -> None:
+        self._passes, self._iterator = 0, None
+        self._feed.push_back(batch[1])
 
 
-class ClassWeightedFeed(Feed):
-    """Another feed with a weight per sample, looked up by its class (1 for a class that is not named)."""
+class ClassWeightedFeed(FeedWrapper):
+    """Another feed with a weight per sample, looked up by its class.
+
+    Args:
+        feed: the other feed.
+        class_weight: class number → weight; classes that are not named weigh 1.
+
+    Raises:
+        InputError: other keys or values than numbers.
+    """
 
     def __init__(self, feed: Feed, class_weight: Mapping[int, float]) -> None:
-        self._feed = feed
-        self.steps, self.samples = feed.steps, feed.samples
-        self.batch_size, self.has_labels = feed.batch_size, feed.has_labels
-        self.user_module, self.user_stage = feed.user_module, feed.user_stage
+        super().__init__(feed)
         try:
-            table = {int(key): float(value) for key, value in class_weight.items()}
+            weights = {int(key): float(value) for key, value in class_weight.items()}
         except (TypeError, ValueError, AttributeError):
             raise InputError(f"class_weight must map class indices to numbers; received {class_weight!r}.") from None
-        self._table = torch.ones(max(table, default=0) + 1)
-        for key, value in table.items():
-            self._table[key] = value
-
-    def on_source_batch(self, batch: Any, function: Callable[[Any], Any]) -> Any:
-        return self._feed.on_source_batch(batch, function)
-
-    def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
-        return self._feed.batches(epoch, rank, world_size)
-
-    def steps_on(self, world_size: int) -> int | None:
-        return self._feed.steps_on(world_size)
+        self._weights = torch.ones(max(weights, default=0) + 1)
+        for key, value in weights.items():
+            self._weights[key] = value
 
     def to_device_batch(self, batch: Any, epoch: int, training: bool) -> tuple[Any, Any, Any]:
         x, y, sample_weight = self._feed.to_device_batch(batch, epoch, training)
@@ -107,26 +148,6 @@ class ClassWeightedFeed(Feed):
             raise InputError("You cannot pass `class_weight` and `sample_weight` at the same time.")
         y_number = y.int() if y.dtype == torch.bool else y
         labels = y_number.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y_number.reshape(y.shape[0]).round().long()
-        table = self._table.to(labels.device)
-        known = labels.clamp(0, len(table) - 1)
-        weight = torch.where(labels < len(table), table[known], torch.ones((), device=labels.device))
-        return x, y, weight
-
-    def on_epoch_end(self) -> None:
-        self._feed.on_epoch_end()
-
-
-def peek(feed: Feed) -> Any:
-    """The inputs of the first batch, without using it up: to build a model whose input shape is not known yet."""
-    batch = next(iter(feed.batches(0)), None)
-    if batch is None:
-        raise InputError("The data are empty: not even one batch came.")
-    innermost = feed
-    while isinstance(innermost, SteppedFeed | ClassWeightedFeed):
-        innermost = innermost._feed
-    if isinstance(feed, SteppedFeed):
-        feed._passes, feed._iterator = 0, None
-    give_back = getattr(innermost, "push_back", None)
-    if give_back is not None:
-        give_back(batch[1] if isinstance(feed, SteppedFeed) else batch)
-    return feed.to_device_batch(batch, 0, False)[0]
+        weights = self._weights.to(labels.device)
+        known = labels.clamp(0, len(weights) - 1)
+        return x, y, torch.where(labels < len(weights), weights[known], torch.ones((), device=labels.device))

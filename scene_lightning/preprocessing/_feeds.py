@@ -14,7 +14,6 @@ import numpy as np
 from scene_lightning.data.decode import DecodeSpec
 from scene_lightning.data.memory import available_memory
 from scene_lightning.data.sources import ArraySource, FileSource, ImageSource
-from scene_lightning.errors import InputError
 from scene_lightning.feeds.base import Feed
 from scene_lightning.feeds.images import ImageFeed, encode_targets
 from scene_lightning.feeds.per_call import PerCallFeed
@@ -43,6 +42,7 @@ class FeedMixin:
     save_to_dir: str | None
     image_data_generator: Any
     image_shape: tuple[int, ...]
+    sample_weight: Any
 
     def lightning_feed(self, training: bool, shuffle: bool = True) -> Feed:
         """What one verb reads from.
@@ -72,7 +72,7 @@ class FeedMixin:
         return ImageFeed(
             self._source(training),
             self._feed_targets(),
-            self._feed_weights(),
+            self.sample_weight,
             batch_size=self.batch_size,
             shuffle=order,
             seed=seed,
@@ -113,9 +113,6 @@ class FeedMixin:
     def _feed_targets(self) -> Any:
         raise NotImplementedError
 
-    def _feed_weights(self) -> Any:
-        raise NotImplementedError
-
 
 def _overrides(obj: Any, names: tuple[str, ...]) -> bool:
     """Whether a class outside this package, or the object itself, redefines one of the methods."""
@@ -136,7 +133,6 @@ class ArrayFeedMixin(FeedMixin):
     _pixels: Any
     x_misc: list[Any]
     y: Any
-    sample_weight: Any
 
     def _is_customised(self) -> bool:
         return bool(self.x_misc) or super()._is_customised()
@@ -147,9 +143,6 @@ class ArrayFeedMixin(FeedMixin):
 
     def _feed_targets(self) -> Any:
         return self.y
-
-    def _feed_weights(self) -> Any:
-        return self.sample_weight
 
 
 class FileFeedMixin(FeedMixin):
@@ -164,7 +157,6 @@ class FileFeedMixin(FeedMixin):
     classes: Any
     filepaths: Any
     labels: Any
-    sample_weight: Any
     _remembered: tuple[Any, FileSource] | None = None
 
     def _source(self, training: bool) -> ImageSource:
@@ -183,19 +175,15 @@ class FileFeedMixin(FeedMixin):
 
     def _feed_targets(self) -> Any:
         if self.class_mode == "raw":
-            labels = np.asarray(self.labels)
-            return _numbers(labels)
+            return np.asarray(self.labels)
         if self.class_mode == "multi_output":
-            return [_numbers(np.asarray(output)) for output in self.labels]
+            return [np.asarray(output) for output in self.labels]
         if self.class_mode in ("input", None):
             return self.class_mode
         count = len(self.class_indices)
         if self.class_mode == "categorical" and any(isinstance(one, list) for one in self.classes):
             return _multi_hot(self.classes, count)
         return encode_targets(np.asarray(self.classes, dtype=np.int64), count, self.class_mode)
-
-    def _feed_weights(self) -> Any:
-        return self.sample_weight
 
 
 def _stamp(path: str) -> Any:
@@ -205,18 +193,6 @@ def _stamp(path: str) -> Any:
         return path, found.st_size, found.st_mtime_ns
     except OSError:
         return path, None
-
-
-def _numbers(labels: Any) -> Any:
-    if labels.dtype != object:
-        return labels
-    try:
-        return labels.astype(np.float32)
-    except (TypeError, ValueError):
-        raise InputError(
-            f"Labels must be numbers to train on; received values such as {labels.reshape(-1)[0]!r}. "
-            "With class_mode='categorical' or 'sparse' names become numbers."
-        ) from None
 
 
 def _multi_hot(classes: Any, count: int) -> Any:

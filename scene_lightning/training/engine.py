@@ -20,7 +20,6 @@ from scene_lightning.callbacks import CallbackList, History
 from scene_lightning.errors import InputError
 from scene_lightning.fast import compiled, folded, keep_freed_memory, worth_compiling
 from scene_lightning.feeds.base import Feed, FeedModule
-from scene_lightning.feeds.wrappers import peek
 from scene_lightning.layers.base.symbolic import flatten, map_structure
 from scene_lightning.training import running
 from scene_lightning.training.callback_adapter import KerasBridge, keras_order, to_floats
@@ -95,7 +94,7 @@ def build_from(model: Any, feed: Feed) -> None:
     if model.built or model.steps_without_call:
         return
     with torch.no_grad():
-        inputs = map_structure(lambda leaf: leaf[:1] if isinstance(leaf, torch.Tensor) else leaf, peek(feed))
+        inputs = map_structure(lambda leaf: leaf[:1] if isinstance(leaf, torch.Tensor) else leaf, feed.peek())
         model(inputs, training=False)
 
 

@@ -9,7 +9,7 @@ import torch
 from scene_lightning.errors import InputError
 from scene_lightning.feeds.arrays import ArrayFeed
 from scene_lightning.feeds.as_feed import as_feed
-from scene_lightning.feeds.wrappers import SteppedFeed, peek
+from scene_lightning.feeds.wrappers import SteppedFeed
 
 X = np.arange(20, dtype=np.float64).reshape(10, 2)
 Y = np.arange(10)
@@ -73,7 +73,7 @@ def test_steps_beyond_the_data_loop_when_asked():
 
 def test_generators_go_on_and_can_be_peeked():
     feed = as_feed(((X[i : i + 2], Y[i : i + 2]) for i in range(0, 10, 2)), training=True, steps=2)
-    assert peek(feed)[:, 0].tolist() == [0.0, 2.0]
+    assert feed.peek()[:, 0].tolist() == [0.0, 2.0]
     assert first_column(feed, 0) == [[0, 1], [2, 3]]
     assert first_column(feed, 1) == [[4, 5], [6, 7]]
 

@@ -11,8 +11,6 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.decode import DecodeSpec
@@ -24,7 +22,6 @@ from scene_lightning.feeds.base import FeedModule
 from scene_lightning.feeds.folder import ImageFolderDataModule
 from scene_lightning.feeds.images import ArrayImageFeed, ImageFeed
 from scene_lightning.feeds.prefetch import prefetched
-from scene_lightning.feeds.sharding import rank_batches, steps_per_epoch
 
 SPEC = DecodeSpec((12, 10))
 
@@ -39,33 +36,6 @@ def read(feed: Any, epoch: int = 0, training: bool = True, rank: int = 0, world_
 
 def images(count: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, 8, 6, 3), dtype=np.uint8)
-
-
-@given(n=st.integers(1, 60), batch_size=st.integers(1, 9), world_size=st.integers(1, 5))
-def test_evaluation_counts_every_image_once(n: int, batch_size: int, world_size: int) -> None:
-    if n < world_size:
-        with pytest.raises(DataError, match="devices"):
-            steps_per_epoch(n, batch_size, world_size, False)
-        return
-    order = np.random.default_rng(n).permutation(n)
-    ranks = [rank_batches(order, batch_size, rank, world_size, False) for rank in range(world_size)]
-    assert {len(one) for one in ranks} == {steps_per_epoch(n, batch_size, world_size, False)}
-    assert all(len(batch) for one in ranks for batch in one)
-    assert max(len(batch) for one in ranks for batch in one) <= max(batch_size, 2)
-    np.testing.assert_array_equal(np.concatenate([batch for one in ranks for batch in one]), order)
-
-
-@given(n=st.integers(1, 60), batch_size=st.integers(1, 9), world_size=st.integers(1, 5))
-def test_training_keeps_devices_in_step(n: int, batch_size: int, world_size: int) -> None:
-    order = np.random.default_rng(n).permutation(n)
-    ranks = [rank_batches(order, batch_size, rank, world_size, True) for rank in range(world_size)]
-    shapes = {tuple(len(batch) for batch in one) for one in ranks}
-    assert len(shapes) == 1 and len(ranks[0]) == steps_per_epoch(n, batch_size, world_size, True)
-    seen = np.bincount(np.concatenate([batch for one in ranks for batch in one]), minlength=n)
-    assert seen.min() >= 1 and seen.sum() - n < world_size
-    together = [set(np.concatenate(step).tolist()) for step in zip(*ranks, strict=True)]
-    alone = rank_batches(order, batch_size * world_size, 0, 1, True)
-    assert [set(batch.tolist()) for batch in alone[:-1]] == together[: len(alone) - 1]
 
 
 def test_same_numbers_in_every_run_and_new_ones_each_epoch() -> None:
@@ -110,7 +80,7 @@ def test_validation_is_not_augmented_unless_asked() -> None:
         feed = ArrayImageFeed(plain, augment=ranges, augment_always=always, batch_size=6)
         (_, x, y, weight) = read(feed, training=False)[0]
         assert np.array_equal(x.numpy(), plain) is not always
-        assert y is None and weight is None and not feed.has_labels
+        assert y is None and weight is None
 
 
 def test_labels_weights_and_inputs_as_targets() -> None:
@@ -163,8 +133,9 @@ def test_unreadable_files_stop_or_are_left_out(scenes: Path) -> None:
     (scenes / "sea" / "2.jpg").write_bytes(b"broken")
     table = scan_folder(str(scenes))
     with pytest.raises(DataError, match=r"sea/2\.jpg"):
-        read(ImageFeed.from_table(table, SPEC))
-    feed = ImageFeed.from_table(table, SPEC, batch_size=4, skip_unreadable=True)
+        read(ImageFeed.from_paths(table.paths, SPEC))
+    labels = (table.labels, len(table.class_names), "categorical")
+    feed = ImageFeed.from_paths(table.paths, SPEC, *labels, batch_size=4, skip_unreadable=True)
     batches = read(feed)
     assert sum(len(one[1]) for one in batches) == 14
     assert [Path(path).name for path in feed.unreadable] == ["2.jpg"]

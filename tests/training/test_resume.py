@@ -98,6 +98,22 @@ def test_fit_goes_on_as_it_would_have(optimizer, tmp_path):
         assert rest.history["val_loss"] == history.history["val_loss"][rest.epoch[0] :]
 
 
+def test_an_iterator_without_a_seed_goes_on_in_its_order(tmp_path):
+    generator = keras.preprocessing.image.ImageDataGenerator(horizontal_flip=True)
+
+    def run(chance, *callbacks, path=None):
+        model = compiled()
+        np.random.seed(chance)  # which the iterator draws its order from
+        flow = generator.flow(X, Y, batch_size=4)
+        model.fit(flow, epochs=3, verbose=0, callbacks=[*callbacks], ckpt_path=path)
+        return model
+
+    whole = run(5)
+    run(5, ModelCheckpoint(tmp_path, every_n_train_steps=4, save_top_k=-1))
+    for path in tmp_path.glob("*.ckpt"):
+        assert_equal(whole, run(99, path=str(path)))
+
+
 class KeepsItsPlace:
     """A loader with Lightning's `state_dict` and `load_state_dict`: nothing is passed over for it."""
 

@@ -1,4 +1,4 @@
-"""Datasets, loaders and sequences on several processes: equal steps, and every image once."""
+"""What several processes read: equal steps, and every sample once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,42 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import scene_lightning as keras
 from scene_lightning.errors import DataError
-from scene_lightning.feeds.rounds import dealt, rounds_in
+from scene_lightning.feeds.as_feed import as_feed
+from scene_lightning.feeds.sharding import deal, rank_batches, rounds_in, steps_per_epoch
+from scene_lightning.preprocessing.image import ImageDataGenerator
 from scene_lightning.utils.dataset import Dataset
+
+
+@given(n=st.integers(1, 60), batch_size=st.integers(1, 9), world_size=st.integers(1, 5))
+def test_evaluation_counts_every_image_once(n: int, batch_size: int, world_size: int) -> None:
+    if n < world_size:
+        with pytest.raises(DataError, match="devices"):
+            steps_per_epoch(n, batch_size, world_size, False)
+        return
+    order = np.random.default_rng(n).permutation(n)
+    ranks = [rank_batches(order, batch_size, rank, world_size, False) for rank in range(world_size)]
+    assert {len(one) for one in ranks} == {steps_per_epoch(n, batch_size, world_size, False)}
+    assert all(len(batch) for one in ranks for batch in one)
+    assert max(len(batch) for one in ranks for batch in one) <= max(batch_size, 2)
+    np.testing.assert_array_equal(np.concatenate([batch for one in ranks for batch in one]), order)
+
+
+@given(n=st.integers(1, 60), batch_size=st.integers(1, 9), world_size=st.integers(1, 5))
+def test_training_keeps_devices_in_step(n: int, batch_size: int, world_size: int) -> None:
+    order = np.random.default_rng(n).permutation(n)
+    ranks = [rank_batches(order, batch_size, rank, world_size, True) for rank in range(world_size)]
+    shapes = {tuple(len(batch) for batch in one) for one in ranks}
+    assert len(shapes) == 1 and len(ranks[0]) == steps_per_epoch(n, batch_size, world_size, True)
+    seen = np.bincount(np.concatenate([batch for one in ranks for batch in one]), minlength=n)
+    assert seen.min() >= 1 and seen.sum() - n < world_size
+    together = [set(np.concatenate(step).tolist()) for step in zip(*ranks, strict=True)]
+    alone = rank_batches(order, batch_size * world_size, 0, 1, True)
+    assert [set(batch.tolist()) for batch in alone[:-1]] == together[: len(alone) - 1]
 
 
 def _batches(samples, size):
@@ -25,7 +56,7 @@ def _batches(samples, size):
 @pytest.mark.parametrize(("samples", "size"), [(60, 12), (60, 10), (61, 12), (7, 3), (25, 6), (13, 6), (5, 1), (11, 2)])
 def test_every_sample_comes_once_in_equal_steps(samples, size, world_size, training):
     batches = _batches(samples, size)
-    shares = [list(dealt(((lambda b=b: b) for b in batches), rank, world_size, training)) for rank in range(world_size)]
+    shares = [list(deal(((lambda b=b: b) for b in batches), rank, world_size, training)) for rank in range(world_size)]
     assert {len(share) for share in shares} == {rounds_in(len(batches), size, samples, world_size, training)}
     seen = [int(n) for share in shares for batch, _ in share for n in batch]
     assert set(seen) == set(range(samples))
@@ -36,9 +67,45 @@ def test_every_sample_comes_once_in_equal_steps(samples, size, world_size, train
         assert len(seen) - samples < world_size
 
 
+def test_a_loader_may_leave_out_samples_of_its_data_set():
+    """It gives 3 batches of one of a set of 100."""
+    shares = [list(deal(((lambda b=b: b) for b in _batches(3, 1)), rank, 2, False)) for rank in range(2)]
+    assert [len(share) for share in shares] == [rounds_in(3, 1, 100, 2, False)] * 2 == [1, 1]
+
+
+class Negative(ImageDataGenerator):
+    """Changes what a call does, so that its iterators are called."""
+
+    def standardize(self, x):
+        return -super().standardize(x)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+@pytest.mark.parametrize(("samples", "size"), [(5, 1), (9, 2), (12, 4), (4, 4)])
+@pytest.mark.parametrize("kind", ["arrays", "iterator", "called iterator"])
+def test_an_evaluation_counts_each_sample_once(samples, size, world_size, kind):
+    x = np.arange(samples, dtype=np.float32).reshape(-1, 1, 1, 1)
+    generator = {"iterator": ImageDataGenerator, "called iterator": Negative}.get(kind)
+    data = (x, x) if generator is None else (generator().flow(x, x.ravel(), batch_size=size, shuffle=False),)
+    feed = as_feed(*data, batch_size=size, shuffle=False, training=False)
+    shares = [
+        [feed.to_device_batch(batch, 0, False)[1].ravel() for batch in feed.batches(0, rank, world_size)]
+        for rank in range(world_size)
+    ]
+    assert {len(share) for share in shares} == {feed.steps_on(world_size)}
+    seen = torch.cat([labels for share in shares for labels in share])
+    assert sorted(seen.tolist()) == list(range(samples))
+
+
+def test_arrays_of_fewer_samples_than_processes_can_be_evaluated():
+    feed = as_feed(np.zeros((2, 3)), np.arange(2), training=False)
+    shares = [[batch[1].tolist() for batch in feed.batches(0, rank, 3)] for rank in range(3)]
+    assert shares == [[[0]], [[1]], []] and feed.steps_on(3) == 1
+
+
 def test_too_few_to_evaluate():
     with pytest.raises(DataError, match="devices=2"):
-        list(dealt(iter([lambda: (torch.arange(2), None)]), 0, 3, False))
+        list(deal(iter([lambda: (torch.arange(2), None)]), 0, 3, False))
 
 
 @pytest.fixture(scope="module")
