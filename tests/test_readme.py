@@ -73,3 +73,17 @@ def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"`?make (\w+)", README)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_a_guide_names_files_that_are_there(page: str) -> None:
+    """`feeds/base.py` is short for scene_lightning/feeds/base.py; `models/model.py: fit` also names what is in it."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for path, name in re.findall(r"`([\w./-]+/[\w.*-]+\.py)(?:: (\w+))?`", text):
+        files = [*ROOT.glob(path), *(ROOT / "scene_lightning").glob(path)]
+        assert files, path
+    XX
+    folders = re.findall(r"`([\w/]+/)`", text)
+    assert not [
+        folder for folder in folders if not ((ROOT / folder).is_dir() or (ROOT / "scene_lightning" / folder).is_dir())
+    ]
