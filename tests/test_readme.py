@@ -82,7 +82,8 @@ def test_a_guide_names_files_that_are_there(page: str) -> None:
     for path, name in re.findall(r"`([\w./-]+/[\w.*-]+\.py)(?:: (\w+))?`", text):
         files = [*ROOT.glob(path), *(ROOT / "scene_lightning").glob(path)]
         assert files, path
-    XX
+        content = files[0].read_text(encoding="utf-8")
+        assert not name or re.search(rf"(def|class) {name}\b", content), (path, name)
     folders = re.findall(r"`([\w/]+/)`", text)
     assert not [
         folder for folder in folders if not ((ROOT / folder).is_dir() or (ROOT / "scene_lightning" / folder).is_dir())
