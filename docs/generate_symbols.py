@@ -1,4 +1,4 @@
-"""The package in; `docs/keras-symbols.md`, the table of Keras' names that it has, out.
+"""Writes `docs/keras-symbols.md`, the table of Keras' names that this package has.
 
 Run: python docs/generate_symbols.py. A test holds the file against what this makes.
 """
@@ -11,6 +11,8 @@ import textwrap
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from scene_lightning._unsupported import names_with_advice
 
 TARGET = Path(__file__).with_name("keras-symbols.md")
 SPACES = (
@@ -35,7 +37,7 @@ def section(space: str) -> str:
     module = importlib.import_module(f"scene_lightning.{space}".rstrip("."))
     names = [name for name in module.__all__ if not name.startswith("_")]
     parts = [f"## keras{'.' if space else ''}{space}\n", wrapped(merged(module, names))]
-    for advice, absent in instead(module).items():
+    for advice, absent in instead(space).items():
         parts.append(f"\n*{advice}*, instead of: {wrapped([f'`{name}`' for name in absent])}")
     return "\n".join(parts) + "\n"
 
@@ -50,16 +52,12 @@ def merged(module: ModuleType, names: list[str]) -> list[str]:
     return [" = ".join(f"`{name}`" for name in group) for group in groups.values()]
 
 
-def instead(module: ModuleType) -> dict[str, list[str]]:
+def instead(space: str) -> dict[str, list[str]]:
     """Advice → the names it is for."""
-    found: dict[str, list[str]] = {}
-    finder = vars(module).get("_find") or vars(module).get("__getattr__")
-    known = getattr(finder, "instead", None)
-    if known is None:
-        known = {name: advice for advice, names in vars(module).get("_INSTEAD", {}).items() for name in names.split()}
-    for name, advice in known.items():
-        found.setdefault(advice, []).append(name)
-    return found
+    names: dict[str, list[str]] = {}
+    for name, advice in names_with_advice(f"keras.{space}".rstrip(".")).items():
+        names.setdefault(advice, []).append(name)
+    return names
 
 
 def wrapped(words: list[str]) -> str:

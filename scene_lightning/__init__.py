@@ -76,22 +76,6 @@ __all__ = [
 ]
 
 # What Keras has beside these, and what stands for it here.
-_INSTEAD = {
-    "Use mixed_precision": "dtype_policies",
-    "Write a Layer, with build() and call()": "Function Operation",
-    "Choose the hardware with fit(accelerator=, devices=, precision=), or --accelerator and --devices": (
-        "device distribution dtensor estimator"
-    ),
-    "Leave it out: names of layers are enough here": "name_scope",
-    "Leave it out: PyTorch needs no scopes": "RematScope StatelessScope SymbolicScope remat",
-    "Models stay in floating point: quantise the saved model with PyTorch": "Quantizer quantizers",
-    "Train a student with a train_step() of your own": "distillation",
-    "Save with model.save('model.keras') or .h5, or give the model to torch.export": "export",
-    "Look for the name in keras.layers, keras.optimizers or keras.utils": "experimental legacy protobuf src",
-    "Draw with matplotlib": "visualization",
-    "Call fit() yourself; scikit-learn's splits and scores work on its arrays": "wrappers",
-}
-
 if TYPE_CHECKING:
     from scene_lightning import (
         activations,
@@ -145,7 +129,7 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.{name}")
     from scene_lightning._unsupported import lookup  # only an error needs it
 
-    return lookup(__name__, __all__, _INSTEAD)(name)
+    return lookup(__name__, __all__)(name)
 
 
 def __dir__() -> list[str]:

@@ -78,13 +78,4 @@ __all__ = [
     "set_max_steps_per_epoch",
 ]  # fmt: skip
 
-__getattr__ = lookup(
-    __name__,
-    __all__,
-    {
-        "Attention layers are outside this package, which is for images": (
-            "disable_flash_attention enable_flash_attention is_flash_attention_enabled"
-        ),
-        "The engine is PyTorch: leave it out": "is_nnx_enabled",
-    },
-)
+__getattr__ = lookup(__name__, __all__)

@@ -105,4 +105,4 @@ __all__ = [
     "min_max_norm", "non_neg", "nonneg", "serialize", "unit_norm", "unitnorm",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__, {"Write a Constraint with __call__(w)": "RadialConstraint radial_constraint"})
+__getattr__ = lookup(__name__, __all__)

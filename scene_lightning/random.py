@@ -204,4 +204,4 @@ __all__ = [
     "truncated_normal", "uniform",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__, {"Draw from torch.distributions": "beta gamma"})
+__getattr__ = lookup(__name__, __all__)

@@ -11,7 +11,10 @@ PACKAGE = Path(scene_lightning.__file__).parent
 # Left may not import right; parts on one line do not know each other, but for ACQUAINTED. A part is a module or folder
 # of the package; a dotted one has a place of its own beside its folder.
 ORDER = (
-    {"errors", "_atomic_write", "_naming", "_registry", "_settings", "_unsupported", "_usage_report", "tree"},
+    {
+        "errors", "_atomic_write", "_naming", "_registry", "_settings", "_unsupported", "_unsupported_advice",
+        "_usage_report", "tree",
+    },
     {"_objectives"},  # the formulas that losses and metrics share
     {
         "activations", "initializers", "regularizers", "constraints", "losses", "metrics", "optimizers", "callbacks",

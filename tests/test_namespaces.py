@@ -57,9 +57,9 @@ def test_stand_ins_say_what_to_use() -> None:
         lambda: ours.distribution.DataParallel,
         lambda: ours.backend.placeholder((2,)),
         lambda: ours.preprocessing.text.Tokenizer(),
-        lambda: type("Own", (ours.utils.Config,), {}),
+        lambda: type("Own", (ours.utils.Config,), {})(),
     ):
-        with pytest.raises(UnsupportedError, match=r"keras\.\w+.* is not supported\. \w+"):
+        with pytest.raises(UnsupportedError, match=r"keras\.\w+.* is not supported \(test_n\w+\.py, line \d+\)\. \w+"):
             use()
     assert not isinstance(3, ours.metrics.MeanTensor)
     with pytest.raises(AttributeError, match="Sequential"):

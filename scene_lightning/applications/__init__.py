@@ -20,6 +20,7 @@ differs, and why:
 
 from __future__ import annotations
 
+from scene_lightning._unsupported import lookup
 from scene_lightning.applications import (
     alexnet,
     convnext,
@@ -48,7 +49,6 @@ from scene_lightning.applications.convnext import (
     ConvNeXtLarge,
     ConvNeXtSmall,
     ConvNeXtTiny,
-    ConvNeXtXLarge,
 )
 from scene_lightning.applications.densenet import DenseNet121, DenseNet169, DenseNet201
 from scene_lightning.applications.efficientnet import (
@@ -63,10 +63,6 @@ from scene_lightning.applications.efficientnet import (
 )
 from scene_lightning.applications.efficientnet_lite import EfficientNetLite0, EfficientNetLite1, EfficientNetLite2
 from scene_lightning.applications.efficientnet_v2 import (
-    EfficientNetV2B0,
-    EfficientNetV2B1,
-    EfficientNetV2B2,
-    EfficientNetV2B3,
     EfficientNetV2L,
     EfficientNetV2M,
     EfficientNetV2S,
@@ -77,7 +73,6 @@ from scene_lightning.applications.inception_v3 import InceptionV3
 from scene_lightning.applications.mobilenet import MobileNet
 from scene_lightning.applications.mobilenet_v2 import MobileNetV2
 from scene_lightning.applications.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
-from scene_lightning.applications.nasnet import NASNetLarge, NASNetMobile
 from scene_lightning.applications.resnet import ResNet50, ResNet101, ResNet152
 from scene_lightning.applications.resnet_v2 import ResNet50V2, ResNet101V2, ResNet152V2
 from scene_lightning.applications.vgg16 import VGG16
@@ -85,14 +80,16 @@ from scene_lightning.applications.vgg19 import VGG19
 from scene_lightning.applications.xception import Xception
 
 __all__ = [
-    "VGG16", "VGG19", "AlexNet", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge",
+    "VGG16", "VGG19", "AlexNet", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny",
     "DenseNet121", "DenseNet169", "DenseNet201", "EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3",
     "EfficientNetB4", "EfficientNetB5", "EfficientNetB6", "EfficientNetB7", "EfficientNetLite0", "EfficientNetLite1",
-    "EfficientNetLite2", "EfficientNetV2B0", "EfficientNetV2B1", "EfficientNetV2B2", "EfficientNetV2B3",
+    "EfficientNetLite2",
     "EfficientNetV2L", "EfficientNetV2M", "EfficientNetV2S", "GoogLeNet", "InceptionResNetV2", "InceptionV3",
-    "MobileNet", "MobileNetV2", "MobileNetV3Large", "MobileNetV3Small", "NASNetLarge", "NASNetMobile", "ResNet50",
+    "MobileNet", "MobileNetV2", "MobileNetV3Large", "MobileNetV3Small", "ResNet50",
     "ResNet50V2", "ResNet101", "ResNet101V2", "ResNet152", "ResNet152V2", "Xception", "alexnet", "convnext", "densenet",
     "efficientnet", "efficientnet_lite", "efficientnet_v2", "googlenet", "imagenet_utils", "inception_resnet_v2",
     "inception_v3", "mobilenet", "mobilenet_v2", "mobilenet_v3", "nasnet", "resnet", "resnet50", "resnet_v2", "vgg16",
     "vgg19", "xception",
 ]  # fmt: skip
+
+__getattr__ = lookup(__name__, __all__)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from scene_lightning._unsupported import lookup
 from scene_lightning.applications._backbone import Request, TorchNetwork, build, documented
-from scene_lightning.applications._unsupported import missing
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import unchanged as preprocess_input
 from scene_lightning.models import Functional
@@ -42,9 +42,10 @@ def _constructor(size: str) -> Callable[..., Functional]:
 
 
 ConvNeXtTiny, ConvNeXtSmall, ConvNeXtBase, ConvNeXtLarge = map(_constructor, ("Tiny", "Small", "Base", "Large"))
-ConvNeXtXLarge = missing("ConvNeXtXLarge", "Use ConvNeXtLarge.")
 
 __all__ = [
-    "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge", "decode_predictions",
+    "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "decode_predictions",
     "preprocess_input",
 ]  # fmt: skip
+
+__getattr__ = lookup(__name__, __all__)

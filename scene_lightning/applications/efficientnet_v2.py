@@ -6,8 +6,8 @@ B3 torchvision has neither networks nor weights.
 
 from __future__ import annotations
 
+from scene_lightning._unsupported import lookup
 from scene_lightning.applications._backbone import TorchNetwork, scaling_constructor
-from scene_lightning.applications._unsupported import missing
 from scene_lightning.applications.imagenet_utils import MEAN, STD, decode_predictions
 from scene_lightning.applications.imagenet_utils import unchanged as preprocess_input
 
@@ -23,11 +23,10 @@ EfficientNetV2S, EfficientNetV2M, EfficientNetV2L = (
     )
     for size, side in {"S": 384, "M": 480, "L": 480}.items()
 )  # fmt: skip
-EfficientNetV2B0, EfficientNetV2B1, EfficientNetV2B2, EfficientNetV2B3 = (
-    missing(f"EfficientNetV2B{number}", f"Use EfficientNetB{number} or EfficientNetV2S.") for number in range(4)
-)
 
 __all__ = [
-    "EfficientNetV2B0", "EfficientNetV2B1", "EfficientNetV2B2", "EfficientNetV2B3", "EfficientNetV2L",
+    "EfficientNetV2L",
     "EfficientNetV2M", "EfficientNetV2S", "decode_predictions", "preprocess_input",
 ]  # fmt: skip
+
+__getattr__ = lookup(__name__, __all__)

@@ -45,11 +45,4 @@ __all__ = [
 
 name_unknown_words_of(globals()[name] for name in __all__ if name in globals())
 
-__getattr__ = lookup(
-    __name__,
-    __all__,
-    {
-        "Give fit() validation_data: it evaluates in the same process": "SidecarEvaluatorModelExport",
-        "Use BackupAndRestore, ModelCheckpoint or a Callback of your own": "experimental",
-    },
-)
+__getattr__ = lookup(__name__, __all__)

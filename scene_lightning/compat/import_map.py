@@ -22,7 +22,7 @@ ROOTS = (
     "tensorflow_core",
 )
 # Packages that are made of TensorFlow's own operations: installing them would not help. They can be imported; what is
-# used of them is refused, with the nearest way (`compat.placeholder`).
+# used of them is refused, with the nearest way (`_unsupported`).
 NEEDS_TENSORFLOW = (
     "tensorflow_cloud",
     "tensorflow_datasets",

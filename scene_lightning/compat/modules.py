@@ -14,10 +14,9 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
-from scene_lightning._unsupported import is_absent
+from scene_lightning._unsupported import absent, advice, is_absent, script_frame
 from scene_lightning._usage_report import ledger
 from scene_lightning.compat.import_map import NEEDS_TENSORFLOW, Place, belongs, may_be_a_module, place_of
-from scene_lightning.compat.placeholder import Placeholder, advice, script_frame
 from scene_lightning.errors import UnsupportedError
 
 _MISSING = object()
@@ -48,21 +47,20 @@ class CompatModule(ModuleType):
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         if is_tried():
-            own = vars(value).get("_advice") if value is not _MISSING and hasattr(value, "__dict__") else None
-            instead = f"{own}." if own else advice(f"{place.path}.{name}", _public_names(place))
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r} here. {instead}")
+            instead = advice(f"{place.path}.{name}", _public_names(place))
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r} here. {instead}.")
         if value is _MISSING and may_be_a_module(place, name):
             return importlib.import_module(f"{self.__name__}.{name}")
         ledger.missing.add(f"{place.shown}.{name}")
         if value is not _MISSING:
             return value
-        return Placeholder(f"{place.path}.{name}", _public_names(place))
+        return absent(f"{place.path}.{name}", _public_names(place))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """A name in small letters was taken for a module, and is a function that is not here: refuse it."""
         place: Place = self.__dict__["_place"]
         ledger.missing.add(place.path)
-        return Placeholder(place.path, _public_names(place))(*args, **kwargs)
+        return absent(place.path, _public_names(place))(*args, **kwargs)
 
     def __reduce__(self) -> Any:
         return importlib.import_module, (self.__name__,)

@@ -16,4 +16,4 @@ __all__ = [
     "boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__, {})
+__getattr__ = lookup(__name__, __all__)

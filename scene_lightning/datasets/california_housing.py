@@ -1,7 +1,7 @@
 """Prices of houses in California, `keras.datasets.california_housing`: no images, and named so when used."""
 
-from scene_lightning.datasets._absent import not_images
+from scene_lightning._unsupported import absent
 
-load_data = not_images("california_housing", "load_data", "prices of houses")
+load_data = absent("keras.datasets.california_housing.load_data")
 
 __all__ = ["load_data"]

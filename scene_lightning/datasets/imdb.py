@@ -1,8 +1,8 @@
 """Reviews of films, `keras.datasets.imdb`: no images, and named so when used."""
 
-from scene_lightning.datasets._absent import not_images
+from scene_lightning._unsupported import absent
 
-load_data = not_images("imdb", "load_data", "texts")
-get_word_index = not_images("imdb", "get_word_index", "texts")
+get_word_index = absent("keras.datasets.imdb.get_word_index")
+load_data = absent("keras.datasets.imdb.load_data")
 
 __all__ = ["get_word_index", "load_data"]

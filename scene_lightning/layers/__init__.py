@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from scene_lightning._registry import did_you_mean
-from scene_lightning._unsupported import mark_absent
-from scene_lightning.errors import UnsupportedError
+from scene_lightning._unsupported import lookup
 from scene_lightning.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from scene_lightning.layers.attention import AdditiveAttention, Attention
 from scene_lightning.layers.base.layer import Layer
@@ -258,49 +255,12 @@ __all__ = [
 _TABLE.update({name: globals()[name] for name in __all__ if isinstance(globals().get(name), type)})
 _TABLE.pop("InputSpec")
 
-_INSTEAD = {
-    "Recurrent and text layers are outside this package, which is for images": (
-        "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNGRU CuDNNLSTM GRU GRUCell "
-        "AbstractRNNCell GroupQueryAttention LSTM LSTMCell RNN SimpleRNN SimpleRNNCell "
-        "StackedRNNCells TimeDistributed TextVectorization Hashing HashedCrossing "
-        "Discretization FeatureSpace MelSpectrogram STFTSpectrogram"
-    ),
-    "Write it as a Layer subclass with build() and call()": (
-        "JaxLayer FlaxLayer TorchModuleWrapper Wrapper ReversibleEmbedding "
-        "LocallyConnected1D LocallyConnected2D AdaptiveAveragePooling1D AdaptiveAveragePooling2D "
-        "AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D DenseFeatures"
-    ),
-    "keras.models.load_model(folder) reads a SavedModel that Keras 2 wrote; for one of export() build the network in "
-    "code and take its weights: model.load_weights(folder)": "TFSMLayer",
-    "Of the augmentations, the Random* layers for flips, rotation, zoom, shift, shear, crop and colour are here": (
-        "AugMix AutoContrast CLAHE CutMix Equalization MixUp Pipeline RandAugment RandomColorDegeneration "
-        "RandomElasticTransform RandomErasing RandomGaussianBlur RandomInvert RandomPerspective RandomPosterization "
-        "RandomSharpness Solarization ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes"
-    ),
-}
-
-
 # Layers that know datasets and strings, which stand right of this package: imported when they are asked for.
 _ELSEWHERE = dict.fromkeys(("IntegerLookup", "StringLookup"), "scene_lightning.utils.lookup")
-
-
-@mark_absent
-class _Unsupported(Layer):
-    """Stands for a Keras layer outside this package: programs may import it, and learn of it when they use it."""
-
-    _advice = ""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise UnsupportedError(f"keras.layers.{type(self).__name__} is not supported. {self._advice}.")
+_find = lookup(__name__, __all__, _ELSEWHERE)
 
 
 def __getattr__(name: str) -> Any:
     if name == "experimental":  # Keras 2.3 to 2.5: layers.experimental.preprocessing.Rescaling
         return SimpleNamespace(preprocessing=sys.modules[__name__], SyncBatchNormalization=BatchNormalization)
-    if name in _ELSEWHERE:
-        return getattr(import_module(_ELSEWHERE[name]), name)
-    for advice, names in _INSTEAD.items():
-        if name in names.split():
-            return type(name, (_Unsupported,), {"_advice": advice, "__module__": __name__})
-    hint = "" if name.startswith("_") else did_you_mean(name, __all__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{hint}")
+    return _find(name)

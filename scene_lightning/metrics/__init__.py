@@ -107,6 +107,4 @@ __all__ = [
 
 name_unknown_words_of(globals()[name] for name in __all__ if name in globals())
 
-__getattr__ = lookup(
-    __name__, __all__, {"Write a Metric with update_state() and result()": "MeanRelativeError MeanTensor experimental"}
-)
+__getattr__ = lookup(__name__, __all__)

@@ -26,10 +26,9 @@ from scene_lightning.ops.nn import *
 from scene_lightning.ops.products import *
 from scene_lightning.ops.reductions import *
 from scene_lightning.ops.shapes import *
-from scene_lightning.ops.unsupported import INSTEAD
 
 __all__ = ["image", "linalg", "nn", "numpy"]
 __all__ += core.__all__ + creation.__all__ + elementwise.__all__ + indexing.__all__ + joining.__all__
 __all__ += linalg.__all__ + nn.__all__ + products.__all__ + reductions.__all__ + shapes.__all__
 
-__getattr__ = lookup(__name__, __all__, INSTEAD)
+__getattr__ = lookup(__name__, __all__)

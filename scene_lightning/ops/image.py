@@ -261,13 +261,4 @@ __all__ = [
     "crop_images", "extract_patches", "hsv_to_rgb", "pad_images", "resize", "rgb_to_grayscale", "rgb_to_hsv",
 ]  # fmt: skip
 
-__getattr__ = lookup(
-    __name__,
-    __all__,
-    {
-        "The Random* layers warp, blur and crop images; torchvision.transforms.v2 has the rest": (
-            "affine_transform elastic_transform extract_patches_3d gaussian_blur map_coordinates "
-            "perspective_transform scale_and_translate sobel_edges ssim"
-        )
-    },
-)
+__getattr__ = lookup(__name__, __all__)

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from scene_lightning._unsupported import lookup
 from scene_lightning.ops.operation import Axis, as_float, operation
-from scene_lightning.ops.unsupported import INSTEAD
 
 
 @operation("linalg")
@@ -187,4 +186,4 @@ __all__ = [
     "svd",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__, INSTEAD)
+__getattr__ = lookup(__name__, __all__)

@@ -16,7 +16,6 @@ from scene_lightning.errors import InputError
 from scene_lightning.ops import convolution
 from scene_lightning.ops.convolution import *
 from scene_lightning.ops.operation import Axis, as_float, operation
-from scene_lightning.ops.unsupported import INSTEAD
 
 celu = operation("nn")(activations.celu)
 elu = operation("nn")(activations.elu)
@@ -293,4 +292,4 @@ __all__ = [
 ]  # fmt: skip
 __all__ += convolution.__all__
 
-__getattr__ = lookup(__name__, __all__, INSTEAD)
+__getattr__ = lookup(__name__, __all__)

@@ -10,6 +10,5 @@ from scene_lightning.ops.joining import *
 from scene_lightning.ops.products import *
 from scene_lightning.ops.reductions import *
 from scene_lightning.ops.shapes import *
-from scene_lightning.ops.unsupported import INSTEAD
 
-__getattr__ = lookup(__name__, [], INSTEAD)
+__getattr__ = lookup(__name__, [])

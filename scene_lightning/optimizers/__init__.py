@@ -119,12 +119,4 @@ __all__ = [
     "ftrl", "get", "lamb", "legacy", "lion", "muon", "nadam", "rmsprop", "schedules", "serialize", "sgd",
 ]  # fmt: skip
 
-__getattr__ = lookup(
-    __name__,
-    __all__,
-    {
-        "Give the model to a Lightning Trainer, with a configure_optimizers() of your own": (
-            "MultiOptimizer OptimizerMap"
-        )
-    },
-)
+__getattr__ = lookup(__name__, __all__)

@@ -5,13 +5,5 @@ from scene_lightning.preprocessing import image
 
 __all__ = ["image"]
 
-__getattr__ = lookup(
-    __name__,
-    __all__,
-    {
-        "This package classifies images: prepare sequences and text with torch or scikit-learn": (
-            "sequence text text_dataset_from_directory timeseries_dataset_from_array"
-        ),
-    },
-    {"image_dataset_from_directory": "scene_lightning.utils"},  # which reads images with this package
-)
+# which reads images with this package
+__getattr__ = lookup(__name__, __all__, {"image_dataset_from_directory": "scene_lightning.utils"})

@@ -50,4 +50,4 @@ __all__ = [
     "write_tensors", "write_weights_h5",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__, {"Read the file with h5py": "KerasFileEditor"}, _ELSEWHERE)
+__getattr__ = lookup(__name__, __all__, _ELSEWHERE)

@@ -126,25 +126,4 @@ __all__ = [
     "unpack_x_y_sample_weight",
 ]
 
-__getattr__ = lookup(
-    __name__,
-    __all__,
-    {
-        "Batches are prepared by threads on their own: give fit() a PyDataset with workers=": (
-            "GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer TimedThread"
-        ),
-        "Give fit() validation_data: it evaluates in the same process": "SidecarEvaluator",
-        "Leave it out; compile(jit_compile=True) compiles the step": "StepsPerExecutionTuner",
-        "This package classifies images, it does not detect objects": "bounding_boxes",
-        "Use a dict or a dataclass": "Config",
-        "Look for the name in keras.utils or keras.saving": "experimental legacy",
-        "This package has no text layers": "warmstart_embedding_matrix",
-        "Use str(number)": "to_ordinal",
-        "Prepare tables of features with scikit-learn: this package classifies images": "FeatureSpace",
-        "Read sounds with torchaudio and pass a torch DataLoader to fit()": "audio_dataset_from_directory",
-        "Use torch.nn.utils.rnn.pad_sequence: this package classifies images": "pad_sequences",
-        "For images use image_dataset_from_directory": "text_dataset_from_directory",
-        "Cut the windows with numpy.lib.stride_tricks.sliding_window_view": "timeseries_dataset_from_array",
-        "Run with --devices 2, or fit(..., devices=2), which trains on several devices": "multi_gpu_model",
-    },
-)
+__getattr__ = lookup(__name__, __all__)

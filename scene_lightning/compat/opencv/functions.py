@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from scene_lightning._unsupported import where_in_script
 from scene_lightning._usage_report import ledger
 from scene_lightning.compat.opencv.sizes import (
     INTER_AREA,
@@ -23,7 +24,6 @@ from scene_lightning.compat.opencv.sizes import (
     error,
     resize,
 )
-from scene_lightning.compat.placeholder import where_in_script
 from scene_lightning.errors import UnsupportedError
 
 __version__ = "4.12.0"  # whose names and numbers these are
@@ -249,9 +249,8 @@ def destroyAllWindows() -> None:
 
 
 def _refuse(what: str) -> NoReturn:
-    where = where_in_script()
     raise UnsupportedError(
-        f"cv2.{what} needs OpenCV, which is not installed{f' ({where})' if where else ''}: pip install "
+        f"cv2.{what} needs OpenCV, which is not installed{where_in_script()}: pip install "
         "opencv-python-headless. Without it the runner has only the reading, writing, resizing, colours, turns and "
         "borders of images."
     )

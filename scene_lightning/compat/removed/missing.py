@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import ModuleType
 
-from scene_lightning.compat.placeholder import script_frame
+from scene_lightning._unsupported import advice_of_table, script_frame
 from scene_lightning.compat.removed.patching import Modern
 
 PATCHES: dict[str, Callable[[ModuleType], None]] = {}
@@ -23,22 +23,13 @@ _DISTRIBUTIONS = {
     "umap": "umap-learn",
     "yaml": "pyyaml",
 }
-# Packages that would not help here, and what does.
-_INSTEAD = {
-    "classification_models": "take the network from keras.applications",
-    "efficientnet": "take EfficientNetB0 to B7 from keras.applications",
-    "google": "google.colab is for notebooks in Colab: read the files from a folder",
-    "keras_contrib": "it was never released; look for the name in keras.layers or keras.optimizers",
-    "keras_vggface": "build the network with keras.applications and load_weights",
-    "kaggle_datasets": "it is for Kaggle's own machines: read the files from a folder",
-}
 
 
 def hint(package: str) -> str | None:
     """What to do about a package that is not installed; None for names that cannot be one."""
     root = package.partition(".")[0]
-    if root in _INSTEAD:
-        return f"{root} is not installed, and would not help here: {_INSTEAD[root]}."
+    if (instead := advice_of_table(root)) is not None:
+        return f"{root} is not installed, and would not help here. {instead}."
     if root.startswith("_"):
         return None
     distribution = _DISTRIBUTIONS.get(root, root.replace("_", "-"))

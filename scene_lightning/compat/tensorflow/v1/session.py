@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any
 
+from scene_lightning._unsupported import refuse
 from scene_lightning._usage_report import ledger
-from scene_lightning.compat.placeholder import where_in_script
 from scene_lightning.compat.tensorflow.random import set_random_seed
-from scene_lightning.errors import UnsupportedError
 
 _MEMORY = "torch takes GPU memory as it needs it"
 
@@ -40,7 +39,7 @@ class Graph:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        _refuse(f"tf.Graph.{name}", "There are no graphs: layers and weights are in model.layers and model.weights")
+        refuse(f"tf.Graph.{name}", "There are no graphs: layers and weights are in model.layers and model.weights")
 
 
 _GRAPH = Graph()
@@ -65,7 +64,7 @@ class Session:
         parts = fetches if isinstance(fetches, list | tuple) else [fetches]
         if all(part is None or isinstance(part, _Nothing) for part in parts):
             return [None] * len(parts) if isinstance(fetches, list | tuple) else None
-        _refuse(
+        refuse(
             "tf.Session.run",
             "There are no graphs: call model.predict(x), or the model itself, and read results with .numpy()",
         )
@@ -86,11 +85,6 @@ class Session:
 
 
 InteractiveSession = Session
-
-
-def _refuse(symbol: str, advice: str) -> NoReturn:
-    where = where_in_script()
-    raise UnsupportedError(f"{symbol} is not supported by this engine{f' ({where})' if where else ''}. {advice}.")
 
 
 def get_default_graph() -> Graph:
