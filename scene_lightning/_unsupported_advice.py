@@ -6,6 +6,11 @@ stands below a name, too: the advice of `keras.datasets.imdb` for its `load_data
 
 from __future__ import annotations
 
+_IMAGE_DATA = (
+    "this package classifies images: use mnist, fashion_mnist, cifar10, cifar100, or a folder of images with "
+    "image_dataset_from_directory"
+)
+
 ADVICE: dict[str, dict[str, str]] = {
     "keras": {
         "Use mixed_precision": "dtype_policies",
@@ -24,8 +29,8 @@ ADVICE: dict[str, dict[str, str]] = {
         "Call fit() yourself; scikit-learn's splits and scores work on its arrays": "wrappers",
     },
     "keras.datasets": {
-        "It holds no images, and this package classifies images: use mnist, fashion_mnist, cifar10, cifar100, or a "
-        "folder of images with image_dataset_from_directory": "boston_housing california_housing imdb reuters",
+        f"It holds texts, and {_IMAGE_DATA}": "imdb reuters",
+        f"It holds prices of houses, and {_IMAGE_DATA}": "boston_housing california_housing",
     },
     "keras.experimental": {
         "Save with model.save('model.keras'), or .h5 for older Keras": "export_saved_model",
@@ -101,7 +106,7 @@ ADVICE: dict[str, dict[str, str]] = {
         )
     },
     "keras.optimizers": {
-        "Give the model to a Lightning Trainer, with a configure_optimizers() of your own": "MultiOptimizer OptimizerMap"
+        "Give the model to a Lightning Trainer, with its own configure_optimizers()": "MultiOptimizer OptimizerMap"
     },
     "keras.preprocessing": {
         "This package classifies images: prepare sequences and text with torch or scikit-learn": (
