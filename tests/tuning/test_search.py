@@ -366,7 +366,7 @@ def test_without_optuna_the_cure_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.delattr(tuning, "search", raising=False)
-    for name in [name for name in sys.modules if name.startswith("scene_lightning.tuning.search")]:
+    for name in [name for name in sys.modules if name.startswith("scene_lightning.tuning")]:
         monkeypatch.delitem(sys.modules, name)
     assert tune(place) == 2
     assert 'pip install "scene-lightning[tune]"' in capsys.readouterr().err
