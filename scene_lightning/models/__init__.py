@@ -31,12 +31,27 @@ __all__ = [
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
-    """`model.save(filepath)`. Keras: `keras.models.save_model`."""
+    """Write a model into a file: `model.save(filepath)`. Keras: `keras.models.save_model`.
+
+    Args:
+        model: the model.
+        filepath: where to write; the ending says the format, as for `Model.save`.
+        overwrite: False refuses to replace a file.
+        **kwargs: further arguments of `Model.save`.
+    """
     model.save(filepath, overwrite=overwrite, **kwargs)
 
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
-    """A model, without weights, from `to_json()`'s text (Keras 3's or Keras 2's)."""
+    """Make a model, without weights, from the text of `model.to_json()`. Keras: `keras.models.model_from_json`.
+
+    Args:
+        json_string: the text, of any Keras.
+        custom_objects: your own classes and functions by name.
+
+    Raises:
+        InputError: it is not JSON, or describes no model.
+    """
     try:
         config = json.loads(json_string)
     except ValueError as error:
@@ -45,7 +60,15 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
 
 
 def model_from_config(config: Any, custom_objects: Any = None) -> Any:
-    """A model, without weights, from its config dict."""
+    """Make a model, without weights, from its config dict.
+
+    Args:
+        config: `{"class_name": …, "config": …}`, as any Keras wrote it.
+        custom_objects: your own classes and functions by name.
+
+    Raises:
+        InputError: it describes no model.
+    """
     return layer_from_config(normalize_model_config(config), custom_objects)
 
 
@@ -57,10 +80,26 @@ def clone_model(
     call_function: Any = None,
     recursive: bool = False,
 ) -> Any:
-    """The same architecture with fresh weights. Keras: `keras.models.clone_model`.
+    """Make the same architecture again, with fresh weights. Keras: `keras.models.clone_model`.
 
     Args:
-        clone_function: makes each layer's copy; by default `layer.__class__.from_config(layer.get_config())`.
+        model: the model.
+        input_tensors: symbolic tensors to build on; the copy's output on them is returned instead of the copy.
+        clone_function: called with each layer; gives the layer to take in its place. None copies it by its config.
+        call_function: must be None.
+        recursive: whether models inside are cloned by `clone_function`, too; not supported together with it.
+
+    Returns:
+        The new model.
+
+    Raises:
+        UnsupportedError: `call_function`, or `recursive` with a `clone_function`.
+        InputError: a `clone_function` for a subclassed model.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> keras.models.clone_model(model).count_params()
+        10
     """
     if call_function is not None or (recursive and clone_function is not None):
         raise UnsupportedError(

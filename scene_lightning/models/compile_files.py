@@ -1,4 +1,4 @@
-"""What `compile` was given, to a file and from one: the optimizer, losses and metrics as Keras 3's dict."""
+"""Writes what `compile` was given into files as Keras 3's dict, and reads it back."""
 
 from __future__ import annotations
 

@@ -22,11 +22,13 @@ from scene_lightning.models.serialization import graph_config, layer_from_config
 
 
 class Functional(Model):
-    """A model defined by its symbolic inputs and outputs.
+    """A model that is defined by its symbolic inputs and outputs: what `keras.Model(inputs, outputs)` gives.
 
     Args:
         inputs: one `Input`, or a list or dict of them (or tensors inside another model).
         outputs: one symbolic tensor, or a list or dict of them, computed from `inputs`.
+        name: the model's name; None makes one up: `functional`, `functional_1`, ….
+        **kwargs: `trainable` and `dtype`, as for `Layer`; Keras 1's `input` and `output`.
 
     Raises:
         InputError: outputs that do not depend on the inputs, or two layers of one name.
@@ -66,6 +68,7 @@ class Functional(Model):
 
     @property
     def layers(self) -> list[Any]:
+        """The layers in the graph, in Keras' order."""
         return [layer for layer in self._graph_layers if not isinstance(layer, Operator)]
 
     @property
@@ -112,10 +115,20 @@ class Functional(Model):
         return names if len(names) > 1 else None
 
     def build(self, input_shape: Any) -> None:
-        """Nothing to do: the layers were built when they were called on symbolic tensors."""
+        """Nothing to do: the layers were built when they were called on symbolic tensors.
+
+        Args:
+            input_shape: without effect.
+        """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Run every layer call of the graph once."""
+        """Run every layer call of the graph once.
+
+        Args:
+            inputs: a tensor, or a list or dict of them, as the graph's inputs are.
+            training: whether layers such as Dropout train.
+            mask: without effect: layers make their own.
+        """
         values: dict[int, Any] = dict(self._bind_inputs(inputs))
 
         def value_of(leaf: Any) -> Any:
@@ -155,7 +168,11 @@ class Functional(Model):
         return as_declared(value, symbol.dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The output shape(s) for these input shapes, batch axis first."""
+        """The shape of the outputs for inputs of a shape, batch axis first.
+
+        Args:
+            input_shape: of the inputs, such as `(None, 150, 150, 3)`; a list for several.
+        """
         if not is_symbolic(self._output_structure):
             return super().compute_output_shape(input_shape)
         known = all(None not in symbol.shape[1:] for symbol in self.outputs)
@@ -164,12 +181,19 @@ class Functional(Model):
         return _unpacked(map_structure(lambda t: t.shape, self._output_structure))
 
     def get_config(self) -> dict[str, Any]:
+        """What the model is made of: its layers, the calls between them, inputs and outputs."""
         if type(self).__init__ not in (Functional.__init__, Model.__init__):  # it makes its graph itself
             return {**bound_arguments(self), **super().get_config()}
         return graph_config(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
+        """Make a model from its `get_config()`, without weights.
+
+        Args:
+            config: the dict.
+            custom_objects: your own classes and functions by name.
+        """
         if "layers" not in config or "input_layers" not in config:
             return super().from_config(config)
         inputs, outputs = restore_graph(config, lambda layer: layer_from_config(layer, custom_objects))
@@ -187,20 +211,20 @@ def _input_name(symbol: KerasTensor) -> str:
     return history.layer.name if history is not None else symbol.name
 
 
-def check_shape(expected: Any, found: Any, model_name: str) -> None:
+def check_shape(expected: Any, received: Any, model_name: str) -> None:
     """Raise InputError, with a hint about NHWC, when a batch does not fit the model's input."""
-    expected, found = tuple(expected), tuple(found)
-    fits = len(expected) == len(found) and all(
-        e is None or e == f for e, f in zip(expected[1:], found[1:], strict=True)
+    expected, received = tuple(expected), tuple(received)
+    fits = len(expected) == len(received) and all(
+        e is None or e == f for e, f in zip(expected[1:], received[1:], strict=True)
     )
     if fits:
         return
     hint = ""
-    if len(found) == 4 and len(expected) == 4 and found[1] == expected[3] and found[1] in (1, 3, 4):
+    if len(received) == 4 and len(expected) == 4 and received[1] == expected[3] and received[1] in (1, 3, 4):
         hint = " The batch looks like NCHW; images are NHWC here, as in Keras: permute(0, 2, 3, 1)."
-    elif len(found) == len(expected) - 1:
+    elif len(received) == len(expected) - 1:
         hint = " A batch axis seems to be missing: np.expand_dims(x, 0)."
-    raise InputError(f'Model "{model_name}" expects inputs of shape {expected}, but received {found}.{hint}')
+    raise InputError(f'Model "{model_name}" expects inputs of shape {expected}, but received {received}.{hint}')
 
 
 register_functional(Functional)

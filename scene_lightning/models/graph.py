@@ -1,4 +1,4 @@
-"""Symbolic inputs and outputs in; the layers and calls between them out, in Keras' order.
+"""Finds the layers and calls between symbolic inputs and outputs, in Keras' order.
 
 The order matters: it is the order of `model.layers`, of `get_weights()` and of the variables in Keras' files.
 """

@@ -19,7 +19,15 @@ class LegacyTrainingMixin(TrainingMixin):
     def fit_generator(
         self, generator: Any, steps_per_epoch: Any = None, epochs: int = 1, *args: Any, **kwargs: Any
     ) -> Any:
-        """Keras 2's name of `fit` on a generator; data that end early are read again, as it did."""
+        """Keras 2's name of `fit` on a generator; data that end early are read again, as it did.
+
+        Args:
+            generator: gives batches of (inputs, targets), without end.
+            steps_per_epoch: batches an epoch.
+            epochs: passes of so many batches.
+            *args: verbose, callbacks, validation_data, …, in Keras 2's order.
+            **kwargs: the same by name, and Keras 1's names of them.
+        """
         deprecated("fit_generator", "fit")
         names = (
             "verbose",
@@ -51,7 +59,14 @@ class LegacyTrainingMixin(TrainingMixin):
         return self.fit(generator, steps_per_epoch=steps, epochs=epochs, loop_data=True, **kwargs)
 
     def evaluate_generator(self, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Keras 2's name of `evaluate` on a generator."""
+        """Keras 2's name of `evaluate` on a generator.
+
+        Args:
+            generator: gives batches of (inputs, targets).
+            steps: batches to take.
+            *args: callbacks, max_queue_size, …, in Keras 2's order.
+            **kwargs: the same by name, and Keras 1's names of them.
+        """
         deprecated("evaluate_generator", "evaluate")
         names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
         kwargs = _of_keras_2({**kwargs, **_named(args, names)})
@@ -59,7 +74,14 @@ class LegacyTrainingMixin(TrainingMixin):
         return self.evaluate(_looped(generator, steps), **{"verbose": 0, **kwargs})
 
     def predict_generator(self, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Keras 2's name of `predict` on a generator."""
+        """Keras 2's name of `predict` on a generator.
+
+        Args:
+            generator: gives batches of inputs.
+            steps: batches to take.
+            *args: callbacks, max_queue_size, …, in Keras 2's order.
+            **kwargs: the same by name, and Keras 1's names of them.
+        """
         deprecated("predict_generator", "predict")
         names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
         kwargs = _of_keras_2({**kwargs, **_named(args, names)})
@@ -67,13 +89,28 @@ class LegacyTrainingMixin(TrainingMixin):
         return self.predict(_looped(generator, steps), **{"verbose": 0, **kwargs})
 
     def predict_classes(self, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
-        """Keras 2: the index of the most likely class, (N,); for one sigmoid output 0 or 1, (N, 1)."""
+        """Predict class numbers, as Keras 2 did.
+
+        Args:
+            x: inputs, as for `predict`.
+            batch_size: samples a batch.
+            verbose: as for `predict`.
+
+        Returns:
+            The likeliest class of each sample, `(samples,)`; for one sigmoid output 0 or 1, `(samples, 1)`.
+        """
         deprecated("predict_classes", "np.argmax(model.predict(x), axis=-1)")
         probabilities = self.predict(x, batch_size=batch_size, verbose=verbose)
         return (probabilities > 0.5).astype("int32") if probabilities.shape[-1] == 1 else probabilities.argmax(-1)
 
     def predict_proba(self, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
-        """Keras 2's other name of `predict`."""
+        """Keras 2's other name of `predict`.
+
+        Args:
+            x: inputs, as for `predict`.
+            batch_size: samples a batch.
+            verbose: as for `predict`.
+        """
         deprecated("predict_proba", "predict")
         return self.predict(x, batch_size=batch_size, verbose=verbose)
 
@@ -83,7 +120,11 @@ class LegacyTrainingMixin(TrainingMixin):
     _make_test_function = _make_train_function = _make_predict_function
 
     def make_predict_function(self, force: bool = False) -> Any:
-        """What predicts one batch. Keras 2.3 built its graph here."""
+        """The function that predicts one batch. Keras 2.3 built its graph here.
+
+        Args:
+            force: without effect: there is no graph to build.
+        """
         return self.predict_on_batch
 
 

@@ -1,27 +1,20 @@
-"""`Model`: a layer of layers that is also a LightningModule, with Keras' verbs. Keras: `keras.Model`."""
+"""`Model`: a layer of layers that is also a LightningModule, with Keras' methods for training. Keras: `keras.Model`."""
 
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Mapping
-from functools import partial
-from typing import Any, NoReturn
-
-import yaml
+from typing import Any
 
 from scene_lightning._registry import refuse_unknown
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base.dry_run import dry_run
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.symbolic import is_symbolic
-from scene_lightning.models import lightning_files, persistence, summary, weight_files
 from scene_lightning.models.copying import Copying
-from scene_lightning.models.file_arguments import check_arguments
 from scene_lightning.models.legacy_training_methods import LegacyTrainingMixin
-from scene_lightning.models.lightning_files import OnClass
-from scene_lightning.models.serialization import layer_config, register_model_class
-from scene_lightning.saving.normalize import portable_config
+from scene_lightning.models.saving_methods import SavingMixin
+from scene_lightning.models.serialization import register_model_class
 from scene_lightning.training.module import TrainableModule
 
 _functional: list[type] = []  # set by `functional`, which imports this file
@@ -33,11 +26,28 @@ def register_functional(cls: type) -> None:
     register_model_class(cls, "Functional", "Model")
 
 
-class Model(Copying, LegacyTrainingMixin, Layer, TrainableModule):
-    """The base of `Sequential`, of functional models and of models with a `call` of their own.
+class Model(Copying, SavingMixin, LegacyTrainingMixin, Layer, TrainableModule):
+    """A network that can be compiled, trained, evaluated and saved; also a LightningModule. Keras: `keras.Model`.
 
-    `Model(inputs, outputs)` gives a functional model. A subclass makes its layers in `__init__` and uses them in
+    There are three ways to make one: `Sequential([...])`; `Model(inputs, outputs)`, the functional way, from symbolic
+    tensors that layers gave; and a subclass, which makes its layers in `__init__` and uses them in
     `call(self, inputs, training=None)`. Any Lightning `Trainer` takes the object as it is.
+
+    Args:
+        *args: (inputs, outputs) of a functional model: one `Input`, or a list or dict of them, and the symbolic tensors
+            that are computed from them.
+        **kwargs: the same by name; `name` (None makes one up), `trainable` and `dtype`, as for `Layer`.
+
+    Raises:
+        InputError: outputs that do not depend on the inputs, or two layers of one name.
+
+    Example:
+        >>> inputs = keras.Input(shape=(32, 32, 3))
+        >>> x = keras.layers.Conv2D(8, 3, activation="relu")(inputs)
+        >>> outputs = keras.layers.Dense(6, activation="softmax")(keras.layers.GlobalAveragePooling2D()(x))
+        >>> model = keras.Model(inputs, outputs)
+        >>> model.output_shape
+        (None, 6)
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -79,7 +89,15 @@ class Model(Copying, LegacyTrainingMixin, Layer, TrainableModule):
         return hasattr(self, "_graph")
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
-        """The layer of that name, or at that index. Raises InputError when there is none."""
+        """Find a layer of the model by its name or index. Keras: `Model.get_layer`.
+
+        Args:
+            name: the layer's name.
+            index: its place in `layers`, from 0; one of the two is given.
+
+        Raises:
+            InputError: there is none.
+        """
         if (name is None) == (index is None):
             raise InputError("get_layer() needs either a name or an index.")
         layers = self.layers
@@ -95,7 +113,11 @@ class Model(Copying, LegacyTrainingMixin, Layer, TrainableModule):
         raise InputError(f"No such layer: {name!r}. Existing layers are: {[layer.name for layer in layers]}.")
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs of `input_shape` (batch axis first), by one run on zeros."""
+        """Make the weights, by one run on zeros.
+
+        Args:
+            input_shape: the inputs' shape with the batch axis first, such as `(None, 150, 150, 3)`; a list for several.
+        """
         if not self.built:
             self.built = True  # the dry run below calls forward, which must not come back here
             try:
@@ -105,11 +127,18 @@ class Model(Copying, LegacyTrainingMixin, Layer, TrainableModule):
                 raise
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """To be defined by a subclass."""
+        """Compute outputs from inputs: to be defined by a subclass.
+
+        Args:
+            inputs: a tensor, or a list or dict of them.
+            training: whether layers such as Dropout train; None: `fit` says it.
+            mask: of the inputs, where a layer before made one.
+        """
         raise NotImplementedError(f"Model {type(self).__name__} does not define call(self, inputs).")
 
     @property
     def steps_without_call(self) -> bool:
+        """Whether the class has `train_step` or `test_step`, and no `call`."""
         return type(self).call is Model.call and (self.overrides("train_step") or self.overrides("test_step"))
 
     # -- compile ---------------------------------------------------------------------------------------------------
@@ -130,11 +159,27 @@ class Model(Copying, LegacyTrainingMixin, Layer, TrainableModule):
         """Set what training minimises, how, and what it reports. Keras: `Model.compile`.
 
         Args:
+            optimizer: a name such as "adam", an optimizer of `keras.optimizers`, or one of torch's. Default "rmsprop".
+            loss: a name such as "categorical_crossentropy", a `Loss`, or a function of (y_true, y_pred); a list or dict
+                of them for several outputs; None for a model that adds losses itself.
+            metrics: a list of names, `Metric`s or functions of (y_true, y_pred); "accuracy" picks the kind that fits
+                the targets. A dict or a list of lists for several outputs.
+            loss_weights: how much each output's loss counts, as a list or dict; None takes 1.
+            weighted_metrics: metrics that `sample_weight` and `class_weight` apply to.
+            run_eagerly: without effect: everything runs eagerly here.
+            steps_per_execution: without effect.
             jit_compile: whether the model goes through torch.compile. "auto" takes it for predicting 100,000 samples
                 and more, which pay for compiling; True always; where it fails, a warning says so and it runs as it is.
+            auto_scale_loss: without effect: Lightning scales the loss where the precision asks for it.
+            **kwargs: Keras 2's `sample_weight_mode`, `target_tensors` and `distribute`, which must be None.
 
         Raises:
             InputError: an unknown optimizer, loss or metric; nothing has changed then.
+            UnsupportedError: one of Keras 2's arguments is given.
+
+        Example:
+            model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+            model.compile(optimizer=keras.optimizers.SGD(0.01, momentum=0.9), loss=keras.losses.MeanSquaredError())
         """
         old = {"sample_weight_mode", "target_tensors", "distribute"} & set(kwargs)
         own = [*inspect.signature(Model.compile).parameters][1:-1]
@@ -163,134 +208,14 @@ class Model(Copying, LegacyTrainingMixin, Layer, TrainableModule):
         for metric in self.metrics:
             metric.reset_state()
 
-    # -- description and files -------------------------------------------------------------------------------------
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Any = None,
-        print_fn: Any = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Any = None,
-        style: str = "keras3",
-    ) -> None:
-        """Print Keras' table of layers, shapes and parameters; `style="keras2"` gives the older text table."""
-        summary.print_summary(
-            self,
-            line_length=line_length,
-            positions=positions,
-            print_fn=print_fn,
-            expand_nested=expand_nested,
-            show_trainable=show_trainable,
-            layer_range=layer_range,
-            style=style,
-        )
-
-    def to_json(self, **kwargs: Any) -> str:
-        """The architecture as JSON text, without weights."""
-        return json.dumps(portable_config(layer_config(self)), **kwargs)
-
-    def to_yaml(self, **kwargs: Any) -> str:
-        """The architecture as YAML text, without weights. Keras: until 2.5."""
-        return yaml.safe_dump(json.loads(self.to_json()), **kwargs)
-
-    def save(
-        self,
-        filepath: Any,
-        overwrite: bool = True,
-        include_optimizer: bool = True,
-        save_format: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        """Write the model: `.keras` (Keras 3), `.h5` (Keras' older file), `.ckpt` (Lightning). Keras: `Model.save`.
-
-        `save_format="keras2"` writes an `.h5` that tf.keras 2 loads; UnsupportedError names what it does not have.
-
-        Args:
-            overwrite: False refuses to replace a file.
-            include_optimizer: False leaves what `compile` was given, and the optimizer's state, out of the file.
-        """
-        check_arguments("save", kwargs, "filepath", "overwrite", "include_optimizer", "save_format")
-        persistence.save_model(
-            self, filepath, overwrite=overwrite, include_optimizer=include_optimizer, save_format=save_format
-        )
-
-    def export(self, filepath: Any = None, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not supported: says what writes the model for other programs. Keras: `Model.export`."""
-        raise UnsupportedError(
-            "model.export() is not supported: no TensorFlow is here to write a SavedModel. For Keras and TensorFlow: "
-            "model.save('model.keras'), and there keras.models.load_model('model.keras').export(folder). For PyTorch: "
-            "torch.export.save(torch.export.export(model.eval(), (images,)), 'model.pt2'), images being a batch as a "
-            "tensor."
-        )
-
-    def save_weights(self, filepath: Any, overwrite: bool = True, save_format: Any = None, **kwargs: Any) -> None:
-        """Write the weights only: `.weights.h5`; `.safetensors`; under any other name an `.h5` in Keras 2's layout."""
-        check_arguments("save_weights", kwargs, "filepath", "overwrite", "save_format")
-        weight_files.save_weights(self, filepath, overwrite=overwrite, save_format=save_format)
-
-    def load_weights(self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, **kwargs: Any) -> Any:
-        """Weights from any model or weights file. Keras: `Model.load_weights`.
-
-        Args:
-            by_name: take the layers whose names the file has, and leave the others.
-            skip_mismatch: leave layers whose weights do not fit, with a warning, instead of failing.
-
-        Returns:
-            As in Keras 2: for a TensorFlow checkpoint, or a file called like one, a status with `expect_partial()` and
-            `assert_consumed()`; else None.
-
-        Raises:
-            FileFormatError: they do not fit; nothing changes then.
-        """
-        check_arguments("load_weights", kwargs, "filepath", "by_name", "skip_mismatch")
-        return weight_files.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
-
-    @OnClass  # type: ignore[arg-type]
-    def load_from_checkpoint(  # type: ignore
-        cls,
-        checkpoint_path: Any,
-        map_location: Any = None,
-        hparams_file: Any = None,
-        strict: bool | None = None,
-        weights_only: bool | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        """A model from a Lightning checkpoint, compiled as it was. Lightning: `LightningModule.load_from_checkpoint`.
-
-        `Sequential` and functional models come back from the network that the file describes; a class with an
-        `__init__` of its own from `save_hyperparameters()` and `kwargs`, as in Lightning, or as this one was made.
-
-        Args:
-            checkpoint_path: a `.ckpt` that a Trainer or `save` wrote.
-            map_location: the device for the weights; None: the CPU (for a class of your own, where they were).
-            hparams_file, strict, weights_only, **kwargs: Lightning's, for a class of your own.
-
-        Raises:
-            InputError: the file holds a model of another class.
-            FileFormatError: it is no checkpoint of a model like these.
-        """
-        options = {"map_location": map_location, "strict": strict, "weights_only": weights_only}
-        given = {**kwargs, **({} if hparams_file is None else {"hparams_file": hparams_file})}
-        lightnings = partial(super().load_from_checkpoint, checkpoint_path, **options, **given)
-        return lightning_files.load(cls, checkpoint_path, map_location, given, lightnings)
-
-    def _build_from_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        lightning_files.build_from_checkpoint(self, checkpoint)
-
-    def _describe_for_checkpoint(self) -> dict[str, Any]:
-        return persistence.section_for_trainer(self)
-
-    def _backup(self, path: Any) -> None:
-        persistence.write_backup(self, path)
-
-    def _restore_backup(self, path: Any) -> None:
-        persistence.read_backup(self, path)
-
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
-        """A model of this class from its `get_config()`."""
+        """Make a model of this class from its `get_config()`, without weights.
+
+        Args:
+            config: the dict.
+            custom_objects: your own classes and functions by name.
+        """
         if cls is Model:
             return _functional[0].from_config(config, custom_objects=custom_objects)  # type: ignore[attr-defined]
         if "input_layers" in config and cls.__init__ is Model.__init__:

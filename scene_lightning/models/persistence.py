@@ -1,4 +1,4 @@
-"""A model in, a file out, and back: what `save`, `load_model`, `save_weights`, `load_weights` and backups do.
+"""Saves and loads whole models, weights, checkpoints and backups: what `save`, `load_model` and `load_weights` do.
 
 `saving` knows the files, `weight_tree` how a model lays itself out in them, this file what goes where.
 """
@@ -203,9 +203,9 @@ def load_checkpoint_into(model: Any, data: dict[str, Any], path: str, with_optim
     Raises:
         FileFormatError: another network.
     """
-    own, found = shapes_of(model.state_dict()), shapes_of(data["state_dict"])
-    if own != found:
-        wrong = sorted(set(own) ^ set(found)) or [name for name in own if own[name] != found[name]]
+    own, stored = shapes_of(model.state_dict()), shapes_of(data["state_dict"])
+    if own != stored:
+        wrong = sorted(set(own) ^ set(stored)) or [name for name in own if own[name] != stored[name]]
         raise FileFormatError(
             f"{path!r} holds another network: {len(wrong)} of its weights differ in name or shape, {wrong[0]!r} first. "
             "Load it into the network it was saved from."
@@ -243,17 +243,27 @@ def load_model(
     safe_mode: bool = True,
     **old: Any,
 ) -> Any:
-    """A model from its file: `.keras`, `.h5`, `.ckpt`, `.safetensors` or a SavedModel folder; or one that comes with
-    this package, by its name ("scenes"). Keras: `keras.models.load_model`.
+    """Load a model from its file, with its weights, compiled as it was. Keras: `keras.models.load_model`.
 
     Args:
-        custom_objects: your own classes and functions by name.
-        compile: restore optimizer, loss and metrics too, so that training can go on.
-        safe_mode: refuse files that carry Python code (it is never run either way).
+        filepath: a file of any Keras or of this package, known by its content: `.keras`, `.h5`, `.ckpt`,
+            `.safetensors`, or a SavedModel folder of Keras 2. "scenes" is a model that comes with this package.
+        custom_objects: your own classes and functions by name, where the file names some.
+        compile: restore optimizer, loss and metrics too, so that training can go on; False for predicting only.
+        safe_mode: refuse files that carry Python code; it is never run either way.
+        **old: arguments of other Keras versions; those without meaning here are noted, others refused.
+
+    Returns:
+        The model.
 
     Raises:
         FileFormatError: nothing there, not a model file, damaged, or weights without an architecture.
-        InputError: an argument that there is not.
+        InputError: an unknown argument.
+
+    Example:
+        >>> model = keras.models.load_model("scenes")
+        >>> model.input_shape
+        (None, 150, 150, 3)
     """
     check_arguments("load_model", old, "custom_objects", "compile", "safe_mode")
     path = stored_at(shipped_file(filepath) or filepath)

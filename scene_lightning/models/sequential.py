@@ -22,14 +22,28 @@ from scene_lightning.models.serialization import layer_config, layer_from_config
 
 
 class Sequential(Model):
-    """A linear stack of layers.
+    """A linear stack of layers: each takes the output of the one before. Keras: `keras.Sequential`.
+
+    The shape of the inputs comes from a leading `Input`, from `input_shape=` of the first layer, from `build`, or from
+    the first batch; weights are made once it is known.
 
     Args:
-        layers: the layers, or None; more can be added with `add`.
-        name: by default `sequential`, `sequential_1`, ….
+        layers: the layers in order; None for none yet: `add` appends them.
+        trainable: False freezes all weights.
+        name: the model's name; None makes one up: `sequential`, `sequential_1`, ….
 
-    The input shape comes from a leading `Input`, from `input_shape=` on the first layer, from `build`, or from the
-    first batch.
+    Raises:
+        InputError: something that is no layer, or two layers of one name.
+
+    Example:
+        >>> model = keras.Sequential([
+        ...     keras.Input(shape=(150, 150, 3)),
+        ...     keras.layers.Conv2D(32, 3, activation="relu"),
+        ...     keras.layers.GlobalAveragePooling2D(),
+        ...     keras.layers.Dense(6, activation="softmax"),
+        ... ])
+        >>> model.count_params()
+        1094
     """
 
     def __init__(self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
@@ -46,7 +60,15 @@ class Sequential(Model):
     # -- composing -------------------------------------------------------------------------------------------------
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
-        """Append a layer. Raises InputError for something that is not one, or a name that is taken."""
+        """Append a layer.
+
+        Args:
+            layer: the layer, or an `Input`, which must come first.
+            rebuild: without effect.
+
+        Raises:
+            InputError: something that is no layer, or a name that is taken.
+        """
         if isinstance(layer, KerasTensor) and layer._keras_history is not None:
             layer = layer._keras_history.layer  # model.add(Input(shape)) hands over the tensor
         if not isinstance(layer, Layer):
@@ -71,7 +93,14 @@ class Sequential(Model):
             self._extend_graph(layer)
 
     def pop(self, rebuild: bool = True) -> Any:
-        """Remove the last layer and return it."""
+        """Remove the last layer and return it.
+
+        Args:
+            rebuild: without effect.
+
+        Raises:
+            InputError: there is none.
+        """
         if not self._stack:
             raise InputError("There are no layers in the model: nothing to pop.")
         layer = self._stack[-1]
@@ -104,7 +133,15 @@ class Sequential(Model):
         self.built = True
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the weights for inputs of `input_shape` (batch axis first)."""
+        """Make the weights.
+
+        Args:
+            input_shape: the inputs' shape with the batch axis first, such as `(None, 150, 150, 3)`; None where an
+                `Input` says it.
+
+        Raises:
+            InputError: no shape is known, several are given, or there are no layers.
+        """
         if self._input_layer is not None and self._symbolic_output is not None:
             return
         if input_shape is None:
@@ -121,12 +158,14 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Any]:
+        """The layers in order, without an `Input`."""
         return list(self._stack)
 
     def _sublayers(self) -> list[Any]:
         return self.layers
 
     def has_symbolic_graph(self) -> bool:
+        """Whether the shape of the inputs is known, so that `input` and `output` are symbolic tensors."""
         return self._symbolic_output is not None
 
     @property
@@ -156,7 +195,13 @@ class Sequential(Model):
     # -- computing -------------------------------------------------------------------------------------------------
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Each layer on the output of the one before."""
+        """Run the layers, each on the output of the one before.
+
+        Args:
+            inputs: a tensor `(batch, height, width, channels)`, or what the first layer takes.
+            training: whether layers such as Dropout train.
+            mask: without effect: layers make their own.
+        """
         outputs = fitted = self._fit_input(inputs)
         try:
             for call in stack_calls(self._stack, self._folds):
@@ -185,7 +230,11 @@ class Sequential(Model):
         return self.layers, [*range(1, len(self._stack)), None] if self._stack else []
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The output shape for an input shape, batch axis first."""
+        """The shape of the output for inputs of a shape, batch axis first.
+
+        Args:
+            input_shape: of the inputs, such as `(None, 150, 150, 3)`.
+        """
         shape = tuple(input_shape)
         for layer in self._stack:
             shape = layer.compute_output_shape(shape)
@@ -194,6 +243,7 @@ class Sequential(Model):
     # -- config ----------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
+        """What the model is made of: its layers in order, and the inputs' shape where it is known."""
         if type(self).__init__ is not Sequential.__init__:  # it makes its layers itself
             return {**bound_arguments(self), **super().get_config()}
         stack = [self._input_layer, *self._stack] if self._input_layer is not None else list(self._stack)
@@ -205,6 +255,12 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
+        """Make a model from its `get_config()`, without weights.
+
+        Args:
+            config: the dict; or the list of layers that Keras 2.2 wrote.
+            custom_objects: your own classes and functions by name.
+        """
         if isinstance(config, list):  # Keras 2.2 wrote the bare list of layers
             config = {"layers": config}
         if cls.__init__ is not Sequential.__init__ and "layers" not in config:

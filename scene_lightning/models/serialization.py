@@ -1,4 +1,4 @@
-"""Layers and graphs in, Keras 3's config dicts out, and back.
+"""Turns layers and graphs into Keras 3's config dicts, and makes them again.
 
 One layer becomes `{module, class_name, config, registered_name}`; a functional model lists its layers, each with the
 calls (`inbound_nodes`) that join it to the others.
@@ -79,9 +79,9 @@ def find_layer_class(class_name: str, registered: Any = None, module: Any = None
     if name in _model_classes:
         return _model_classes[name]
     is_operator = isinstance(module, str) and ".ops" in module  # `Add` is a merging layer and an operator
-    found = operator_layers().get(name) if is_operator else getattr(layer_namespace, name, None)
-    if isinstance(found, type) and issubclass(found, Layer):
-        return found
+    layer_class = operator_layers().get(name) if is_operator else getattr(layer_namespace, name, None)
+    if isinstance(layer_class, type) and issubclass(layer_class, Layer):
+        return layer_class
     known = [n for n in dir(layer_namespace) if n[:1].isupper()]
     name, class_name = name[:80], class_name[:80]
     raise UnsupportedError(

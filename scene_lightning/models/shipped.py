@@ -1,4 +1,4 @@
-"""The name of a model that comes with this package in; its file out."""
+"""Finds the models that come with this package by their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model in; the table of its layers, shapes and parameters, as Keras 3 or Keras 2 prints it, out."""
+"""Prints the table of a model's layers, shapes and parameters, as Keras 3 or Keras 2 does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a summary in; the text table of Keras 2.13 to 2.15 out, line by line."""
+"""Prints a model's summary as the text table of Keras 2.13 to 2.15, line by line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model in; the rows of its summary (layers, nesting, connections, shapes) and its weight counts out."""
+"""Collects the rows of a model's summary (layers, nesting, connections, shapes) and counts its weights."""
 
 from __future__ import annotations
 

@@ -40,22 +40,22 @@ def children_by_path(layer: Any) -> list[tuple[str, Any]]:
     if hasattr(layer, "_stack") or hasattr(layer, "_graph"):
         layers = layer.layers
         return [(f"layers/{key}", child) for key, child in zip(structural_keys(_classes(layers)), layers, strict=True)]
-    found: list[tuple[str, Any]] = []
+    children: list[tuple[str, Any]] = []
     in_lists: set[int] = set()
     for name, value in vars(layer).items():
         if isinstance(value, TrackedList):
             members = [item for item in value if isinstance(item, Layer)]
             in_lists.update(id(item) for item in members)
             keys = structural_keys(_classes(members))
-            found.extend((f"{name}/{key}", item) for key, item in zip(keys, members, strict=True))
+            children.extend((f"{name}/{key}", item) for key, item in zip(keys, members, strict=True))
     for name, child in layer._modules.items():
         if isinstance(child, Layer) and id(child) not in in_lists:
-            found.append((name, child))
+            children.append((name, child))
         elif isinstance(child, nn.ModuleList):
             members = [item for item in child if isinstance(item, Layer)]
             keys = structural_keys(_classes(members))
-            found.extend((f"{name}/{key}", item) for key, item in zip(keys, members, strict=True))
-    return found
+            children.extend((f"{name}/{key}", item) for key, item in zip(keys, members, strict=True))
+    return children
 
 
 def _classes(layers: Any) -> list[str]:

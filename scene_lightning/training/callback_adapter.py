@@ -1,4 +1,4 @@
-"""Lightning's hooks in, Keras' callbacks out: one Lightning callback that speaks for a `CallbackList`."""
+"""Calls Keras' callbacks at Lightning's hooks: one Lightning callback that speaks for a `CallbackList`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run in child processes found out, brought back to the process that asked for it.
+"""Brings the results of a run in child processes back to the process that asked for it.
 
 With the strategies "ddp_spawn" and "ddp_fork" (Lightning's choice in notebooks) the training happens in children;
 Lightning brings the weights back, this file the rest: History, the optimizer's state, the logs of an evaluation.
@@ -68,25 +68,25 @@ class Outcome:
     def __init__(self, model: Any, callbacks: CallbackList, path: str) -> None:
         self._model, self._callbacks, self._path = model, callbacks, Path(path)
         self.callback = _Messenger(model, callbacks, path)
-        self._found: dict[str, Any] | None = None
+        self._outcome: dict[str, Any] | None = None
 
     def collect(self) -> None:
         """After `trainer.fit` or `trainer.validate`: take over what a child wrote, if the work was done in children."""
         if not self._path.is_file():
             return
-        found = self._found = torch.load(self._path, weights_only=True)
-        if "history" in found:
+        outcome = self._outcome = torch.load(self._path, weights_only=True)
+        if "history" in outcome:
             history = self._callbacks.history
-            history.history.update(found["history"])
-            history.epoch = found["epoch"]
-            self._model.history, self._model.stop_training = history, found["stop_training"]
-        if found.get("optimizer") is not None:
-            self._model.optimizer.torch_optimizer(list(self._model.parameters())).load_state_dict(found["optimizer"])
+            history.history.update(outcome["history"])
+            history.epoch = outcome["epoch"]
+            self._model.history, self._model.stop_training = history, outcome["stop_training"]
+        if outcome.get("optimizer") is not None:
+            self._model.optimizer.torch_optimizer(list(self._model.parameters())).load_state_dict(outcome["optimizer"])
 
     @property
     def logs(self) -> dict[str, torch.Tensor]:
         """The values of the evaluation that was run."""
-        return _results(self._model) if self._found is None else self._found["logs"]
+        return _results(self._model) if self._outcome is None else self._outcome["logs"]
 
 
 @contextmanager

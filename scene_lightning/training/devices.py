@@ -1,4 +1,4 @@
-"""What the machine has, and what was asked for, in; Lightning's `accelerator`, `devices` and `precision` out.
+"""Chooses Lightning's accelerator, devices and precision from what was asked for and what the machine has.
 
 The choices are pure functions of an `Inventory`, so that the CUDA path can be tested where there is no GPU.
 """
@@ -94,8 +94,8 @@ def take_inventory() -> Inventory:
     gpus = []
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
-            found = torch.cuda.get_device_properties(index)
-            gpus.append(Gpu(found.name, found.total_memory, (found.major, found.minor)))
+            properties = torch.cuda.get_device_properties(index)
+            gpus.append(Gpu(properties.name, properties.total_memory, (properties.major, properties.minor)))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Inventory(_cpu_name(), cores, _cpu_fast_bf16(), tuple(gpus), torch.backends.mps.is_available())
 

@@ -1,4 +1,4 @@
-"""A model and feeds in; a Lightning run with Keras' outcome out. The bodies of `fit`, `evaluate` and `predict`."""
+"""Runs Lightning's Trainer for `fit`, `evaluate` and `predict`, with Keras' callbacks and results."""
 
 from __future__ import annotations
 

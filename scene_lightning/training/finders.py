@@ -1,4 +1,4 @@
-"""A compiled model and a feed in; how the loss answers to the learning rate, or speed to the batch size, out.
+"""Finds a learning rate and a batch size: how the loss answers to the one, and speed to the other.
 
 Lightning's `Tuner` does the like. It is not used, because in its code (2.6)
 - the smoothed loss starts at half its value (its correction of the bias counts one step too many), so that a sweep
@@ -69,11 +69,11 @@ class RateCurve:
 
 def _average(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The running mean with exponentially fading weights that sum to 1 at every step."""
-    found, total, weight = np.empty_like(values), 0.0, 0.0
+    means, total, weight = np.empty_like(values), 0.0, 0.0
     for step, value in enumerate(values):
         total, weight = _MEMORY * total + (1 - _MEMORY) * value, _MEMORY * weight + (1 - _MEMORY)
-        found[step] = total / weight
-    return found
+        means[step] = total / weight
+    return means
 
 
 class _Sweep(L.Callback):

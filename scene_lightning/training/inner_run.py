@@ -107,12 +107,12 @@ class _Logged:
     def values(self) -> dict[str, float]:
         """In place of `OwnSteps.logged`."""
         ours = self._model._logged_for_user
-        found = {name: value for name, value in self._values.items() if name not in ours}
+        logged = {name: value for name, value in self._values.items() if name not in ours}
         if not self._model.reports_by_itself:
             return {}
         return {
             name: float(value.compute() if isinstance(value, torchmetrics.Metric) else value[0] / value[1])
-            for name, value in found.items()
+            for name, value in logged.items()
         }
 
 

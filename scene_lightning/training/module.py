@@ -1,4 +1,4 @@
-"""Batches in, losses and logs out: a compiled model's side of Lightning. Any `Trainer` can drive it."""
+"""A compiled model's side of Lightning: its steps, hooks and optimizers, for any `Trainer`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets and predictions in; the one number that training minimises out. Keras: `compile(loss=, loss_weights=)`."""
+"""Computes the one number that training minimises, from targets and outputs. Keras: `compile(loss=, loss_weights=)`."""
 
 from __future__ import annotations
 

@@ -44,7 +44,11 @@ class OwnSteps(KerasSteps):
     _logged_for_user: frozenset[str] = frozenset()  # what the compiled metrics logged
 
     def brings(self, name: str) -> bool:
-        """Whether the user's class has a Lightning step (or `configure_optimizers`) of its own under this name."""
+        """Whether the user's class has a Lightning step (or `configure_optimizers`) of its own under this name.
+
+        Args:
+            name: of the method.
+        """
         return _is_users(type(self), name)
 
     @property
@@ -83,7 +87,13 @@ class OwnSteps(KerasSteps):
         return {name: float(value) for name, value in values.items() if name not in self._logged_for_user}
 
     def as_step_batch(self, batch: Any, step: str, dataloader_idx: int) -> Any:
-        """A feed's (x, y, sample_weight) as a step of the user's own knows it: without what there is none of."""
+        """A feed's (x, y, sample_weight) as a step of the user's own knows it: without what there is none of.
+
+        Args:
+            batch: (x, y, sample_weight), with None for what is not there.
+            step: the step's name, such as "training_step".
+            dataloader_idx: which loader it comes from, for `on_after_batch_transfer`.
+        """
         hooked = type(self).on_after_batch_transfer is not L.LightningModule.on_after_batch_transfer
         if self.brings(step) or hooked:
             batch = without_nones(batch)
@@ -101,13 +111,21 @@ class OwnSteps(KerasSteps):
             self._epoch_logs = self._epoch_states = self._step_logs = None
 
     def train_logs(self, sync: bool = True) -> dict[str, Any]:
-        """The logs of training so far; once a validation has begun, those from before it."""
+        """The logs of training so far; once a validation has begun, those from before it.
+
+        Args:
+            sync: whether metrics are summed over all processes; False for the logs of a batch.
+        """
         if not self._speaks_for("training_step", "_train_metrics"):
             return {}
         return self._logs(sync) if self._epoch_logs is None else self._epoch_logs
 
     def test_logs(self, sync: bool = True) -> dict[str, Any]:
-        """The logs of the evaluation so far."""
+        """The logs of the evaluation so far.
+
+        Args:
+            sync: whether metrics are summed over all processes; False for the logs of a batch.
+        """
         if not self._speaks_for("validation_step", "_val_metrics"):
             return {}
         with self._evaluation():

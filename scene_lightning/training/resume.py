@@ -23,7 +23,7 @@ class Resumption:
         self._at_loader: dict[str, Any] | None = None  # chance when the epoch's loader was opened
         self._at_epoch: dict[str, Any] | None = None  # chance when the epoch was announced
         self._loader_first = False  # whether it was opened before that, as in a run's first epoch
-        self._found: dict[str, Any] | None = None
+        self._stored: dict[str, Any] | None = None
 
     def fit_starts(self) -> None:
         """Lightning opens the loader of the run's first epoch next."""
@@ -31,17 +31,17 @@ class Resumption:
 
     def before_epoch(self) -> None:
         """An epoch is announced. The first after a resumption begins with the chance that its checkpoint left."""
-        if self._found is not None:
-            take_chance(self._found["chance"])
+        if self._stored is not None:
+            take_chance(self._stored["chance"])
 
     def epoch_starts(self, trainer: Any) -> None:
         """Lightning opens the epoch's loader next; not after a resumption, when it was open before chance came back."""
         self._at_epoch = chance()
         if trainer.current_epoch > 0:
             self._at_loader, self._loader_first = self._at_epoch, False
-            if self._found is not None:
+            if self._stored is not None:
                 _open_again(trainer)
-        self._found = None
+        self._stored = None
 
     def save(self, trainer: Any) -> dict[str, Any]:
         """For the checkpoint: chance now, and at the beginning of the epoch."""
@@ -54,9 +54,9 @@ class Resumption:
 
     def load(self, trainer: Any, section: Any) -> None:
         """From a checkpoint that `trainer.fit` resumes."""
-        found = section.get(KEY) if isinstance(section, Mapping) else None
-        if isinstance(found, dict) and trainer.world_size == 1:  # it holds the chance of one process
-            self._found = found
+        stored = section.get(KEY) if isinstance(section, Mapping) else None
+        if isinstance(stored, dict) and trainer.world_size == 1:  # it holds the chance of one process
+            self._stored = stored
 
     def take_up(self, trainer: Any) -> bool:
         """Training starts: in mid-epoch pass over the batches that were trained on, and let chance go on from there.
@@ -70,17 +70,17 @@ class Resumption:
         done = loop.epoch_loop.batch_progress.current.processed
         if done >= trainer.num_training_batches:
             return loop.epoch_loop.restarted_on_train_batch_end
-        found, self._found = self._found, None
-        if found is not None:
-            self._at_loader, self._at_epoch = found["at_loader"], found["at_epoch"]
-            self._loader_first = found["loader_first"]
+        stored, self._stored = self._stored, None
+        if stored is not None:
+            self._at_loader, self._at_epoch = stored["at_loader"], stored["at_epoch"]
+            self._loader_first = stored["loader_first"]
             take_chance(self._at_loader)
         if _open_again(trainer):
-            if found is not None and self._loader_first:
+            if stored is not None and self._loader_first:
                 take_chance(self._at_epoch)
             _pass_over(loop._data_fetcher, done)
-        if found is not None:
-            take_chance(found["chance"])
+        if stored is not None:
+            take_chance(stored["chance"])
         return False
 
 

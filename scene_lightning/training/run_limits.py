@@ -1,4 +1,4 @@
-"""Limits set from outside the program in; a shorter `fit` that still gives a History of the full length out."""
+"""Shortens a `fit` to limits that are set from outside the program, with a History of the full length."""
 
 from __future__ import annotations
 

@@ -46,12 +46,12 @@ def outer_run(model: Any) -> L.Trainer | None:
         return own
     weights: set[int] | None = None
     for begun, trainer in reversed(_under_way):
-        other, found = begun(), trainer()
-        if other is None or not _runs(found):
+        other, its_trainer = begun(), trainer()
+        if other is None or not _runs(its_trainer):
             continue
         weights = {id(p) for p in model.parameters()} if weights is None else weights
         if other is model or any(id(p) in weights for p in other.parameters()):
-            return found
+            return its_trainer
     return None
 
 

@@ -79,10 +79,10 @@ class KerasSteps(L.LightningModule):
     @property
     def metrics(self) -> list[Any]:
         """Keras' list: the loss's, what was compiled as one object, then those that the model or its layers keep."""
-        found: list[Any] = []
+        compiled: list[Any] = []
         if self.compiled:
-            found = [self._container.loss, CompileMetrics(self._container), *self._container.output_losses.values()]
-        return [*found, *attached_metrics(self)]
+            compiled = [self._container.loss, CompileMetrics(self._container), *self._container.output_losses.values()]
+        return [*compiled, *attached_metrics(self)]
 
     # -- what a user's class may override --------------------------------------------------------------------------
 
@@ -106,14 +106,39 @@ class KerasSteps(L.LightningModule):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> torch.Tensor:
-        """The compiled loss plus regularisation penalties: a scalar. Keras: `Model.compute_loss`."""
+        """The loss of one batch: what was compiled, plus penalties of layers. Keras: `Model.compute_loss`.
+
+        A subclass overrides it to train on a loss of its own.
+
+        Args:
+            x: the batch's inputs.
+            y: its targets.
+            y_pred: the model's outputs for `x`.
+            sample_weight: one weight a sample, or None.
+            training: whether it is a step of training.
+
+        Returns:
+            A scalar tensor.
+        """
         penalties = self.losses
         if penalties and self._objective.wants_nothing:  # `add_loss` alone, as in an autoencoder of one's own
             return sum(penalties[1:], penalties[0])
         return sum(penalties, self._objective(y, y_pred, sample_weight))
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Take a batch into the compiled metrics; all results so far. Keras: `Model.compute_metrics`."""
+        """Take one batch into the metrics, and give their results so far. Keras: `Model.compute_metrics`.
+
+        A subclass overrides it to report metrics of its own.
+
+        Args:
+            x: the batch's inputs.
+            y: its targets.
+            y_pred: the model's outputs for `x`.
+            sample_weight: one weight a sample, or None.
+
+        Returns:
+            Name → value.
+        """
         self._container.update(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
@@ -129,7 +154,17 @@ class KerasSteps(L.LightningModule):
     def compiled_loss(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None
     ) -> torch.Tensor:
-        """Keras 2: the compiled loss plus the penalties given; also taken into the running "loss"."""
+        """The compiled loss of one batch plus penalties, taken into the running "loss". Keras 2: `Model.compiled_loss`.
+
+        Args:
+            y_true: the batch's targets.
+            y_pred: the model's outputs.
+            sample_weight: one weight a sample, or None.
+            regularization_losses: penalties that are added, such as `self.losses`.
+
+        Returns:
+            A scalar tensor.
+        """
         value = sum(flatten(regularization_losses or []), self._objective(y_true, y_pred, sample_weight))
         self._container.update_loss(value.detach(), len(flatten(y_pred)[0]))
         return value
@@ -164,9 +199,12 @@ class KerasSteps(L.LightningModule):
     # -- how Lightning's hooks use them ----------------------------------------------------------------------------
 
     def overrides(self, name: str) -> bool:
-        """Whether the user's class has its own `name`: a step, or a part of one.
+        """Whether the user's class has its own step, or part of a step, as Keras knows it.
 
         A step that takes `batch_idx` is Lightning's, and stays so.
+
+        Args:
+            name: of the method or property.
         """
         own = getattr(type(self), name)
         if own is getattr(_base_of(type(self)), name):
@@ -185,8 +223,11 @@ class KerasSteps(L.LightningModule):
     def lacks_targets(self, training: bool) -> bool:
         """Whether a batch without targets is one of an evaluation that Keras 2 answers with 0, with a warning.
 
+        Args:
+            training: whether it is a batch of training.
+
         Raises:
-            InputError: it is one of training, which needs them.
+            InputError: it is one of training, which needs targets.
         """
         if self.overrides("compute_loss") or self._objective.wants_nothing:
             return False
@@ -277,14 +318,14 @@ def flat_logs(logs: Any) -> dict[str, Any]:
     """A step's logs → name and value, those within dicts (of several metrics in one) on the same level."""
     if not isinstance(logs, Mapping):
         raise InputError(f"train_step and test_step return a dict of names and values; received {type(logs).__name__}.")
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in logs.items():
         if isinstance(value, Mapping):
-            found.update(flat_logs(value))
+            flat.update(flat_logs(value))
         else:
             value = plain(value)
-            found[name] = value.detach() if isinstance(value, torch.Tensor) else torch.as_tensor(value)
-    return found
+            flat[name] = value.detach() if isinstance(value, torch.Tensor) else torch.as_tensor(value)
+    return flat
 
 
 def without_nones(batch: Any) -> Any:
@@ -312,14 +353,14 @@ def _base_of(cls: type) -> type:
 
 def attached_metrics(module: Any, outermost: bool = True) -> list[Any]:
     """Metrics that are attributes of a model or of layers inside it; a model inside keeps its own to itself."""
-    found: list[Any] = []
+    attached: list[Any] = []
     for child in module.children():
         if isinstance(child, Metric):
             if outermost or not isinstance(module, KerasSteps):
-                found.append(child)
+                attached.append(child)
         elif not isinstance(child, MetricContainer):
-            found.extend(attached_metrics(child, outermost=False))
-    return found
+            attached.extend(attached_metrics(child, outermost=False))
+    return attached
 
 
 def _mean(loss: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A module whose weights Lightning is about to convert in; the same module in its own dtypes again out.
+"""Gives a module back its own dtypes after a run in which Lightning converted its weights.
 
 "64-true" and "bf16-true" convert the weights themselves, and Lightning leaves them so. In Keras a policy of the run is
 no property of the weights: the next `predict` or `save` finds float32.

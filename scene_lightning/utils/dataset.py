@@ -184,7 +184,7 @@ class Dataset(Filed, Combining):
 
         Example:
             >>> dataset = keras.utils.Dataset.range(3).map(lambda number: number * 10)
-            >>> list(dataset.as_numpy_iterator())
+            >>> [int(number) for number in dataset]
             [0, 10, 20]
         """
 
