@@ -22,10 +22,7 @@ from scene_lightning.layers.base.types import (
     Sizes,
 )
 from scene_lightning.layers.base.windowed import WindowedLayer, torch_kernel
-from scene_lightning.layers.base.windows import (
-    from_channels_first,
-    to_channels_first,
-)
+from scene_lightning.layers.base.windows import from_channels_first, to_channels_first
 
 
 class Convolution(WindowedLayer):

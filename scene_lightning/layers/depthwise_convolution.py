@@ -20,11 +20,7 @@ from scene_lightning.layers.base.types import (
     Sizes,
 )
 from scene_lightning.layers.base.windowed import WindowedLayer, depthwise_kernel, torch_kernel
-from scene_lightning.layers.base.windows import (
-    channels,
-    from_channels_first,
-    to_channels_first,
-)
+from scene_lightning.layers.base.windows import channels, from_channels_first, to_channels_first
 
 
 class DepthwiseConvolution(WindowedLayer):

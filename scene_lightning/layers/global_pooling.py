@@ -10,10 +10,7 @@ from scene_lightning.layers.base.arguments import as_float, layout
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.base.types import Shape, ShapeLike
-from scene_lightning.layers.base.windows import (
-    channels,
-    image_shape,
-)
+from scene_lightning.layers.base.windows import channels, image_shape
 
 
 class GlobalPooling(StandardLayer):

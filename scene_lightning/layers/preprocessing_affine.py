@@ -8,13 +8,7 @@ from typing import Any
 import torch
 
 from scene_lightning.layers.base.types import Factor
-from scene_lightning.layers.preprocessing_random import (
-    Parameters,
-    RandomImageLayer,
-    affine,
-    check_fill,
-    factor_pair,
-)
+from scene_lightning.layers.preprocessing_random import Parameters, RandomImageLayer, affine, check_fill, factor_pair
 
 
 class RandomAffine(RandomImageLayer):

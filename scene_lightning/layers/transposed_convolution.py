@@ -21,12 +21,7 @@ from scene_lightning.layers.base.types import (
     Sizes,
 )
 from scene_lightning.layers.base.windowed import WindowedLayer, torch_kernel
-from scene_lightning.layers.base.windows import (
-    from_channels_first,
-    image_shape,
-    spatial,
-    to_channels_first,
-)
+from scene_lightning.layers.base.windows import from_channels_first, image_shape, spatial, to_channels_first
 
 
 class TransposedConvolution(WindowedLayer):

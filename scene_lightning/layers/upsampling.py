@@ -11,13 +11,7 @@ from scene_lightning.layers.base.arguments import as_float, int_tuple, layout, o
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.base.types import Shape, ShapeLike, Sizes
-from scene_lightning.layers.base.windows import (
-    channels,
-    from_channels_first,
-    image_shape,
-    spatial,
-    to_channels_first,
-)
+from scene_lightning.layers.base.windows import channels, from_channels_first, image_shape, spatial, to_channels_first
 
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 

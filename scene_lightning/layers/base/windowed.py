@@ -15,13 +15,7 @@ from scene_lightning.layers.base.phase import state
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.base.types import Shape, Sizes
-from scene_lightning.layers.base.windows import (
-    image_shape,
-    output_sides,
-    refuse_channels_first,
-    same_paddings,
-    spatial,
-)
+from scene_lightning.layers.base.windows import image_shape, output_sides, refuse_channels_first, same_paddings, spatial
 
 
 class WindowedLayer(StandardLayer):
