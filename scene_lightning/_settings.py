@@ -51,7 +51,14 @@ def set_floatx(value: str) -> None:
     _values["floatx"] = value
 
 
-def torch_dtype(dtype: DType = None) -> torch.dtype:
+def dtype_name(dtype: Any) -> str:
+    """The name of a dtype in any of its spellings: torch's, NumPy's, a policy, or a policy's config from a file."""
+    if isinstance(dtype, dict):
+        dtype = dtype.get("config", {}).get("name", "float32")
+    return {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}.get(name := standardize_dtype(dtype), name)
+
+
+def torch_dtype(dtype: Any = None) -> torch.dtype:
     """Return torch's dtype of a name.
 
     Args:
@@ -62,11 +69,18 @@ def torch_dtype(dtype: DType = None) -> torch.dtype:
     """
     if isinstance(dtype, torch.dtype):
         return dtype
-    name = str(dtype or floatx()).removeprefix("torch.")
-    kind = getattr(torch, name, None)
+    kind = getattr(torch, dtype_name(dtype), None)
     if not isinstance(kind, torch.dtype):
         raise InputError(f"Unknown dtype {dtype!r}. Expected a name such as 'float32' or 'int64'.")
     return kind
+
+
+def as_float(x: torch.Tensor) -> torch.Tensor:
+    """Whole numbers as floats, in `floatx()` or the run's dtype ("64-true"); floating-point tensors as they are."""
+    if x.is_floating_point() or x.is_complex():
+        return x
+    run_dtype = torch.get_default_dtype()
+    return x.to(torch_dtype() if run_dtype == torch.float32 else run_dtype)
 
 
 def epsilon() -> float:
@@ -271,7 +285,7 @@ def standardize_dtype(dtype: Any) -> str:
     """
     if dtype is None or dtype is float:
         return floatx()
-    if dtype in (int, bool):
+    if dtype is int or dtype is bool:
         return "int32" if dtype is int else "bool"
     return str(getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or dtype).removeprefix("torch.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -27,7 +28,9 @@ def flatten(structure: Any) -> list[Any]:
     Args:
         structure: nested lists, tuples and dicts, or a single leaf.
     """
-    return [leaf for _, leaf in _leaves(structure, ())]
+    if not is_nested(structure):
+        return [structure]
+    return [leaf for _, part in _children(structure) for leaf in flatten(part)]
 
 
 def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
@@ -60,6 +63,8 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
         raise TypeError(f"`func` must be callable, got: {func}")
     if not structures:
         raise InputError("Must provide at least one structure")
+    if len(structures) == 1 and none_is_leaf:
+        return map_leaves(func, structures[0])
     for other in structures[1:]:
         assert_same_structure(structures[0], other)
     results = (
@@ -179,6 +184,13 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
     return structure
 
 
+def map_leaves(func: Callable[[Any], Any], structure: Any, is_branch: Callable[[Any], bool] = is_nested) -> Any:
+    """`map_structure` of one structure; `is_branch` says which of its parts are no leaves."""
+    if not is_branch(structure):
+        return func(structure)
+    return _rebuilt(structure, [map_leaves(func, part, is_branch) for _, part in _children(structure)])
+
+
 def _children(structure: Any) -> list[tuple[Any, Any]]:
     if isinstance(structure, Mapping):
         return [(key, structure[key]) for key in sorted(structure)]
@@ -217,8 +229,9 @@ def _packed(structure: Any, leaves: Iterator[Any]) -> Any:
 
 def _rebuilt(structure: Any, parts: list[Any]) -> Any:
     if isinstance(structure, Mapping):
-        by_key = dict(zip(sorted(structure), parts, strict=True))
-        return type(structure)((key, by_key[key]) for key in structure)  # type: ignore[call-arg]
+        rebuilt: Any = copy.copy(structure)  # of its class and with its order: a defaultdict knows its default
+        rebuilt.update(zip(sorted(structure), parts, strict=True))
+        return rebuilt
     if isinstance(structure, tuple) and hasattr(structure, "_fields"):
         return type(structure)(*parts)
     return type(structure)(parts)

@@ -10,7 +10,7 @@ from scene_lightning import activations
 from scene_lightning._settings import image_data_format
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers import Input
-from scene_lightning.layers.base.symbolic import KerasTensor, node_of
+from scene_lightning.layers.base.symbolic import KerasTensor
 
 Shape = tuple[int | None, ...]
 
@@ -107,18 +107,3 @@ def image_input(input_tensor: Any, shape: Shape) -> KerasTensor:
     if input_tensor.ndim != 4:
         raise InputError(f"`input_tensor` must be images (N, H, W, C). Received the shape {input_tensor.shape}")
     return input_tensor
-
-
-def source_inputs(tensor: KerasTensor) -> Any:
-    """The inputs that a symbolic tensor is computed from: one, or a list."""
-    found: list[KerasTensor] = []
-    waiting = [tensor]
-    while waiting:
-        current = waiting.pop()
-        node = node_of(current)
-        if node.is_input:
-            if all(current is not other for other in found):
-                found.append(current)
-        else:
-            waiting.extend(reversed(node.input_tensors))
-    return found[0] if len(found) == 1 else found

@@ -24,6 +24,7 @@ from scene_lightning.applications.from_torch import Translation, structure
 from scene_lightning.applications.imagenet_utils import MEAN, STD
 from scene_lightning.errors import InputError
 from scene_lightning.models import Functional
+from scene_lightning.utils import get_source_inputs
 
 Tensor = Any  # a KerasTensor
 
@@ -155,7 +156,8 @@ def build(network: Network, request: Request) -> Functional:
     if not request.include_top and request.pooling:
         pool = layers.GlobalAveragePooling2D if request.pooling == "avg" else layers.GlobalMaxPooling2D
         outputs = pool(name=f"{request.pooling}_pool" if network.names_pooling else None)(outputs)
-    inputs = image if request.input_tensor is None else _arguments.source_inputs(image)
+    sources = [image] if request.input_tensor is None else get_source_inputs(image)
+    inputs = sources[0] if len(sources) == 1 else sources
     model = Functional(inputs=inputs, outputs=outputs, name=request.name or network.model_name)
     if request.weights is not None:
         _load(model, network, request, fill)

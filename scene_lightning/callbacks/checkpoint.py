@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from scene_lightning._ranks import is_main_process
 from scene_lightning._registry import refuse_unknown
 from scene_lightning.callbacks.logs import alias_of
-from scene_lightning.callbacks.messages import is_main_process, print_message
+from scene_lightning.callbacks.messages import print_message
 from scene_lightning.callbacks.monitor import MonitorCallback
 from scene_lightning.errors import InputError
 

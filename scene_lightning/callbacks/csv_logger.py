@@ -9,8 +9,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from scene_lightning._ranks import is_main_process
 from scene_lightning.callbacks.base import Callback
-from scene_lightning.callbacks.messages import is_main_process
 
 
 class CSVLogger(Callback):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-import torch.distributed
+from scene_lightning._ranks import is_main_process
 
 _log = logging.getLogger("scene_lightning")
 _interactive = True
@@ -26,13 +26,6 @@ def disable_interactive_logging() -> None:
 def is_interactive_logging_enabled() -> bool:
     """Whether messages go to standard output."""
     return _interactive
-
-
-def is_main_process() -> bool:
-    """Whether this process is the one, of those training together, that prints and writes files."""
-    return not (torch.distributed.is_available() and torch.distributed.is_initialized()) or (
-        torch.distributed.get_rank() == 0
-    )
 
 
 def print_message(message: str, line_break: bool = True) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from scene_lightning._ranks import is_main_process
 from scene_lightning.callbacks.base import Callback
-from scene_lightning.callbacks.messages import is_main_process
 from scene_lightning.errors import InputError
 
 _log = logging.getLogger("scene_lightning")

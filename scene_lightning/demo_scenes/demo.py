@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from scene_lightning._ranks import is_main_process
 from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.inference.evaluate import format_evaluation
 from scene_lightning.inference.predict import predict
@@ -27,7 +28,7 @@ def demo(*, out: str | None = None, overrides: Sequence[str] = ()) -> Path:
     recipe = load_recipe("demo", overrides)
     folder = run_folder.make_run_folder(recipe.name, out)
     data = folder / DATA
-    if run_folder.is_main_process():
+    if is_main_process():
         print(f"drawing {6 * (TRAIN_PER_CLASS + TEST_PER_CLASS) + PREDICTED} scenes in {data} ...", flush=True)
         draw_scenes(data, TRAIN_PER_CLASS, test_per_class=TEST_PER_CLASS, predict=PREDICTED)
     run = train(str(data), recipe=recipe, out=str(folder))

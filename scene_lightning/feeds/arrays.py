@@ -12,7 +12,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.feeds.base import PlannedFeed
 from scene_lightning.feeds.sharding import Indices, cut
 from scene_lightning.feeds.tensors import one_array, to_array, to_tensor, unlike_shapes
-from scene_lightning.layers.base.symbolic import flatten, map_structure
+from scene_lightning.tree import flatten, map_structure
 
 
 class ArrayFeed(PlannedFeed):

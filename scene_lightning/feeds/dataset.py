@@ -11,7 +11,7 @@ import torch
 from scene_lightning.feeds.base import StreamedFeed
 from scene_lightning.feeds.sharding import from_first_process
 from scene_lightning.feeds.tensors import unpack_batch
-from scene_lightning.layers.base.symbolic import map_structure
+from scene_lightning.tree import map_structure
 
 
 class DatasetFeed(StreamedFeed):

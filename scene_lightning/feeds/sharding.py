@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from scene_lightning import tree
 from scene_lightning.errors import DataError
-from scene_lightning.layers.base.symbolic import flatten, map_structure
+from scene_lightning.tree import flatten, map_structure
 
 Indices = NDArray[np.int64]
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.symbolic import map_structure
+from scene_lightning.tree import map_structure
 
 
 def to_array(value: Any) -> NDArray[Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.arguments import as_float
 from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, RegularizerLike, ShapeLike
 from scene_lightning.layers.regularization import SameShape

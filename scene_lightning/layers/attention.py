@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
+from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.arguments import as_float, fraction
+from scene_lightning.layers.base.arguments import fraction
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.types import Shape
 from scene_lightning.layers.regularization import Dropout

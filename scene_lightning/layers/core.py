@@ -10,8 +10,9 @@ import torch
 from torch.nn import functional as F
 
 from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.base.arguments import as_float, known_axis, positive_int
+from scene_lightning.layers.base.arguments import known_axis, positive_int
 from scene_lightning.layers.base.dry_run import dry_run
 from scene_lightning.layers.base.functions import FunctionConfig, function_config, function_from_config, plain
 from scene_lightning.layers.base.layer import Layer

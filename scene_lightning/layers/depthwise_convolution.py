@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from scene_lightning import activations, constraints, initializers, regularizers
-from scene_lightning.layers.base.arguments import as_float, positive_int
+from scene_lightning._settings import as_float
+from scene_lightning.layers.base.arguments import positive_int
 from scene_lightning.layers.base.convolve import convolve
 from scene_lightning.layers.base.types import (
     ActivationLike,

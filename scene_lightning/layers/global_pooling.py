@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from scene_lightning.layers.base.arguments import as_float, layout
+from scene_lightning._settings import as_float
+from scene_lightning.layers.base.arguments import layout
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.base.types import Shape, ShapeLike

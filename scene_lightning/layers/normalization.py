@@ -8,8 +8,9 @@ import torch
 from torch import distributed
 
 from scene_lightning import constraints, initializers, regularizers
+from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.base.arguments import as_float, known_axis
+from scene_lightning.layers.base.arguments import known_axis
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, RegularizerLike, Shape, ShapeLike

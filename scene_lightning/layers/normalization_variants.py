@@ -9,8 +9,9 @@ import torch
 from torch.nn import functional as F
 
 from scene_lightning import initializers
+from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.arguments import as_float, known_axis, positive_int
+from scene_lightning.layers.base.arguments import known_axis, positive_int
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.serialized import deserialize_layer, serialize_layer
 from scene_lightning.layers.base.symbolic import InputSpec

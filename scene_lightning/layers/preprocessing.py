@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from scene_lightning._settings import epsilon
+from scene_lightning._settings import as_float, epsilon
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.arguments import as_float, constant, layout, one_of, positive_int
+from scene_lightning.layers.base.arguments import constant, layout, one_of, positive_int
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.types import Shape, ShapeLike
 from scene_lightning.layers.base.windows import from_channels_first, to_channels_first

@@ -9,8 +9,9 @@ import torch
 from torch.nn import functional as F
 
 from scene_lightning import regularizers
+from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.base.arguments import as_float, fraction, layout
+from scene_lightning.layers.base.arguments import fraction, layout
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.seeds import SeedStream
 from scene_lightning.layers.base.standard import StandardLayer

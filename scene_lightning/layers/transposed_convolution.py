@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.arguments import as_float, int_tuple, positive_int
+from scene_lightning.layers.base.arguments import int_tuple, positive_int
 from scene_lightning.layers.base.convolve import convolve_transposed
 from scene_lightning.layers.base.types import (
     ActivationLike,

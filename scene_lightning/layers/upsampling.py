@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from scene_lightning.layers.base.arguments import as_float, int_tuple, layout, one_of
+from scene_lightning._settings import as_float
+from scene_lightning.layers.base.arguments import int_tuple, layout, one_of
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.base.types import Shape, ShapeLike, Sizes

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scene_lightning.tree import map_structure
+
 
 class MetricVariable:
     """A name for one state of one metric; reading gives the state's present tensor."""
@@ -71,7 +73,7 @@ class MetricVariable:
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return func(*_unwrap(args), **_unwrap(kwargs or {}))
+        return func(*map_structure(plain, args), **map_structure(plain, kwargs or {}))
 
     def __add__(self, other: Any) -> Tensor:
         return self.value + plain(other)
@@ -105,11 +107,3 @@ class MetricVariable:
 def plain(value: Any) -> Any:
     """A metric's variable → its tensor; anything else as it is."""
     return value.value if isinstance(value, MetricVariable) else value
-
-
-def _unwrap(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return type(value)(_unwrap(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _unwrap(item) for key, item in value.items()}
-    return plain(value)

@@ -15,10 +15,11 @@ from scene_lightning.layers.base.constructor import bound_arguments
 from scene_lightning.layers.base.dry_run import dry_run
 from scene_lightning.layers.base.dtypes import as_declared
 from scene_lightning.layers.base.operators import Operator
-from scene_lightning.layers.base.symbolic import KerasTensor, Node, flatten, is_symbolic, map_structure
+from scene_lightning.layers.base.symbolic import KerasTensor, Node, is_symbolic
 from scene_lightning.models.graph import Graph, trace
 from scene_lightning.models.model import Model, register_functional
 from scene_lightning.models.serialization import graph_config, layer_from_config, restore_graph
+from scene_lightning.tree import flatten, map_structure
 
 
 class Functional(Model):

@@ -10,11 +10,11 @@ import torch
 from scene_lightning._registry import naming_unknown_words
 from scene_lightning._usage_report import ledger
 from scene_lightning.feeds.as_feed import as_feed
-from scene_lightning.layers.base.symbolic import flatten, map_structure
 from scene_lightning.models.legacy_arguments import usable_class_weight
 from scene_lightning.training.callback_adapter import keras_order, to_floats
 from scene_lightning.training.module import TrainableModule
 from scene_lightning.training.running import undisturbed
+from scene_lightning.tree import flatten, map_structure
 
 
 class OneBatchMixin(TrainableModule):

@@ -14,11 +14,12 @@ import torch
 
 from scene_lightning import layers as layer_namespace
 from scene_lightning._registry import custom_object_scope, did_you_mean, get_custom_objects, registered_name
+from scene_lightning._settings import torch_dtype
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.base.dtypes import torch_dtype
 from scene_lightning.layers.base.layer import Layer
-from scene_lightning.layers.base.symbolic import KerasTensor, Node, map_structure
+from scene_lightning.layers.base.symbolic import KerasTensor, Node
 from scene_lightning.ops import operator_layers
+from scene_lightning.tree import map_structure
 
 _model_classes: dict[str, Any] = {}
 

@@ -12,7 +12,6 @@ import rich.table
 
 from scene_lightning.callbacks.messages import is_interactive_logging_enabled, print_message
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.symbolic import flatten, map_shapes
 from scene_lightning.models.summary_keras2 import print_keras2_table
 from scene_lightning.models.summary_rows import (
     Row,
@@ -22,6 +21,7 @@ from scene_lightning.models.summary_rows import (
     parameter_count,
     readable_size,
 )
+from scene_lightning.tree import flatten, map_shape_structure
 
 _BLUE, _CYAN, _GREEN, _RED = 33, 45, 34, 9  # rich's colour numbers, as in Keras
 
@@ -82,7 +82,7 @@ def _shape_text(layer: Any) -> str:
     shapes = output_shapes(layer)
     if shapes is None:
         return "?"
-    texts = map_shapes(lambda shape: f"({', '.join(_number(n) for n in shape)})", shapes)
+    texts = map_shape_structure(lambda shape: f"({', '.join(_number(n) for n in shape)})", shapes)
     leaves = flatten(texts)
     return leaves[0] if len(leaves) == 1 else str(texts).replace("'", "")
 

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.symbolic import Node, map_shapes, map_structure
+from scene_lightning.layers.base.symbolic import Node
+from scene_lightning.tree import map_shape_structure, map_structure
 
 # The layers that Keras counts as built from the start.
 _BORN_BUILT = re.compile(
@@ -125,7 +126,7 @@ def output_shapes(layer: Any) -> Any:
         return None
     try:
         # Any number of images fits, whatever number the layer first saw.
-        return map_shapes(lambda shape: (None, *shape[1:]), layer.compute_output_shape(built_with))
+        return map_shape_structure(lambda shape: (None, *shape[1:]), layer.compute_output_shape(built_with))
     except (NotImplementedError, TypeError, ValueError, RuntimeError):
         return None  # a layer of the user's that cannot say
 

@@ -9,8 +9,8 @@ import numpy as np
 from scene_lightning.errors import InputError
 from scene_lightning.feeds.as_feed import as_feed
 from scene_lightning.feeds.base import Feed
-from scene_lightning.layers.base.symbolic import flatten, map_structure
 from scene_lightning.training import engine
+from scene_lightning.tree import flatten, map_structure
 
 
 def validation_feed(data: Any, batch_size: int | None, steps: Any) -> Feed:

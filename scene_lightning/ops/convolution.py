@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from scene_lightning._settings import image_data_format
+from scene_lightning._settings import as_float, image_data_format
 from scene_lightning.layers.base.convolve import convolve
 from scene_lightning.layers.base.types import Sizes
 from scene_lightning.layers.base.windows import from_channels_first, same_paddings, to_channels_first
@@ -18,7 +18,7 @@ from scene_lightning.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from scene_lightning.ops.operation import as_float, operation
+from scene_lightning.ops.operation import operation
 
 _POOLS = {
     "max": (MaxPooling1D, MaxPooling2D, MaxPooling3D),

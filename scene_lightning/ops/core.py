@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scene_lightning._settings import DType, torch_dtype
+from scene_lightning._settings import DType, as_float, torch_dtype
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.symbolic import KerasTensor
-from scene_lightning.ops.operation import as_float, convert_to_tensor, operation
+from scene_lightning.ops.operation import convert_to_tensor, operation
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:

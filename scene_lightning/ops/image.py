@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning._settings import image_data_format
+from scene_lightning._settings import as_float, image_data_format
 from scene_lightning._unsupported import lookup
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.types import Sizes
 from scene_lightning.layers.preprocessing import Resizing
-from scene_lightning.ops.operation import as_float, operation
+from scene_lightning.ops.operation import operation
 
 
 @operation("image")

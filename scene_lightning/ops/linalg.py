@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scene_lightning._settings import as_float
 from scene_lightning._unsupported import lookup
-from scene_lightning.ops.operation import Axis, as_float, operation
+from scene_lightning.ops.operation import Axis, operation
 
 
 @operation("linalg")

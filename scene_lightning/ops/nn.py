@@ -9,13 +9,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scene_lightning import _objectives, activations
-from scene_lightning._settings import DType, torch_dtype
+from scene_lightning._settings import DType, as_float, torch_dtype
 from scene_lightning._settings import epsilon as default_epsilon
 from scene_lightning._unsupported import lookup
 from scene_lightning.errors import InputError
 from scene_lightning.ops import convolution
 from scene_lightning.ops.convolution import *
-from scene_lightning.ops.operation import Axis, as_float, operation
+from scene_lightning.ops.operation import Axis, operation
 
 celu = operation("nn")(activations.celu)
 elu = operation("nn")(activations.elu)

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scene_lightning._settings import DType, torch_dtype
+from scene_lightning._settings import DType, as_float, torch_dtype
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.operators import Operator, operator_layers
-from scene_lightning.layers.base.symbolic import KerasTensor, flatten, is_symbolic, map_structure, record_node
+from scene_lightning.layers.base.symbolic import KerasTensor, is_symbolic, record_node
+from scene_lightning.tree import flatten, map_structure
 
 F = TypeVar("F", bound=Callable[..., Any])
 Axis = int | Sequence[int] | None  # one axis, several, or all
@@ -49,11 +50,6 @@ def convert_to_tensor(x: Any, dtype: DType = None, sparse: Any = None, ragged: A
     if kind is None and not isinstance(x, np.ndarray | np.generic):
         kind = {"f": torch_dtype(), "i": torch.int32}.get(array.dtype.kind)
     return torch.as_tensor(np.ascontiguousarray(array).reshape(array.shape), dtype=kind)
-
-
-def as_float(x: Tensor) -> Tensor:
-    """Integers and booleans in `floatx()`; floating-point tensors as they are."""
-    return x if x.is_floating_point() or x.is_complex() else x.to(torch_dtype())
 
 
 def axes(axis: Axis, x: Tensor) -> Any:

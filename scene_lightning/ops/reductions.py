@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scene_lightning._settings import DType, torch_dtype
-from scene_lightning.ops.operation import Axis, as_float, axes, convert_to_tensor, described, operation, several
+from scene_lightning._settings import DType, as_float, torch_dtype
+from scene_lightning.ops.operation import Axis, axes, convert_to_tensor, described, operation, several
 
 
 @operation("numpy")

@@ -26,11 +26,6 @@ IMAGES = "images.csv"
 _CHOSEN = "SCENE_LIGHTNING_RUN_FOLDER"
 
 
-def is_main_process() -> bool:
-    """Whether this process is the one that speaks and writes when several devices train."""
-    return not any(int(os.environ.get(name, "0") or 0) for name in ("LOCAL_RANK", "NODE_RANK", "RANK", "SLURM_PROCID"))
-
-
 def make_run_folder(name: str, out: str | os.PathLike[str] | None = None) -> Path:
     """Make the folder of a new run: `out`, or runs/<name>-<date>-<time>.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scene_lightning._ranks import is_main_process
 from scene_lightning.data.scan import ImageTable
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.inference.images_seen import CHOSE, TRAINED, WATCHED, ImagesSeen, digests_of, write_images
@@ -24,7 +25,7 @@ def seen_by_run(
         train, validation: the images, those that cannot be read left out.
         earlier: what the run goes on from: its images count too.
     """
-    if not run_folder.is_main_process():
+    if not is_main_process():
         return None, None
     trained, validated = digests_of(train.paths), digests_of(validation.paths)
     if twice := int(np.isin(validated, trained).sum()):

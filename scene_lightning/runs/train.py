@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from scene_lightning import callbacks
 from scene_lightning._atomic_write import atomic_write
+from scene_lightning._ranks import is_main_process
 from scene_lightning._registry import some_of
 from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages
@@ -107,7 +108,7 @@ def train_in(
 ) -> FinishedRun:
     """Train on (training, validation) images, keep the run in `folder`, and judge its best checkpoint."""
     _fit(model, recipe, images, folder, earlier, hardware)
-    if not run_folder.is_main_process():
+    if not is_main_process():
         return FinishedRun(folder, None)
     _leave_process_group()
     return FinishedRun(folder, _evaluate_best(folder, images[1].table, recipe))
@@ -155,7 +156,7 @@ def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None) -> P
         folder = run_folder.continue_run_folder(earlier.own_folder)
     else:
         folder = run_folder.make_run_folder(recipe.name, out)
-    if run_folder.is_main_process():
+    if is_main_process():
         write_recipe(recipe, folder)
     return folder
 
@@ -170,7 +171,7 @@ def announce(data: str, class_names: Sequence[str], recipe: Recipe, folder: Path
     """Say what is about to be trained on what (`data`: in words); the number of devices comes back."""
     chosen = devices.trainer_arguments(devices.Hardware(**hardware))
     count = chosen["devices"] if isinstance(chosen["devices"], int) else len(chosen["devices"])
-    if not run_folder.is_main_process():
+    if not is_main_process():
         return count
     print(f"data      {data}")
     print(f"classes   {some_of(class_names)}")
@@ -183,7 +184,7 @@ def announce(data: str, class_names: Sequence[str], recipe: Recipe, folder: Path
 def decode_shown(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool) -> CachedImages:
     """`decode_all`, and say what came of it."""
     images = decode_all(recipe, table, strict=strict, shared=shared)
-    if run_folder.is_main_process():
+    if is_main_process():
         report_unreadable(images.unreadable, len(table))
         print(f"images    {images.describe()}", flush=True)
     return images

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.phase import training_phase
-from scene_lightning.layers.base.symbolic import map_structure
+from scene_lightning.tree import map_structure
 
 _WAYS = (
     "Give its first layer an Input(shape), set example_input_array, or call "

@@ -20,13 +20,13 @@ from scene_lightning.callbacks import CallbackList, History
 from scene_lightning.errors import InputError
 from scene_lightning.fast import compiled, folded, keep_freed_memory, worth_compiling
 from scene_lightning.feeds.base import Feed, FeedModule
-from scene_lightning.layers.base.symbolic import flatten, map_structure
 from scene_lightning.training import running
 from scene_lightning.training.callback_adapter import KerasBridge, keras_order, to_floats
 from scene_lightning.training.child_process_results import outcome_of
 from scene_lightning.training.devices import Hardware, trainer_arguments
 from scene_lightning.training.inner_run import InnerRun
 from scene_lightning.training.run_limits import current_trial
+from scene_lightning.tree import flatten, map_structure
 
 _QUIET = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
 

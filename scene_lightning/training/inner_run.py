@@ -13,10 +13,10 @@ from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 
 from scene_lightning.feeds.base import Feed, FeedModule
-from scene_lightning.layers.base.symbolic import flatten
 from scene_lightning.training import running
 from scene_lightning.training.callback_adapter import keras_order, to_floats
 from scene_lightning.training.metric_states import metrics_within
+from scene_lightning.tree import flatten
 
 
 class InnerRun:

@@ -10,7 +10,6 @@ import torch
 from scene_lightning import fast, metrics, optimizers
 from scene_lightning.errors import InputError
 from scene_lightning.feeds.tensors import unpack_batch
-from scene_lightning.layers.base.symbolic import flatten
 from scene_lightning.saving import checkpoint as checkpoint_format
 from scene_lightning.training import resume, running, true_precision
 from scene_lightning.training.building import build_for
@@ -19,6 +18,7 @@ from scene_lightning.training.objective import Objective
 from scene_lightning.training.own_steps import OwnSteps, join_own, kept_hook
 from scene_lightning.training.processes import one_thread_if_forked
 from scene_lightning.training.resume import Resumption
+from scene_lightning.tree import flatten
 
 _STEP_OF = {"fit": "training_step", "validate": "validation_step", "test": "test_step"}
 _CHOSEN_BY_SHAPES = ("accuracy", "acc", "crossentropy", "ce")

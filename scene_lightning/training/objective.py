@@ -8,7 +8,7 @@ import torch
 
 from scene_lightning import losses
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.symbolic import flatten
+from scene_lightning.tree import flatten
 
 
 class Objective:

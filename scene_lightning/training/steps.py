@@ -19,12 +19,12 @@ import torch
 from scene_lightning import fast
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.feeds.tensors import unpack_batch
-from scene_lightning.layers.base.symbolic import flatten
 from scene_lightning.layers.base.tracking import clear_added_losses
 from scene_lightning.metrics import Metric, MetricContainer
 from scene_lightning.metrics.variable import plain
 from scene_lightning.training.metric_states import MetricStates
 from scene_lightning.training.objective import Objective
+from scene_lightning.tree import flatten
 
 
 class CompileMetrics:

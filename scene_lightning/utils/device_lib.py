@@ -14,14 +14,14 @@ class LocalDevice:
     Attributes:
         name: such as "/device:GPU:0".
         device_type: "CPU", "GPU" or "MPS".
-        memory_limit: bytes; None where unknown.
+        memory_limit: bytes; 0 where unknown.
         physical_device_desc: the product's name, and a GPU's compute capability.
         used: whether `accelerator="auto"` would take it.
     """
 
     name: str
     device_type: str
-    memory_limit: int | None
+    memory_limit: int
     physical_device_desc: str
     used: bool
 
@@ -41,7 +41,7 @@ def list_local_devices(session_config: object = None) -> list[LocalDevice]:
             LocalDevice(
                 name=f"/device:{kind}:{index or 0}",
                 device_type=kind,
-                memory_limit=row["memory_bytes"],
+                memory_limit=row["memory_bytes"] or 0,
                 physical_device_desc=f"name: {row['name']}{capability}",
                 used=row["used"],
             )

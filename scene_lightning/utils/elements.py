@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from scene_lightning import tree
 from scene_lightning.errors import InputError
 from scene_lightning.utils.text import holds_bytes, string, strings
 
@@ -23,11 +24,7 @@ class TensorSpec(NamedTuple):
 
 def map_leaves(fn: Callable[[Any], Any], element: Any) -> Any:
     """`element` with `fn` applied to each tensor in it; only tuples and dicts are structures, as in tf.data."""
-    if isinstance(element, tuple):
-        return tuple(map_leaves(fn, item) for item in element)
-    if isinstance(element, Mapping):
-        return {key: map_leaves(fn, item) for key, item in element.items()}
-    return fn(element)
+    return tree.map_leaves(fn, element, lambda part: isinstance(part, tuple | Mapping))
 
 
 def to_leaf(value: Any) -> Any:

@@ -66,3 +66,22 @@ def test_wrong_values_are_refused() -> None:
     ):  # fmt: skip
         with pytest.raises(InputError):
             call()
+
+
+@pytest.mark.parametrize("spelling", ["int64", np.dtype("int64"), np.int64, torch.int64, "torch.int64"])
+def test_a_dtype_in_every_spelling(spelling: object) -> None:
+    assert _settings.torch_dtype(spelling) == torch.int64
+    assert backend.standardize_dtype(spelling) == "int64"
+
+
+def test_whole_numbers_become_the_default_float_or_the_runs() -> None:
+    pixels = torch.zeros(2, dtype=torch.uint8)
+    assert _settings.as_float(pixels).dtype == torch.float32
+    assert _settings.as_float(pixels.half()).dtype == torch.float16
+    backend.set_floatx("float16")
+    assert _settings.as_float(pixels).dtype == torch.float16
+    torch.set_default_dtype(torch.float64)  # as Lightning does for "64-true"
+    try:
+        assert _settings.as_float(pixels).dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)

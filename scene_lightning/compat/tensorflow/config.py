@@ -8,6 +8,7 @@ import torch
 
 from scene_lightning._usage_report import ledger
 from scene_lightning.training.devices import set_default_hardware, take_inventory
+from scene_lightning.utils.device_lib import list_local_devices
 
 
 class PhysicalDevice(NamedTuple):
@@ -22,15 +23,6 @@ class LogicalDevice(NamedTuple):
 
     name: str
     device_type: str
-
-
-class LocalDevice(NamedTuple):
-    """What `device_lib.list_local_devices` lists."""
-
-    name: str
-    device_type: str
-    memory_limit: int
-    physical_device_desc: str
 
 
 def _devices() -> list[tuple[str, str, int]]:
@@ -53,13 +45,6 @@ def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
     """The same devices."""
     devices = list_physical_devices(device_type)
     return [LogicalDevice(f"/device:{device.name.partition(':')[2]}", device.device_type) for device in devices]
-
-
-def list_local_devices(session_config: Any = None) -> list[LocalDevice]:
-    """The same devices, as `tensorflow.python.client.device_lib` lists them."""
-    names = [device.name.replace("physical_device", "device") for device in list_physical_devices()]
-    return [LocalDevice(name, kind, memory, f"name: {gpu}" if gpu else "") for name, (kind, gpu, memory)
-            in zip(names, _devices(), strict=True)]  # fmt: skip
 
 
 def get_visible_devices(device_type: str | None = None) -> list[PhysicalDevice]:

@@ -108,11 +108,6 @@ def fraction(value: Any, name: str = "rate") -> float:
     return float(value)
 
 
-def as_float(inputs: torch.Tensor) -> torch.Tensor:
-    """Integer images (uint8 pixels) as float32 (a run's dtype, under "64-true"); floating tensors as they are."""
-    return inputs if inputs.is_floating_point() else inputs.to(torch.get_default_dtype())
-
-
 def known_axis(axis: int, shape: Sequence[int | None]) -> int:
     """The size of `axis`. Raises InputError when it is out of bounds or unknown."""
     if not -len(shape) <= axis < len(shape):

@@ -6,14 +6,8 @@ from typing import Any
 
 import torch
 
-from scene_lightning.layers.base.symbolic import (
-    KerasTensor,
-    is_shape,
-    map_shapes,
-    merge_shapes,
-    shape_leaves,
-    shapes_of,
-)
+from scene_lightning.layers.base.symbolic import KerasTensor, is_shape, merge_shapes, shape_leaves, shapes_of
+from scene_lightning.tree import map_shape_structure
 
 _UNKNOWN_LENGTH = 33  # stands for an unknown height or width
 
@@ -29,7 +23,9 @@ def dry_run(layer: Any, *input_shapes: Any, **kwargs: Any) -> Any:
         def restore(leaf: Any) -> Any:
             return zeros(leaf) if is_shape(leaf) and not isinstance(leaf, str) else leaf
 
-        inputs = [map_shapes(zeros, shape) if not isinstance(shape, int | float) else shape for shape in input_shapes]
+        inputs = [
+            shape if isinstance(shape, int | float) else map_shape_structure(zeros, shape) for shape in input_shapes
+        ]
         keywords = {
             key: restore(value) if isinstance(value, _SymbolicShape) else value for key, value in kwargs.items()
         }

@@ -6,17 +6,9 @@ from typing import Any
 
 import torch
 
-from scene_lightning.errors import InputError
+from scene_lightning._settings import dtype_name, torch_dtype
 
 MIXED = ("mixed_float16", "mixed_bfloat16")
-
-
-def dtype_name(dtype: Any) -> str:
-    """`torch.float32`, `np.float32`, a policy object or "float32" → "float32"."""
-    if isinstance(dtype, dict):  # Keras 3 files: {"class_name": "DTypePolicy", "config": {"name": "float32"}}
-        dtype = dtype.get("config", {}).get("name", "float32")
-    name = str(getattr(dtype, "name", dtype)).replace("torch.", "")
-    return {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}.get(name, name)
 
 
 def policy_name(dtype: Any) -> str:
@@ -31,14 +23,6 @@ def computed_in(policy: str | None) -> str:
     """The dtype of a layer's weights and inputs. A mixed policy leaves both in float32: its speed is that of the run,
     which `precision` of the verbs or the global policy decides."""
     return "float32" if policy is None or policy in MIXED else policy
-
-
-def torch_dtype(name: Any) -> torch.dtype:
-    """ "float32" → torch.float32. Raises InputError for a name torch does not have."""
-    dtype = getattr(torch, dtype_name(name), None)
-    if not isinstance(dtype, torch.dtype):
-        raise InputError(f"Unknown dtype {name!r}. Expected one such as 'float32', 'float16', 'bfloat16', 'uint8'.")
-    return dtype
 
 
 def as_declared(inputs: torch.Tensor, declared: Any) -> torch.Tensor:

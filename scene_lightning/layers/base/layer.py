@@ -20,6 +20,7 @@ from torch import nn
 from scene_lightning import constraints, initializers, regularizers
 from scene_lightning._naming import auto_name
 from scene_lightning._registry import did_you_mean, refuse_unknown
+from scene_lightning._settings import dtype_name, torch_dtype
 from scene_lightning.errors import InputError, UnknownArgumentError
 from scene_lightning.layers.base.constructor import (
     OF_ADD_WEIGHT,
@@ -30,7 +31,7 @@ from scene_lightning.layers.base.constructor import (
     signature_names,
 )
 from scene_lightning.layers.base.dry_run import dry_run, shape_or_value
-from scene_lightning.layers.base.dtypes import computed_in, dtype_name, torch_dtype
+from scene_lightning.layers.base.dtypes import computed_in
 from scene_lightning.layers.base.graph_access import GraphAccess
 from scene_lightning.layers.base.phase import name_scope, nested_call, state, training_phase
 from scene_lightning.layers.base.policy import HasPolicy

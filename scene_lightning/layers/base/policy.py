@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scene_lightning._settings import floatx
+from scene_lightning._settings import floatx, torch_dtype
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.dtypes import policy_name, torch_dtype
+from scene_lightning.layers.base.dtypes import policy_name
 
 # policy → compute dtype, variable dtype, precision of the verbs
 _POLICIES: dict[str, tuple[str, str, str | None]] = {

@@ -16,6 +16,7 @@ import torch
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.types import DTypeLike, Shape, ShapeLike
+from scene_lightning.tree import flatten, map_shape_structure, map_structure
 
 
 class TensorShape(tuple[int | None, ...]):
@@ -149,26 +150,6 @@ class KerasTensor:
         return self._binary("get_item", key)
 
 
-def map_structure(fn: Callable[[Any], Any], structure: Any) -> Any:
-    """`structure` (lists, tuples, dicts, leaves) with `fn` applied to each leaf."""
-    if isinstance(structure, dict):
-        return {key: map_structure(fn, value) for key, value in structure.items()}
-    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
-        return type(structure)(*(map_structure(fn, value) for value in structure))
-    if isinstance(structure, list | tuple):
-        return type(structure)(map_structure(fn, value) for value in structure)
-    return fn(structure)
-
-
-def flatten(structure: Any) -> list[Any]:
-    """The leaves of `structure`, in order (dicts by sorted key, as Keras' tree does)."""
-    if isinstance(structure, dict):
-        return [leaf for key in sorted(structure) for leaf in flatten(structure[key])]
-    if isinstance(structure, list | tuple):
-        return [leaf for value in structure for leaf in flatten(value)]
-    return [structure]
-
-
 def shapes_of(inputs: Any) -> Any:
     """The shape(s) of a tensor, an array, or a structure of them; batch axis kept as it is."""
     return map_structure(lambda leaf: tuple(leaf.shape) if hasattr(leaf, "shape") else leaf, inputs)
@@ -176,13 +157,7 @@ def shapes_of(inputs: Any) -> Any:
 
 def is_symbolic(args: Any) -> bool:
     """Whether any leaf is a `KerasTensor`."""
-    if isinstance(args, KerasTensor):
-        return True
-    if isinstance(args, dict):
-        return any(is_symbolic(value) for value in args.values())
-    if isinstance(args, list | tuple):
-        return any(is_symbolic(value) for value in args)
-    return False
+    return any(isinstance(leaf, KerasTensor) for leaf in flatten(args))
 
 
 @dataclass(eq=False)
@@ -230,7 +205,7 @@ def record_node(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outpu
         node.outputs.append(tensor)
         return tensor
 
-    node.output_structure = map_shapes(make, output_shapes)
+    node.output_structure = map_shape_structure(make, output_shapes)
     layer._inbound_nodes.append(node)
     return node.output_structure
 
@@ -250,20 +225,11 @@ def is_shape(value: Any) -> bool:
     return isinstance(value, tuple | list | torch.Size) and all(n is None or isinstance(n, int) for n in value)
 
 
-def map_shapes(fn: Callable[[Any], Any], shapes: Any) -> Any:
-    """`fn` applied to each shape in a structure of shapes."""
-    if is_shape(shapes):
-        return fn(tuple(shapes))
-    if isinstance(shapes, dict):
-        return {key: map_shapes(fn, value) for key, value in shapes.items()}
-    return type(shapes)(map_shapes(fn, value) for value in shapes)
-
-
 def shape_leaves(shapes: Any) -> list[Any]:
     """The shapes in a structure of shapes."""
     leaves: list[Any] = []
     if not isinstance(shapes, int | float | str | bool) and shapes is not None:
-        map_shapes(leaves.append, shapes)
+        map_shape_structure(leaves.append, shapes)
     return leaves
 
 

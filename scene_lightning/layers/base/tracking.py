@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.symbolic import flatten
 from scene_lightning.layers.base.variable import Variable
+from scene_lightning.tree import flatten
 
 
 @dataclass(frozen=True)

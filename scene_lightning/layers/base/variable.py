@@ -12,9 +12,8 @@ from torch import nn
 from scene_lightning import initializers
 from scene_lightning._naming import auto_name
 from scene_lightning._registry import naming_unknown_words
-from scene_lightning._settings import floatx
+from scene_lightning._settings import dtype_name, floatx, torch_dtype
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.dtypes import dtype_name, torch_dtype
 from scene_lightning.layers.base.phase import state
 
 _AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")

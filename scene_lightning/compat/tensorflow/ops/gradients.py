@@ -12,9 +12,9 @@ from scene_lightning._usage_report import ledger
 from scene_lightning.compat.tensorflow.ops.operation import as_tensor
 from scene_lightning.compat.tensorflow.text import as_text
 from scene_lightning.errors import InputError
-from scene_lightning.layers.base.symbolic import flatten, map_structure
 from scene_lightning.layers.base.tracking import as_variable
 from scene_lightning.layers.base.variable import Variable as KerasVariable
+from scene_lightning.tree import flatten, map_structure
 from scene_lightning.utils.elements import map_leaves
 
 _open_tapes: list[Any] = []

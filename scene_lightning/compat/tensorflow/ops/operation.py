@@ -13,6 +13,7 @@ from scene_lightning.compat.tensorflow.dtypes import as_dtype
 from scene_lightning.layers import Lambda
 from scene_lightning.layers.base.symbolic import KerasTensor, is_symbolic
 from scene_lightning.optimizers import ScalarVariable
+from scene_lightning.tree import map_structure
 from scene_lightning.utils.text import holds_bytes, string, strings
 
 
@@ -55,11 +56,18 @@ def operation(function: Callable[..., Any]) -> Callable[..., Any]:
         if not (is_symbolic(args) or is_symbolic(tuple(kwargs.values()))):
             return function(*args, **kwargs)
         symbolic: list[KerasTensor] = []
-        template = _pull_out((args, kwargs), symbolic)
+
+        def pull_out(leaf: Any) -> Any:
+            if isinstance(leaf, KerasTensor):
+                symbolic.append(leaf)
+                return _Slot(len(symbolic) - 1)
+            return leaf
+
+        template = map_structure(pull_out, (args, kwargs))
 
         def compute(inputs: Any) -> Any:
             tensors = inputs if isinstance(inputs, list | tuple) else [inputs]
-            given, keywords = _put_back(template, tensors)
+            given, keywords = map_structure(lambda leaf: tensors[leaf] if isinstance(leaf, _Slot) else leaf, template)
             return function(*given, **keywords)
 
         return Lambda(compute)(symbolic if len(symbolic) > 1 else symbolic[0])
@@ -69,24 +77,3 @@ def operation(function: Callable[..., Any]) -> Callable[..., Any]:
 
 class _Slot(int):
     """The place of a symbolic tensor among the arguments."""
-
-
-def _pull_out(structure: Any, found: list[KerasTensor]) -> Any:
-    if isinstance(structure, KerasTensor):
-        found.append(structure)
-        return _Slot(len(found) - 1)
-    if isinstance(structure, list | tuple):
-        return type(structure)(_pull_out(item, found) for item in structure)
-    if isinstance(structure, dict):
-        return {key: _pull_out(item, found) for key, item in structure.items()}
-    return structure
-
-
-def _put_back(structure: Any, tensors: Any) -> Any:
-    if isinstance(structure, _Slot):
-        return tensors[structure]
-    if isinstance(structure, list | tuple):
-        return type(structure)(_put_back(item, tensors) for item in structure)
-    if isinstance(structure, dict):
-        return {key: _put_back(item, tensors) for key, item in structure.items()}
-    return structure
