@@ -1,4 +1,4 @@
-"""Finds the loss, metric, optimizer or other object that a name, a class or a config dict stands for.
+"""Turns the name, class, config or object that a user gives for a component into the object.
 
 Keras lets every component be given as a string (`"adam"`), a class, an instance or a serialised dict; each
 namespace holds one `table` of its names and calls `resolve`.
@@ -174,16 +174,16 @@ def serialize_object(obj: Any, namespace: str) -> Any:
     raise InputError(f"Cannot serialise {obj!r}: expected an object with get_config() or a named function.")
 
 
-def registered_name(cls: Any) -> str | None:
+def registered_name(obj: Any) -> str | None:
     """The `package>name` that a class or function is registered under. Keras: `keras.saving.get_registered_name`.
 
     Args:
-        cls: the class or function.
+        obj: the class or function.
 
     Returns:
         The name; None where it is not registered.
     """
-    return getattr(cls, "_keras_registered_name", None)
+    return getattr(obj, "_keras_registered_name", None)
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Any:

@@ -58,6 +58,10 @@ ADVICE: dict[str, dict[str, str]] = {
     },
     "keras.callbacks": {
         "Give fit() validation_data: it evaluates in the same process": "SidecarEvaluatorModelExport",
+        "Training opens no network connections. Use CSVLogger or TensorBoard, or post the logs yourself with "
+        "LambdaCallback(on_epoch_end=lambda epoch, logs: ...)": "RemoteMonitor",
+        "Orbax is JAX's format. Use ModelCheckpoint(path + '.keras') to keep models, and BackupAndRestore(folder) to "
+        "go on after an interruption": "OrbaxCheckpoint",
         "Use BackupAndRestore, ModelCheckpoint or a Callback of your own": "experimental",
     },
     "keras.config": {

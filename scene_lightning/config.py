@@ -1,4 +1,4 @@
-"""Process-wide settings in and out. Keras: `keras.config`."""
+"""Process-wide settings (`keras.config`): float type, image layout, logging, fast paths, limits of a run."""
 
 from __future__ import annotations
 
@@ -25,47 +25,62 @@ from scene_lightning.training.run_limits import current_trial, set_trial
 
 
 def set_backend(backend: str) -> None:
-    """Taken for "torch", the engine here. Raises UnsupportedError for another."""
+    """Accept "torch", the engine here.
+
+    Args:
+        backend: name of the engine.
+
+    Raises:
+        UnsupportedError: another name than "torch".
+    """
     if backend != "torch":
         raise UnsupportedError(f"keras.config.set_backend({backend!r}): the engine is PyTorch. Leave the call out.")
 
 
 def max_epochs() -> int | None:
-    """The most epochs that `fit` runs, or None."""
+    """Return the most epochs that `fit` runs, or None for no limit."""
     return current_trial().epochs
 
 
 def set_max_epochs(max_epochs: int | None) -> None:
-    """Cut every later `fit` to so many epochs; its History is filled up with the last values."""
+    """Limit every later `fit`; its History is filled up with the last values.
+
+    Args:
+        max_epochs: the most epochs; None: no limit.
+    """
     set_trial(epochs=max_epochs, batches=current_trial().batches)
 
 
 def max_steps_per_epoch() -> int | None:
-    """The most batches that an epoch of `fit` runs, or None."""
+    """Return the most batches that an epoch of `fit` runs, or None for no limit."""
     return current_trial().batches
 
 
 def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
-    """Cut every later epoch, and its validation, to so many batches."""
+    """Limit every later epoch, and its validation.
+
+    Args:
+        max_steps_per_epoch: the most batches; None: no limit.
+    """
     set_trial(epochs=current_trial().epochs, batches=max_steps_per_epoch)
 
 
 def enable_traceback_filtering() -> None:
-    """Taken: tracebacks are not filtered here."""
+    """Do nothing: tracebacks are not filtered here."""
     ledger.ignore("keras.config.enable_traceback_filtering", "tracebacks are not filtered")
 
 
 def disable_traceback_filtering() -> None:
-    """What holds here anyway."""
+    """Do nothing: tracebacks are not filtered here."""
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """Never: errors show where they come from."""
+    """Return False: errors show where they come from."""
     return False
 
 
 def enable_unsafe_deserialization() -> None:
-    """Taken, without effect: code in a model file is never run here."""
+    """Do nothing: code in a model file is never run here."""
     ledger.ignore("keras.config.enable_unsafe_deserialization", "code in model files is never run")
 
 

@@ -1,4 +1,7 @@
-"""A weight tensor in; the nearest allowed tensor out. Source: https://keras.io/api/layers/constraints"""
+"""Keras' constraints (`keras.constraints`): they bring weights back into what is allowed after each step.
+
+Source: https://keras.io/api/layers/constraints
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from scene_lightning._unsupported import lookup
 
 
 class Constraint(Configured):
-    """Base class: `__call__(w)` gives the projected weights."""
+    """Base class of constraints: `__call__(w)` gives the nearest allowed weight, here w itself. Keras: `Constraint`."""
 
     def __call__(self, w: Tensor) -> Tensor:
         return w
@@ -24,7 +27,13 @@ def _norms(w: Tensor, axis: int | list[int] | tuple[int, ...]) -> Tensor:
 
 
 class MaxNorm(Constraint):
-    """Weights whose L2 norm along `axis` is at most `max_value`. The old keyword `m` is taken too."""
+    """Weights whose L2 norm along `axis` is at most `max_value`.
+
+    Args:
+        max_value: the largest norm.
+        axis: axis or axes of the weight along which norms are taken; 0 for Dense, [0, 1, 2] for Conv2D kernels.
+        **old: `m`, Keras 2's name of max_value.
+    """
 
     _arguments = ("max_value", "axis")
 
@@ -47,7 +56,11 @@ class NonNeg(Constraint):
 
 
 class UnitNorm(Constraint):
-    """Weights scaled to L2 norm 1 along `axis`."""
+    """Weights scaled to an L2 norm of 1 along `axis`.
+
+    Args:
+        axis: axis or axes of the weight along which norms are taken; 0 for Dense, [0, 1, 2] for Conv2D kernels.
+    """
 
     _arguments = ("axis",)
 
@@ -59,7 +72,14 @@ class UnitNorm(Constraint):
 
 
 class MinMaxNorm(Constraint):
-    """L2 norm along `axis` moved by `rate` towards [min_value, max_value]."""
+    """Weights whose L2 norm along `axis` lies between two bounds.
+
+    Args:
+        min_value: the smallest norm.
+        max_value: the largest norm.
+        rate: share of the way to the bounds that is gone at each step, in (0, 1]; 1 keeps to them strictly.
+        axis: axis or axes of the weight along which norms are taken; 0 for Dense, [0, 1, 2] for Conv2D kernels.
+    """
 
     _arguments = ("min_value", "max_value", "rate", "axis")
 
@@ -86,17 +106,41 @@ _TABLE: dict[str, Any] = by_every_spelling(
 
 
 def get(identifier: Any) -> Any:
-    """A name, an object, a function or a config dict → a callable; None → None."""
+    """Turn what a layer's `kernel_constraint=` accepts into a constraint.
+
+    Args:
+        identifier: a name such as "non_neg", a class, an object, a function of the weight, a config dict, or None.
+
+    Returns:
+        A callable (weight) → weight, or None for None.
+
+    Raises:
+        InputError: an unknown name (the nearest one is suggested).
+    """
     return resolve(identifier, table=_TABLE, kind="constraint")
 
 
 def serialize(constraint: Any) -> Any:
-    """Keras' config dict of `constraint`."""
+    """Describe a constraint as Keras' files do.
+
+    Args:
+        constraint: a `Constraint` or a function.
+
+    Returns:
+        A dict with "class_name" and "config"; the name, for a function.
+    """
     return serialize_object(constraint, "constraints")
 
 
 def deserialize(config: Any) -> Any:
-    """The reverse of `serialize`."""
+    """Make a constraint from what `serialize` returned, or Keras wrote.
+
+    Args:
+        config: config dict or name.
+
+    Returns:
+        A `Constraint`.
+    """
     return get(config)
 
 

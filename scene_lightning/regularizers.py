@@ -1,4 +1,7 @@
-"""A weight tensor in; a scalar penalty out. Source: https://keras.io/api/layers/regularizers"""
+"""Keras' regularizers (`keras.regularizers`): penalties on weights that are added to the loss.
+
+Source: https://keras.io/api/layers/regularizers
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,22 @@ from scene_lightning.errors import InputError
 
 
 class Regularizer(Configured):
-    """Base class: `__call__(w)` gives the penalty as a scalar."""
+    """Base class of regularizers: `__call__(w)` gives the penalty as a scalar, here 0. Keras: `Regularizer`."""
 
     def __call__(self, x: Tensor) -> Tensor:
         return torch.zeros((), dtype=x.dtype, device=x.device)
 
 
 class L1L2(Regularizer):
-    """l1·Σ|w| + l2·Σw²."""
+    """Penalty on the absolute values and the squares of a weight: l1·Σ|w| + l2·Σw².
+
+    Args:
+        l1: factor of Σ|w|, 0 or more; None: 0.
+        l2: factor of Σw², 0 or more; None: 0.
+
+    Raises:
+        InputError: a factor that is negative or no finite number.
+    """
 
     _arguments = ("l1", "l2")
 
@@ -39,7 +50,15 @@ class L1L2(Regularizer):
 
 
 class L1(Regularizer):
-    """l1·Σ|w|. The old keyword `l` is taken too."""
+    """Penalty on the absolute values of a weight: l1·Σ|w|.
+
+    Args:
+        l1: factor, 0 or more; None: 0.01.
+        **old: `l`, Keras 2's name of l1.
+
+    Raises:
+        InputError: a factor that is negative or no finite number.
+    """
 
     _arguments = ("l1",)
 
@@ -52,7 +71,15 @@ class L1(Regularizer):
 
 
 class L2(Regularizer):
-    """l2·Σw² (no ½). The old keyword `l` is taken too."""
+    """Penalty on the squares of a weight: l2·Σw², without a half.
+
+    Args:
+        l2: factor, 0 or more; None: 0.01.
+        **old: `l`, Keras 2's name of l2.
+
+    Raises:
+        InputError: a factor that is negative or no finite number.
+    """
 
     _arguments = ("l2",)
 
@@ -65,7 +92,15 @@ class L2(Regularizer):
 
 
 class OrthogonalRegularizer(Regularizer):
-    """factor · mean |cosine| between different rows (or columns) of a matrix."""
+    """Penalty on rows (or columns) of a matrix that are not orthogonal: factor · mean |cosine| of different ones.
+
+    Args:
+        factor: strength, 0 or more.
+        mode: 'rows' or 'columns': which vectors of the matrix are to be orthogonal.
+
+    Raises:
+        InputError: an argument out of its range; when called, a weight that is no matrix.
+    """
 
     _arguments = ("factor", "mode")
 
@@ -100,7 +135,12 @@ def _old_keyword(value: float | None, old: dict[str, float]) -> float | None:
 
 
 def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
-    """`L1L2` with Keras' function defaults (0.01 each, unlike the class)."""
+    """Make an `L1L2` with Keras' defaults for this function (0.01 each, unlike the class).
+
+    Args:
+        l1: factor of Σ|w|, 0 or more.
+        l2: factor of Σw², 0 or more.
+    """
     return L1L2(l1=l1, l2=l2)
 
 
@@ -114,17 +154,41 @@ _TABLE: dict[str, Any] = by_every_spelling(
 
 
 def get(identifier: Any) -> Any:
-    """A name, an object, a function or a config dict → a callable; None → None."""
+    """Turn what a layer's `kernel_regularizer=` accepts into a regularizer.
+
+    Args:
+        identifier: a name such as "l2", a class, an object, a function of the weight, a config dict, or None.
+
+    Returns:
+        A callable (weight) → scalar, or None for None.
+
+    Raises:
+        InputError: an unknown name (the nearest one is suggested).
+    """
     return resolve(identifier, table=_TABLE, kind="regularizer")
 
 
 def serialize(regularizer: Any) -> Any:
-    """Keras' config dict of `regularizer`."""
+    """Describe a regularizer as Keras' files do.
+
+    Args:
+        regularizer: a `Regularizer` or a function.
+
+    Returns:
+        A dict with "class_name" and "config"; the name, for a function.
+    """
     return serialize_object(regularizer, "regularizers")
 
 
 def deserialize(config: Any) -> Any:
-    """The reverse of `serialize`."""
+    """Make a regularizer from what `serialize` returned, or Keras wrote.
+
+    Args:
+        config: config dict or name.
+
+    Returns:
+        A `Regularizer`.
+    """
     return get(config)
 
 

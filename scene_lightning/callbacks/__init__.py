@@ -1,4 +1,4 @@
-"""Callbacks: what happens beside the training steps. Keras: `keras.callbacks`."""
+"""Keras' callbacks (`keras.callbacks`): what happens beside the training steps."""
 
 from scene_lightning._registry import name_unknown_words_of
 from scene_lightning._unsupported import lookup
@@ -12,36 +12,14 @@ from scene_lightning.callbacks.history import History
 from scene_lightning.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from scene_lightning.callbacks.monitor import MonitorCallback
 from scene_lightning.callbacks.progress import ProgbarLogger
-from scene_lightning.callbacks.simple import (
-    BaseLogger,
-    LambdaCallback,
-    OrbaxCheckpoint,
-    RemoteMonitor,
-    SwapEMAWeights,
-    TerminateOnNaN,
-)
+from scene_lightning.callbacks.simple import BaseLogger, LambdaCallback, SwapEMAWeights, TerminateOnNaN
 from scene_lightning.callbacks.tensorboard import TensorBoard
 
 __all__ = [
-    "BackupAndRestore",
-    "BaseLogger",
-    "CSVLogger",
-    "Callback",
-    "CallbackList",
-    "EarlyStopping",
-    "History",
-    "LambdaCallback",
-    "LearningRateScheduler",
-    "ModelCheckpoint",
-    "MonitorCallback",
-    "OrbaxCheckpoint",
-    "ProgbarLogger",
-    "ReduceLROnPlateau",
-    "RemoteMonitor",
-    "SwapEMAWeights",
-    "TensorBoard",
-    "TerminateOnNaN",
-]
+    "BackupAndRestore", "BaseLogger", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History",
+    "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "MonitorCallback", "ProgbarLogger",
+    "ReduceLROnPlateau", "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
+]  # fmt: skip
 
 name_unknown_words_of(globals()[name] for name in __all__ if name in globals())
 

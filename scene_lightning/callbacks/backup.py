@@ -1,4 +1,4 @@
-"""An interrupted training in; the same training, going on after its last finished epoch, out."""
+"""Goes on after the last finished epoch of a training that was interrupted."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class BackupAndRestore(Callback):
         save_freq: "epoch", or every so many batches.
         double_checkpoint: keep the backup before the last one too, for when the last cannot be read.
         delete_checkpoint: remove the folder when training ends.
+        save_before_preemption: accepted as in Keras, without effect.
 
     Raises:
         InputError: no folder, or an impossible `save_freq`.

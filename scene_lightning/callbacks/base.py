@@ -1,4 +1,4 @@
-"""Training events in; nothing out: the hooks that callbacks fill in."""
+"""The base class of callbacks: the hooks that training, evaluation and prediction call."""
 
 from __future__ import annotations
 
@@ -25,22 +25,35 @@ class Callback:
         self.validation_data: Any = None
 
     def set_params(self, params: Any) -> None:
-        """Take the parameters of the verb that starts."""
+        """Take the parameters of the run that starts.
+
+        Args:
+            params: {"verbose", "epochs", "steps", "samples", "batch_size"}.
+        """
         self.params = params
 
     def set_model(self, model: Any) -> None:
-        """Take the model."""
+        """Take the model.
+
+        Args:
+            model: the model that is being trained, evaluated or asked.
+        """
         self._model = model
 
     @property
     def model(self) -> Any:
-        """The model."""
+        """The model that is being trained, evaluated or asked; None before."""
         return getattr(self, "_model", None)  # a subclass may have forgotten super().__init__()
 
     state_key = "a Keras callback"  # Lightning's Trainer asks for it before its models take Keras' callbacks over
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Lightning: reached where a Trainer calls the callback itself, whose hooks have other arguments than its own.
+        """Join Keras' callbacks where a Lightning Trainer calls this one itself, whose hooks have other arguments.
+
+        Args:
+            trainer: Lightning's Trainer.
+            pl_module: its module, which has to be a Keras model.
+            stage: "fit", "validate", "test" or "predict".
 
         Raises:
             InputError: the module is not a Keras model.
@@ -54,57 +67,137 @@ class Callback:
         adopt()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Lightning: told of the error that `setup` raises."""
+        """Do nothing; Lightning reports the error that `setup` raises here.
+
+        Args:
+            trainer: Lightning's Trainer.
+            pl_module: its module.
+            exception: the error.
+        """
 
     def on_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Old name of `on_train_batch_begin`."""
+        """Run before a training step: the old name of `on_train_batch_begin`.
+
+        Args:
+            batch: index of the batch in its epoch, from 0.
+            logs: an empty dict.
+        """
 
     def on_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Old name of `on_train_batch_end`."""
+        """Run after a training step: the old name of `on_train_batch_end`.
+
+        Args:
+            batch: index of the batch in its epoch, from 0.
+            logs: the averages of the epoch so far.
+        """
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Before an epoch of `fit`; `epoch` counts from 0, `logs` is empty."""
+        """Run before an epoch of `fit`.
+
+        Args:
+            epoch: index of the epoch, from 0.
+            logs: an empty dict.
+        """
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """After an epoch of `fit` and its validation; `logs` holds both (`val_…`) and is shared by all callbacks."""
+        """Run after an epoch of `fit` and its validation.
+
+        Args:
+            epoch: index of the epoch, from 0.
+            logs: values of the training and (`val_…`) of the validation, shared by all callbacks.
+        """
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Before a training step; `batch` counts from 0 in each epoch."""
+        """Run before a training step.
+
+        Args:
+            batch: index of the batch in its epoch, from 0.
+            logs: an empty dict.
+        """
         self.on_batch_begin(batch, logs=logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """After a training step; `logs` holds the averages of the epoch so far."""
+        """Run after a training step.
+
+        Args:
+            batch: index of the batch in its epoch, from 0.
+            logs: the averages of the epoch so far.
+        """
         self.on_batch_end(batch, logs=logs)
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Before a batch of `evaluate` or of validation."""
+        """Run before a batch of `evaluate` or of validation.
+
+        Args:
+            batch: index of the batch, from 0.
+            logs: an empty dict.
+        """
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        """After a batch of `evaluate` or of validation; `logs` holds the averages so far."""
+        """Run after a batch of `evaluate` or of validation.
+
+        Args:
+            batch: index of the batch, from 0.
+            logs: the averages so far.
+        """
 
     def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Before a batch of `predict`."""
+        """Run before a batch of `predict`.
+
+        Args:
+            batch: index of the batch, from 0.
+            logs: an empty dict.
+        """
 
     def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
-        """After a batch of `predict`; `logs` is {"outputs": …}."""
+        """Run after a batch of `predict`.
+
+        Args:
+            batch: index of the batch, from 0.
+            logs: {"outputs": predictions of the batch}.
+        """
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """When `fit` starts."""
+        """Run when `fit` starts.
+
+        Args:
+            logs: an empty dict.
+        """
 
     def on_train_end(self, logs: Any = None) -> None:
-        """When `fit` ends; `logs` are those of the last epoch."""
+        """Run when `fit` ends.
+
+        Args:
+            logs: those of the last epoch.
+        """
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """When `evaluate` or validation starts."""
+        """Run when `evaluate` or validation starts.
+
+        Args:
+            logs: an empty dict.
+        """
 
     def on_test_end(self, logs: Any = None) -> None:
-        """When `evaluate` or validation ends; `logs` without `val_`."""
+        """Run when `evaluate` or validation ends.
+
+        Args:
+            logs: its values, without `val_`.
+        """
 
     def on_predict_begin(self, logs: Any = None) -> None:
-        """When `predict` starts."""
+        """Run when `predict` starts.
+
+        Args:
+            logs: an empty dict.
+        """
 
     def on_predict_end(self, logs: Any = None) -> None:
-        """When `predict` ends."""
+        """Run when `predict` ends.
+
+        Args:
+            logs: an empty dict.
+        """
 
 
 def overrides(callback: Any, *hooks: str) -> bool:

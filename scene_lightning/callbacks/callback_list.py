@@ -1,4 +1,4 @@
-"""Training events in; calls on every callback, in Keras' order, out."""
+"""Calls the hooks of every callback, in Keras' order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Epochs, batches and logs in; model files out, all or the best."""
+"""Saves the model while it trains: after every epoch or so many batches, all or the best."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class ModelCheckpoint(MonitorCallback):
     """Save the model while it trains. Keras: `keras.callbacks.ModelCheckpoint`.
 
     Args:
-        filepath: where to; `{epoch}` (from 1), `{batch}` and log names are filled in. `.keras`, `.h5`, `.hdf5`,
-            `.ckpt` or, with `save_weights_only`, `.weights.h5`; other names are left to `model.save`.
+        filepath: where to; `{epoch}` (from 1), `{batch}` and log names are filled in. `.keras`, `.h5`, `.hdf5`, `.ckpt`
+            or, with `save_weights_only`, `.weights.h5`; other names are left to `model.save`.
         monitor: the log that says what is best.
         verbose: 1 says what it does.
         save_best_only: save only when the monitored value is better than all before.
@@ -52,7 +52,8 @@ class ModelCheckpoint(MonitorCallback):
         mode: "auto", "min" or "max".
         save_freq: "epoch", or every so many batches, counted across epochs.
         initial_value_threshold: the first value to beat.
-        period: Keras 2: save every so many epochs.
+        **kwargs: `period`, Keras 2's: save every so many epochs; `options` and `load_weights_on_restart`, without
+            effect.
 
     Raises:
         InputError: an impossible `save_freq`.

@@ -1,4 +1,4 @@
-"""The logs of each epoch in; one row of a CSV file each out."""
+"""Writes the logs of each epoch as a row of a CSV file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A monitored value each epoch in; the order to stop, and the best weights, out."""
+"""Stops a training whose monitored value no longer improves, and puts the best weights back."""
 
 from __future__ import annotations
 

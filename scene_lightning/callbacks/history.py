@@ -1,4 +1,4 @@
-"""The logs of each epoch in; one list per log name out."""
+"""Keeps the logs of all epochs: what `fit` returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Epochs and monitored values in; learning rates out: on a schedule, or lowered on a plateau."""
+"""Changes the learning rate between epochs: on a schedule, or lower on a plateau."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class ReduceLROnPlateau(MonitorCallback):
         patience: epochs without improvement before the rate is lowered.
         verbose: 1 says what it does.
         mode: "auto", "min" or "max".
-        min_delta: a smaller change is no improvement (absolute; Keras 1 called it `epsilon`).
+        min_delta: a smaller change is no improvement (absolute).
         cooldown: epochs to wait after a reduction.
         min_lr: the lowest rate.
+        **kwargs: `epsilon`, Keras 1's name of min_delta; others are ignored with a warning.
 
     Raises:
         InputError: factor ≥ 1.

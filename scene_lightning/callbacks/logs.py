@@ -1,7 +1,7 @@
-"""Metric values, perhaps still on a device, in; the `logs` that callbacks are given out.
+"""The `logs` that callbacks get: metric values as floats, worked out when a callback looks at them.
 
-Keras gives callbacks a dict of Python floats in alphabetical order. Turning a device tensor into a float waits for
-the device, so batch logs are worked out only when a callback looks at them.
+Keras gives callbacks a dict of Python floats in alphabetical order. Turning a device tensor into a float waits for the
+device, so batch logs are worked out only when a callback looks at them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A message in; the same text on standard output, or in the log when interactive logging is switched off, out."""
+"""Prints messages once, from the main process, on standard output or in the log."""
 
 from __future__ import annotations
 

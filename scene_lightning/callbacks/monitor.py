@@ -1,4 +1,4 @@
-"""A log name and a mode in; whether a value is an improvement out."""
+"""The base class of callbacks that watch a value, and how they know which way is better."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Steps done and running values in; Keras 3's progress line, with images per second at its end, out.
+"""Keras 3's progress line, with images per second at its end.
 
-A terminal sees the line repainted, at most every 0.05 s; a file or a pipe gets one plain line an epoch. Values are
-read only when the line is painted, since reading them waits for the device.
+A terminal sees the line repainted, at most every 0.05 s; a file or a pipe gets one plain line an epoch. Values are read
+only when the line is painted, since reading them waits for the device.
 """
 
 from __future__ import annotations

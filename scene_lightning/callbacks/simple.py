@@ -1,4 +1,4 @@
-"""Small callbacks: stop on NaN, call a function, swap in averaged weights; and those this package does not have."""
+"""Small callbacks: stop on NaN, call a function, swap in averaged weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from scene_lightning._registry import did_you_mean
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.messages import print_message
-from scene_lightning.errors import InputError, UnsupportedError
+from scene_lightning.errors import InputError
 
 
 class TerminateOnNaN(Callback):
@@ -148,28 +148,12 @@ class SwapEMAWeights(Callback):
 
 
 class BaseLogger(Callback):
-    """Keras 2's averaging of metrics; the logs hold averages already, so it has nothing to do."""
+    """Do nothing: the logs hold averages already, which Keras 2's `BaseLogger` computed.
+
+    Args:
+        stateful_metrics: kept, without effect.
+    """
 
     def __init__(self, stateful_metrics: Any = None) -> None:
         super().__init__()
         self.stateful_metrics = set(stateful_metrics or ())
-
-
-class RemoteMonitor(Callback):
-    """Not here: this package opens no network connections by itself. Keras: `keras.callbacks.RemoteMonitor`."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise UnsupportedError(
-            "RemoteMonitor is not supported: training opens no network connections. Post the logs yourself with "
-            "LambdaCallback(on_epoch_end=lambda epoch, logs: ...), or use CSVLogger or TensorBoard."
-        )
-
-
-class OrbaxCheckpoint(Callback):
-    """Not here: Orbax is JAX's format. Keras: `keras.callbacks.OrbaxCheckpoint`."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise UnsupportedError(
-            "OrbaxCheckpoint is not supported: Orbax is JAX's format. Use ModelCheckpoint(path + '.keras') to keep "
-            "models, and BackupAndRestore(folder) to go on after an interruption."
-        )

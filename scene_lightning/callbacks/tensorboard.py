@@ -1,4 +1,4 @@
-"""The logs of each epoch, or batch, and the weights in; TensorBoard event files out."""
+"""Writes the logs of epochs or batches, and the weights, for TensorBoard."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ class TensorBoard(Callback):
     Args:
         log_dir: the folder.
         histogram_freq: write histograms of the weights every so many epochs; 0 never.
-        write_graph: taken, and left out: the graph is in the model file, and in `plot_model`.
+        write_graph: without effect: the graph is in the model file, and in `plot_model`.
         write_images: with `histogram_freq`, draw the weights too.
         write_steps_per_second: write the speed too.
         update_freq: "epoch", "batch", or every so many batches.
-        profile_batch: taken, and left out: use Lightning's `Trainer(profiler=...)`.
-        embeddings_*: taken, and left out: image models have no embeddings to show.
+        profile_batch: without effect: use Lightning's `Trainer(profiler=...)`.
+        embeddings_freq, embeddings_metadata, embeddings_layer_names, embeddings_data: without effect: image models have
+            no embeddings to show.
+        write_grads, batch_size: Keras 2's, without effect.
 
     Raises:
         InputError: an impossible `update_freq` or `profile_batch`.

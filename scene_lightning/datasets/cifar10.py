@@ -10,10 +10,14 @@ __all__ = ["load_data"]
 
 
 def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """50,000 and 10,000 photographs: `(x_train, y_train), (x_test, y_test)`, uint8 (N, 32, 32, 3), labels (N, 1).
+    """Load CIFAR-10: 50,000 training and 10,000 test photographs of ten kinds.
 
     What Keras has in `~/.keras/datasets` is read, and the archives as they are given out: `cifar-10-python.tar.gz` and
     `cifar-10-binary.tar.gz`.
+
+    Returns:
+        `(x_train, y_train), (x_test, y_test)`: uint8 images of shape (images, 32, 32, 3), uint8 labels of shape
+        (images, 1).
 
     Raises:
         MissingFileError: none of them is there; the message names the file and its place.

@@ -11,17 +11,21 @@ __all__ = ["load_data"]
 
 
 def load_data(label_mode: str = "fine") -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """50,000 and 10,000 photographs: `(x_train, y_train), (x_test, y_test)`, uint8 (N, 32, 32, 3), labels (N, 1).
+    """Load CIFAR-100: 50,000 training and 10,000 test photographs of a hundred kinds.
 
     What Keras has in `~/.keras/datasets` is read, and the archives as they are given out: `cifar-100-python.tar.gz` and
     `cifar-100-binary.tar.gz`.
 
     Args:
-        label_mode: "fine", 0 to 99, or "coarse", 0 to 19.
+        label_mode: "fine" for labels 0 to 99, or "coarse" for 0 to 19.
+
+    Returns:
+        `(x_train, y_train), (x_test, y_test)`: uint8 images of shape (images, 32, 32, 3), uint8 labels of shape
+        (images, 1).
 
     Raises:
         MissingFileError: none of them is there; the message names the file and its place.
-        DataError: one is cut short.
+        DataError: one is cut short, or an unknown label_mode.
     """
     if label_mode not in ("fine", "coarse"):
         raise DataError(f"Expected label_mode 'fine' or 'coarse'; received {label_mode!r}.")

@@ -15,9 +15,12 @@ _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 
 
 def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """60,000 and 10,000 pictures: `(x_train, y_train), (x_test, y_test)`, uint8 (N, 28, 28) and labels 0 to 9.
+    """Load Fashion-MNIST: 60,000 training and 10,000 test pictures of ten kinds of clothes.
 
     The four files are those that Keras keeps in `~/.keras/datasets/fashion-mnist`.
+
+    Returns:
+        `(x_train, y_train), (x_test, y_test)`: uint8 images of shape (images, 28, 28), uint8 labels of shape (images,).
 
     Raises:
         MissingFileError: a file is not there; the message names it and its place.

@@ -16,10 +16,14 @@ _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def load_data(path: str = "mnist.npz") -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """60,000 and 10,000 digits: `(x_train, y_train), (x_test, y_test)`, uint8 (N, 28, 28) and labels 0 to 9.
+    """Load MNIST: 60,000 training and 10,000 test images of handwritten digits.
 
     Args:
-        path: the file that Keras gives out: an absolute path, or a name in `~/.keras/datasets`.
+        path: the file that Keras gives out: an absolute path, a name in `~/.keras/datasets`, or one in the working
+            folder.
+
+    Returns:
+        `(x_train, y_train), (x_test, y_test)`: uint8 images of shape (images, 28, 28), uint8 labels of shape (images,).
 
     Raises:
         MissingFileError: there is no such file; the message names it and its place.

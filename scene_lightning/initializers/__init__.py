@@ -1,6 +1,6 @@
-"""A shape in; a tensor of starting values out. Kernels are laid out as in Keras (…, in, out).
+"""Keras' initializers (`keras.initializers`): the starting values of weights.
 
-Source: https://keras.io/api/layers/initializers
+Kernels are laid out as in Keras (…, in, out). Source: https://keras.io/api/layers/initializers
 """
 
 from __future__ import annotations
@@ -61,7 +61,18 @@ orthogonal = OrthogonalInitializer = Orthogonal
 
 
 def get(identifier: Any) -> Any:
-    """A name, an object, a function, an array or a config dict → a callable `(shape, dtype)`; None → None."""
+    """Turn what a layer's `kernel_initializer=` accepts into an initializer.
+
+    Args:
+        identifier: a name such as "he_normal", a class, an object, a function (shape, dtype), an array, a config dict,
+            or None.
+
+    Returns:
+        A callable (shape, dtype) → tensor, or None for None.
+
+    Raises:
+        InputError: an unknown name (the nearest one is suggested).
+    """
     if isinstance(identifier, Tensor | np.ndarray | np.generic):
         return Given(identifier)
     if inspect.isfunction(identifier):
@@ -70,12 +81,26 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(initializer: Any) -> Any:
-    """Keras' config dict of `initializer`."""
+    """Describe an initializer as Keras' files do.
+
+    Args:
+        initializer: an `Initializer` or a function.
+
+    Returns:
+        A dict with "class_name" and "config"; the name, for a function.
+    """
     return serialize_object(initializer, "initializers")
 
 
 def deserialize(config: Any) -> Any:
-    """The reverse of `serialize`."""
+    """Make an initializer from what `serialize` returned, or Keras wrote.
+
+    Args:
+        config: config dict or name.
+
+    Returns:
+        An `Initializer`.
+    """
     return get(config)
 
 

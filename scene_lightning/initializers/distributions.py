@@ -1,4 +1,4 @@
-"""A shape in; a tensor drawn from a distribution out, scaled by the fans of the kernel where its name says so.
+"""Initializers that draw from a distribution, whose spread may follow from the number of inputs and outputs.
 
 An instance with an integer seed gives the same numbers on every call, as in Keras; without one it draws from torch's
 global generator. Source: https://keras.io/api/layers/initializers
@@ -23,7 +23,14 @@ _TRUNCATED_STD = 0.87962566103423978
 
 
 class RandomInitializer(Initializer):
-    """Base of the random ones: keeps the seed, gives a generator."""
+    """Base of the random ones: keeps the seed, gives a generator.
+
+    Args:
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+
+    Raises:
+        InputError: a seed that is no integer.
+    """
 
     _arguments: ClassVar[tuple[str, ...]] = ("seed",)
 
@@ -56,7 +63,13 @@ class RandomInitializer(Initializer):
 
 
 class RandomNormal(RandomInitializer):
-    """Normal(mean, stddev)."""
+    """Normal distribution.
+
+    Args:
+        mean: mean of the values.
+        stddev: standard deviation of the values.
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+    """
 
     _arguments = ("seed", "mean", "stddev")
 
@@ -70,14 +83,26 @@ class RandomNormal(RandomInitializer):
 
 
 class TruncatedNormal(RandomNormal):
-    """Normal(mean, stddev), redrawn beyond ±2 stddev."""
+    """Normal distribution cut off at two standard deviations from its mean.
+
+    Args:
+        mean: mean of the values.
+        stddev: standard deviation of the normal distribution before the cut.
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+    """
 
     def __call__(self, shape: Shape, dtype: DType = None, **kwargs: Any) -> Tensor:
         return self._truncated(shape, self.mean, self.stddev, dtype)
 
 
 class RandomUniform(RandomInitializer):
-    """Uniform in [minval, maxval)."""
+    """Uniform distribution in [minval, maxval).
+
+    Args:
+        minval: lower bound.
+        maxval: upper bound.
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+    """
 
     _arguments = ("seed", "minval", "maxval")
 
@@ -91,7 +116,22 @@ class RandomUniform(RandomInitializer):
 
 
 class VarianceScaling(RandomInitializer):
-    """Variance scale/n, n being the inputs, the outputs or their mean (`mode`)."""
+    """Distribution whose variance is scale/n, n being the number of a unit's inputs or outputs, or their mean.
+
+    For a convolution the inputs are height·width·in, the outputs height·width·out. All the named ones (Glorot, He,
+    Lecun) are cases of it.
+
+    Args:
+        scale: factor of the variance, above 0.
+        mode: what n is: 'fan_in' (inputs), 'fan_out' (outputs) or 'fan_avg' (their mean).
+        distribution: 'truncated_normal' (also 'normal'), 'untruncated_normal' or 'uniform'.
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+        input_axes: axes of the shape that make up fan_in; None: all but the last.
+        output_axes: axes of the shape that make up fan_out; None: all but the last but one.
+
+    Raises:
+        InputError: an argument out of its range.
+    """
 
     def __init__(
         self,
@@ -157,43 +197,89 @@ class _Named(VarianceScaling):
 
 
 class GlorotUniform(_Named):
-    """Uniform ±sqrt(6/(fan_in + fan_out)): the default of Keras' kernels. Glorot and Bengio, 2010."""
+    """Uniform in ±sqrt(6/(fan_in + fan_out)), the default of Keras' kernels; also called Xavier.
+
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+
+    Args:
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+        input_axes: axes of the shape that make up fan_in; None: all but the last.
+        output_axes: axes of the shape that make up fan_out; None: all but the last but one.
+    """
 
     _fixed = (1.0, "fan_avg", "uniform")
 
 
 class GlorotNormal(_Named):
-    """Truncated normal of variance 2/(fan_in + fan_out)."""
+    """Truncated normal of variance 2/(fan_in + fan_out), also called Xavier. Glorot and Bengio, 2010.
+
+    Args:
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+        input_axes: axes of the shape that make up fan_in; None: all but the last.
+        output_axes: axes of the shape that make up fan_out; None: all but the last but one.
+    """
 
     _fixed = (1.0, "fan_avg", "truncated_normal")
 
 
 class HeNormal(_Named):
-    """Truncated normal of variance 2/fan_in. He et al., 2015."""
+    """Truncated normal of variance 2/fan_in, for ReLU. He et al., 2015, arXiv:1502.01852.
+
+    Args:
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+        input_axes: axes of the shape that make up fan_in; None: all but the last.
+        output_axes: axes of the shape that make up fan_out; None: all but the last but one.
+    """
 
     _fixed = (2.0, "fan_in", "truncated_normal")
 
 
 class HeUniform(_Named):
-    """Uniform ±sqrt(6/fan_in)."""
+    """Uniform in ±sqrt(6/fan_in), for ReLU. He et al., 2015, arXiv:1502.01852.
+
+    Args:
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+        input_axes: axes of the shape that make up fan_in; None: all but the last.
+        output_axes: axes of the shape that make up fan_out; None: all but the last but one.
+    """
 
     _fixed = (2.0, "fan_in", "uniform")
 
 
 class LecunNormal(_Named):
-    """Truncated normal of variance 1/fan_in."""
+    """Truncated normal of variance 1/fan_in, for SELU. Klambauer et al., 2017, arXiv:1706.02515.
+
+    Args:
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+        input_axes: axes of the shape that make up fan_in; None: all but the last.
+        output_axes: axes of the shape that make up fan_out; None: all but the last but one.
+    """
 
     _fixed = (1.0, "fan_in", "truncated_normal")
 
 
 class LecunUniform(_Named):
-    """Uniform ±sqrt(3/fan_in)."""
+    """Uniform in ±sqrt(3/fan_in). LeCun et al., "Efficient BackProp", 1998.
+
+    Args:
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+        input_axes: axes of the shape that make up fan_in; None: all but the last.
+        output_axes: axes of the shape that make up fan_out; None: all but the last but one.
+    """
 
     _fixed = (1.0, "fan_in", "uniform")
 
 
 class Orthogonal(RandomInitializer):
-    """gain · an orthogonal matrix over (all axes but the last, the last). Saxe et al., 2014."""
+    """Orthogonal matrix times gain, over (all axes but the last, the last). Saxe et al., 2014, arXiv:1312.6120.
+
+    Args:
+        gain: factor of the matrix.
+        seed: integer for the same values at every call, as in Keras; None draws from torch's global generator.
+
+    Raises:
+        InputError: when called with a shape of fewer than two axes.
+    """
 
     _arguments = ("seed", "gain")
 

@@ -1,4 +1,4 @@
-"""A shape in; a tensor of values that are known beforehand out: constants, identities, arrays, Fourier kernels.
+"""Initializers whose values are known beforehand: constants, identities, arrays, Fourier kernels.
 
 Kernels are laid out as in Keras (…, in, out). Source: https://keras.io/api/layers/initializers
 """
@@ -22,32 +22,36 @@ DType = str | torch.dtype | None
 
 
 class Initializer(Configured):
-    """Base class: `__call__(shape, dtype)` gives the values."""
+    """Base class of initializers: a subclass gives `__call__(shape, dtype=None)`, a tensor. Keras: `Initializer`."""
 
     def __call__(self, shape: Shape, dtype: DType = None, **kwargs: Any) -> Tensor:
         raise NotImplementedError("An initializer must override `__call__(self, shape, dtype=None)`.")
 
     def clone(self) -> Self:
-        """A new initializer with the same config."""
+        """Make a new initializer with the same config."""
         return self.from_config(self.get_config())
 
 
 class Zeros(Initializer):
-    """All zeros."""
+    """All zeros: `Zeros()(shape, dtype)` is a tensor of that shape."""
 
     def __call__(self, shape: Shape, dtype: DType = None, **kwargs: Any) -> Tensor:
         return torch.zeros(tuple(shape), dtype=torch_dtype(dtype))
 
 
 class Ones(Initializer):
-    """All ones."""
+    """All ones: `Ones()(shape, dtype)` is a tensor of that shape."""
 
     def __call__(self, shape: Shape, dtype: DType = None, **kwargs: Any) -> Tensor:
         return torch.ones(tuple(shape), dtype=torch_dtype(dtype))
 
 
 class Constant(Initializer):
-    """`value` everywhere: a number, or an array that broadcasts to the shape."""
+    """One value everywhere.
+
+    Args:
+        value: a number, or an array that broadcasts to the shape.
+    """
 
     def __init__(self, value: Any = 0.0) -> None:
         self.value = value
@@ -62,7 +66,14 @@ class Constant(Initializer):
 
 
 class Identity(Initializer):
-    """gain · the identity matrix; two axes only."""
+    """A multiple of the identity matrix, for shapes of two axes.
+
+    Args:
+        gain: factor of the matrix.
+
+    Raises:
+        InputError: when called with a shape of another number of axes.
+    """
 
     _arguments = ("gain",)
 
@@ -76,9 +87,16 @@ class Identity(Initializer):
 
 
 class STFT(Initializer):
-    """Kernel of a short-time Fourier transform, shape (frame_length, 1, fft_length // 2 + 1).
+    """Kernel of a short-time Fourier transform, of shape (frame_length, 1, fft_length // 2 + 1).
 
-    `window` is None, 'hann', 'hamming' or an array of frame_length numbers.
+    Args:
+        side: 'real' for cosines or 'imag' for sines.
+        window: window over a frame: 'hann', 'hamming', an array of shape (frame_length,), or None for none.
+        scaling: 'density' (by the root of the window's power) or 'spectrum' (by its sum); None: not scaled.
+        periodic: whether the window is periodic, as for spectral analysis; else symmetric.
+
+    Raises:
+        InputError: an unknown side, window or scaling.
     """
 
     _arguments = ("side", "window", "periodic", "scaling")
@@ -126,7 +144,11 @@ class STFT(Initializer):
 
 
 class Given(Initializer):
-    """The values themselves: what an array given as an initializer becomes."""
+    """The values themselves: what an array given as an initializer becomes.
+
+    Args:
+        values: array of the weight's shape.
+    """
 
     def __init__(self, values: Any) -> None:
         self.values = values

@@ -1,4 +1,4 @@
-"""Model files in, dicts and arrays out, and back. No model, layer or device is known here."""
+"""Reads and writes model files as dicts and arrays; no model, layer or device is known here. Keras: `keras.saving`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An open HDF5 file in; groups, attributes and arrays out, each checked before anything is read or allocated.
+"""Reads groups, attributes and arrays of an HDF5 file, each checked before anything is read or allocated.
 
 HDF5 is a small file system: links can leave the file, a data set can declare terabytes that were never stored, objects
 can form cycles. Model files need none of this, so all of it is refused.

@@ -1,4 +1,4 @@
-"""The bytes of an HDF5 file in; an error, or the largest text it keeps, out: a check before the HDF5 library sees them.
+"""Checks the text heaps of an HDF5 file, and finds its largest text, before the HDF5 library sees them.
 
 HDF5 keeps texts of variable length in "global heaps", chains of sized objects. The library follows such a chain
 without end when an object's size is 0, and there is no way to interrupt it; so the chains are walked here first.

@@ -1,4 +1,4 @@
-"""Protocol-buffer bytes in, (field, value) pairs out: the few lines of the wire format that TensorFlow's files need."""
+"""Reads protocol buffers as (field, value) pairs: the few lines of the wire format that TensorFlow's files need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's tree and a file's tree in; the file's arrays, in the model's order, out. Shapes checked, misfits named."""
+"""Lays a file's arrays out in the model's order; shapes are checked, and what does not fit is named."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ class _Own:
 def align(
     model: LayerWeights, archive: ModelArchive, *, by_name: bool = False, skip_mismatch: bool = False
 ) -> list[np.ndarray | None]:
-    """The file's arrays in the order of `model.all_arrays()`.
+    """Return a file's arrays in the order of `model.all_arrays()`.
 
     Args:
         model: the model's own tree; its arrays give the expected shapes.
+        archive: the file's contents.
         by_name: match top-level layers by name and leave the others (Keras' `load_weights(by_name=True)`).
         skip_mismatch: leave what does not fit instead of failing.
 

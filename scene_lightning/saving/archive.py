@@ -24,10 +24,10 @@ Layout = Literal["structure", "flat", "ordered"]
 class LayerWeights:
     """One layer (or the model itself) and its variables.
 
-    Attributes:
+    Args:
         name: the layer's own name ("" when a file does not say).
-        path: the place in Keras 3's files: "" for the model, "layers/conv2d_1", "layers/sequential/layers/dense";
-            for layers held in attributes of a subclassed model "head", or "blocks/conv2d" inside a list.
+        path: the place in Keras 3's files: "" for the model, "layers/conv2d_1", "layers/sequential/layers/dense"; for
+            layers held in attributes of a subclassed model "head", or "blocks/conv2d" inside a list.
         arrays: the layer's own variables, the trainable kind first, then the others (Keras' order).
         weight_names: "kernel", "bias" … one per array; [] when a file does not say.
         trainable: one per array: is it trained now (False in a frozen layer)? [] counts as all True.
@@ -58,20 +58,18 @@ class LayerWeights:
 
 @dataclass
 class OptimizerState:
-    """An optimiser's variables, whatever the file's era, in Keras 3's order.
+    """An optimiser's variables, whichever Keras saved them, in Keras 3's order.
 
-    Attributes:
+    Args:
         iterations: number of steps taken.
         learning_rate: None for a schedule, or where neither the variables nor the config say it.
         slots: per trainable weight, in model order, interleaved as Keras 3 has them (Adam: momentum, velocity,
             momentum, …); kinds that Keras lays out one after the other (RMSprop's, amsgrad's maxima) stay so.
-        era: "keras3", "keras2.11" (tf.keras 2.11 and later) or "keras2" (up to 2.10): the file it came from.
     """
 
     iterations: int
     learning_rate: float | None = None
     slots: list[np.ndarray] = field(default_factory=list)
-    era: str = "keras3"
 
     def variables(self) -> list[np.ndarray]:
         """As Keras 3 saves them: iteration, the learning rate if there is one, slots."""
@@ -85,11 +83,11 @@ class OptimizerState:
 class ModelArchive:
     """One model file in memory.
 
-    Attributes:
+    Args:
         config: Keras 3's {module, class_name, config, registered_name, build_config …}; None in a weights-only file.
         compile_config: Keras 3's {optimizer, loss, loss_weights, metrics, weighted_metrics …}; None when not compiled.
         weights: the root of the tree.
-        layout: how the tree is to be matched with a model (see `align`).
+        layout: how the tree is to be matched with a model (see `align`): "structure", "flat" or "ordered".
         optimizer: None when the file holds no optimiser state.
         image_info: class_names, input_size, rescale, color_mode, interpolation: this package's addition.
         images_seen: which images a run trained on, as the application's text; another addition.
@@ -122,10 +120,13 @@ class ModelArchive:
 
 
 def structural_keys(class_names: Iterable[str]) -> list[str]:
-    """["Conv2D", "Dense", "Conv2D"] → ["conv2d", "dense", "conv2d_1"]: Keras 3's keys for the layers of one list.
+    """Return Keras 3's keys for the layers of one list: Conv2D, Dense, Conv2D → conv2d, dense, conv2d_1.
 
-    The counter starts afresh in every list; a layer's own name plays no part.
-    Source: keras/src/saving/saving_lib.py, `_save_container_state`.
+    The counter starts afresh in every list; a layer's own name plays no part. Source: keras/src/saving/saving_lib.py,
+    `_save_container_state`.
+
+    Args:
+        class_names: the layers' class names, in order.
     """
     seen: Counter[str] = Counter()
     keys = []
@@ -144,7 +145,10 @@ def check_images_seen(text: Any) -> str | None:
 
 
 def check_image_info(info: Any) -> dict[str, Any] | None:
-    """`info` as read from a file → the same, with the keys we know checked.
+    """Return a file's image info with the keys we know checked; None for None.
+
+    Args:
+        info: what the file holds: class_names, input_size, rescale, color_mode, interpolation.
 
     Raises:
         FileFormatError: a key holds something else than prediction expects.

@@ -1,4 +1,4 @@
-"""A Lightning checkpoint (`.ckpt`) in, a dict out, and back: tensors and plain values only, never code.
+"""Reads and writes Lightning checkpoints (`.ckpt`): tensors and plain values only, never code.
 
 This package stores what a model file needs under one key, "scene_lightning" (see `model_section`), beside what
 Lightning itself keeps: state_dict, optimizer_states, callbacks, epoch, global_step.

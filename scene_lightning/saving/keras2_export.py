@@ -1,4 +1,4 @@
-"""Keras 3's configs in; the JSON that tf.keras 2 writes into its `.h5` files out (2.11 and later).
+"""Turns Keras 3's configs into the JSON that tf.keras 2 (2.11 and later) writes into its `.h5` files.
 
 What Keras 2 does not have, or computes otherwise, is refused by name: a file that loads and answers differently
 would be worse than none. Source: what tf_keras 2.21 writes and reads (saving/legacy/hdf5_format.py).

@@ -1,4 +1,4 @@
-"""Keras 3's `compile_config` in; the `training_config` of tf.keras 2's `.h5` files out."""
+"""Turns Keras 3's `compile_config` into the `training_config` of tf.keras 2's `.h5` files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A `.keras` or `.weights.h5` file in, a `ModelArchive` out, and back: Keras 3's formats.
+"""Reads and writes Keras 3's files, `.keras` and `.weights.h5`.
 
 `.keras` is a zip of metadata.json, config.json and model.weights.h5. Nothing is ever unpacked to disk: members are
 read into memory after their sizes are checked. Ours differs in one key of metadata.json, "scene_lightning", which
@@ -36,7 +36,15 @@ _WHAT_WEIGHTS = "a Keras 3 .weights.h5 file"
 
 
 def write_keras(path: str | os.PathLike[str], archive: ModelArchive) -> None:
-    """`archive` → a `.keras` file that Keras 3 loads on any backend. Complete under its name, or absent."""
+    """Write a `.keras` file that Keras 3 loads on any backend; it is complete under its name, or absent.
+
+    Args:
+        path: the file.
+        archive: what it is to hold.
+
+    Raises:
+        FileFormatError: the archive holds weights only.
+    """
     if archive.config is None:
         raise FileFormatError("A .keras file needs a model config; this archive holds weights only.")
     config = portable_config(archive.config)
@@ -57,7 +65,12 @@ def write_keras(path: str | os.PathLike[str], archive: ModelArchive) -> None:
 
 
 def write_weights_h5(path: str | os.PathLike[str], archive: ModelArchive) -> None:
-    """`archive`'s weights and optimiser state → a `.weights.h5` file that Keras 3's `load_weights` takes."""
+    """Write weights and optimiser state to a `.weights.h5` file that Keras 3's `load_weights` takes.
+
+    Args:
+        path: the file.
+        archive: what it is to hold.
+    """
     with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
         _write_tree(file, archive)
         if notes := archive.own_notes():
@@ -65,7 +78,13 @@ def write_weights_h5(path: str | os.PathLike[str], archive: ModelArchive) -> Non
 
 
 def read_keras(path: str | os.PathLike[str]) -> ModelArchive:
-    """A `.keras` file of Keras 3, tf.keras 2.13+ or this package → its contents, configs in Keras 3's form.
+    """Read a `.keras` file of Keras 3, tf.keras 2.13+ or this package.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its contents, configs in Keras 3's form.
 
     Raises:
         FileFormatError: not such a file, damaged, or built to harm.
@@ -91,7 +110,13 @@ def read_keras(path: str | os.PathLike[str]) -> ModelArchive:
 
 
 def read_weights_h5(path: str | os.PathLike[str]) -> ModelArchive:
-    """A `.weights.h5` file of Keras 3 (or tf.keras 2.13+) → its arrays; `config` is None.
+    """Read a `.weights.h5` file of Keras 3 (or tf.keras 2.13+).
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its contents; `config` is None.
 
     Raises:
         FileFormatError: not such a file, damaged, or built to harm.

@@ -1,4 +1,4 @@
-"""A legacy `.h5` (Keras 2 of all eras, Keras 3) in, a `ModelArchive` out, and back.
+"""Reads and writes legacy `.h5` files (Keras 2 of all eras, Keras 3).
 
 Whole models keep configs in root attributes and weights under `model_weights`; weights-only files keep the latter at
 the root. Layers stand by name, in model order in `layer_names`; a nested model's weights are listed flat, trained ones
@@ -30,9 +30,17 @@ _WHAT = "a Keras .h5 file (legacy HDF5)"
 
 
 def write_legacy_h5(path: str | os.PathLike[str], archive: ModelArchive, *, weights_only: bool = False) -> None:
-    """`archive` → a legacy `.h5` that Keras 3's `load_model` (or, weights only, `load_weights`) takes.
+    """Write a legacy `.h5` file that Keras 3's `load_model` (or, weights only, `load_weights`) takes.
 
     Top-level layers need distinct names, for the file knows them by nothing else.
+
+    Args:
+        path: the file.
+        archive: what it is to hold.
+        weights_only: leave out the config, what `compile` was given, and the optimiser's state.
+
+    Raises:
+        FileFormatError: a whole model is to be written, and the archive holds weights only.
     """
     if archive.config is None and not weights_only:
         raise FileFormatError("A whole .h5 model needs a model config; this archive holds weights only.")
@@ -47,7 +55,11 @@ def write_legacy_h5(path: str | os.PathLike[str], archive: ModelArchive, *, weig
 
 
 def write_keras2_h5(path: str | os.PathLike[str], archive: ModelArchive) -> None:
-    """`archive` → a whole model that `load_model` of tf.keras 2 takes, `compile` and the optimizer's state with it.
+    """Write a whole model that `load_model` of tf.keras 2 takes, `compile` and the optimizer's state with it.
+
+    Args:
+        path: the file.
+        archive: what it is to hold.
 
     Raises:
         UnsupportedError: it holds what Keras 2 does not have. Nothing is written then.
@@ -71,7 +83,13 @@ def write_keras2_h5(path: str | os.PathLike[str], archive: ModelArchive) -> None
 
 
 def read_legacy_h5(path: str | os.PathLike[str]) -> ModelArchive:
-    """A legacy `.h5`, whole or weights only → its contents; layout "flat", one child per top-level layer.
+    """Read a legacy `.h5` file of any Keras, whole or weights only.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its contents: layout "flat", one child per top-level layer.
 
     Raises:
         FileFormatError: not such a file, damaged, or built to harm.

@@ -1,4 +1,4 @@
-"""A model config as any Keras wrote it in; the one form of Keras 3 out. And back: the form that every Keras 3 loads.
+"""Brings a model's config, as any Keras wrote it, to the form of Keras 3, and to one that every Keras 3 loads.
 
 Everything here is dicts and lists from JSON; nothing is looked up or instantiated.
 """
@@ -50,11 +50,17 @@ _OMITTED_ENDINGS = ("_regularizer", "_constraint")
 
 
 def normalize_model_config(config: dict[str, Any]) -> dict[str, Any]:
-    """A whole model's dict → {module, class_name, config, registered_name, …}, nested models and layers included.
+    """Bring a whole model's config of any Keras to the form of Keras 3, nested models and layers included.
 
     Taken care of: `batch_input_shape`, Keras 2's `inbound_nodes`, dtype policies, list-valued BatchNormalization axes,
     LeakyReLU's `alpha`, initialiser dicts of every era, missing input layers. Tensors are named [layer, call, output]
     with calls counted from 0 in the graph at hand, for sub-models too (Keras counts those in three ways).
+
+    Args:
+        config: the model's dict, as any Keras wrote it.
+
+    Returns:
+        {module, class_name, config, registered_name, …}.
 
     Raises:
         FileFormatError: no class_name or config where there must be one.
@@ -63,9 +69,12 @@ def normalize_model_config(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def refuse_unsafe(config: Any) -> None:
-    """Raise if a config (of a model, or for `compile`) carries Python code: a `__lambda__` function.
+    """Raise if a config carries Python code: a `__lambda__` function.
 
     Those of Lambda layers pass: the layer takes its function from the program, never from the file.
+
+    Args:
+        config: config of a model, or for `compile`.
 
     Raises:
         FileFormatError: with the layer's name and what to do.
@@ -92,7 +101,11 @@ def refuse_unsafe(config: Any) -> None:
 
 
 def portable_config(config: dict[str, Any]) -> dict[str, Any]:
-    """A config as models give it → the smallest form, which the most Keras 3 versions and backends load."""
+    """Bring a model's config to the smallest form, which the most Keras 3 versions and backends load.
+
+    Args:
+        config: a model's dict, as models give it.
+    """
     return _portable(config, depth=0)
 
 

@@ -1,4 +1,4 @@
-"""What `compile` was given, as any Keras wrote it, in; Keras 3's `compile_config` out."""
+"""Brings what `compile` was given, as any Keras wrote it, to Keras 3's `compile_config`."""
 
 from __future__ import annotations
 
@@ -31,10 +31,14 @@ _METRIC_CLASSES = {
 
 
 def normalize_compile_config(config: Any, outputs: Sequence[str] = ()) -> dict[str, Any] | None:
-    """`compile_config` (Keras 3, tf.keras 2.13+) or `training_config` (legacy `.h5`) → one form; None if not compiled.
+    """Bring what `compile` was given, as any Keras wrote it, to the form of Keras 3.
 
     Args:
+        config: `compile_config` (Keras 3, tf.keras 2.13+) or `training_config` (legacy `.h5`).
         outputs: the model's output names. tf.keras writes metrics under the names of its logs, "<output>_accuracy".
+
+    Returns:
+        The one form, or None for a model that was not compiled.
 
     Raises:
         FileFormatError: not an object, or an optimiser without a class.

@@ -1,4 +1,4 @@
-"""`inbound_nodes` of a functional model as Keras 2 or 3 wrote them in; Keras 3's form out."""
+"""Brings the graph of a functional model (`inbound_nodes`), as Keras 2 or 3 wrote it, to Keras 3's form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A TensorFlow function that tf.keras wrote as a layer (`x / 255.`, `tf.reduce_mean(x, [1, 2])`) in; Keras 3's out.
+"""Turns TensorFlow's functions that tf.keras wrote as layers (`x / 255.`, `tf.reduce_mean(x)`) into Keras 3's.
 
 tf.keras 2.4 and later turn such calls in functional models into TFOpLambda and SlicingOpLambda layers, which name a
 function and its arguments. Each that has a twin among Keras 3's operations becomes that; nothing is ever looked up in

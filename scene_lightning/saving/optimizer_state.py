@@ -1,4 +1,4 @@
-"""An optimiser's variables as some Keras saved them in; one `OptimizerState` in Keras 3's order out.
+"""Brings an optimiser's variables, as any Keras saved them, to Keras 3's order.
 
 Keras 3: iteration, learning_rate (unless a schedule), then per weight all its slots.
 tf.keras 2.11 and later: the same without learning_rate. Keras up to 2.10: iter, all first slots, all second slots, …
@@ -31,8 +31,7 @@ def from_keras3_variables(variables: list[np.ndarray], compile_config: dict[str,
     rate: float | None = None
     if rest and rest[0].shape == () and rest[0].dtype.kind == "f" and not _has_schedule(compile_config):
         rate, rest = float(rest[0]), rest[1:]
-    era = "keras3" if rate is not None or _has_schedule(compile_config) else "keras2.11"
-    return OptimizerState(_count(variables[0]), _configured_rate(compile_config) if rate is None else rate, rest, era)
+    return OptimizerState(_count(variables[0]), _configured_rate(compile_config) if rate is None else rate, rest)
 
 
 def from_named_variables(
@@ -51,7 +50,7 @@ def from_named_variables(
     if variables[0].shape != ():
         raise FileFormatError("the optimiser's first weight should be its iteration count.")
     slots = _regroup(names[1:], variables[1:], _optimizer_name(compile_config))
-    return OptimizerState(_count(variables[0]), _configured_rate(compile_config), slots, "keras2")
+    return OptimizerState(_count(variables[0]), _configured_rate(compile_config), slots)
 
 
 def _regroup(names: list[str], arrays: list[np.ndarray], optimizer: str) -> list[np.ndarray]:

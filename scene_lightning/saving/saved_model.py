@@ -1,4 +1,4 @@
-"""A TensorFlow SavedModel folder or checkpoint in, a `ModelArchive` out: weights, and the config if Keras 2 noted it.
+"""Reads the weights of TensorFlow's SavedModel folders and checkpoints, and the config where Keras 2 noted it.
 
 The checkpoint's object graph (`_CHECKPOINTABLE_OBJECT_GRAPH`) tells which tensor is which layer's weight;
 `keras_metadata.pb` (Keras 2 only; `model.export()` of Keras 3 leaves none) holds the config. Written by neither here.
@@ -46,7 +46,13 @@ class _Node:
 
 
 def read_saved_model_dir(path: str | os.PathLike[str]) -> ModelArchive:
-    """A SavedModel folder → its contents; layout "ordered"; `config` is None where no Keras 2 wrote its own.
+    """Read a SavedModel folder of TensorFlow.
+
+    Args:
+        path: the folder.
+
+    Returns:
+        Its contents: layout "ordered"; `config` is None where no Keras 2 wrote its own.
 
     Raises:
         FileFormatError: not such a folder, damaged, or built to harm.
@@ -69,7 +75,13 @@ def read_saved_model_dir(path: str | os.PathLike[str]) -> ModelArchive:
 
 
 def read_tf_checkpoint(prefix: str | os.PathLike[str]) -> ModelArchive:
-    """What tf.keras' `save_weights("dir/ckpt")` wrote, by that prefix → its weights; layout "ordered", no config.
+    """Read what tf.keras' `save_weights("dir/ckpt")` wrote.
+
+    Args:
+        prefix: the path without its endings, "dir/ckpt".
+
+    Returns:
+        Its weights: layout "ordered", no config.
 
     Raises:
         FileFormatError: not such files, damaged, built to harm, or made by TensorFlow 1's `Saver`.
@@ -153,10 +165,7 @@ class _Graph:
             numbers = sorted((int(name), child) for name, child in listed.items() if name.isdecimal())
             keys = [self.nodes[child].key for _, child in numbers if child != count]
             arrays = [self.bundle.array(key) for key in keys if key is not None]
-            state = from_keras3_variables([iterations, *arrays], compile_config)
-            if state is not None:
-                state.era = "keras2.11"
-            return state
+            return from_keras3_variables([iterations, *arrays], compile_config)
         names, arrays = [], []
         by_variable = {(original, slot): value for original, slot, value in node.slots}
         for slot in dict.fromkeys(slot for _, slot, _ in node.slots):

@@ -1,4 +1,4 @@
-"""A path in; which kind of model file lies there out, told by content, not by its name."""
+"""Finds out by its content which kind of model file lies at a path."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _EXPECTED = (
 
 
 def sniff(path: str | os.PathLike[str]) -> Format:
-    """The kind of model file at `path`.
+    """Tell the kind of model file by its content.
+
+    Args:
+        path: the file, or the folder of a SavedModel, or the prefix of a TensorFlow checkpoint.
 
     Returns:
         "keras" (Keras 3's zip), "weights_h5" (its weights alone), "legacy_h5" (Keras 2's and 3's .h5, whole or weights

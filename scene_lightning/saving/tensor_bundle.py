@@ -1,4 +1,4 @@
-"""TensorFlow's checkpoint pair (`variables.index`, `variables.data-…`) in, arrays out, without TensorFlow.
+"""Reads the arrays of TensorFlow's checkpoint pair (`variables.index`, `variables.data-…`), without TensorFlow.
 
 The index is a sorted table in LevelDB's layout: a 48-byte footer points to an index block, which points to data
 blocks of prefix-compressed keys. The empty key holds the bundle's header, each other key where a tensor lies.

@@ -1,4 +1,4 @@
-"""A safetensors file (`.safetensors`) in, what a checkpoint holds of a model out, and back: no code, no optimizer.
+"""Reads and writes what a checkpoint holds of a model as a safetensors file: no code, no optimizer.
 
 The tensors are the model's state dict, in float32 or, at half the size, float16; the file's metadata hold the texts
 of `checkpoint.model_section`. Format: https://huggingface.co/docs/safetensors.
@@ -24,9 +24,11 @@ _TEXTS = ("model_config", "compile_config", "image_info", "recipe", "images_seen
 
 
 def write_tensors(path: str | os.PathLike[str], checkpoint: Mapping[str, Any], half: bool = False) -> None:
-    """The weights and the section of a checkpoint → `path`, complete under its name or absent.
+    """Write a checkpoint's weights and section to a safetensors file; it is complete under its name, or absent.
 
     Args:
+        path: the file.
+        checkpoint: "state_dict" and this package's section.
         half: keep floating-point tensors as float16; what is beyond its range would be lost, so that is refused.
 
     Raises:
@@ -51,7 +53,13 @@ def _halved(name: str, tensor: torch.Tensor) -> torch.Tensor:
 
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """`path` → a dict like a checkpoint's: "state_dict" (floats as float32) and this package's section.
+    """Read a safetensors file that `write_tensors` wrote.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A dict like a checkpoint's: "state_dict" (floats as float32) and this package's section.
 
     Raises:
         FileFormatError: damaged, or weights without the description of a model.
