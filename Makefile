@@ -36,8 +36,11 @@ install: $(VENV)/.installed-dev
 demo: $(VENV)/.installed-app
 	$(BIN)/scene-lightning demo
 
+# A worker a processor, except for single files, which are done before workers have started.
+WORKERS ?= auto
+PARALLEL = $(if $(findstring .py,$(TESTS)),,-n $(WORKERS) --dist worksteal)
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) $(TESTS)
 
 # The tests that draw their configurations, with so many of them, and other ones in each run.
 EXAMPLES ?= 300

@@ -1,27 +1,30 @@
-"""What every test may count on: Keras on the torch backend, few threads, the markers `cuda` and `slow`, photographs."""
+"""What every test may count on: Keras on the torch backend, one thread, fresh names, the marker `cuda`, photographs."""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
 os.environ["KERAS_BACKEND"] = "torch"  # before anything imports keras
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny arrays: more threads only wait for one another, here and in children
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once, at CUDA's start: for deterministic=True
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started by a shell's `&`: the tests' programs would be deaf too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
+import keras
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-torch.set_num_threads(max(1, min(2, os.cpu_count() or 1)))  # tiny arrays: more threads only wait for one another
+from scene_lightning._naming import reset_names
 
 # Few examples, the same in every run; SCENE_LIGHTNING_EXAMPLES=300 (`make parity`) draws so many, new ones each time.
 _examples = int(os.environ.get("SCENE_LIGHTNING_EXAMPLES", "0"))
@@ -44,6 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "cuda" in item.keywords:
             item.add_marker(no_cuda)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: no search for garbage (0.3 s each) looks at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -91,10 +100,8 @@ def scenes(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _same_start() -> Iterator[None]:
-    """Every test starts from the same seed and from Keras' first automatic names."""
-    from scene_lightning._naming import reset_names
-
+def _same_start() -> None:
+    """Every test starts from the same seed and the first automatic names, here and in the real Keras."""
     reset_names()
+    keras.utils.clear_session(free_memory=False)
     torch.manual_seed(0)
-    yield

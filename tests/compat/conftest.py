@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.programs import run_program
+
 CLASSES = ("buildings", "forest", "glacier", "mountain", "sea", "street")
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., "CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +34,8 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(tmp_path: Path, scenes: Path) -> Run:
     """`run(*words, env={})` → the finished `python -m scene_lightning *words`, started in an empty folder."""
 
-    def start(*words: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        settings = {"PYTHONPATH": str(ROOT), "SCENES": str(scenes), "SCENES_OUT": str(tmp_path), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "scene_lightning", *map(str, words)]
-        return subprocess.run(command, cwd=tmp_path, env={**os.environ, **settings, **(env or {})}, text=True,
-                              capture_output=True, timeout=240)  # fmt: skip
+    def start(*words: object, env: dict[str, str] | None = None, fork: bool = True) -> CompletedProcess[str]:
+        settings = {"SCENES": str(scenes), "SCENES_OUT": str(tmp_path), **(env or {})}
+        return run_program(*words, cwd=tmp_path, env=settings, fork=fork)
 
     return start

@@ -106,7 +106,7 @@ assert tf.compat.as_bytes("JFIF") == b"JFIF" == tf.compat.as_bytes(b"JFIF") and 
 def test_every_old_path_gives_the_same_class_and_the_script_is_main(run, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(IDENTITIES)
-    done = run(script, "a", "--epochs", "3")
+    done = run(script, "a", "--epochs", "3", fork=False)
     assert done.returncode == 7, done.stderr
     assert done.stdout == "all the same\n"
     assert "keras.layers.Dense" in done.stderr and "KerasClassifier" in done.stderr

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from drawing import (
+from hypothesis import strategies as st
+
+from tests.layers.drawing import (
     ACTIVATIONS,
     INITIALIZERS,
     LAYOUTS,
@@ -24,9 +26,17 @@ from drawing import (
     some_axes,
     some_axis,
 )
-from drawn_attention import ATTENTION, einsum_dense
-from drawn_windows import border, convolution, depthwise, pooling, resized, spectral, transposed, upsampling
-from hypothesis import strategies as st
+from tests.layers.drawn_attention import ATTENTION, einsum_dense
+from tests.layers.drawn_windows import (
+    border,
+    convolution,
+    depthwise,
+    pooling,
+    resized,
+    spectral,
+    transposed,
+    upsampling,
+)
 
 
 def on_images(rank: int, **arguments: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import string
 from typing import Any
 
-from drawing import ACTIVATIONS, REGULARIZERS, Case, Draw, extras, optional
 from hypothesis import strategies as st
+
+from tests.layers.drawing import ACTIVATIONS, REGULARIZERS, Case, Draw, extras, optional
 
 
 def tensors(draw: Draw, features: int, free: tuple[int, ...] = ()) -> list[tuple[int, ...]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from drawing import LAYOUTS, Case, Draw, image, optional
 from hypothesis import strategies as st
+
+from tests.layers.drawing import LAYOUTS, Case, Draw, image, optional
 
 SEEDS = st.integers(0, 99)
 CHANNELS = st.integers(1, 4)

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from drawing import ACTIVATIONS, LAYOUTS, REGULARIZERS, Case, Draw, extras, image, optional, per_side, sides_for
 from hypothesis import strategies as st
+
+from tests.layers.drawing import (
+    ACTIVATIONS,
+    LAYOUTS,
+    REGULARIZERS,
+    Case,
+    Draw,
+    extras,
+    image,
+    optional,
+    per_side,
+    sides_for,
+)
 
 
 def window(draw: Draw, rank: int, causal: bool = False) -> tuple[dict[str, Any], tuple[int, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,7 @@ from hypothesis import strategies as st
 
 import scene_lightning as ours
 from scene_lightning.errors import InputError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from drawn_attention import ATTENTION, CALLS
+from tests.layers.drawn_attention import ATTENTION, CALLS
 
 RNG = np.random.default_rng(0)
 QUERY = RNG.normal(size=(2, 5, 6)).astype("float32")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scene_lightning import layers
-
-sys.path.insert(0, str(Path(__file__).parent))
-from drawn_random import RANDOM_LAYERS, RANDOM_SIDES
+from tests.layers.drawn_random import RANDOM_LAYERS, RANDOM_SIDES
 
 JITTER = ("brightness", "contrast", "saturation", "hue")
 MANY = 1000

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,10 @@ from hypothesis import strategies as st
 
 from scene_lightning import layers
 from scene_lightning.layers.base.symbolic import is_shape
-
-sys.path.insert(0, str(Path(__file__).parent))
-from cases import CASES, ELSEWHERE
-from drawn import STRATEGIES
-from drawn_attention import ATTENTION
-from drawn_random import RANDOM_LAYERS, RANDOM_SIDES
+from tests.layers.cases import CASES, ELSEWHERE
+from tests.layers.drawn import STRATEGIES
+from tests.layers.drawn_attention import ATTENTION
+from tests.layers.drawn_random import RANDOM_LAYERS, RANDOM_SIDES
 
 # With training=True these draw random numbers; inference is compared here, their noise in test_noise.py.
 RANDOM = {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import keras as real_keras
@@ -13,9 +12,7 @@ import torch
 
 import scene_lightning as keras
 from scene_lightning.errors import InputError, UnsupportedError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from filed_networks import INFO, NETWORKS, X, Y, branched, go_on, same_outputs, sequential, trained
+from tests.models.filed_networks import INFO, NETWORKS, X, Y, branched, go_on, same_outputs, sequential, trained
 
 
 @pytest.mark.parametrize("network", NETWORKS)

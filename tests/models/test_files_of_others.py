@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
@@ -18,11 +18,7 @@ import torch
 import scene_lightning as keras
 from scene_lightning.errors import FileFormatError, InputError, SceneLightningError, UnsupportedError
 from scene_lightning.layers.base import functions
-
-sys.path.insert(0, str(Path(__file__).parent))
-import contextlib
-
-from filed_networks import branched, sequential, trained
+from tests.models.filed_networks import branched, sequential, trained
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "keras_files"
 ANSWERS = np.load(FIXTURES / "answers.npz")

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import keras as real_keras
 import numpy as np
 import pytest
 import torch
 
 import scene_lightning as keras
-
-sys.path.insert(0, str(Path(__file__).parent))
-from parity import LABELS, RNG, VW, VX, VY, N, W, X, Y, assert_histories, assert_weights, compare, make_pair, network
+from tests.models.parity import (
+    LABELS,
+    RNG,
+    VW,
+    VX,
+    VY,
+    N,
+    W,
+    X,
+    Y,
+    assert_histories,
+    assert_weights,
+    compare,
+    make_pair,
+    network,
+)
 
 FITS = {
     "partial last batch": lambda k: {},

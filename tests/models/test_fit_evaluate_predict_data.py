@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +10,7 @@ import torch
 
 import scene_lightning as keras
 from scene_lightning.errors import InputError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from parity import LABELS, VX, VY, N, W, X, Y, compare, compiled, network
+from tests.models.parity import LABELS, VX, VY, N, W, X, Y, compare, compiled, network
 
 # -- kinds of data -----------------------------------------------------------------------------------------------------
 

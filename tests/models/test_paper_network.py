@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import keras as real_keras
 import numpy as np
 import pytest
@@ -12,9 +9,7 @@ import torch
 
 import scene_lightning as keras
 from scene_lightning.demo_scenes.scenes import SCENE_NAMES, draw_scene
-
-sys.path.insert(0, str(Path(__file__).parent))
-from networks import paper_network
+from tests.models.networks import paper_network
 
 ROWS = [896, 0, 128, 0, 18_496, 0, 256, 0, 73_856, 0, 512, 0, 295_168, 0, 1_024, 0, 0, 1_605_760, 0, 16_512, 0, 16_512,
         0, 16_512, 0, 774]  # fmt: skip

@@ -12,11 +12,6 @@ import pytest
 import scene_lightning as ours
 
 
-@pytest.fixture(autouse=True)
-def _fresh_names() -> None:
-    keras.utils.clear_session()
-
-
 def paper(k: Any, first: Any = None) -> Any:
     """The network of the paper: convolutions with batch norm, a dense head of six classes."""
     layers = k.layers

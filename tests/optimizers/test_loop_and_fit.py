@@ -6,8 +6,6 @@ In `fit` torch lays each gradient out as its weight lies; in a loop it has the s
 from __future__ import annotations
 
 import functools
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +16,8 @@ from torch import nn
 import scene_lightning as keras
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.symbolic import is_shape
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "layers"))
-from cases import CASES as LAYERS
-from test_optimizers import CASES as OPTIMIZERS
+from tests.layers.cases import CASES as LAYERS
+from tests.optimizers.test_optimizers import CASES as OPTIMIZERS
 
 MORE: dict[str, list[Any]] = {
     "EinsumDense": [({"equation": "abc,cd->abd", "output_shape": (None, 3), "bias_axes": "d"}, (2, 5, 4))],

@@ -7,9 +7,7 @@ backwards.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,14 +16,11 @@ from torch._subclasses import FakeTensorMode
 
 import scene_lightning as keras
 from scene_lightning.layers.base.symbolic import is_shape
-
-TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / part) for part in ("layers", "losses", "metrics", "optimizers")]
-import test_losses  # noqa: E402
-import test_metrics  # noqa: E402
-from cases import CASES  # noqa: E402
-from cases import ELSEWHERE as LAYERS_ELSEWHERE  # noqa: E402
-from test_optimizers import CASES as OPTIMIZERS  # noqa: E402
+from tests.layers.cases import CASES
+from tests.layers.cases import ELSEWHERE as LAYERS_ELSEWHERE
+from tests.losses import test_losses
+from tests.metrics import test_metrics
+from tests.optimizers.test_optimizers import CASES as OPTIMIZERS
 
 ONE_HOT = test_losses.one_hot
 LOSSES = [*test_losses.CASES, ("M3CE", {}, ONE_HOT), ("M3CECrossentropy", {"from_logits": True}, ONE_HOT)]

@@ -6,9 +6,7 @@ the optimizers, run on the meta device in test_meta_device.py.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +15,7 @@ from torch._subclasses import FakeTensorMode
 
 import scene_lightning as keras
 from scene_lightning.layers.base.seeds import SeedStream
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pretended import (
+from tests.training.pretended import (
     LAYER_CASES,
     LOSSES,
     METRICS,

@@ -7,8 +7,6 @@ on the host stands in a short list with its reason.
 from __future__ import annotations
 
 import inspect
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,9 +21,7 @@ from scene_lightning.feeds.arrays import ArrayFeed
 from scene_lightning.feeds.images import ArrayImageFeed
 from scene_lightning.feeds.mixing import mixer
 from scene_lightning.preprocessing.image import ImageDataGenerator
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pretended import (
+from tests.training.pretended import (
     COLOUR,
     ELSEWHERE,
     LAYER_CASES,
