@@ -8,7 +8,7 @@ import signal
 
 os.environ["KERAS_BACKEND"] = "torch"  # before anything imports keras
 os.environ.setdefault("MPLBACKEND", "Agg")
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny arrays: more threads only wait for one another, here and in children
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny arrays: more threads only wait for one another, in children too
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once, at CUDA's start: for deterministic=True
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started by a shell's `&`: the tests' programs would be deaf too

@@ -35,7 +35,9 @@ training: {epochs: 2, batch_size: 16, accelerator: cpu}
 
 def python(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, *words], cwd=cwd, env=environment, text=True, capture_output=True, check=True)
+    return subprocess.run(
+        [sys.executable, *words], cwd=cwd, env=environment, text=True, capture_output=True, check=True
+    )
 
 
 def command(*words: object, cwd: Path, fork: bool = True) -> tuple[str, str]:
