@@ -1,6 +1,6 @@
-"""A network's name and Keras' arguments in; the network, random or pretrained, as a functional model out.
+"""Networks with the weights of ImageNet, or random ones, as functional models. Keras: `keras.applications`.
 
-Keras: `keras.applications`. The signatures, the checks and the layer names that programs ask for are Keras'. What
+The signatures, the checks and the layer names that programs ask for are Keras'. What
 differs, and why:
 
 - **The networks and weights are torchvision's**: VGG, ResNet, InceptionV3, GoogLeNet, AlexNet, MobileNetV2 and V3,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from scene_lightning.applications import _names
-from scene_lightning.applications._backbone import TorchNetwork, constructor
+from scene_lightning.applications.building import layer_names
+from scene_lightning.applications.building.network import TorchNetwork, constructor
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import standardized as preprocess_input
 
 AlexNet = constructor(
     TorchNetwork(
         title="AlexNet", model_name="alexnet", torch_name="alexnet", min_size=63,
-        rename=_names.by_table(_names.ALEXNET),
+        rename=layer_names.by_table(layer_names.ALEXNET),
         skipped=frozenset({"avgpool"}),  # as with VGG: feature maps of any size are flattened
     )
 )  # fmt: skip

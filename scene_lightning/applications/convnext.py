@@ -6,11 +6,11 @@ each channel at the end of a block is a 1x1 DepthwiseConv2D here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from scene_lightning._unsupported import lookup
-from scene_lightning.applications._backbone import Request, TorchNetwork, build, documented
+from scene_lightning.applications.building.constructors import ConvNeXtConstructor
+from scene_lightning.applications.building.network import Request, TorchNetwork, build, documented
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import unchanged as preprocess_input
 from scene_lightning.models import Functional
@@ -21,7 +21,7 @@ def _network(size: str, scales: bool = True) -> TorchNetwork:
     return TorchNetwork(title=f"ConvNeXt{size}", model_name=lower, torch_name=lower, normalises=scales)
 
 
-def _constructor(size: str) -> Callable[..., Functional]:
+def _constructor(size: str) -> ConvNeXtConstructor:
     def construct(
         include_top: bool = True,
         include_preprocessing: bool = True,
@@ -38,7 +38,7 @@ def _constructor(size: str) -> Callable[..., Functional]:
             Request(include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name),
         )
 
-    return documented(construct, _network(size))
+    return documented(construct, _network(size), ConvNeXtConstructor)
 
 
 ConvNeXtTiny, ConvNeXtSmall, ConvNeXtBase, ConvNeXtLarge = map(_constructor, ("Tiny", "Small", "Base", "Large"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scene_lightning.applications import _names
-from scene_lightning.applications._backbone import TorchNetwork, constructor
+from scene_lightning.applications.building import layer_names
+from scene_lightning.applications.building.network import TorchNetwork, constructor
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import standardized as preprocess_input
 
@@ -13,7 +13,7 @@ DenseNet121, DenseNet169, DenseNet201 = (
     constructor(
         TorchNetwork(
             title=f"DenseNet{depth}", model_name=f"densenet{depth}", torch_name=f"densenet{depth}",
-            rename=_names.densenet(blocks), names_pooling=True,
+            rename=layer_names.densenet(blocks), names_pooling=True,
         )
     )
     for depth, blocks in _BLOCKS.items()

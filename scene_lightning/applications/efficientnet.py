@@ -5,8 +5,8 @@ As in Keras, the networks take 0 to 255 and scale it themselves; `preprocess_inp
 
 from __future__ import annotations
 
-from scene_lightning.applications import _names
-from scene_lightning.applications._backbone import TorchNetwork, constructor
+from scene_lightning.applications.building import layer_names
+from scene_lightning.applications.building.network import TorchNetwork, constructor
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import unchanged as preprocess_input
 
@@ -20,7 +20,7 @@ _SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
         TorchNetwork(
             title=f"EfficientNetB{number}", model_name=f"efficientnetb{number}", torch_name=f"efficientnet_b{number}",
             default_size=size, normalises=True, names_pooling=True,
-            rename=_names.efficientnet(last=8),
+            rename=layer_names.efficientnet(last=8),
         )
     )
     for number, size in enumerate(_SIZES)

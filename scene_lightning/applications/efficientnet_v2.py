@@ -7,7 +7,7 @@ B3 torchvision has neither networks nor weights.
 from __future__ import annotations
 
 from scene_lightning._unsupported import lookup
-from scene_lightning.applications._backbone import TorchNetwork, scaling_constructor
+from scene_lightning.applications.building.network import TorchNetwork, scaling_constructor
 from scene_lightning.applications.imagenet_utils import MEAN, STD, decode_predictions
 from scene_lightning.applications.imagenet_utils import unchanged as preprocess_input
 

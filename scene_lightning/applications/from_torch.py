@@ -1,9 +1,9 @@
-"""A torchvision network in; the same network as a functional model of this package's layers out, NHWC.
+"""Converts torchvision networks to functional models of this package's layers, for NHWC images.
 
 `torch.fx` writes down what the module's `forward` does in inference; `Translation.run` replays it, call by call, on a
 symbolic tensor. The model is an ordinary one: its layers can be frozen, cut, saved to `.keras` and loaded by the real
-Keras. Which torch operation becomes which layer is in `_torch_rules`; which tensor goes into which
-weight in `_torch_weights`.
+Keras. Which torch operation becomes which layer
+is in `building/torch_rules.py`; which tensor goes into which weight in `building/torch_weights.py`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import fx, nn
 from torchvision.ops import StochasticDepth
 from torchvision.ops.misc import Permute
 
-from scene_lightning.applications._torch_rules import FUNCTIONS, METHODS, MODULES, Value, is_adaptive_pool
-from scene_lightning.applications._torch_weights import Binding, load_state
+from scene_lightning.applications.building.torch_rules import FUNCTIONS, METHODS, MODULES, Value, is_adaptive_pool
+from scene_lightning.applications.building.torch_weights import Binding, load_state
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers import Input
 from scene_lightning.models import Functional
@@ -66,10 +66,10 @@ class Translation:
     @property
     def pooling_node(self) -> fx.Node:
         """The step that pools the last feature maps: what comes before is the network without its top."""
-        found = [node for node in self.nodes if is_adaptive_pool(node, self.modules)]
-        if not found:
+        pools = [node for node in self.nodes if is_adaptive_pool(node, self.modules)]
+        if not pools:
             raise UnsupportedError(f"{type(self.module).__name__} has no adaptive pooling in front of a classifier.")
-        return found[-1]
+        return pools[-1]
 
     @property
     def head_node(self) -> fx.Node:
@@ -131,12 +131,12 @@ class Translation:
 
 
 def from_torch(module: nn.Module, input_shape: tuple[int | None, ...], name: str | None = None) -> Functional:
-    """A torch image network → a functional model with the same weights and outputs, for NHWC images.
+    """Convert a torch image network to a functional model with the same weights and outputs, for NHWC images.
 
     Args:
         module: a network made of what torchvision's classifiers are made of. It is put in inference mode.
-        input_shape: (H, W, C) of one image; H and W may be None where the network takes any size.
-        name: the model's name.
+        input_shape: (height, width, channels) of one image; None where the network takes any size.
+        name: the model's name; None takes that of the network's class.
 
     Raises:
         UnsupportedError: an operation that no layer stands for.

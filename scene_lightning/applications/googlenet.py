@@ -5,7 +5,7 @@ torchvision's weights take -1 to 1, as Keras' Inception does; its second classif
 
 from __future__ import annotations
 
-from scene_lightning.applications._backbone import TorchNetwork, constructor
+from scene_lightning.applications.building.network import TorchNetwork, constructor
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import from_minus_one_to_one as preprocess_input
 

@@ -1,4 +1,4 @@
-"""Images of 0 to 255 in, what pretrained weights expect out; probabilities in, ImageNet's class names out.
+"""Prepares images for networks trained on ImageNet, and names what they predict.
 
 Keras: `keras.applications.imagenet_utils`.
 """
@@ -14,7 +14,7 @@ import torch
 from torchvision.models import AlexNet_Weights
 
 from scene_lightning._settings import image_data_format
-from scene_lightning.applications._files import keras_folder
+from scene_lightning.applications.building.weight_files import keras_folder
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers import Rescaling
 from scene_lightning.layers.base.symbolic import KerasTensor
@@ -25,18 +25,23 @@ _CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red, in 0..255
 
 
 def preprocess_input(x: Any, data_format: str | None = None, mode: str = "torch") -> Any:
-    """Images of 0 to 255 → what a network expects; the input is left as it is.
+    """Prepare images of 0 to 255 for a network; the input is left as it is.
 
-    Keras: `keras.applications.imagenet_utils.preprocess_input`.
+    Keras: `keras.applications.imagenet_utils.preprocess_input`. Each network's module has a `preprocess_input` of its
+    own, which knows the mode.
 
     Args:
-        x: (H, W, 3) or (N, H, W, 3), RGB: an array, a tensor (integers too) or a symbolic tensor.
-        data_format: "channels_last" or "channels_first"; None is the global setting.
-        mode: "torch": 0 to 1, less ImageNet's mean, by its deviation: torchvision's weights, hence the default here
+        x: RGB images `(height, width, 3)` or `(batch, height, width, 3)`: an array, a tensor (integers too) or a
+            symbolic tensor.
+        data_format: "channels_last" or "channels_first"; None takes `keras.config.image_data_format()`.
+        mode: "torch": 0 to 1, less ImageNet's mean, by its deviation: for torchvision's weights, hence the default here
             (Keras' is "caffe", for Keras' own VGG and ResNet weights). "tf": -1 to 1. "caffe": BGR less the mean.
 
     Returns:
         float32 (float64 stays), of the shape of `x`.
+
+    Raises:
+        InputError: an unknown mode or data_format, or other than 3 channels.
     """
     if mode not in ("caffe", "tf", "torch"):
         raise InputError(f"Expected mode to be one of `caffe`, `tf` or `torch`. Received: mode={mode}")
@@ -88,29 +93,55 @@ def _symbolic(x: KerasTensor, layout: str, mode: str) -> KerasTensor:
 
 
 def standardized(x: Any, data_format: str | None = None) -> Any:
-    """RGB of 0 to 255 → 0 to 1, less ImageNet's mean, by its deviation: what torchvision's weights expect.
+    """Prepare RGB images for torchvision's weights: 0 to 1, less ImageNet's mean, by its deviation.
 
     Keras' own VGG and ResNet weights want BGR less the mean; the weights here do not: the same line is right.
-    Arrays, tensors and symbolic tensors, (H, W, 3) or (N, H, W, 3), integers or floats; float32 out.
+
+    Args:
+        x: images of 0 to 255, `(height, width, 3)` or `(batch, height, width, 3)`: an array, tensor or symbolic tensor.
+        data_format: "channels_last" or "channels_first"; None takes `keras.config.image_data_format()`.
+
+    Returns:
+        float32 (float64 stays), of the shape of `x`.
     """
     return preprocess_input(x, data_format, mode="torch")
 
 
 def from_minus_one_to_one(x: Any, data_format: str | None = None) -> Any:
-    """0 to 255 → -1 to 1, as Keras does it. Arrays, tensors and symbolic tensors, integers or floats; float32 out."""
+    """Prepare images by scaling them to -1 to 1, as Keras does for this network.
+
+    Args:
+        x: images of 0 to 255, `(height, width, 3)` or `(batch, height, width, 3)`: an array, tensor or symbolic tensor.
+        data_format: "channels_last" or "channels_first"; None takes `keras.config.image_data_format()`.
+
+    Returns:
+        float32 (float64 stays), of the shape of `x`.
+    """
     return preprocess_input(x, data_format, mode="tf")
 
 
 def unchanged(x: Any, data_format: str | None = None) -> Any:
-    """`x` itself: these networks scale 0 to 255 themselves, as in Keras."""
+    """Give the images back as they are: these networks scale 0 to 255 themselves, as in Keras.
+
+    Args:
+        x: images of 0 to 255.
+        data_format: without effect.
+    """
     return x
 
 
 def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, Any]]]:
-    """(N, 1000) probabilities → for each image its `top` (id, class name, probability), the likeliest first.
+    """Name the likeliest of ImageNet's 1000 classes for each image.
 
-    The names are torchvision's. The ids are WordNet's where Keras' `imagenet_class_index.json` lies in its cache
-    folder (then its names too), and `class_<number>` otherwise: nothing is fetched for them.
+    The names are torchvision's. The ids are WordNet's where Keras' `imagenet_class_index.json` lies in its cache folder
+    (then its names too), and `class_<number>` otherwise: nothing is downloaded for them.
+
+    Args:
+        preds: probabilities `(samples, 1000)`, as a network with its top predicts them.
+        top: how many classes an image.
+
+    Returns:
+        For each image a list of (id, class name, probability), the likeliest first.
 
     Raises:
         InputError: not of the shape (samples, 1000).

@@ -5,15 +5,15 @@ torchvision's weights take -1 to 1, as Keras' do; its second classifier is left 
 
 from __future__ import annotations
 
-from scene_lightning.applications import _names
-from scene_lightning.applications._backbone import TorchNetwork, constructor
+from scene_lightning.applications.building import layer_names
+from scene_lightning.applications.building.network import TorchNetwork, constructor
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import from_minus_one_to_one as preprocess_input
 
 InceptionV3 = constructor(
     TorchNetwork(
         title="InceptionV3", model_name="inception_v3", torch_name="inception_v3", default_size=299, min_size=75,
-        rename=_names.inception_v3, options={"aux_logits": False, "transform_input": False, "init_weights": False},
+        rename=layer_names.inception_v3, options={"aux_logits": False, "transform_input": False, "init_weights": False},
     )
 )  # fmt: skip
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from scene_lightning import layers
-from scene_lightning.applications._backbone import KerasNetwork, Request, build, documented
-from scene_lightning.applications._files import Published
+from scene_lightning.applications.building.network import KerasNetwork, Request, build
+from scene_lightning.applications.building.weight_files import Published
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import from_minus_one_to_one as preprocess_input
 from scene_lightning.errors import InputError
@@ -80,6 +80,28 @@ def MobileNet(
     classifier_activation: Any = "softmax",
     name: str | None = None,
 ) -> Functional:
+    """MobileNet for images `(batch, height, width, 3)`, by default 224 x 224. Keras: `keras.applications.MobileNet`.
+
+    Its input goes through `mobilenet.preprocess_input` first. Source: Howard et al., 2017.
+
+    Args:
+        input_shape: (height, width, channels) of one image, at least 32 a side; None takes (224, 224, 3) with the top,
+            and images of any size without.
+        alpha: width: the number of filters is multiplied by it; ImageNet's weights are there for 0.25, 0.5, 0.75 and 1.
+        depth_multiplier: outputs a channel of the depthwise convolutions.
+        dropout: rate of the dropout in front of the classifier.
+        include_top: with the classifier.
+        weights: "imagenet", None for random ones, or this network's file (.keras, .h5, .weights.h5, .ckpt).
+        input_tensor: a symbolic tensor to build on instead of a new `Input`.
+        pooling: without the top: "avg" or "max" over the last feature maps; None leaves these.
+        classes: of the classifier.
+        classifier_activation: of the classifier; None for logits.
+        name: the model's name.
+
+    Raises:
+        InputError: impossible arguments.
+        DataError: the ImageNet weights are not here and cannot be downloaded; the message says where to put them.
+    """
     if weights == "imagenet" and depth_multiplier != 1:
         raise InputError(
             "If imagenet weights are being loaded, depth multiplier must be 1.  "
@@ -97,7 +119,5 @@ def MobileNet(
         Request(include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name),
     )
 
-
-documented(MobileNet, _network(1.0, 1, 1e-3, 224, 224))
 
 __all__ = ["MobileNet", "decode_predictions", "preprocess_input"]

@@ -6,10 +6,10 @@ As in Keras, the networks take 0 to 255 and scale it themselves unless `include_
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from scene_lightning.applications._backbone import Request, TorchNetwork, build, documented
+from scene_lightning.applications.building.constructors import MobileNetV3Constructor
+from scene_lightning.applications.building.network import Request, TorchNetwork, build, documented
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import unchanged as preprocess_input
 from scene_lightning.errors import InputError, UnsupportedError
@@ -23,7 +23,7 @@ def _network(size: str, alpha: float, dropout_rate: float, scales: bool) -> Torc
     )  # fmt: skip
 
 
-def _constructor(size: str) -> Callable[..., Functional]:
+def _constructor(size: str) -> MobileNetV3Constructor:
     def construct(
         input_shape: Any = None,
         alpha: float = 1.0,
@@ -50,7 +50,7 @@ def _constructor(size: str) -> Callable[..., Functional]:
             Request(include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name),
         )
 
-    return documented(construct, _network(size, 1.0, 0.2, True))
+    return documented(construct, _network(size, 1.0, 0.2, True), MobileNetV3Constructor)
 
 
 MobileNetV3Small, MobileNetV3Large = _constructor("Small"), _constructor("Large")

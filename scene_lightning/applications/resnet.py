@@ -6,15 +6,15 @@ own weight files do not fit.
 
 from __future__ import annotations
 
-from scene_lightning.applications import _names
-from scene_lightning.applications._backbone import TorchNetwork, constructor
+from scene_lightning.applications.building import layer_names
+from scene_lightning.applications.building.network import TorchNetwork, constructor
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import standardized as preprocess_input
 
 ResNet50, ResNet101, ResNet152 = (
     constructor(
         TorchNetwork(
-            title=f"ResNet{depth}", model_name=f"resnet{depth}", torch_name=f"resnet{depth}", rename=_names.resnet,
+            title=f"ResNet{depth}", model_name=f"resnet{depth}", torch_name=f"resnet{depth}", rename=layer_names.resnet,
             names_pooling=True,
         )
     )

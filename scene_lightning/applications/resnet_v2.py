@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from scene_lightning import layers
-from scene_lightning.applications._backbone import KerasNetwork, Request, constructor
-from scene_lightning.applications._files import Published
+from scene_lightning.applications.building.constructors import Constructor
+from scene_lightning.applications.building.network import KerasNetwork, Request, constructor
+from scene_lightning.applications.building.weight_files import Published
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import from_minus_one_to_one as preprocess_input
-from scene_lightning.models import Functional
 
 _FOLDER = "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
 _EPSILON = 1.001e-5
@@ -62,7 +62,7 @@ def _body(depth: int) -> Callable[[Any], Any]:
     return body
 
 
-def _constructor(depth: int) -> Callable[..., Functional]:
+def _constructor(depth: int) -> Constructor:
     def files(request: Request) -> Published:
         name = f"resnet{depth}v2_weights_tf_dim_ordering_tf_kernels{'' if request.include_top else '_notop'}.h5"
         return Published(_FOLDER + name, _CHECKSUMS[depth][0 if request.include_top else 1])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scene_lightning.applications._backbone import TorchNetwork, constructor
-from scene_lightning.applications._names import vgg
+from scene_lightning.applications.building.layer_names import vgg
+from scene_lightning.applications.building.network import TorchNetwork, constructor
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import standardized as preprocess_input
 from scene_lightning.applications.vgg16 import LEFT_OUT

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from scene_lightning import layers
-from scene_lightning.applications._backbone import KerasNetwork, Request, constructor
-from scene_lightning.applications._files import Published
+from scene_lightning.applications.building.network import KerasNetwork, Request, constructor
+from scene_lightning.applications.building.weight_files import Published
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import from_minus_one_to_one as preprocess_input
 

@@ -15,7 +15,8 @@ import torch
 import torchvision
 
 from scene_lightning import applications, layers, models
-from scene_lightning.applications import _files, imagenet_utils
+from scene_lightning.applications import imagenet_utils
+from scene_lightning.applications.building import weight_files
 from scene_lightning.errors import DataError, InputError, UnsupportedError
 
 # Parameters with the top of 1000 classes, as torchvision's documentation counts them …
@@ -209,7 +210,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise URLError("no network")
 
-    monkeypatch.setattr(_files, "urlopen", refuse)
+    monkeypatch.setattr(weight_files, "urlopen", refuse)
     monkeypatch.setattr("urllib.request.urlopen", refuse)
 
 
@@ -241,10 +242,10 @@ def test_a_disturbed_download_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mo
     served = tmp_path / "served" / "net-00000000.pth"
     served.write_bytes(b"half a file")
     with pytest.raises(InputError, match="checksum"):
-        _files.locate([_files.Published(served.as_uri(), "00000000")], tmp_path / "home", "Net")
+        weight_files.locate([weight_files.Published(served.as_uri(), "00000000")], tmp_path / "home", "Net")
     assert not list((tmp_path / "home").iterdir())
-    right = _files.Published(served.as_uri(), "")
-    assert _files.locate([right], tmp_path / "home", "Net").read_bytes() == b"half a file"
+    right = weight_files.Published(served.as_uri(), "")
+    assert weight_files.locate([right], tmp_path / "home", "Net").read_bytes() == b"half a file"
 
 
 # -- preprocessing and class names -------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import torchvision
 from torch import nn
 
 from scene_lightning import applications, models
-from scene_lightning.applications import _backbone
+from scene_lightning.applications.building import network
 from scene_lightning.applications.from_torch import from_torch
 from scene_lightning.errors import FileFormatError, InputError, UnsupportedError
 
@@ -70,7 +70,7 @@ def weight_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def make(module: nn.Module) -> str:
         (tmp_path / "weights.pth").touch()
-        monkeypatch.setattr(_backbone, "read_state", lambda path: module.state_dict())
+        monkeypatch.setattr(network, "read_state", lambda path: module.state_dict())
         return str(tmp_path / "weights.pth")
 
     return make
@@ -182,7 +182,7 @@ def test_files_of_weights(tmp_path: Path) -> None:
 
 
 def test_densenets_old_names_are_read() -> None:
-    from scene_lightning.applications._torch_weights import with_present_names
+    from scene_lightning.applications.building.torch_weights import with_present_names
 
     old = "features.denseblock1.denselayer2.norm.1.weight"
     assert list(with_present_names({old: 0})) == ["features.denseblock1.denselayer2.norm1.weight"]

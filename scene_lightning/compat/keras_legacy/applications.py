@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scene_lightning._settings import image_data_format
-from scene_lightning.applications._arguments import obtain_input_shape
+from scene_lightning.applications.building.arguments import obtain_input_shape
 
 
 def _obtain_input_shape(

@@ -1,4 +1,4 @@
-"""A file of torch tensors (.pth, .pt, .safetensors) in; names and tensors out. Nothing in a file is run."""
+"""Reads state dicts from files of torch tensors (.pth, .pt, .safetensors). Nothing in a file is run."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def read_state(path: Path) -> dict[str, Any]:
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
-        found = type(state).__name__
-        raise FileFormatError(f"{str(path)!r} holds a {found}. Expected a state dict: names and tensors.")
+        kind = type(state).__name__
+        raise FileFormatError(f"{str(path)!r} holds a {kind}. Expected a state dict: names and tensors.")
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 

@@ -1,4 +1,4 @@
-"""A torch state dict in; its tensors in the weights of Keras layers out, transposed and reordered for these."""
+"""Puts the tensors of a torch state dict into the weights of Keras layers, transposed and reordered for these."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Binding:
                 if getattr(layer, ours) is not None
             ]
         kernels: dict[str, Any] = {"convolution": _hwio, "depthwise": self._depthwise, "linear": self._linear}
-        found: list[Source] = [(layer.kernel, f"{path}.weight", kernels[self.kind])]
+        sources: list[Source] = [(layer.kernel, f"{path}.weight", kernels[self.kind])]
         if layer.bias is not None:
-            found.append((layer.bias, f"{path}.bias", _unchanged))
-        return found
+            sources.append((layer.bias, f"{path}.bias", _unchanged))
+        return sources
 
     def _depthwise(self, kernel: torch.Tensor) -> torch.Tensor:
         """(C·m, 1, H, W) → (H, W, C, m)."""
@@ -82,14 +82,14 @@ def load_state(bindings: Sequence[Binding], state: Mapping[str, Any], where: str
         for weight, key, convert in binding.sources():
             if key not in state:
                 raise FileFormatError(f"{where} has no {key!r}, which layer {binding.layer.name!r} needs: {_HINT}")
-            found = state[key]
-            if not isinstance(found, torch.Tensor):
-                raise FileFormatError(f"{where} holds a {type(found).__name__} as {key!r}. Expected a tensor.")
-            fits = found.ndim in (1, 2, 3, 4) and found.numel() == weight.numel()
-            values = convert(found) if fits else found
+            stored = state[key]
+            if not isinstance(stored, torch.Tensor):
+                raise FileFormatError(f"{where} holds a {type(stored).__name__} as {key!r}. Expected a tensor.")
+            fits = stored.ndim in (1, 2, 3, 4) and stored.numel() == weight.numel()
+            values = convert(stored) if fits else stored
             if values.shape != weight.shape:
                 raise FileFormatError(
-                    f"{where}: {key!r} has the shape {tuple(found.shape)}, which does not fit the weight "
+                    f"{where}: {key!r} has the shape {tuple(stored.shape)}, which does not fit the weight "
                     f"{tuple(weight.shape)} of layer {binding.layer.name!r}. Were `classes`, `input_shape` or `alpha` "
                     "others when the file was made?"
                 )

@@ -1,4 +1,4 @@
-"""One step of a traced torch network in; the Keras layers that do the same on NHWC tensors out.
+"""Translates one step of a traced torch network into the Keras layers that do the same on NHWC tensors.
 
 torch pads both ends alike and may pad a pooling window with -inf; Keras pads "same" to the output's size. Each rule
 gives the layers that are equal for every image size: ZeroPadding2D in front of a "valid" window unless "same" is the
@@ -20,7 +20,7 @@ from torchvision.ops import StochasticDepth
 from torchvision.ops.misc import Permute
 
 from scene_lightning import layers
-from scene_lightning.applications._torch_weights import Binding
+from scene_lightning.applications.building.torch_weights import Binding
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.initializers import Constant
 
@@ -91,18 +91,18 @@ def _activation_of(run: Any, node: fx.Node) -> str | None:
 def _take_activation(run: Any, node: fx.Node) -> str | None:
     """The activation that alone follows a convolution or linear layer: the layer does it, as Keras' networks do."""
     users = list(node.users)
-    found = _activation_of(run, users[0]) if len(users) == 1 else None
-    if found is not None:
+    activation = _activation_of(run, users[0]) if len(users) == 1 else None
+    if activation is not None:
         run.fused.add(users[0])
-    return found
+    return activation
 
 
 def _activation(run: Any, node: fx.Node) -> Value:
-    found = _activation_of(run, node)
-    if found is None:
+    activation = _activation_of(run, node)
+    if activation is None:
         raise UnsupportedError(f"The activation at {node.name!r} has no layer here: use nn.GELU() or another one.")
-    layer = layers.Activation(found, name=run.name_for(node))
-    return Value(layer(_source(run, node).tensor), nonnegative=found in _NONNEGATIVE)
+    layer = layers.Activation(activation, name=run.name_for(node))
+    return Value(layer(_source(run, node).tensor), nonnegative=activation in _NONNEGATIVE)
 
 
 # -- windows -----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The name of a published weights file in; its path on this machine out, fetched when it is nowhere yet."""
+"""Finds published weights files on this machine, and downloads those that are nowhere yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The path of a torch module or operation in; the layer name that Keras' network of the same kind uses out.
+"""Gives torchvision's modules and operations the layer names that Keras' network of the same kind uses.
 
 Programs ask for layers by these names: `get_layer("conv5_block3_out")`, `get_layer("mixed7")`. What a table does not
 know keeps its path, dots turned into underscores.
@@ -105,10 +105,10 @@ _UNIT = {"0": "", "1": "_BN", "2": "_relu"}
 
 def mobilenet_v2(path: str) -> str:
     """`Conv1`, `expanded_conv_depthwise`, `block_1_expand`, `…_project_BN`, `…_add`, `Conv_1`, `out_relu`."""
-    found = re.fullmatch(r"features\.(\d+)\.(?:conv\.)?(.+)", path)
-    if found is None:
+    match = re.fullmatch(r"features\.(\d+)\.(?:conv\.)?(.+)", path)
+    if match is None:
         return path
-    number, part = int(found[1]), found[2]
+    number, part = int(match[1]), match[2]
     if number in (0, 18):
         names = ("Conv1", "bn_Conv1", "Conv1_relu") if number == 0 else ("Conv_1", "Conv_1_bn", "out_relu")
         return names[int(part[0])] + ("_pad" if part.endswith("pad") else "")

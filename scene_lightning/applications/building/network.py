@@ -1,4 +1,4 @@
-"""The description of a network and Keras' arguments in; the functional model, with its weights, out.
+"""Describes networks, torchvision's or in Keras' layers, and builds functional models with their weights from them.
 
 A network is either torchvision's, translated (`TorchNetwork`), or written down in Keras' layers (`KerasNetwork`), for
 those that torchvision does not have. Both are built by `build`.
@@ -6,20 +6,22 @@ those that torchvision does not have. Both are built by `build`.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torchvision
 
 from scene_lightning import layers
-from scene_lightning.applications import _arguments
-from scene_lightning.applications._files import Published, keras_folder, locate, torch_folder
-from scene_lightning.applications._names import Rename
-from scene_lightning.applications._state_files import ENDINGS, read_state
-from scene_lightning.applications._torch_weights import load_state, with_present_names
+from scene_lightning.applications.building import arguments
+from scene_lightning.applications.building.constructors import Constructor, ScalingConstructor
+from scene_lightning.applications.building.layer_names import Rename
+from scene_lightning.applications.building.state_dict_files import ENDINGS, read_state
+from scene_lightning.applications.building.torch_weights import load_state, with_present_names
+from scene_lightning.applications.building.weight_files import Published, keras_folder, locate, torch_folder
 from scene_lightning.applications.from_torch import Translation, structure
 from scene_lightning.applications.imagenet_utils import MEAN, STD
 from scene_lightning.errors import InputError
@@ -27,6 +29,7 @@ from scene_lightning.models import Functional
 from scene_lightning.utils import get_source_inputs
 
 Tensor = Any  # a KerasTensor
+C = TypeVar("C", bound=Callable[..., Functional])
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,9 @@ class TorchNetwork(Network):
         return value.tensor, fill
 
     def published(self, request: Request) -> tuple[list[Published], Path]:
-        found: Any = torchvision.models.get_model_weights(self.torch_name)
+        published: Any = torchvision.models.get_model_weights(self.torch_name)
         # VGG16 also has weights of its convolutions alone, for images that are scaled in another way.
-        whole = [w for w in [found.DEFAULT, *found] if w.meta.get("categories") and self._fits(w)]
+        whole = [w for w in [published.DEFAULT, *published] if w.meta.get("categories") and self._fits(w)]
         files = dict.fromkeys(Published(w.url, w.url.rsplit("-", 1)[-1].removesuffix(".pth")) for w in whole)
         return list(files), torch_folder()
 
@@ -143,15 +146,15 @@ def build(network: Network, request: Request) -> Functional:
         DataError: ImageNet's weights are not on this machine and cannot be fetched; says where to put the file.
         FileFormatError: a weights file that is damaged or belongs to another network.
     """
-    _arguments.check_weights(request.weights, request.include_top, request.classes, request.classifier_activation)
-    _arguments.check_pooling(request.pooling)
+    arguments.check_weights(request.weights, request.include_top, request.classes, request.classifier_activation)
+    arguments.check_pooling(request.pooling)
     given = request.input_shape
     if given is None and request.input_tensor is not None and request.weights != "imagenet":
         given = tuple(getattr(request.input_tensor, "shape", ()))[1:] or None
-    shape = _arguments.obtain_input_shape(
+    shape = arguments.obtain_input_shape(
         given, network.default_size, network.min_size, request.include_top, request.weights
     )
-    image = _arguments.image_input(request.input_tensor, shape)
+    image = arguments.image_input(request.input_tensor, shape)
     outputs, fill = network.body_and_top(_normalised(network, image), request)
     if not request.include_top and request.pooling:
         pool = layers.GlobalAveragePooling2D if request.pooling == "avg" else layers.GlobalMaxPooling2D
@@ -191,7 +194,7 @@ def _load(model: Functional, network: Network, request: Request, fill: Callable[
     fill(read_state(path), repr(str(path)))
 
 
-def constructor(network: Network) -> Callable[..., Functional]:
+def constructor(network: Network) -> Constructor:
     """The function that Keras has for a network, with its arguments and their order."""
 
     def construct(
@@ -211,35 +214,25 @@ def constructor(network: Network) -> Callable[..., Functional]:
             ),
         )  # fmt: skip
 
-    return documented(construct, network)
+    return documented(construct, network, Constructor)
 
 
-def documented(construct: Callable[..., Functional], network: Network) -> Callable[..., Functional]:
-    """`construct` under the network's name, with a docstring."""
-    scaling = "It takes RGB of 0 to 255 and scales it itself." if network.normalises else (
-        "Its input goes through the `preprocess_input` of its module first."
-    )  # fmt: skip
-    construct.__name__ = construct.__qualname__ = network.title
-    construct.__doc__ = f"""{network.title} for images (N, H, W, 3). Keras: `keras.applications`. {scaling}
-
-    Args:
-        include_top: with the classifier; then the input size is fixed, {network.default_size} by default.
-        weights: "imagenet", None for random ones, or a file: torchvision's (.pth, .safetensors) or this network's own
-            (.keras, .h5, .weights.h5, .ckpt).
-        input_tensor: build on this symbolic tensor instead of a new `Input`.
-        input_shape: (H, W, C) of one image, at least {network.min_size} a side.
-        pooling: without a top, "avg" or "max" over the last feature maps; None leaves these.
-        classes, classifier_activation: the top's size and activation.
-        name: the model's name.
-
-    Raises:
-        InputError: impossible arguments.
-        DataError: the ImageNet weights are not here and cannot be fetched; the message says where to put them.
-    """
+def documented(construct: C, network: Network, described: Any) -> C:
+    """`construct` under the network's name, with the description of its type."""
+    function: Any = construct
+    scaling = (
+        "It takes RGB of 0 to 255 and scales it itself."
+        if network.normalises
+        else "Its input goes through the `preprocess_input` of its module first."
+    )
+    sizes = f"{network.default_size} x {network.default_size} by default, at least {network.min_size} a side"
+    arguments = inspect.cleandoc(described.__call__.__doc__ or "").partition("\n")[2]
+    function.__name__ = function.__qualname__ = network.title
+    function.__doc__ = f"{network.title} for images (height, width, 3): {sizes}. {scaling}\n{arguments}\n"
     return construct
 
 
-def scaling_constructor(network: Network) -> Callable[..., Functional]:
+def scaling_constructor(network: Network) -> ScalingConstructor:
     """`constructor` for a network whose own scaling can be left out (`include_preprocessing=False`)."""
 
     def construct(
@@ -258,4 +251,4 @@ def scaling_constructor(network: Network) -> Callable[..., Functional]:
             Request(include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name),
         )
 
-    return documented(construct, network)
+    return documented(construct, network, ScalingConstructor)

@@ -1,4 +1,4 @@
-"""The arguments of an application in; what the network is built from, or an error in Keras' words, out."""
+"""Checks the arguments of `keras.applications`' networks, in Keras' words, and makes their inputs."""
 
 from __future__ import annotations
 
