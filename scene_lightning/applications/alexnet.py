@@ -14,5 +14,6 @@ AlexNet = constructor(
         skipped=frozenset({"avgpool"}),  # as with VGG: feature maps of any size are flattened
     )
 )  # fmt: skip
+"""AlexNet, by default for 224 x 224. Not in Keras."""
 
 __all__ = ["AlexNet", "decode_predictions", "preprocess_input"]

@@ -15,5 +15,6 @@ GoogLeNet = constructor(
         options={"aux_logits": False, "transform_input": False, "init_weights": False},
     )
 )  # fmt: skip
+"""Inception v1, by default for 224 x 224. Not in Keras."""
 
 __all__ = ["GoogLeNet", "decode_predictions", "preprocess_input"]

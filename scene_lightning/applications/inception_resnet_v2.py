@@ -92,5 +92,6 @@ InceptionResNetV2 = constructor(
         files=_files,
     )
 )  # fmt: skip
+"""Inception-ResNet v2, by default for 299 x 299. Keras: `applications.InceptionResNetV2`."""
 
 __all__ = ["InceptionResNetV2", "decode_predictions", "preprocess_input"]

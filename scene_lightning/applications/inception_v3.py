@@ -16,5 +16,6 @@ InceptionV3 = constructor(
         rename=layer_names.inception_v3, options={"aux_logits": False, "transform_input": False, "init_weights": False},
     )
 )  # fmt: skip
+"""Inception v3, by default for 299 x 299. Keras: `applications.InceptionV3`."""
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]

@@ -16,5 +16,6 @@ VGG16 = constructor(
         options={"init_weights": False},
     )
 )  # fmt: skip
+"""VGG with 16 layers, by default for 224 x 224. Keras: `applications.VGG16`."""
 
 __all__ = ["VGG16", "decode_predictions", "preprocess_input"]

@@ -14,5 +14,6 @@ VGG19 = constructor(
         options={"init_weights": False},
     )
 )  # fmt: skip
+"""VGG with 19 layers, by default for 224 x 224. Keras: `applications.VGG19`."""
 
 __all__ = ["VGG19", "decode_predictions", "preprocess_input"]

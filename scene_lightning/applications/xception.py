@@ -71,5 +71,6 @@ Xception = constructor(
         title="Xception", model_name="xception", default_size=299, min_size=71, body=_body, files=_files
     )
 )  # fmt: skip
+"""Xception, by default for 299 x 299. Keras: `applications.Xception`."""
 
 __all__ = ["Xception", "decode_predictions", "preprocess_input"]

@@ -71,11 +71,12 @@ class Progbar:
     def update(
         self, current: int, values: Any = None, finalize: bool | None = None, images_per_second: float | None = None
     ) -> None:
-        """Show that `current` steps are done.
+        """Show that so many steps are done.
 
         Args:
+            current: how many steps are done in all.
             values: (name, value) pairs, or a mapping, which is read only when the line is painted.
-            finalize: whether this is the last update; by default when `current` reaches the target.
+            finalize: whether this is the last update; None: when `current` reaches the target.
             images_per_second: shown at the end of the line (verbose 1).
         """
         if finalize is None:
@@ -96,7 +97,12 @@ class Progbar:
             self._last_update = now
 
     def add(self, n: int, values: Any = None) -> None:
-        """Show that `n` more steps are done."""
+        """Show that some more steps are done.
+
+        Args:
+            n: how many more.
+            values: (name, value) pairs, or a mapping.
+        """
         self.update(self._seen_so_far + n, values)
 
     def _take(self, current: int, values: Iterable[tuple[str, Any]], finalize: bool) -> None:

@@ -1,4 +1,4 @@
-"""Training and validation folders in; a Lightning data module for `L.Trainer.fit(model, datamodule=…)` out."""
+"""A Lightning data module of training and validation folders, for `L.Trainer.fit(model, datamodule=…)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images and labels in; host batches of uint8, and on the device augmented, rescaled float32 batches, out.
+"""Reads batches of images as uint8, and augments and rescales them on the device.
 
 What is read, in which order, and how it is augmented depends on (seed, epoch, sample index) alone.
 """

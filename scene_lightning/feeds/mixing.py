@@ -1,4 +1,4 @@
-"""How strongly pairs of images are mixed in; a function of a training batch that mixes images and targets out.
+"""Mixes pairs of images and their targets in training batches: mixup and CutMix.
 
 Mixup (Zhang et al., 2018) and CutMix (Yun et al., 2019), by torchvision; each batch gets one of those that are asked
 for. Chance comes from torch's generator, which a run seeds anew each epoch.

@@ -1,4 +1,4 @@
-"""An iterator in; the same items out, made ahead of time by a background thread."""
+"""Makes the items of an iterator ahead of time, in a background thread."""
 
 from __future__ import annotations
 

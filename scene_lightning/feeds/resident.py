@@ -1,4 +1,4 @@
-"""Decoded images and a device in; the same images on that device, to be picked from there, out.
+"""Keeps decoded images on the device, where batches are picked from them.
 
 A data set of uint8 images that fits beside the network is copied to the GPU once; afterwards a batch is an index, and
 nothing crosses the bus but labels and random numbers.
