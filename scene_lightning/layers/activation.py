@@ -228,3 +228,6 @@ class ThresholdedReLU(SameShape):
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         values = as_float(inputs)
         return values * (values > self.theta)
+
+
+__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]

@@ -156,3 +156,6 @@ class AdditiveAttention(Attention):
     def _scores(self, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
         both = torch.tanh(query.unsqueeze(-2) + key.unsqueeze(-3))
         return (both if self.scale is None else self.scale * both).sum(-1)
+
+
+__all__ = ["AdditiveAttention", "Attention"]

@@ -312,3 +312,6 @@ class Embedding(StandardLayer):
 
     def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return (*input_shape, self.output_dim)
+
+
+__all__ = ["Activation", "Dense", "Embedding", "Identity", "Lambda"]

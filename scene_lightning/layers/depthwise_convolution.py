@@ -320,3 +320,9 @@ class SeparableConv2D(SeparableConvolution):
 
 SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
 DepthwiseConvolution2D = DepthwiseConv2D
+
+
+__all__ = [
+    "DepthwiseConv1D", "DepthwiseConv2D", "DepthwiseConvolution2D", "SeparableConv1D", "SeparableConv2D",
+    "SeparableConvolution1D", "SeparableConvolution2D",
+]  # fmt: skip

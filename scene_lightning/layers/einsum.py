@@ -166,3 +166,6 @@ class EinsumDense(StandardLayer):
     def output_shape(self) -> Any:
         """The shape of `output`; before the first call on a symbolic tensor, what the constructor was given."""
         return super().output_shape if self._inbound_nodes else self.partial_output_shape
+
+
+__all__ = ["EinsumDense"]

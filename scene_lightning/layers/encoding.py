@@ -105,3 +105,6 @@ class CategoryEncoding(StandardLayer):
         if self.output_mode == "one_hot" and not (len(shape) > 1 and shape[-1] == 1):
             return (*shape, self.num_tokens)
         return (*shape[:-1], self.num_tokens)
+
+
+__all__ = ["CategoryEncoding"]

@@ -135,3 +135,6 @@ def Input(  # Keras' name
         **kwargs,
     )
     return layer.output
+
+
+__all__ = ["Input", "InputLayer"]

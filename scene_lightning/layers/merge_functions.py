@@ -128,3 +128,6 @@ def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) ->
         One tensor.
     """
     return Dot(axes=axes, **kwargs)(inputs)
+
+
+__all__ = ["add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"]

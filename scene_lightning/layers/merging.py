@@ -297,3 +297,6 @@ class Dot(Merge):
         rows = [side for axis, side in enumerate(first) if axis not in (0, i)]
         columns = [side for axis, side in enumerate(second) if axis not in (0, j)]
         return (first[0], *(rows + columns or [1]))
+
+
+__all__ = ["Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"]

@@ -288,3 +288,6 @@ def _equations(rank: int, attention_axes: tuple[int, ...]) -> tuple[str, str]:
         *(source[axis] for axis in attention_axes),
     ])  # fmt: skip
     return f"{source},{target}->{scores}", f"{scores},{source}->{target}"
+
+
+__all__ = ["MultiHeadAttention"]

@@ -236,3 +236,6 @@ class BatchNormalization(ScaledAndCentred):
                 f"Axis {self.axis} is out of bounds for input shape {tuple(input_shape)}. Received: axis={self.axis}"
             )
         return tuple(input_shape)
+
+
+__all__ = ["BatchNormalization"]

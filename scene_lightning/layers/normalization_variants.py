@@ -340,3 +340,8 @@ class SpectralNormalization(Layer):
 
 def _unit(vector: torch.Tensor) -> torch.Tensor:
     return vector / vector.square().sum().clamp_min(1e-12).sqrt()
+
+
+__all__ = [
+    "GroupNormalization", "LayerNormalization", "RMSNormalization", "SpectralNormalization", "UnitNormalization",
+]  # fmt: skip

@@ -228,3 +228,6 @@ class Cropping3D(Cropping):
     ) -> None:
         super().__init__(**kwargs)
         self._set_cropping(cropping, data_format)
+
+
+__all__ = ["Cropping1D", "Cropping2D", "Cropping3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"]

@@ -363,3 +363,6 @@ def _batches(data: Any, steps: int | None) -> Iterator[Any]:
         if limit is not None and number >= limit:  # directory iterators are endless
             return
         yield batch[0] if isinstance(batch, tuple | list) else batch
+
+
+__all__ = ["CenterCrop", "Normalization", "Rescaling", "Resizing"]

@@ -288,3 +288,6 @@ def _shear_pair(value: Any, name: str) -> tuple[float, float]:
     if isinstance(value, tuple | list) and len(value) == 2 and value[0] == -value[1]:
         value = abs(value[1])  # Keras' own config of a single number, which Keras itself refuses to read
     return factor_pair(value, name, 0.0, 1.0)
+
+
+__all__ = ["RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"]

@@ -363,3 +363,8 @@ def _rgb(hue: torch.Tensor, saturation: torch.Tensor, value: torch.Tensor) -> to
     sixths = torch.remainder(hue, 1.0) * 6
     parts = ((sixths - 3).abs() - 1, 2 - (sixths - 2).abs(), 2 - (sixths - 4).abs())
     return torch.stack([value * (1 - saturation + saturation * part.clamp(0, 1)) for part in parts], dim=-1)
+
+
+__all__ = [
+    "RandomBrightness", "RandomColorJitter", "RandomContrast", "RandomGrayscale", "RandomHue", "RandomSaturation",
+]  # fmt: skip

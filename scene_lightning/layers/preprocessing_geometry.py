@@ -229,3 +229,6 @@ class RandomWidth(RandomSide):
     """
 
     _axis = 2
+
+
+__all__ = ["RandomCrop", "RandomFlip", "RandomHeight", "RandomWidth"]

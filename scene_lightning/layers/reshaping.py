@@ -157,3 +157,6 @@ class RepeatVector(StandardLayer):
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         return input_shape[0], self.n, input_shape[1]
+
+
+__all__ = ["Flatten", "Permute", "RepeatVector", "Reshape"]

@@ -257,3 +257,9 @@ Convolution1DTranspose, Convolution2DTranspose, Convolution3DTranspose = (
     Conv3DTranspose,
 )
 Deconvolution2D = Conv2DTranspose
+
+
+__all__ = [
+    "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Convolution1DTranspose", "Convolution2DTranspose",
+    "Convolution3DTranspose", "Deconvolution2D",
+]  # fmt: skip

@@ -125,3 +125,6 @@ class UpSampling3D(UpSampling):
     def __init__(self, size: Sizes = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._set_size(size, data_format)
+
+
+__all__ = ["UpSampling1D", "UpSampling2D", "UpSampling3D"]
