@@ -10,6 +10,7 @@ from scene_lightning._unsupported import lookup
 from scene_lightning.layers import (
     activation,
     attention,
+    augmentation,
     convolution,
     core,
     depthwise_convolution,
@@ -26,9 +27,6 @@ from scene_lightning.layers import (
     padding_and_cropping,
     pooling,
     preprocessing,
-    preprocessing_affine,
-    preprocessing_colour,
-    preprocessing_geometry,
     regularization,
     reshaping,
     transposed_convolution,
@@ -36,6 +34,7 @@ from scene_lightning.layers import (
 )
 from scene_lightning.layers.activation import *
 from scene_lightning.layers.attention import *
+from scene_lightning.layers.augmentation import *
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.operators import operator_layers as operator_layers
 from scene_lightning.layers.base.serialized import TABLE as _TABLE
@@ -58,9 +57,6 @@ from scene_lightning.layers.normalization_variants import *
 from scene_lightning.layers.padding_and_cropping import *
 from scene_lightning.layers.pooling import *
 from scene_lightning.layers.preprocessing import *
-from scene_lightning.layers.preprocessing_affine import *
-from scene_lightning.layers.preprocessing_colour import *
-from scene_lightning.layers.preprocessing_geometry import *
 from scene_lightning.layers.regularization import *
 from scene_lightning.layers.reshaping import *
 from scene_lightning.layers.transposed_convolution import *
@@ -74,7 +70,7 @@ __all__ += activation.__all__ + attention.__all__ + convolution.__all__ + core._
 __all__ += einsum.__all__ + encoding.__all__ + global_pooling.__all__ + input_layer.__all__ + keras_1.__all__
 __all__ += merge_functions.__all__ + merging.__all__ + multi_head_attention.__all__ + normalization.__all__
 __all__ += normalization_variants.__all__ + padding_and_cropping.__all__ + pooling.__all__ + preprocessing.__all__
-__all__ += preprocessing_affine.__all__ + preprocessing_colour.__all__ + preprocessing_geometry.__all__
+__all__ += augmentation.__all__
 __all__ += regularization.__all__ + reshaping.__all__ + transposed_convolution.__all__ + upsampling.__all__
 
 # What a config may name: the layers under their names and aliases.

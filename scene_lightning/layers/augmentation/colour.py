@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from scene_lightning.errors import InputError
+from scene_lightning.layers.augmentation.random import Parameters, RandomImageLayer, factor_pair
 from scene_lightning.layers.base.arguments import constant
 from scene_lightning.layers.base.types import Factor
-from scene_lightning.layers.preprocessing_random import Parameters, RandomImageLayer, factor_pair
 
 _GREY = (0.2989, 0.587, 0.114)  # ITU-R 601, as Keras writes it
 

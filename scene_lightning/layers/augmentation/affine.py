@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from scene_lightning.layers.augmentation.random import Parameters, RandomImageLayer, affine, check_fill, factor_pair
 from scene_lightning.layers.base.types import Factor
-from scene_lightning.layers.preprocessing_random import Parameters, RandomImageLayer, affine, check_fill, factor_pair
 
 
 class RandomAffine(RandomImageLayer):

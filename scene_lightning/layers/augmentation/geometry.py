@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 from scene_lightning.errors import InputError
+from scene_lightning.layers.augmentation.random import Parameters, RandomImageLayer, factor_pair
 from scene_lightning.layers.base.arguments import one_of, positive_int
 from scene_lightning.layers.base.types import Factor, Shape, ShapeLike
 from scene_lightning.layers.preprocessing import crop_to_aspect, resize
-from scene_lightning.layers.preprocessing_random import Parameters, RandomImageLayer, factor_pair
 
 _FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
 
