@@ -1,6 +1,6 @@
 """What `help()` and a hover in an editor show: every public name is described, and its `Args` are its parameters.
 
-One module, finished or pending: `pytest tests/test_docstrings.py -k "public and layers" --runxfail`. The form:
+One module: `pytest tests/test_docstrings.py -k "public and layers"`. The form:
 
     def resize(images, size, *, antialias=False, **kwargs):
         \"""Resize images.
@@ -59,10 +59,6 @@ HOOKS = re.compile(r"on_\w+|(training|validation|test|predict)_step|setup|teardo
 # Modules whose functions are made from a table, with their text: no editor shows it, `help()` does.
 MADE_FROM_TABLES = {"ops", "applications"}
 
-# What is still to be written: take a line out with the work that makes it true.
-PENDING = {
-    "ops",
-}
 # Folders whose files still open with a riddle ("Images in; batches out").
 RIDDLES = {
     "data",
@@ -77,7 +73,7 @@ RIDDLES = {
 def pending(names: Any, held: set[str]) -> list[Any]:
     """Test parameters; those in `held` may fail: "XPASS" says that a line's work is done."""
     mark = pytest.mark.xfail(reason="to be written")
-    return [pytest.param(name, marks=mark if name in held else (), id=name or "package") for name in names]
+    return [pytest.param(name, marks=mark if name in held else (), id=name) for name in names]
 
 
 # -- the rules ---------------------------------------------------------------------------------------------------------
@@ -174,7 +170,7 @@ def public_methods(path: str) -> dict[str, Any]:
 # -- held against the package ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", pending(MODULES, PENDING))
+@pytest.mark.parametrize("module", MODULES, ids=lambda name: name or "package")
 def test_public_names_are_described(module: str) -> None:
     wrong: list[str] = []
     for name, thing in public_names(module).items():
@@ -193,7 +189,7 @@ def test_examples_give_what_they_say(place: str) -> None:
     assert not runner.failures, "".join(output)
 
 
-@pytest.mark.parametrize("path", pending(CLASSES, PENDING))
+@pytest.mark.parametrize("path", CLASSES)
 def test_public_methods_are_described(path: str) -> None:
     wrong: list[str] = []
     for name, thing in public_methods(path).items():
