@@ -30,7 +30,6 @@ CELLS = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("version", [3, 4])
 def test_what_ran_until_a_cell_failed_is_saved(run, tmp_path: Path, version: int) -> None:
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
@@ -65,7 +64,6 @@ def write_book(path: Path, sources: list[str]) -> None:
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
 
 
-@pytest.mark.slow
 def test_cells_tell_their_progress_and_a_fit_is_one_output(run, tmp_path: Path) -> None:
     write_book(tmp_path / "books" / "book.ipynb", TRAINING)
     done = run("--accelerator", "cpu", "books/book.ipynb")
@@ -87,7 +85,6 @@ def test_cells_tell_their_progress_and_a_fit_is_one_output(run, tmp_path: Path) 
     ]  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_an_interrupted_notebook_keeps_what_ran(tmp_path: Path) -> None:
     write_book(

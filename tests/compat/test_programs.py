@@ -11,7 +11,6 @@ PROGRAMS = Path(__file__).resolve().parents[2] / "examples" / "keras"
 TRIAL = ("--accelerator", "cpu", "--limit-epochs", "1", "--limit-batches", "2")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "says"), [
     ("old_generator.py", "learning rate: 1e-04"),
     ("functional_dataset.py", "This image most likely belongs to"),
@@ -26,7 +25,6 @@ def test_a_script_runs_unchanged(run, scenes: Path, name: str, says: str) -> Non
     assert f"scene_lightning ran {name}: fit 1×" in report and "fit: 1 of" in report and "filled up" in report
 
 
-@pytest.mark.slow
 def test_a_notebook_of_records_for_a_tpu_trains_without_one(run, scenes: Path, tmp_path: Path) -> None:
     done = run("--accelerator", "cpu", PROGRAMS / "records_tpu.py", scenes, tmp_path / "work")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -36,7 +34,6 @@ def test_a_notebook_of_records_for_a_tpu_trains_without_one(run, scenes: Path, t
     assert lines[0] == "id,label" and len(lines) == 19 and lines[1].startswith("buildings0.jpg,")
 
 
-@pytest.mark.slow
 def test_a_notebook_runs_unchanged_and_keeps_its_outputs(run, tmp_path: Path) -> None:
     pytest.importorskip("nbclient", reason="needs the extra 'notebook'")
     pytest.importorskip("ipykernel", reason="needs the extra 'notebook'")

@@ -236,7 +236,6 @@ def main():
 """
 
 
-@pytest.mark.slow
 def test_spawned_processes_find_keras_here_too(run, tmp_path: Path) -> None:
     script = tmp_path / "spawned.py"
     script.write_text(SPAWNED + "if __name__ == '__main__':\n    main()\n")
@@ -245,7 +244,6 @@ def test_spawned_processes_find_keras_here_too(run, tmp_path: Path) -> None:
     assert done.stderr.count("scene_lightning ran") == 1
 
 
-@pytest.mark.slow
 def test_a_program_without_a_guard_cannot_spawn(run, tmp_path: Path) -> None:
     script = tmp_path / "unguarded.py"
     script.write_text(SPAWNED + "main()\n")

@@ -76,7 +76,6 @@ def test_a_photograph_is_named_on_the_command_line(
     assert {answer["predicted"] for answer in answers} <= set(CLASSES)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", MOST_BYTES)
 def test_the_accuracy_is_the_one_on_the_card(name: str, intel_dir: Path) -> None:
     found = evaluate(name, str(intel_dir / "seg_test"))

@@ -314,7 +314,6 @@ def test_time_ends_a_search(place: Path, here: Path, capsys: pytest.CaptureFixtu
     assert "1 trial: 1 complete" in out
 
 
-@pytest.mark.slow
 def test_trials_side_by_side(place: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "deep.yaml").write_text("filters: [[2], [4], [2, 2, 2, 2, 2, 2]]\nlearning_rate: [1e-3, 1e-2]\n")
     words = ["--space", here / "deep.yaml", "--trials", 5, "--epochs", 1, "--jobs", 2, "--out", "found"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -91,15 +90,15 @@ class TestCalls:
 
     def test_parallel_map_keeps_the_order_and_uses_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("scene_lightning.utils.dataset.default_threads", lambda: 4)
-        names = set()
+        second_is_done = threading.Event()
 
-        def slow(n: torch.Tensor) -> torch.Tensor:
-            time.sleep(0.005 * float(n % 3))
-            names.add(threading.current_thread().name)
+        def work(n: torch.Tensor) -> torch.Tensor:
+            if n == 1:
+                second_is_done.set()
+            assert n != 0 or second_is_done.wait(60), "the second element waits for the first"
             return n
 
-        assert values(Dataset.range(20).map(slow, num_parallel_calls=AUTOTUNE)) == list(range(20))
-        assert len(names) > 1
+        assert values(Dataset.range(20).map(work, num_parallel_calls=AUTOTUNE)) == list(range(20))
 
     def test_errors_in_threads_are_raised_here(self) -> None:
         def fail(n: torch.Tensor) -> torch.Tensor:
@@ -148,10 +147,11 @@ class TestCalls:
         assert len(reads) == 4
 
     def test_leaving_early_leaves_no_thread(self) -> None:
+        before = set(threading.enumerate())
         for _ in Dataset.range(1000).prefetch(2):
+            (thread,) = set(threading.enumerate()) - before
             break
-        time.sleep(0.3)
-        assert not [t for t in threading.enumerate() if t.name == "scene-lightning-prefetch"]
+        assert not thread.is_alive()
 
     def test_the_rest(self) -> None:
         dataset = Dataset.range(4)
