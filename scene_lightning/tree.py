@@ -8,6 +8,8 @@ from typing import Any
 
 from scene_lightning.errors import InputError
 
+_NESTS = (list, tuple, Mapping)
+
 
 class MAP_TO_NONE:
     """What a function returns to `traverse` to put None in the place of a part."""
@@ -19,7 +21,7 @@ def is_nested(structure: Any) -> bool:
     Args:
         structure: anything.
     """
-    return isinstance(structure, list | tuple | Mapping)
+    return isinstance(structure, _NESTS)
 
 
 def flatten(structure: Any) -> list[Any]:
@@ -28,9 +30,10 @@ def flatten(structure: Any) -> list[Any]:
     Args:
         structure: nested lists, tuples and dicts, or a single leaf.
     """
-    if not is_nested(structure):
+    if not isinstance(structure, _NESTS):
         return [structure]
-    return [leaf for _, part in _children(structure) for leaf in flatten(part)]
+    parts = structure if isinstance(structure, list | tuple) else [structure[key] for key in sorted(structure)]
+    return [leaf for part in parts for leaf in flatten(part)]
 
 
 def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
@@ -188,6 +191,8 @@ def map_leaves(func: Callable[[Any], Any], structure: Any, is_branch: Callable[[
     """`map_structure` of one structure; `is_branch` says which of its parts are no leaves."""
     if not is_branch(structure):
         return func(structure)
+    if type(structure) in (list, tuple):  # the usual ones, at every call of a layer
+        return type(structure)([map_leaves(func, part, is_branch) for part in structure])
     return _rebuilt(structure, [map_leaves(func, part, is_branch) for _, part in _children(structure)])
 
 

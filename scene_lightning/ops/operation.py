@@ -122,6 +122,8 @@ def _merged(first: Any, second: Any) -> Any:
 
 def _aligned(values: list[Any]) -> list[Any]:
     """Arrays as tensors; tensors on the device of the first that has axes; numbers as they are, beside a tensor."""
+    if all(isinstance(x, Tensor) and x.device == values[0].device for x in values):
+        return values
     converted = [x if isinstance(x, int | float) else map_structure(_leaf, x) for x in values]
     tensors = [x for x in flatten(converted) if isinstance(x, Tensor)]
     if not tensors:

@@ -157,7 +157,11 @@ def shapes_of(inputs: Any) -> Any:
 
 def is_symbolic(args: Any) -> bool:
     """Whether any leaf is a `KerasTensor`."""
-    return any(isinstance(leaf, KerasTensor) for leaf in flatten(args))
+    if isinstance(args, dict):
+        args = args.values()
+    elif not isinstance(args, list | tuple):
+        return isinstance(args, KerasTensor)
+    return any(map(is_symbolic, args))
 
 
 @dataclass(eq=False)
