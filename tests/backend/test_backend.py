@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import scene_lightning as keras
 from scene_lightning import _settings, backend
 from scene_lightning._naming import auto_name
 from scene_lightning.errors import InputError
@@ -85,3 +86,7 @@ def test_whole_numbers_become_the_default_float_or_the_runs() -> None:
         assert _settings.as_float(pixels).dtype == torch.float64
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+def test_is_keras_tensor() -> None:
+    assert backend.is_keras_tensor(keras.Input((3,))) and not backend.is_keras_tensor(torch.zeros(3))
