@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from scene_lightning._registry import did_you_mean
+from scene_lightning.data.color_modes import CHANNELS, check_color_mode
 from scene_lightning.errors import DataError, InputError
 
 INTERPOLATIONS: dict[str, Image.Resampling] = {
@@ -32,7 +33,6 @@ INTERPOLATIONS: dict[str, Image.Resampling] = {
     "box": Image.Resampling.BOX,
     "lanczos": Image.Resampling.LANCZOS,
 }
-CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
 # 16-bit and 32-bit grey images keep their values in Keras; they do not fit uint8.
 _DEEP_MODES = ("I;16", "I")
 _DEEPEST = 65535  # PIL's "I" comes from 16-bit files too (PGM); a 32-bit TIFF with larger values is clipped there
@@ -63,15 +63,6 @@ class DecodeSpec:
     def shape(self) -> tuple[int, int, int]:
         """(H, W, C)."""
         return (*self.target_size, CHANNELS[self.color_mode])
-
-
-def check_color_mode(color_mode: str) -> None:
-    """Raise InputError unless Keras knows `color_mode`."""
-    if color_mode not in CHANNELS:
-        raise InputError(
-            f'Invalid color mode: {color_mode}; expected "rgb", "rgba", or "grayscale".'
-            f"{did_you_mean(str(color_mode), CHANNELS)}"
-        )
 
 
 def check_interpolation(interpolation: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.cache import CachedImages, cache_images
 from scene_lightning.data.decode import DecodeSpec
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.scan import Splits, find_splits, match_classes, scan_folder
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.feeds.base import FeedModule
@@ -79,13 +80,10 @@ class ImageFolderDataModule(FeedModule):
 
     def image_info(self) -> dict[str, Any]:
         """What prediction must know of the images; goes into the model file."""
-        return {
-            "class_names": list(self.class_names),
-            "input_size": list(self.input_size),
-            "rescale": self.rescale,
-            "color_mode": self.spec.color_mode,
-            "interpolation": self.spec.interpolation,
-        }
+        spec = self.spec
+        return ImageInfo(
+            self.class_names, spec.target_size, self.rescale, spec.color_mode, spec.interpolation
+        ).as_dict()
 
 
 def _splits(train: Any, validation: Any, val_split: float, seed: int) -> Splits:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from scene_lightning import losses
 from scene_lightning._atomic_write import atomic_write
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.scan import (
     TRAIN_FOLDERS,
     VALIDATION_FOLDERS,
@@ -25,7 +26,7 @@ from scene_lightning.data.scan import (
 )
 from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
-from scene_lightning.inference.inputs import ImageInfo, report_unreadable
+from scene_lightning.inference.inputs import report_unreadable
 from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn, gives_logits
 from scene_lightning.reports.tables import format_report, format_table, report_from_matrix
 

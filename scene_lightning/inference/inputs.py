@@ -4,83 +4,52 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from scene_lightning.data.decode import DecodeSpec, Unreadable
+from scene_lightning.data.color_modes import CHANNELS
+from scene_lightning.data.decode import Unreadable
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.recipes.recipe import Recipe
 
-_COLOR_MODES = {1: "grayscale", 3: "rgb", 4: "rgba"}
+_COLOR_MODES = {channels: mode for mode, channels in CHANNELS.items()}
 
 
-@dataclass(frozen=True)
-class ImageInfo:
-    """What prediction must know beside the weights; kept in every model file.
+def info_of_recipe(recipe: Recipe, class_names: Sequence[str]) -> ImageInfo:
+    """How a recipe's network wants its images."""
+    data = recipe.data
+    return ImageInfo(tuple(class_names), recipe.model.input_size, data.rescale, data.color_mode, data.interpolation)
 
-    Attributes:
-        class_names: in the order of the network's outputs.
-        input_size: (height, width) in pixels.
-        rescale: factor on grey levels of 0..255.
-        color_mode: "rgb", "grayscale" or "rgba".
-        interpolation: how images are resized.
+
+def info_of_model(model: Any) -> ImageInfo:
+    """How a loaded model wants its images; what its file does not say is told by its shapes, with a note on stderr.
+
+    Raises:
+        InputError: the model takes no images, or none of a fixed size.
     """
-
-    class_names: tuple[str, ...]
-    input_size: tuple[int, int]
-    rescale: float = 1 / 255
-    color_mode: str = "rgb"
-    interpolation: str = "nearest"
-
-    @property
-    def spec(self) -> DecodeSpec:
-        return DecodeSpec(self.input_size, self.color_mode, self.interpolation)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, as model files keep them."""
-        return {
-            "class_names": list(self.class_names),
-            "input_size": list(self.input_size),
-            "rescale": self.rescale,
-            "color_mode": self.color_mode,
-            "interpolation": self.interpolation,
-        }
-
-    @classmethod
-    def of_recipe(cls, recipe: Recipe, class_names: Sequence[str]) -> ImageInfo:
-        data = recipe.data
-        return cls(tuple(class_names), recipe.model.input_size, data.rescale, data.color_mode, data.interpolation)
-
-    @classmethod
-    def of_model(cls, model: Any) -> ImageInfo:
-        """From a loaded model; what its file does not say is told by its shapes, with a note on stderr.
-
-        Raises:
-            InputError: the model takes no images, or none of a fixed size.
-        """
-        height, width, channels = _image_shape(model)
-        said: Mapping[str, Any] = model.image_info or {}
-        names = said.get("class_names")
-        if not names:
-            units = int(model.output_shape[-1])
-            names = [f"class_{index}" for index in range(max(2, units))]
-            _note(f"the model file has no class names: they are called {names[0]} to {names[-1]}")
-        rescale = said.get("rescale")
-        if rescale is None:
-            scales = any(type(layer).__name__ == "Rescaling" for layer in model.layers)
-            rescale = 1.0 if scales or said else 1 / 255
-            if not said:
-                _note(f"the model file does not say how it was fed: images are multiplied by {rescale:.6g}")
-        size = said.get("input_size") or (height, width)
-        return cls(
-            tuple(names),
-            (int(size[0]), int(size[1])),
-            float(rescale),
-            said.get("color_mode") or _COLOR_MODES[channels],
-            said.get("interpolation") or "nearest",
-        )
+    height, width, channels = _image_shape(model)
+    known: Mapping[str, Any] = model.image_info or {}
+    names = known.get("class_names")
+    if not names:
+        units = int(model.output_shape[-1])
+        names = [f"class_{index}" for index in range(max(2, units))]
+        _note(f"the model file has no class names: they are called {names[0]} to {names[-1]}")
+    rescale = known.get("rescale")
+    if rescale is None:
+        scales = any(type(layer).__name__ == "Rescaling" for layer in model.layers)
+        rescale = 1.0 if scales or known else 1 / 255
+        if not known:
+            _note(f"the model file does not say how it was fed: images are multiplied by {rescale:.6g}")
+    size = known.get("input_size") or (height, width)
+    return ImageInfo(
+        tuple(names),
+        (int(size[0]), int(size[1])),
+        float(rescale),
+        known.get("color_mode") or _COLOR_MODES[channels],
+        known.get("interpolation") or "nearest",
+    )
 
 
 def _note(text: str) -> None:
@@ -91,8 +60,8 @@ def _image_shape(model: Any) -> tuple[int, int, int]:
     shape = model.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] not in _COLOR_MODES:
         raise InputError(f"The model takes inputs of shape {shape}. Expected images: (None, height, width, 1, 3 or 4).")
-    said = (model.image_info or {}).get("input_size") or (None, None)
-    height, width = shape[1] or said[0], shape[2] or said[1]
+    size = (model.image_info or {}).get("input_size") or (None, None)
+    height, width = shape[1] or size[0], shape[2] or size[1]
     if not height or not width:
         raise InputError("The model takes images of any size and its file names none, so they cannot be batched.")
     return height, width, shape[3]

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.errors import FileFormatError, InputError, UnknownNameError
-from scene_lightning.inference.inputs import ImageInfo, prediction_feed
+from scene_lightning.inference.inputs import info_of_model, prediction_feed
 from scene_lightning.models import load_model
 from scene_lightning.reports.run_folder import find_model
 from scene_lightning.training import devices
@@ -56,7 +57,7 @@ class Answerer:
         """
         run_on.hardware()
         model = _loaded(str(find_model(path)))
-        info = ImageInfo.of_model(model)
+        info = info_of_model(model)
         outputs = model.output_shape
         if not isinstance(outputs, tuple) or len(outputs) != 2:
             raise InputError(f"{path!r} gives outputs of shape {outputs}. Expected one probability a class.")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scene_lightning.data.decode import DecodeSpec
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.memory import available_memory
 from scene_lightning.data.sources import ArraySource, FileSource, ImageSource
 from scene_lightning.feeds.base import Feed
@@ -87,13 +88,13 @@ class FeedMixin:
         """What prediction must know of the images: class names, input size, rescale, colour mode, interpolation."""
         height, width = self.image_shape[:2] if self.data_format == "channels_last" else self.image_shape[1:]
         generator = self.image_data_generator
-        return {
-            "class_names": [str(name) for name in getattr(self, "class_indices", None) or []],
-            "input_size": [int(height), int(width)],
-            "rescale": float(generator.rescale) if generator is not None and generator.rescale else 1.0,
-            "color_mode": getattr(self, "color_mode", "rgb"),
-            "interpolation": getattr(self, "interpolation", "nearest"),
-        }
+        return ImageInfo(
+            [str(name) for name in getattr(self, "class_indices", None) or []],
+            (int(height), int(width)),
+            float(generator.rescale) if generator is not None and generator.rescale else 1.0,
+            getattr(self, "color_mode", "rgb"),
+            getattr(self, "interpolation", "nearest"),
+        ).as_dict()
 
     def _note_order(self, order: Any) -> None:
         self.index_array = order
@@ -189,8 +190,8 @@ class FileFeedMixin(FeedMixin):
 def _stamp(path: str) -> Any:
     """What changes when a file does; None when it is not there."""
     try:
-        found = os.stat(path)
-        return path, found.st_size, found.st_mtime_ns
+        status = os.stat(path)
+        return path, status.st_size, status.st_mtime_ns
     except OSError:
         return path, None
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scene_lightning.data.decode import CHANNELS, check_color_mode, check_interpolation
+from scene_lightning.data.color_modes import CHANNELS, check_color_mode
+from scene_lightning.data.decode import check_interpolation
 from scene_lightning.errors import InputError
 from scene_lightning.preprocessing._arrays import array_to_img, check_data_format, img_to_array, load_img
 from scene_lightning.preprocessing._feeds import FileFeedMixin

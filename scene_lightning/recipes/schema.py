@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from scene_lightning._registry import did_you_mean
+from scene_lightning.data.color_modes import CHANNELS
 from scene_lightning.recipes.values import (
     flag_or_warn,
     loss_argument_problem,
@@ -29,7 +30,6 @@ from scene_lightning.recipes.values import (
 )
 from scene_lightning.recipes.vocabulary import (
     ARCHITECTURES,
-    COLOR_CHANNELS,
     LOSS_ARGUMENTS,
     LOSSES,
     METRICS,
@@ -343,7 +343,7 @@ class Recipe(Section):
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """(height, width, channels): the channels follow from `data.color_mode`."""
-        return (*self.model.input_size, COLOR_CHANNELS[self.data.color_mode])
+        return (*self.model.input_size, CHANNELS[self.data.color_mode])
 
     @property
     def class_mode(self) -> str:

@@ -60,7 +60,6 @@ ARCHITECTURES = (
     "efficientnet_lite2", "efficientnet_v2_s", "googlenet", "inception_v3", "mobilenet", "mobilenet_v2",
     "mobilenet_v3_large", "mobilenet_v3_small", "resnet50", "resnet50_v2", "resnet101", "vgg16", "vgg19", "xception",
 )  # fmt: skip
-COLOR_CHANNELS = {"rgb": 3, "grayscale": 1, "rgba": 4}
 
 
 def optimizer_argument_problems(optimizer: str, arguments: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from scene_lightning.data.scan import ImageTable
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.feeds.images import ImageFeed, encode_targets
 from scene_lightning.feeds.mixing import mixer
-from scene_lightning.inference.inputs import ImageInfo
+from scene_lightning.inference.inputs import info_of_recipe
 from scene_lightning.recipes.recipe import Recipe
 from scene_lightning.runs.progressive_resizing import growth
 
@@ -24,7 +24,7 @@ def decode_all(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool)
         shared: several processes will read: "auto" then takes the memory map on disk, which they have in common.
     """
     mode = "disk" if shared and recipe.data.cache == "auto" else recipe.data.cache
-    return cache_images(table, ImageInfo.of_recipe(recipe, table.class_names).spec, mode, strict=strict)
+    return cache_images(table, info_of_recipe(recipe, table.class_names).spec, mode, strict=strict)
 
 
 def training_feed(recipe: Recipe, images: CachedImages, targets: Any = None) -> ImageFeed:

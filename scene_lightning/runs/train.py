@@ -21,7 +21,7 @@ from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.scan import ImageTable, find_splits
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.inference.evaluate import score, write_evaluation
-from scene_lightning.inference.inputs import ImageInfo, report_unreadable
+from scene_lightning.inference.inputs import info_of_recipe, report_unreadable
 from scene_lightning.inference.predictor import Answerer, RunOn
 from scene_lightning.recipes.backbones import Unfreeze
 from scene_lightning.recipes.network import build_model, compile_model
@@ -145,7 +145,7 @@ def prepare_model(recipe: Recipe, class_names: Sequence[str], images: int | None
     torch.manual_seed(recipe.training.seed)  # the initial weights
     model = build_model(recipe, len(class_names))
     compile_model(model, recipe, images)
-    model.image_info = ImageInfo.of_recipe(recipe, class_names).as_dict()
+    model.image_info = info_of_recipe(recipe, class_names).as_dict()
     model.training_seed = recipe.training.seed
     model._recipe = recipe.model_dump(mode="json")
     return model

@@ -16,7 +16,7 @@ from scene_lightning import callbacks
 from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.decode import DecodeSpec
 from scene_lightning.data.scan import Splits
-from scene_lightning.inference.inputs import ImageInfo, report_unreadable
+from scene_lightning.inference.inputs import info_of_recipe, report_unreadable
 from scene_lightning.recipes.recipe import Recipe
 from scene_lightning.runs.distillation import soft_targets
 from scene_lightning.runs.inputs import decode_all
@@ -89,7 +89,7 @@ class Bench:
     def images(self, recipe: Recipe, announce: bool = False) -> tuple[CachedImages, CachedImages]:
         """The images as `recipe` reads them; those of an earlier trial where these are the same."""
         tables = (self.splits.train, self.splits.validation)
-        key = (ImageInfo.of_recipe(recipe, tables[0].class_names).spec, recipe.data.cache)
+        key = (info_of_recipe(recipe, tables[0].class_names).spec, recipe.data.cache)
         if key not in self._decoded:
             train, validation = (decode_all(recipe, table, strict=self.strict, shared=self.shared) for table in tables)
             if announce:

@@ -11,14 +11,15 @@ import torch
 
 from scene_lightning._registry import naming_unknown_words
 from scene_lightning.callbacks.messages import print_message
+from scene_lightning.data.color_modes import CHANNELS
 from scene_lightning.data.decode import open_scaled
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.scan import require_folder
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.utils.dataset import AUTOTUNE, Dataset
 from scene_lightning.utils.resize import INTERPOLATIONS, crop_to_aspect, resize_image, resize_with_pad
 
 FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-_CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
 
 
 @naming_unknown_words
@@ -130,7 +131,7 @@ class _Reader:
     def __init__(
         self, color_mode: str, size: tuple[int, int], interpolation: str, crop: bool, pad: bool, data_format: str | None
     ) -> None:
-        if color_mode not in _CHANNELS:
+        if color_mode not in CHANNELS:
             raise InputError(
                 f'`color_mode` must be one of {{"rgb", "rgba", "grayscale"}}. Received: color_mode={color_mode}'
             )
@@ -165,13 +166,7 @@ class _Reader:
 
     def image_info(self, class_names: list[str] | None) -> dict[str, Any]:
         """What prediction needs to read images in the same way."""
-        return {
-            "class_names": list(class_names or []),
-            "input_size": list(self.size),
-            "rescale": 1.0,
-            "color_mode": self.color_mode,
-            "interpolation": self.interpolation,
-        }
+        return ImageInfo(class_names or [], self.size, 1.0, self.color_mode, self.interpolation).as_dict()
 
 
 def _labelled(files: list[str], labels: Any, label_mode: str | None, classes: int) -> Dataset:

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from scene_lightning import layers, models
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.scan import scan_folder
 from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.errors import InputError
 from scene_lightning.inference.evaluate import LossSum, score
-from scene_lightning.inference.inputs import ImageInfo
+from scene_lightning.inference.inputs import info_of_model, info_of_recipe
 from scene_lightning.inference.predictor import Answerer, RunOn, as_probabilities
 from scene_lightning.recipes.network import build_model, compile_model
 from scene_lightning.recipes.recipe import load_recipe
@@ -152,7 +153,7 @@ def test_a_keras_file_answers_as_its_checkpoint_does(tmp_path: Path) -> None:
     recipe = load_recipe("demo", ["filters=[3]", "dense=[]", "input_size=12"])
     model = build_model(recipe, 6)
     compile_model(model, recipe)
-    model.image_info = ImageInfo.of_recipe(recipe, list("abcdef")).as_dict()
+    model.image_info = info_of_recipe(recipe, list("abcdef")).as_dict()
     paths = sorted(str(path) for path in (tmp_path / "seg_pred").iterdir())
     told = []
     for name in ("model.ckpt", "model.keras"):
@@ -166,6 +167,6 @@ def test_a_keras_file_answers_as_its_checkpoint_does(tmp_path: Path) -> None:
 
 
 def test_a_model_without_class_names_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    info = ImageInfo.of_model(small_classifier(layers.Dense(3, activation="softmax")))
+    info = info_of_model(small_classifier(layers.Dense(3, activation="softmax")))
     assert info.class_names == ("class_0", "class_1", "class_2") and info.rescale == pytest.approx(1 / 255)
     assert "no class names" in capsys.readouterr().err

@@ -11,10 +11,10 @@ from PIL import Image
 
 import scene_lightning as keras
 from scene_lightning.cli.main import main
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.scan import find_splits
 from scene_lightning.errors import InputError
 from scene_lightning.inference.calibrate import calibrate, last_dense
-from scene_lightning.inference.inputs import ImageInfo
 from scene_lightning.inference.predictor import Answerer, RunOn
 from scene_lightning.inference.temperature import calibration_error, fit_temperature
 from scene_lightning.runs.train import train

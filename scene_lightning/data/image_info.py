@@ -1,0 +1,37 @@
+"""Says what prediction must know of a model's images beside the weights: their size, classes, colours and scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scene_lightning.data.decode import DecodeSpec
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """How a model wants its images; every model file keeps it.
+
+    Attributes:
+        class_names: in the order of the network's outputs.
+        input_size: (height, width) in pixels.
+        rescale: factor on grey levels of 0..255.
+        color_mode: "rgb", "grayscale" or "rgba".
+        interpolation: how images are resized.
+    """
+
+    class_names: Sequence[str]
+    input_size: tuple[int, int]
+    rescale: float = 1 / 255
+    color_mode: str = "rgb"
+    interpolation: str = "nearest"
+
+    @property
+    def spec(self) -> DecodeSpec:
+        """How files become pixels."""
+        return DecodeSpec(self.input_size, self.color_mode, self.interpolation)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as model files and `model.image_info` keep them."""
+        return {**asdict(self), "class_names": list(self.class_names), "input_size": list(self.input_size)}
