@@ -8,7 +8,7 @@ NEEDS_PYTHON = import sys; sys.exit(sys.version_info < (3, 11))
 
 help:
 	@echo "make demo    draw a small set of scenes, train on it, evaluate, predict (runs/demo-...)"
-	@echo "make test    all tests (TESTS=path and PYTEST_ARGS=... narrow them)"
+	@echo "make test    all tests, a worker a processor (TESTS=path, PYTEST_ARGS=... and WORKERS=number change that)"
 	@echo "make parity  every layer, optimizer, ... beside Keras on many drawn configurations (EXAMPLES=300)"
 	@echo "make fuzz    drawn stacks of layers beside plain torch in float64 (FUZZ_CASES=10000, FUZZ_FIRST=number)"
 	@echo "make lint    ruff and mypy, and whether the files are formatted; make format does it"
