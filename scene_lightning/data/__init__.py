@@ -1,1 +1,1 @@
-"""Image folders, files and arrays in; batches for Lightning out."""
+"""Reads, decodes, caches and augments images, and keeps the tables of their labels."""

@@ -1,4 +1,4 @@
-"""Image batches and random parameters in; augmented batches out, as Keras' ImageDataGenerator would make them.
+"""Augments whole batches of images as Keras' ImageDataGenerator augments one image.
 
 Chance and work are apart: `AugmentRanges.draw` (or `KerasAffine.make_params`) draws, `apply_affine` applies. Images
 hold grey levels of 0..255 here; rescaling comes after (standardize.py).

@@ -1,4 +1,4 @@
-"""The class of every image in; weights, orders and folds that do right by rare classes out."""
+"""Weighs, draws and splits images so that rare classes count: class weights, balanced sampling, stratified folds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image table in; the same images decoded once, in memory or in a memory map on disk, out.
+"""Decodes the images of a table once and keeps them, in memory or in a memory map on disk.
 
 A cache file is named after everything that decides its pixels (files' names, sizes, times, target size, …), so a
 stale one is never found. It is written under another name and gets its own when complete, and a sidecar written last
@@ -103,8 +103,8 @@ def files_key(paths: Sequence[str], about: Any) -> str:
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for path in paths:
         try:
-            found = os.stat(path)
-            stamp: Any = [os.path.abspath(path), found.st_size, found.st_mtime_ns]
+            status = os.stat(path)
+            stamp: Any = [os.path.abspath(path), status.st_size, status.st_mtime_ns]
         except OSError:
             stamp = [os.path.abspath(path), None]
         digest.update(json.dumps(stamp).encode())
@@ -176,12 +176,12 @@ def find_unreadable(
 ) -> list[Unreadable]:
     """The files that cannot be decoded; decodes all of them, keeps none."""
     scratch = np.empty((min(_CHUNK, len(paths)), *spec.shape), np.uint8)
-    found: list[Unreadable] = []
+    unreadable: list[Unreadable] = []
     for start in range(0, len(paths), _CHUNK):
         part = paths[start : start + _CHUNK]
         failed = decode_many(part, spec, scratch[: len(part)], progress=progress)
-        found += [Unreadable(start + one.position, one.path, one.reason) for one in failed]
-    return found
+        unreadable += [Unreadable(start + one.position, one.path, one.reason) for one in failed]
+    return unreadable
 
 
 def _on_disk(
@@ -200,14 +200,14 @@ def _on_disk(
 def _read_sidecar(sidecar: Path, path: Path, key: str, shape: tuple[int, ...]) -> list[Unreadable] | None:
     """The unreadable files of a complete cache; None when there is none that can be trusted."""
     try:
-        told = json.loads(sidecar.read_text())
+        record = json.loads(sidecar.read_text())
         complete = (
-            told["format"] == _FORMAT
-            and told["key"] == key
-            and tuple(told["shape"]) == shape
+            record["format"] == _FORMAT
+            and record["key"] == key
+            and tuple(record["shape"]) == shape
             and path.stat().st_size == int(np.prod(shape))
         )
-        return [Unreadable(**one) for one in told["unreadable"]] if complete else None
+        return [Unreadable(**one) for one in record["unreadable"]] if complete else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

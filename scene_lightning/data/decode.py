@@ -1,4 +1,4 @@
-"""Image files in; PIL images, or uint8 (N, H, W, C) arrays at one size, out: bit for bit what Keras' `load_img` gives.
+"""Decodes and resizes image files, bit for bit as Keras' `load_img` does.
 
 One difference: of images with 16-bit grey levels, which Keras leaves as they are or clips to 255 (white, mostly), the
 arrays hold the whole range 0..65535 scaled to 0..255, after resizing.

@@ -1,4 +1,4 @@
-"""Affine parameters in; the matrices that say which input pixel each output pixel is read from out.
+"""Makes the affine matrices that say which input pixel each output pixel is read from.
 
 Source: Keras' `apply_affine_transform` (keras.src.legacy.preprocessing.image) and, for `variant="keras<=2.8"`,
 Keras-Preprocessing 1.1.2. Pixel centres lie at integers; a matrix maps (row, col, 1) of the output to (row, col)

@@ -1,4 +1,4 @@
-"""The epoch in; how large training images are then out, smaller in the first parts of a run (progressive resizing).
+"""Trains on smaller images in the first parts of a run (progressive resizing).
 
 Augmented images are read in that size at once (`view_in`), bilinear and without averaging: at half the side each pixel
 still is of four, and a step saves more than it lost in sharpness. Others are brought to it afterwards.

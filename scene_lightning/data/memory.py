@@ -1,4 +1,4 @@
-"""Nothing in; how many bytes of memory this process may still take, or has taken, out."""
+"""Measures how much memory this process may still take, or has taken."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _ASSUMED = 4 << 30  # where the system does not say
 
 def available_memory() -> int:
     """Bytes that can be allocated without swapping; a container's limit counts."""
-    found = [amount for amount in (_of_machine(), _of_container()) if amount is not None]
-    return min(found) if found else _ASSUMED
+    limits = [amount for amount in (_of_machine(), _of_container()) if amount is not None]
+    return min(limits) if limits else _ASSUMED
 
 
 def most_memory_used() -> int:

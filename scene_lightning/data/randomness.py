@@ -1,4 +1,4 @@
-"""(seed, epoch, sample index) in; uniform numbers and permutations out, as pure functions.
+"""Draws uniform numbers and permutations as pure functions of (seed, epoch, sample index).
 
 A counter-based generator: nothing is stored, so any worker, device or resumed run gets the same numbers for the
 same sample, and no number depends on how many were drawn before it.

@@ -1,4 +1,4 @@
-"""Images and (N, 2, 3) matrices in; the images read at those positions out, with SciPy's borders.
+"""Reads images at the positions that affine matrices name (a grid sample), with SciPy's borders.
 
 Two ways to read: `sample` uses torch's `grid_sample` (fast; within 0.005 grey levels of SciPy on 0..255), and
 `sample_exactly` gathers the four neighbours itself (within 0.0001, and the only way for `wrap`).

@@ -1,4 +1,4 @@
-"""An image folder in; sorted paths, labels and class names out.
+"""Finds the images of a folder tree and gives their paths, labels and class names.
 
 Discovery is torchvision's ImageFolder machinery (`find_classes`, `make_dataset`), minus hidden folders and files.
 Classes are matched by name everywhere, never by position.
@@ -71,8 +71,8 @@ def list_class_files(root: str, class_name: str, accept: Callable[[str], bool], 
     def wanted(path: str) -> bool:
         return accept(path) and (follow_links or not _crosses_link(folder, path))
 
-    found = make_dataset(root, {class_name: 0}, is_valid_file=wanted, allow_empty=True)
-    return [path for path, _ in found]
+    samples = make_dataset(root, {class_name: 0}, is_valid_file=wanted, allow_empty=True)
+    return [path for path, _ in samples]
 
 
 def _crosses_link(folder: str, path: str) -> bool:
@@ -153,9 +153,9 @@ def scan_folder(root: str, classes: Sequence[str] | None = None, follow_links: b
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        found = list_class_files(root, name, accept, follow_links)
-        paths += found
-        labels += [label] * len(found)
+        files = list_class_files(root, name, accept, follow_links)
+        paths += files
+        labels += [label] * len(files)
     if not paths:
         raise DataError(f"No images in the class folders of {root!r}. Expected files ending in {_ENDINGS}.")
     table = ImageTable(paths, np.array(labels, dtype=np.int64), names, root)
@@ -178,33 +178,33 @@ def scan_images(paths: Iterable[str], recursive: bool = True) -> list[str]:
     Raises:
         DataError: a path that is not there, a glob that matches nothing, or a folder without images.
     """
-    found: list[str] = []
+    images: list[str] = []
     for path in map(os.fspath, paths):
         if os.path.isfile(path):
-            found.append(path)
+            images.append(path)
         elif os.path.isdir(path):
-            found += _images_under(path, recursive)
+            images += _images_under(path, recursive)
         elif glob.has_magic(path):
             matches = sorted(glob.glob(path, recursive=True))
             files = [match for match in matches if os.path.isfile(match) and is_image_name(match)]
             if not files:
                 raise DataError(f"No image matches {path!r}.")
-            found += files
+            images += files
         else:
             parent, name = os.path.split(os.path.abspath(path))
             siblings = os.listdir(parent) if os.path.isdir(parent) else []
             raise DataError(f"No file or folder {path!r}.{did_you_mean(name, siblings)}")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(images))
 
 
 def _images_under(folder: str, recursive: bool) -> list[str]:
-    found: list[str] = []
+    paths: list[str] = []
     for root, folders, files in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
-        found += [os.path.join(root, name) for name in sorted(files) if is_image_name(name)]
-    if not found:
+        paths += [os.path.join(root, name) for name in sorted(files) if is_image_name(name)]
+    if not paths:
         raise DataError(f"No images in {folder!r}. Expected files ending in {_ENDINGS}.")
-    return sorted(found)
+    return sorted(paths)
 
 
 def find_splits(root: str, val_split: float = 0.2, seed: int = 0) -> Splits:

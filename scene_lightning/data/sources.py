@@ -1,4 +1,4 @@
-"""Arrays or files in; batches of pixels at given positions out, written into memory that the caller owns."""
+"""Reads pixels at given positions, of arrays or of files, into memory that the caller owns."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ class FileSource:
         unreadable: list[Unreadable] = []
         if len(missing):
             fresh = np.empty((len(missing), *self.shape), np.uint8)
-            found = self._decode(positions[missing], fresh)
+            failed = self._decode(positions[missing], fresh)
             self._kept[positions[missing]] = fresh
             self._filled[positions[missing]] = True
-            unreadable = [Unreadable(int(missing[u.position]), u.path, u.reason) for u in found]
+            unreadable = [Unreadable(int(missing[u.position]), u.path, u.reason) for u in failed]
             self._filled[[positions[u.position] for u in unreadable]] = False
         np.take(self._kept, positions, axis=0, out=out, mode="clip")
         return unreadable

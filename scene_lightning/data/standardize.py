@@ -1,4 +1,4 @@
-"""Augmented image batches in; what the network sees out: rescaled, centred, divided, whitened.
+"""Rescales, centres, divides and whitens batches of images for the network.
 
 Source: Keras' ImageDataGenerator.standardize, in its order.
 """

@@ -1,4 +1,4 @@
-"""An image table in; per class the count and the images' sizes out, read from the files' headers alone.
+"""Counts the images of each class and their sizes, from the files' headers alone.
 
 What was read of a large folder is kept beside the decoded images (see cache.py), under a name made from the files'
 names, sizes and times: a second look at an unchanged folder opens no file.
@@ -73,9 +73,9 @@ def _sizes(paths: Sequence[str]) -> NDArray[np.int64]:
     kept = cache_folder() / f"{files_key(paths, 'sizes 1')}.sizes.npy" if len(paths) >= _WORTH_KEEPING else None
     if kept is not None:
         try:
-            found = np.load(kept, allow_pickle=False)
-            if found.shape == (len(paths), 2) and found.dtype == np.int64:
-                return found
+            sizes = np.load(kept, allow_pickle=False)
+            if sizes.shape == (len(paths), 2) and sizes.dtype == np.int64:
+                return sizes
         except (OSError, ValueError, EOFError):
             pass  # none, or a damaged one: it is made anew
     with ThreadPoolExecutor(default_threads()) as pool:

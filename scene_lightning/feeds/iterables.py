@@ -54,7 +54,7 @@ class SequenceFeed(StreamedFeed):
     """A `keras.utils.Sequence`/`PyDataset`: batch i is `sequence[i]`.
 
     Args:
-        sequence: has `__len__` and `__getitem__`; it is told of epochs where it has Keras' methods for that.
+        sequence: has `__len__` and `__getitem__`; its Keras methods `on_epoch_begin` and `on_epoch_end` are called.
         shuffle: whether each epoch has an order of batches of its own.
         training: whether devices may share samples to stay in step.
     """

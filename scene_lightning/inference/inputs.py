@@ -86,8 +86,8 @@ def report_unreadable(skipped: Sequence[Unreadable], total: int) -> None:
     Raises:
         DataError: not one image could be read.
     """
-    for found in skipped:
-        print(f"skipped: {found.reason}", file=sys.stderr)
+    for file in skipped:
+        print(f"skipped: {file.reason}", file=sys.stderr)
     if skipped:
         print(f"{len(skipped)} of {total} images could not be read and were skipped.", file=sys.stderr)
     if len(skipped) == total:
