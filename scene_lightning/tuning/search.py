@@ -1,4 +1,4 @@
-"""A data folder, a recipe and a search space in; the best recipe found, and all trials, as files in a folder out."""
+"""Searches for a better recipe for a folder of images, and writes the best one and all trials into a folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from scene_lightning.tuning.report import (
 from scene_lightning.tuning.space import Space, load_space
 from scene_lightning.tuning.storage import opened, storage_path
 from scene_lightning.tuning.study import Row, Search
-from scene_lightning.tuning.trial import Bench
+from scene_lightning.tuning.trial import TrialRunner
 from scene_lightning.tuning.workers import run_trials
 
 STORAGE = "study.db"
@@ -81,15 +81,16 @@ def tune(
     searched = load_space(space, recipe).without(_set_keys(overrides))
     seconds = None if timeout is None else _seconds(timeout)
     path = None if storage is None else storage_path(storage)
-    bench = _bench(data, recipe, strict=strict, jobs=jobs)
-    _announce(data, recipe, searched, bench)
-    bench.images(recipe, announce=True)
-    bench.folder = folder = _choose_folder(recipe, out, path)
+    runner = _runner(data, recipe, strict=strict, jobs=jobs)
+    _announce(data, recipe, searched, runner)
+    runner.images(recipe, announce=True)
+    runner.folder = folder = _choose_folder(recipe, out, path)
     try:
         place = Place(folder, data, path or folder / STORAGE)
         with opened(place.storage) as study:
-            search = Search(study, recipe, searched, trials, _about(bench.splits), partial(_said, place))
-            return _search(search, bench, place, jobs=jobs, timeout=seconds)
+            about = _about(runner.splits)
+            search = Search(study, place.storage, recipe, searched, trials, about, partial(_print_trial, place))
+            return _search(search, runner, place, jobs=jobs, timeout=seconds)
     finally:
         run_folder.forget_run_folder()
         if not any(folder.iterdir()):  # the storage was refused
@@ -111,13 +112,13 @@ def _set_keys(overrides: Sequence[str]) -> set[str]:
 
 def _seconds(text: str) -> float:
     """`90`, `90s`, `30m`, `1.5h` → seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*([smh]?)", text.strip().lower())
-    if found is None or float(found[1]) == 0:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*([smh]?)", text.strip().lower())
+    if match is None or float(match[1]) == 0:
         raise InputError(f"--timeout {text!r}: expected seconds, or a number with s, m or h, such as 90m.")
-    return float(found[1]) * _UNITS[found[2]]
+    return float(match[1]) * _UNITS[match[2]]
 
 
-def _bench(data: str, recipe: Recipe, *, strict: bool, jobs: int) -> Bench:
+def _runner(data: str, recipe: Recipe, *, strict: bool, jobs: int) -> TrialRunner:
     """The training images of `data`, a share of them held out to judge by, and one device."""
     seed, share = recipe.training.seed, recipe.data.val_split
     splits = Splits(*split_table(find_splits(data, share, seed).train, share, seed))
@@ -127,7 +128,7 @@ def _bench(data: str, recipe: Recipe, *, strict: bool, jobs: int) -> Bench:
         precision=recipe.training.precision,
         deterministic=recipe.training.deterministic,
     )
-    return Bench(splits, devices.trainer_arguments(wanted), strict=strict, shared=jobs > 1)
+    return TrialRunner(splits, devices.trainer_arguments(wanted), strict=strict, shared=jobs > 1)
 
 
 def _about(splits: Splits) -> dict[str, Any]:
@@ -161,8 +162,8 @@ def _choose_folder(recipe: Recipe, out: str | None, storage: Path | None) -> Pat
 def _is_results_of(folder: Path, storage: Path) -> bool:
     """Whether `folder` holds the results of the search in `storage`."""
     try:
-        told = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        return _same(folder / told["storage"], storage)
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        return _same(folder / summary["storage"], storage)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -171,17 +172,17 @@ def _same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
 
 
-def _announce(data: str, recipe: Recipe, space: Space, bench: Bench) -> None:
-    splits = bench.splits
+def _announce(data: str, recipe: Recipe, space: Space, runner: TrialRunner) -> None:
+    splits = runner.splits
     counts = f"{len(splits.train)} of its training images to train on, {len(splits.validation)} to judge by"
     print(f"data      {data}: {counts}")
     print(f"classes   {', '.join(splits.train.class_names)}")
     print(f"recipe    {recipe.name}")
     print(f"searched  {', '.join(short_names(list(space.dimensions)).values())}")
-    print(f"runs on   {bench.hardware['accelerator']}, {bench.hardware['precision']}", flush=True)
+    print(f"runs on   {runner.hardware['accelerator']}, {runner.hardware['precision']}", flush=True)
 
 
-def _search(search: Search, bench: Bench, place: Place, *, jobs: int, timeout: float | None) -> Path:
+def _search(search: Search, runner: TrialRunner, place: Place, *, jobs: int, timeout: float | None) -> Path:
     write_tables(search, place)
     at_once = f", {jobs} at a time" if jobs > 1 else ""
     earlier = f"; {search.earlier} of them done before" if search.earlier else ""
@@ -189,7 +190,7 @@ def _search(search: Search, bench: Bench, place: Place, *, jobs: int, timeout: f
     print(f"storage   {place.storage}")
     print(f"results   {place.folder}", flush=True)
     try:
-        in_time = run_trials(search, bench, jobs, timeout)
+        in_time = run_trials(search, runner, jobs, timeout)
     except KeyboardInterrupt:
         write_tables(search, place)
         best = search.best()
@@ -204,7 +205,7 @@ def _search(search: Search, bench: Bench, place: Place, *, jobs: int, timeout: f
     return place.folder
 
 
-def _said(place: Place, search: Search, row: Row) -> None:
+def _print_trial(place: Place, search: Search, row: Row) -> None:
     """A trial has ended: say so, and bring the tables up to date."""
     print(_line(search, row), flush=True)
     write_tables(search, place)
@@ -216,11 +217,11 @@ def _line(search: Search, row: Row) -> str:
     took = "" if row.seconds is None else f", {row.seconds:.0f} s"
     if row.state == "failed":
         return f"{head} failed: {row.reason}{took}"
-    told = f"{head}: {row.accuracy:.4f} at epoch {row.epoch} of {row.epochs}{took}"
+    line = f"{head}: {row.accuracy:.4f} at epoch {row.epoch} of {row.epochs}{took}"
     if row.state == "pruned":
-        return f"{told}; stopped early, worse than the median"
+        return f"{line}; stopped early, worse than the median"
     best = search.best()[0]
-    return f"{told}; the best so far" if best.number == row.number else f"{told}; best {best.accuracy:.4f}"
+    return f"{line}; the best so far" if best.number == row.number else f"{line}; best {best.accuracy:.4f}"
 
 
 def _conclude(search: Search, place: Place) -> None:

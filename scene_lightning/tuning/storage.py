@@ -1,6 +1,7 @@
-"""The path of a storage in; an Optuna study in it, held by this process alone, out.
+"""Opens the file that keeps a search: an Optuna study in SQLite, on which several processes may work at once.
 
-Whoever opens a storage holds a lock beside it, so trials that it finds running belong to a process that is gone.
+A database, not Optuna's journal: only databases have heartbeats, which tell the trials of a killed process from those
+that run, and what a full disk cuts off is rolled back, where a journal with a torn line cannot be read any more.
 """
 
 from __future__ import annotations
@@ -20,13 +21,20 @@ except ModuleNotFoundError as missing:
         f'A search needs Optuna, which is not here ({missing}): pip install "scene-lightning[tune]"'
     ) from missing
 
+HEARTBEAT_SECONDS, GRACE_SECONDS = 10, 60  # a trial without a heartbeat for so long has lost its process
+MOST_REPEATS = 1  # of a trial whose process was killed: it may have been the trial that wanted too much memory
 _STUDY = "scene-lightning tune"
-_HEADER = b"SQLite format 3\0"
 _PREFIX = "sqlite:///"
 
 
 def storage_path(text: str) -> Path:
-    """A file's path, or Optuna's `sqlite:///` with one → the path.
+    """Check that `text` names a file that can hold a search.
+
+    Args:
+        text: a file's path, or Optuna's `sqlite:///` with one.
+
+    Returns:
+        The path.
 
     Raises:
         InputError: another kind of database, a folder, or a file that is no Optuna storage.
@@ -44,9 +52,6 @@ def storage_path(text: str) -> Path:
 def _require_optuna(path: Path) -> None:
     """Optuna would add its tables to any database: refuse those of other programs, and files that are none."""
     cure = "Expected the storage of an earlier tune, or a new name."
-    with open(path, "rb") as file:
-        if file.read(len(_HEADER)) != _HEADER:
-            raise InputError(f"--storage {str(path)!r} is no SQLite file. {cure}")
     try:
         with closing(sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -58,66 +63,60 @@ def _require_optuna(path: Path) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[optuna.Study]:
-    """The study in the storage at `path`, made where there is none; within the block no other process has it.
+    """Open the study in the storage at `path`, or make it; on the way out its connections are closed.
+
+    Args:
+        path: the SQLite file; folders on the way to it are made.
 
     Raises:
-        InputError: another process is at work on it, or the file cannot be read or written.
+        InputError: the file cannot be read or written; within the block, too, where a disk fills up.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with _locked(path), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-        storage = None
-        try:
-            storage = optuna.storages.RDBStorage(f"{_PREFIX}{path.resolve()}")
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    with _refused(path, Exception):  # SQLAlchemy's, sqlite3's and Optuna's own, for files of another version
+        path.parent.mkdir(parents=True, exist_ok=True)
+        storage = optuna.storages.RDBStorage(
+            f"{_PREFIX}{path.resolve()}",
+            engine_kwargs={"connect_args": {"timeout": GRACE_SECONDS}},  # for another process to finish its write
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=GRACE_SECONDS,
+            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(MOST_REPEATS),
+        )
+    try:
+        with _refused(path, Exception):
+            # After five trials, and never at a first epoch: BatchNormalization's statistics have hardly moved by then.
+            pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
             study = optuna.create_study(
-                storage=storage, study_name=_STUDY, direction="maximize", load_if_exists=True, pruner=_pruner()
+                storage=storage, study_name=_STUDY, direction="maximize", load_if_exists=True, pruner=pruner
             )
-        except Exception as error:  # SQLAlchemy's, sqlite3's and Optuna's own, for files of another version
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise InputError(
-                f"--storage {str(path)!r} cannot be used: {lines[0]} Name another file, or see that it can be written."
-            ) from error
-        try:
+        with _refused(path, optuna.exceptions.StorageInternalError):
             yield study
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
-
-
-def _pruner() -> optuna.pruners.BasePruner:
-    # After five trials, and never at a first epoch: BatchNormalization's statistics have hardly moved by then.
-    return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold `path`.lock: a transaction in an empty SQLite file, which ends with the process, however that ends."""
-    lock = path.with_name(path.name + ".lock")
+def _refused(path: Path, kind: type[Exception]) -> Iterator[None]:
     try:
-        database = sqlite3.connect(lock, timeout=0, isolation_level=None)
-    except sqlite3.Error as error:
-        raise InputError(f"--storage {str(path)!r}: its folder cannot be written ({error}). Name another.") from error
+        yield
+    except kind as error:
+        lines = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            f"--storage {str(path)!r} cannot be used: {lines[0]} Name another file, or see that it can be written."
+        ) from error
+
+
+@contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Within the block no other process begins a trial: SQLite has no locks on rows, so two could take the same one.
+
+    Args:
+        path: the storage's; the lock is a file beside it.
+    """
+    lock = optuna.storages.journal.JournalFileOpenLock(str(path))
+    lock.acquire()
     try:
-        try:
-            database.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
-            raise InputError(
-                f"--storage {str(path)!r} is in use by another tune. Wait for it or name another file; for several "
-                "trials at a time: --jobs."
-            ) from error
         yield
     finally:
-        database.close()
-        if _is_free(lock):
-            lock.unlink(missing_ok=True)
-
-
-def _is_free(lock: Path) -> bool:
-    """Whether nobody holds the lock: then it may go."""
-    try:
-        with closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as database:
-            database.execute("BEGIN EXCLUSIVE")
-            return True
-    except sqlite3.Error:
-        return False
+        lock.release()

@@ -1,4 +1,4 @@
-"""Outcomes of trials in; which recipe to try next, which trial to stop, and what is known so far, out.
+"""Decides which recipe a search tries next and when it stops, and tells what is known of its trials.
 
 TPE proposes (Bergstra et al., 2011, "Algorithms for Hyper-Parameter Optimization"), the median rule stops (Golovin et
 al., 2017, "Google Vizier"); both are Optuna's. The n-th trial draws from (seed, n), so a search that was interrupted
@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,58 +24,45 @@ import numpy as np
 from scene_lightning.errors import InputError, RecipeError
 from scene_lightning.recipes.recipe import Recipe, with_values
 from scene_lightning.tuning.space import Space
-from scene_lightning.tuning.storage import optuna
-from scene_lightning.tuning.trial import Outcome
+from scene_lightning.tuning.storage import MOST_REPEATS, opened, optuna, turn
+from scene_lightning.tuning.trial import Outcome, TrialRunner
 
-_COMPLETE, _PRUNED, _FAILED = "complete", "pruned", "failed"
-_INTERRUPTED = "interrupted"
-_STATES = {
-    optuna.trial.TrialState.COMPLETE: _COMPLETE,
-    optuna.trial.TrialState.PRUNED: _PRUNED,
-    optuna.trial.TrialState.FAIL: _FAILED,
-}
-_WAITING = optuna.trial.TrialState.WAITING
-_OPTUNAS = {state: found for found, state in _STATES.items()}
+_COMPLETE, _FAILED, _INTERRUPTED = "complete", "failed", "interrupted"
+_KILLED = "its process was killed{}, perhaps for want of memory".format(" twice" if MOST_REPEATS else "")
+_STATE = optuna.trial.TrialState
 # What may differ between the halves of a search: where it runs, and under which name.
 _FREE = ("name", "data.cache", "training.accelerator", "training.devices", "training.strategy", "training.num_nodes")
 _LEAST_FOR_IMPORTANCE = 4  # completed trials; below, any number would be noise
 
 
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A trial that was begun: its number in the storage, what was drawn, and the recipe that this makes."""
+class TrialFailed(Exception):
+    """A trial could not be finished; its reason stands in its outcome."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row(Outcome):
+    """A trial that has ended: its outcome, whose `state` may be "interrupted", too.
+
+    Attributes:
+        number: of the trial in the storage.
+        values: recipe key → what was drawn.
+    """
 
     number: int
-    values: dict[str, Any]
-    recipe: Recipe
-    trial: Any
-
-
-@dataclass(frozen=True)
-class Row:
-    """A trial that has ended. `accuracy` is its best epoch's (None: no epoch was finished), `state` "complete",
-    "pruned", "failed" or "interrupted", `values` recipe key → what was drawn."""
-
-    number: int
-    state: str
-    accuracy: float | None
-    epoch: int | None
-    epochs: int
-    seconds: float | None
-    parameters: int | None
-    reason: str
-    values: dict[str, Any]
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 class Search:
-    """A study, and the recipe and the space that it is about.
+    """A study, and the recipe and the space that it is about; several processes may work on it at once.
 
     Args:
         study: of an opened storage, new or not.
-        recipe: what the space varies. space: within which bounds.
+        path: the storage's.
+        recipe: what the space varies.
+        space: within which bounds.
         trials: how many in all, those of earlier runs included.
         data: classes and numbers of images, which all runs must share.
-        said: called with each trial as it ends.
+        on_end: called with each trial that has ended since this search was opened.
 
     Raises:
         InputError: the storage holds a search over something else.
@@ -78,107 +70,131 @@ class Search:
 
     def __init__(
         self,
-        study: Any,
+        study: optuna.Study,
+        path: Path,
         recipe: Recipe,
         space: Space,
         trials: int,
         data: Mapping[str, Any],
-        said: Callable[[Search, Row], None] = lambda search, row: None,
+        on_end: Callable[[Search, Row], None] = lambda search, row: None,
     ) -> None:
-        self.study, self.recipe, self.space, self.trials, self.said = study, recipe, space, trials, said
-        self._take_up({"data": dict(data), "space": space.dump(), "recipe": _flat(recipe)})
-        self.earlier = len(self.counted())
+        self.study, self.path, self.recipe, self.space, self.trials, self.data = (
+            study, path, recipe, space, trials, data,
+        )  # fmt: skip
+        self.on_end = on_end
+        with turn(path):
+            self._require_same({"data": dict(data), "space": space.dump(), "recipe": _flat(recipe)})
+        self._announced = {row.number for row in self.counted()}
+        self.earlier = len(self._announced)
 
-    def _take_up(self, setup: dict[str, Any]) -> None:
+    def _require_same(self, setup: dict[str, Any]) -> None:
         held = self.study.user_attrs.get("setup")
-        if held is None:
-            if self.study.get_trials(deepcopy=False):
-                raise InputError("The storage holds a study of another program. Name another --storage.")
+        if held is not None:
+            difference = _difference(json.loads(held), setup)
+            if difference:
+                raise InputError(
+                    f"The storage holds a search over something else: {difference}. Give the same DATA, --config, "
+                    "--space, --set, --epochs and --seed as then, or name another --storage."
+                )
+        elif self.study.get_trials(deepcopy=False):
+            raise InputError("The storage holds a study of another program. Name another --storage.")
+        else:
             self.study.set_user_attr("setup", json.dumps(setup))
-            self._enqueue(self.space.parameters_of(self.recipe), {})  # what is to be beaten comes first
-            return
-        difference = _difference(json.loads(held), setup)
-        if difference:
-            raise InputError(
-                f"The storage holds a search over something else: {difference}. Give the same DATA, --config, --space, "
-                "--set, --epochs and --seed as then, or name another --storage."
-            )
-        for frozen in self.study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
-            self._put_back(frozen.number, frozen.params)  # its process is gone: the storage is locked
+            self.study.enqueue_trial(self.space.parameters_of(self.recipe))  # what is to be beaten comes first
+
+    def for_worker(self) -> tuple[Any, ...]:
+        """What another process needs to open this search: `Search(study, *arguments)`."""
+        return self.path, self.recipe, self.space, self.trials, self.data
 
     # -- trials ----------------------------------------------------------------------------------------------------
 
-    def begin(self, running: int = 0) -> Candidate | None:
-        """The next trial, or None when there are enough; recipes that cannot be are recorded as failed on the way.
+    def run(self, runner: TrialRunner, is_over: Callable[[], bool] = lambda: False, *, announce: bool = False) -> None:
+        """Run trials, one after the other, until there are enough; trials whose process was killed come first.
 
         Args:
-            running: trials that have begun and not ended.
+            runner: trains a trial.
+            is_over: asked before each trial; true ends the search.
+            announce: call `on_end` after each trial.
         """
-        while len(self.counted()) + running < self.trials:
-            begun = sum(trial.state != _WAITING for trial in self.study.get_trials(deepcopy=False))
-            seed = int(np.random.SeedSequence([self.recipe.training.seed, begun]).generate_state(1)[0])
-            # constant_liar: trials that are still running count as bad ones, so that parallel ones spread out
-            self.study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-            trial = self.study.ask()
+        callbacks = [lambda study, trial: self.announce()] if announce else []
+        waits = False
+        while not is_over():
+            with ExitStack() as begin:
+                begin.enter_context(turn(self.path))
+                optuna.storages.fail_stale_trials(self.study)
+                trials = self.study.get_trials(deepcopy=False)
+                missing = self.trials - len(self.counted())
+                if missing <= 0:
+                    return
+                running = [trial for trial in trials if trial.state == _STATE.RUNNING]
+                if missing > len(running):
+                    begun = sum(trial.state != _STATE.WAITING for trial in trials) - len(_repeated(trials))
+                    seed = int(np.random.SeedSequence([self.recipe.training.seed, begun]).generate_state(1)[0])
+                    # constant_liar: trials that are still running count as bad ones, so that parallel ones spread out
+                    self.study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+                    try:
+                        self.study.optimize(
+                            lambda trial: self._try(trial, runner, begin),  # noqa: B023
+                            n_trials=1, catch=(TrialFailed,), callbacks=callbacks,
+                        )  # fmt: skip
+                    except optuna.exceptions.UpdateFinishedTrialError:
+                        pass  # this process slept for so long that another one has begun the trial anew
+                    continue
+                for trial in [] if waits else running:  # one whose process had no time for a heartbeat ends so, too
+                    self.study._storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
+            waits = True
+            time.sleep(1)  # the last trials run elsewhere: should their process be killed, they come again
+
+    def _try(self, trial: optuna.Trial, runner: TrialRunner, begin: ExitStack) -> float | None:
+        """Optuna's objective: draw values, let others begin trials, train."""
+        try:
             values = self.space.draw(trial)
+            begin.close()
             try:
-                return Candidate(trial.number, values, with_values(self.recipe, values), trial)
+                recipe = with_values(self.recipe, values)
             except RecipeError as error:
-                self._tell(trial, Outcome(_FAILED, reason=str(error).rstrip(".")))
-        return None
-
-    def heard(self, candidate: Candidate, epoch: int, accuracy: float) -> bool:
-        """Take note of an epoch (from 1) of a trial; whether the trial should stop, being worse than the median."""
-        candidate.trial.report(accuracy, epoch)
-        return epoch < candidate.recipe.training.epochs and candidate.trial.should_prune()
-
-    def end(self, candidate: Candidate, outcome: Outcome) -> Row:
-        """Record how a trial ended."""
-        return self._tell(candidate.trial, outcome)
-
-    def interrupt(self, candidate: Candidate) -> None:
-        """Record that a trial was cut off; it comes first when the search goes on."""
-        self._put_back(candidate.number, candidate.trial.params)
-
-    def _tell(self, trial: Any, outcome: Outcome) -> Row:
+                outcome = Outcome(state=_FAILED, reason=str(error).rstrip("."))
+            else:
+                outcome = runner.run(recipe, trial)
+        except KeyboardInterrupt:
+            with ignore_sigint():
+                self.study.enqueue_trial(trial.params, user_attrs={"again": trial.number})
+            raise
         trial.set_user_attr("outcome", asdict(outcome))
-        value = outcome.accuracy if outcome.state == _COMPLETE else None
-        self.study.tell(trial, value, state=_OPTUNAS[outcome.state])
-        row = self.row(self.study.trials[trial.number])
-        self.said(self, row)
-        return row
+        if outcome.state == _FAILED:
+            raise TrialFailed(outcome.reason)
+        if outcome.state != _COMPLETE:
+            raise optuna.TrialPruned
+        return outcome.accuracy
 
-    def _put_back(self, number: int, parameters: dict[str, Any]) -> None:
-        self.study.set_user_attr(_INTERRUPTED, [*self.study.user_attrs.get(_INTERRUPTED, []), number])
-        self._enqueue(parameters, {"again": number})
-        self.study.tell(number, state=optuna.trial.TrialState.FAIL)
-
-    def _enqueue(self, parameters: dict[str, Any], about: dict[str, Any]) -> None:
-        if parameters:
-            self.study.enqueue_trial(parameters, user_attrs=about)
+    def announce(self) -> None:
+        """Call `on_end` with the trials that have ended since the last time."""
+        for row in self.counted():
+            if row.number not in self._announced:
+                self._announced.add(row.number)
+                self.on_end(self, row)
 
     # -- what is known ---------------------------------------------------------------------------------------------
 
     def rows(self) -> list[Row]:
         """All trials that have ended, in their order."""
-        return [self.row(frozen) for frozen in self.study.trials if frozen.state in _STATES]
+        trials = self.study.get_trials(deepcopy=False)
+        repeated = _repeated(trials)
+        return [self._row(trial, trial.number in repeated) for trial in trials if trial.state.is_finished()]
 
     def counted(self) -> list[Row]:
         """Those that count: not the ones that were cut off."""
         return [row for row in self.rows() if row.state != _INTERRUPTED]
 
-    def row(self, frozen: Any) -> Row:
-        """What the storage tells of a trial that has ended."""
-        told = dict(frozen.user_attrs.get("outcome") or asdict(Outcome(_STATES[frozen.state])))
-        if frozen.number in self.study.user_attrs.get(_INTERRUPTED, []):
-            told["state"] = _INTERRUPTED
-        return Row(number=frozen.number, values=self._values(frozen.params), **told)
-
-    def _values(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _row(self, trial: optuna.trial.FrozenTrial, repeated: bool) -> Row:
+        outcome = dict(trial.user_attrs.get("outcome", {"state": _FAILED, "reason": _KILLED}))
+        if repeated:
+            outcome.update(state=_INTERRUPTED, reason="")
         try:
-            return self.space.draw(optuna.trial.FixedTrial(parameters))
+            values = self.space.draw(optuna.trial.FixedTrial(trial.params))
         except ValueError:  # cut off while it was being drawn
-            return {}
+            values = {}
+        return Row(number=trial.number, values=values, **outcome)
 
     def best(self) -> list[Row]:
         """The completed trials, the best first, the earlier one first where two are equal."""
@@ -211,6 +227,26 @@ class Search:
             return {}
         shares = {name: float(value) / total for name, value in raw.items() if math.isfinite(value)}
         return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _repeated(trials: list[optuna.trial.FrozenTrial]) -> set[int]:
+    """The numbers of trials that were cut off, and that another trial repeats."""
+    history = optuna.storages.RetryHeartbeatStaleTrialCallback.retry_history
+    interrupted = {trial.user_attrs["again"] for trial in trials if "again" in trial.user_attrs}
+    return interrupted.union(*(history(trial) for trial in trials))
+
+
+@contextmanager
+def ignore_sigint() -> Iterator[None]:
+    """Within the block Ctrl-C does nothing; outside the main thread, which alone hears it, nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:

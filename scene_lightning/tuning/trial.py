@@ -1,14 +1,14 @@
-"""A recipe in; what its network reaches on the validation share of the training images out. Nothing is written."""
+"""Trains the network of one trial's recipe and measures it on a share of the training images; writes nothing."""
 
 from __future__ import annotations
 
 import gc
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -22,17 +22,26 @@ from scene_lightning.runs.distillation import soft_targets
 from scene_lightning.runs.inputs import decode_all
 from scene_lightning.runs.train import fit_model, prepare_model
 
-Heard = Callable[[int, float], bool]
+
+class Reports(Protocol):
+    """What training needs of Optuna's trial: to report each epoch's accuracy, and to ask whether to go on."""
+
+    def report(self, value: float, step: int) -> None: ...
+    def should_prune(self) -> bool: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """How a trial ended.
 
     Attributes:
         state: "complete", "pruned" or "failed".
-        accuracy: of the best epoch, 0..1, on the validation images; epoch: which, from 1; epochs: how many were done.
-        seconds: of the whole trial. parameters: of the network. reason: why it failed.
+        accuracy: of the best epoch, 0..1, on the validation images; None when no epoch was finished.
+        epoch: the best one, from 1.
+        epochs: how many were done.
+        seconds: of the whole trial.
+        parameters: of the network.
+        reason: why it failed.
     """
 
     state: str
@@ -48,31 +57,39 @@ class NoNumber(ArithmeticError):
     """The loss of a trial is infinite, or no number any more."""
 
 
-class _Listener(callbacks.Callback):
-    """Passes each epoch's accuracy on, and stops the training when it is told to."""
+class PruningCallback(callbacks.Callback):
+    """Reports each epoch's accuracy to a trial, and stops the training of one that is worse than the median.
 
-    def __init__(self, heard: Heard) -> None:
+    Args:
+        trial: Optuna's.
+        epochs: how many the trial has; nothing is gained by stopping at the last one.
+    """
+
+    def __init__(self, trial: Reports, epochs: int) -> None:
         super().__init__()
-        self.heard, self.accuracies, self.pruned = heard, [], False  # type: ignore[var-annotated]
+        self.trial, self.epochs, self.pruned = trial, epochs, False
+        self.accuracies: list[float] = []
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        told = dict(logs or {})
-        if not all(math.isfinite(told.get(name, 0.0)) for name in ("loss", "val_accuracy")):
+        logs = logs or {}
+        if not all(math.isfinite(logs.get(name, 0.0)) for name in ("loss", "val_accuracy")):
             raise NoNumber(f"the loss of epoch {epoch + 1} is no finite number: a lower learning rate may help")
-        self.accuracies.append(round(float(told["val_accuracy"]), 6))  # float32: more digits say nothing
-        if self.heard(epoch + 1, self.accuracies[-1]):
+        self.accuracies.append(round(float(logs["val_accuracy"]), 6))  # float32: more digits say nothing
+        self.trial.report(self.accuracies[-1], epoch + 1)
+        if epoch + 1 < self.epochs and self.trial.should_prune():
             self.pruned = self.model.stop_training = True
 
 
 @dataclass
-class Bench:
-    """Where trials are made: the images, decoded once for each way of reading them, and the hardware.
+class TrialRunner:
+    """Trains trials on one device, on images that are decoded once for each way of reading them.
 
     Attributes:
         splits: what trials train on, and are compared on.
         hardware: `fit`'s arguments, for one device.
+        strict: an unreadable image is an error.
         shared: several processes read the images: the cache on disk is what they have in common.
-        folder: where a teacher's answers are kept, for recipes that have one.
+        folder: where a teacher's predictions are kept, for recipes that have one.
     """
 
     splits: Splits
@@ -87,7 +104,12 @@ class Bench:
         return {**self.__dict__, "_decoded": {}}
 
     def images(self, recipe: Recipe, announce: bool = False) -> tuple[CachedImages, CachedImages]:
-        """The images as `recipe` reads them; those of an earlier trial where these are the same."""
+        """The training and validation images as `recipe` reads them; those of an earlier trial where it reads alike.
+
+        Args:
+            recipe: its `data` section and input size say how.
+            announce: print what they take and which could not be read.
+        """
         tables = (self.splits.train, self.splits.validation)
         key = (info_of_recipe(recipe, tables[0].class_names).spec, recipe.data.cache)
         if key not in self._decoded:
@@ -99,52 +121,43 @@ class Bench:
             self._decoded[key] = train, validation
         return self._decoded[key]
 
-    def targets(self, recipe: Recipe) -> Any:
-        """What the recipe's teacher makes of the labels, asked once for all trials; None without a teacher."""
-        if recipe.training.teacher is None:
-            return None
-        return soft_targets(recipe.training, self.images(recipe)[0].table, self.folder)
-
-    def run(self, recipe: Recipe, heard: Heard) -> Outcome:
-        """Train and judge; whatever goes wrong is the outcome's reason, so that a search can go on.
+    def run(self, recipe: Recipe, trial: Reports) -> Outcome:
+        """Train and measure; whatever goes wrong is the outcome's reason, so that a search can go on.
 
         Args:
-            heard: called with each epoch (from 1) and its accuracy; true ends the trial.
+            recipe: what to train.
+            trial: told of each epoch (from 1) and its accuracy; it may end the training.
         """
-        began, listener, model = time.perf_counter(), _Listener(heard), None
+        began, pruning, model = time.perf_counter(), PruningCallback(trial, recipe.training.epochs), None
         state, reason = "complete", ""
         try:
-            images, targets = self.images(recipe), self.targets(recipe)
+            images = self.images(recipe)
+            targets = self.targets(recipe)
             model = prepare_model(recipe, self.splits.train.class_names, len(images[0].table))
-            fit_model(model, recipe, images, [listener], targets, verbose=0, logger=False, **self.hardware)
-            state = "pruned" if listener.pruned else "complete"
+            fit_model(model, recipe, images, [pruning], targets, verbose=0, logger=False, **self.hardware)
+            state = "pruned" if pruning.pruned else "complete"
         except Exception as error:
-            state, reason = "failed", in_words(error)
+            lines = str(error).strip().splitlines() or ["no message"]
+            kind = "" if isinstance(error, NoNumber | ValueError) else f"{type(error).__name__}: "
+            state, reason = "failed", kind + lines[0]
         parameters = model.count_params() if model is not None and model.built else None
-        model = None
-        free_memory()
-        done = listener.accuracies
-        best = max(range(len(done)), key=done.__getitem__, default=None)
+        model = None  # its memory is given back before the next trial
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        accuracy = max(pruning.accuracies, default=None)
         return Outcome(
-            state,
-            accuracy=None if best is None else done[best],
-            epoch=None if best is None else best + 1,
-            epochs=len(done),
+            state=state,
+            accuracy=accuracy,
+            epoch=None if accuracy is None else pruning.accuracies.index(accuracy) + 1,
+            epochs=len(pruning.accuracies),
             seconds=round(time.perf_counter() - began, 1),
             parameters=parameters,
             reason=reason,
         )
 
-
-def in_words(error: BaseException) -> str:
-    """An exception as one line."""
-    lines = str(error).strip().splitlines()
-    said = lines[0] if lines else "no message"
-    return said if isinstance(error, NoNumber | ValueError) else f"{type(error).__name__}: {said}"
-
-
-def free_memory() -> None:
-    """Give back what the last trial's network took."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    def targets(self, recipe: Recipe) -> Any:
+        """What the recipe's teacher makes of the labels, asked once for all trials; None without a teacher."""
+        if recipe.training.teacher is None:
+            return None
+        return soft_targets(recipe.training, self.images(recipe)[0].table, self.folder)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,14 +26,15 @@ from scene_lightning import tuning
 from scene_lightning.cli import main as cli
 from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.errors import InputError
-from scene_lightning.recipes.recipe import load_recipe
-from scene_lightning.tuning import trial
+from scene_lightning.recipes.recipe import Recipe, load_recipe
+from scene_lightning.tuning import storage, trial
 from scene_lightning.tuning.report import write_pictures
-from scene_lightning.tuning.search import _bench
+from scene_lightning.tuning.search import _runner
 from scene_lightning.tuning.space import load_space
-from scene_lightning.tuning.storage import opened, storage_path
+from scene_lightning.tuning.storage import opened, optuna, storage_path
 from scene_lightning.tuning.study import Search
-from scene_lightning.tuning.trial import Bench, Outcome
+from scene_lightning.tuning.trial import Outcome, PruningCallback, TrialRunner
+from scene_lightning.tuning.workers import run_trials
 
 RECIPE = """
 model: {filters: [4], dense: [], input_size: [16, 16], dropout: 0, dense_dropout: 0}
@@ -63,20 +70,38 @@ def here(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @contextmanager
-def search_in(place: Path, storage: Path, trials: int, *overrides: str, space: str = "space.yaml") -> Iterator[Search]:
+def search_in(place: Path, file: Path, trials: int, *overrides: str, space: str = "space.yaml") -> Iterator[Search]:
     recipe = load_recipe(place / "tiny.yaml", overrides)
-    with opened(storage) as study:
-        yield Search(study, recipe, load_space(str(place / space), recipe), trials, DATA)
+    with opened(file) as study:
+        yield Search(study, file, recipe, load_space(str(place / space), recipe), trials, DATA)
 
 
-def finish(search: Search, most: int = 1000) -> list[dict[str, object]]:
+class FakeRunner(TrialRunner):
     """Trials whose accuracy follows from the learning rate alone; what was drawn for each."""
-    seen: list[dict[str, object]] = []
-    while len(seen) < most and (candidate := search.begin()) is not None:
-        seen.append(candidate.values)
-        accuracy = 1 - abs(np.log10(candidate.values["training.learning_rate"]) + 2) / 2
-        search.end(candidate, Outcome("complete", accuracy=float(accuracy), epoch=1, epochs=2))
-    return seen
+
+    def __init__(self, folder: Path = Path(), cut: int | None = None, on: Callable[[], object] = lambda: None) -> None:
+        super().__init__(None, {"accelerator": "cpu"}, folder=folder)  # type: ignore[arg-type]
+        self.seen: list[tuple[object, ...]] = []
+        self.cut, self.on = cut, on
+
+    def run(self, recipe: Recipe, trial: Any) -> Outcome:
+        drawn = (recipe.training.learning_rate, recipe.training.batch_size, recipe.model.filters)
+        self.seen.append(drawn)
+        if len(self.seen) == self.cut:
+            self.on()
+        accuracy = 1 - abs(np.log10(recipe.training.learning_rate or 1) + 2) / 2
+        return Outcome(state="complete", accuracy=float(accuracy), epoch=1, epochs=2)
+
+
+def finish(search: Search, most: int = 1000) -> list[tuple[object, ...]]:
+    """Run at most so many trials; what was drawn for each."""
+    runner = FakeRunner()
+    search.run(runner, lambda: len(runner.seen) >= most)
+    return runner.seen
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 # -- the storage -------------------------------------------------------------------------------------------------------
@@ -89,31 +114,124 @@ def test_a_search_that_stopped_goes_on_as_if_it_had_not(place: Path, tmp_path: P
     for trials in (5, 13, 14):
         with search_in(place, tmp_path / "halves.db", trials) as search:
             halves += finish(search)
-    assert halves == whole and len({json.dumps(values) for values in whole}) > 10
+    assert halves == whole and len(set(whole)) > 10
     with search_in(place, tmp_path / "halves.db", 14) as search:
-        assert search.begin() is None and search.earlier == 14
+        assert finish(search) == [] and search.earlier == 14
 
 
 def test_the_recipes_own_values_come_first(place: Path, tmp_path: Path) -> None:
     with search_in(place, tmp_path / "s.db", 2) as search:
-        first = search.begin()
-        assert first is not None
-        assert first.recipe == search.recipe.model_copy(update={"training": first.recipe.training})
-        assert first.values["model.filters"] == [4] and first.values["training.batch_size"] == 16
-        assert first.values["training.learning_rate"] == 1e-3
+        assert finish(search)[0] == (1e-3, 16, (4,))
+        assert search.rows()[0].values["model.filters"] == [4]
 
 
-def test_trials_that_were_cut_off_come_again_and_do_not_count(place: Path, tmp_path: Path) -> None:
-    with search_in(place, tmp_path / "s.db", 3) as search:
-        finish(search, 1)
-        cut, lost = search.begin(), search.begin(1)
-        assert cut is not None and lost is not None
-        search.interrupt(cut)  # Ctrl-C; of `lost`, whose process is killed, nobody tells
-    with search_in(place, tmp_path / "s.db", 3) as search:
-        assert search.earlier == 1
-        assert finish(search) == [cut.values, lost.values]
-        assert [row.state for row in search.rows()].count("interrupted") == 2
-        assert len(search.counted()) == 3
+def test_ctrl_c_loses_nothing_and_changes_nothing(place: Path, tmp_path: Path) -> None:
+    with search_in(place, tmp_path / "whole.db", 14) as search:
+        whole = finish(search)
+    done = []
+    for cut in (1, 3, 1, 6):
+        runner = FakeRunner(cut=cut, on=interrupt)
+        with search_in(place, tmp_path / "s.db", 14) as search, pytest.raises(KeyboardInterrupt):
+            search.run(runner)
+        done += runner.seen[:-1]
+    with search_in(place, tmp_path / "s.db", 14) as search:
+        assert search.earlier == len(done) == 7
+        assert done + finish(search) == whole
+        assert [row.state for row in search.rows()].count("interrupted") == 4
+        assert len(search.counted()) == 14
+
+
+def kill_in(place: Path, file: Path, number: int, after: float = 0.5) -> None:
+    """Another process works on the search and is killed during its trial of that number, counted from 1."""
+    code = (
+        "import os, signal, sys, time; from pathlib import Path\n"
+        "from tests.tuning.test_search import FakeRunner, search_in\n"
+        "with search_in(Path(sys.argv[1]), Path(sys.argv[2]), 5) as search:\n"
+        "    kill = lambda: (time.sleep(float(sys.argv[4])), os.kill(os.getpid(), signal.SIGKILL))\n"
+        "    search.run(FakeRunner(cut=int(sys.argv[3]), on=kill))\n"
+    )
+    words = [sys.executable, "-c", code, str(place), str(file), str(number), str(after)]
+    done = subprocess.run(words, cwd=Path(__file__).parents[2], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_the_trial_of_a_killed_process_is_repeated_once(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with search_in(place, tmp_path / "whole.db", 5) as search:
+        whole = finish(search)
+    kill_in(place, tmp_path / "s.db", 3)
+    monkeypatch.setattr(storage, "GRACE_SECONDS", 1)
+    time.sleep(2.1)
+    with search_in(place, tmp_path / "s.db", 5) as search:
+        assert search.earlier == 2 and finish(search) == whole[2:]
+        assert [row.state for row in search.rows()] == ["complete"] * 2 + ["interrupted"] + ["complete"] * 3
+    kill_in(place, tmp_path / "at once.db", 3, after=0)  # perhaps before its first heartbeat
+    with search_in(place, tmp_path / "at once.db", 5) as search:
+        assert sorted([*whole[:2], *finish(search)]) == sorted(whole)
+    for number in (1, 1):
+        kill_in(place, tmp_path / "twice.db", number)
+        time.sleep(2.1)
+        with search_in(place, tmp_path / "twice.db", 5) as search:
+            optuna.storages.fail_stale_trials(search.study)
+    with search_in(place, tmp_path / "twice.db", 5) as search:
+        finish(search)
+        assert [row.state for row in search.rows()] == ["interrupted", "failed"] + ["complete"] * 4
+        assert "killed twice" in search.rows()[1].reason
+
+
+class KilledOnce(FakeRunner):
+    """Runs trials in workers; the first one is killed, wherever it runs."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        storage.GRACE_SECONDS, storage.HEARTBEAT_SECONDS = 4, 1  # in the worker
+        self.__dict__.update(state)
+
+    def run(self, recipe: Recipe, trial: Any) -> Outcome:
+        outcome = super().run(recipe, trial)
+        with (self.folder / "drawn.txt").open("a") as file:
+            file.write(f"{os.getpid()} {self.seen[-1]}\n")
+        try:
+            (self.folder / "killed").mkdir()
+        except FileExistsError:
+            time.sleep(0.1)  # long enough for the other worker to have its turn
+            return outcome
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+@pytest.mark.slow
+def test_workers_share_the_trials_and_one_that_is_killed_is_replaced(place: Path, tmp_path: Path) -> None:
+    with search_in(place, tmp_path / "s.db", 12) as search:
+        assert run_trials(search, KilledOnce(tmp_path), 2, None)
+        rows = search.rows()
+    assert sorted(row.state for row in rows) == ["complete"] * 12 + ["interrupted"]
+    drawn = [line.split(" ", 1) for line in (tmp_path / "drawn.txt").read_text().splitlines()]
+    assert len(drawn) == 13 and len({process for process, _ in drawn}) == 3
+    cut = next(row for row in rows if row.state == "interrupted")
+    assert sum(row.values == cut.values for row in rows) == 2
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_error_and_the_search_goes_on_after_it(place: Path, tmp_path: Path) -> None:
+    with search_in(place, tmp_path / "s.db", 40) as search:
+        finish(search, 3)
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from tests.tuning.test_search import finish, search_in\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); size = Path(sys.argv[2]).stat().st_size\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (size + 8192, size + 8192))\n"
+        "with search_in(Path(sys.argv[1]), Path(sys.argv[2]), 40) as search: finish(search)\n"
+    )
+    words = [sys.executable, "-c", code, str(place), str(tmp_path / "s.db")]
+    done = subprocess.run(words, cwd=Path(__file__).parents[2], check=False, capture_output=True, text=True)
+    assert done.returncode == 1 and "InputError: --storage" in done.stderr and "cannot be used" in done.stderr
+    with search_in(place, tmp_path / "s.db", 40) as search:
+        assert 3 <= search.earlier < 40
+        search.study._storage._backend.grace_period = 1  # type: ignore[attr-defined]
+        time.sleep(2.1)
+        finish(search)
+        assert len(search.counted()) == 40 and all(row.state != "failed" for row in search.rows())
 
 
 @pytest.mark.parametrize(
@@ -135,14 +253,13 @@ def test_a_storage_is_of_one_search(place: Path, tmp_path: Path, overrides: list
         pass  # where it runs may change
 
 
-def test_a_storage_is_held_by_one_process(place: Path, tmp_path: Path) -> None:
-    second = opened(tmp_path / "s.db")
-    with (
-        search_in(place, tmp_path / "s.db", 1),
-        pytest.raises(InputError, match="in use by another tune"),
-        second,
-    ):
-        pass
+def test_two_searches_in_one_storage_share_its_trials(place: Path, tmp_path: Path) -> None:
+    with search_in(place, tmp_path / "s.db", 6) as one, search_in(place, tmp_path / "s.db", 6) as other:
+        seen = list(itertools.chain.from_iterable(finish(search, 1) for search in (one, other, one, other)))
+        assert len(set(seen)) == 4
+        running = FakeRunner(cut=1, on=lambda: seen.extend(finish(other, 1)))  # begins while one of `one` runs
+        one.run(running, lambda: bool(running.seen))
+        assert [len(search.counted()) for search in (one, other)] == [6, 6] and finish(one) == []
     assert [path.name for path in tmp_path.iterdir()] == ["s.db"]
 
 
@@ -152,7 +269,7 @@ def test_files_of_others_are_no_storage(tmp_path: Path) -> None:
         database.execute("CREATE TABLE songs (name TEXT)")
     (tmp_path / "hurt.db").write_bytes(b"SQLite format 3\0" + b"x" * 500)
     for name, said in (
-        ("notes.txt", "is no SQLite file"), ("theirs.db", "another program's database"), ("hurt.db", "cannot be read"),
+        ("notes.txt", "cannot be read: file is not a database"), ("theirs.db", "another program's database"), ("hurt.db", "cannot be read"),
         ("", "is a folder"), ("mysql://host/name", "expected the path of an SQLite file"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=said):
@@ -163,17 +280,34 @@ def test_files_of_others_are_no_storage(tmp_path: Path) -> None:
 # -- trials ------------------------------------------------------------------------------------------------------------
 
 
+class Curve(FakeRunner):
+    """Trials with the accuracies given, one an epoch."""
+
+    def __init__(self, accuracies: list[float]) -> None:
+        super().__init__()
+        self.accuracies, self.done = accuracies, 0
+
+    def run(self, recipe: Recipe, trial: Any) -> Outcome:
+        self.seen.append(())
+        callback = PruningCallback(trial, recipe.training.epochs)
+        callback.set_model(SimpleNamespace(stop_training=False))
+        for epoch, accuracy in enumerate(self.accuracies):
+            callback.on_epoch_end(epoch, {"loss": 1.0, "val_accuracy": accuracy})
+            if callback.model.stop_training:
+                break
+        self.done = len(callback.accuracies)
+        state = "pruned" if callback.pruned else "complete"
+        return Outcome(state=state, accuracy=max(callback.accuracies), epoch=1, epochs=self.done)
+
+
 def test_the_median_rule_stops_bad_trials_but_never_at_the_first_or_last_epoch(place: Path, tmp_path: Path) -> None:
     with search_in(place, tmp_path / "s.db", 20, "epochs=4") as search:
-        for _ in range(6):
-            good = search.begin()
-            assert good is not None
-            assert not any(search.heard(good, epoch, 0.5 + epoch / 10) for epoch in (1, 2, 3, 4))
-            search.end(good, Outcome("complete", 0.9, 4, 4))
-        bad = search.begin()
-        assert bad is not None
-        assert [search.heard(bad, epoch, 0.2) for epoch in (1, 2, 3, 4)] == [False, True, True, False]
-        row = search.end(bad, Outcome("pruned", 0.2, 1, 2))
+        good, bad, late = Curve([0.6, 0.7, 0.8, 0.9]), Curve([0.2] * 4), Curve([0.7, 0.8, 0.9, 0.1])
+        search.run(good, lambda: len(good.seen) == 6)
+        for runner in (bad, late):
+            search.run(runner, lambda runner=runner: bool(runner.seen))
+        assert (good.done, bad.done, late.done) == (4, 2, 4)
+        row = search.rows()[6]
         assert (row.state, row.accuracy, row.number) == ("pruned", 0.2, 6) and search.best()[0].number == 0
 
 
@@ -212,8 +346,22 @@ def test_importance_finds_what_decides(place: Path, tmp_path: Path) -> None:
             assert image.width > 600 and np.asarray(image.convert("L")).std() > 5
 
 
-def bench_of(place: Path, *overrides: str) -> Bench:
-    return _bench(str(place / "scenes"), load_recipe(place / "tiny.yaml", overrides), strict=True, jobs=1)
+class Told:
+    """Stands for Optuna's trial: remembers what it is told, and ends the training after epoch `stop`."""
+
+    def __init__(self, stop: int | None = None) -> None:
+        self.told: list[tuple[int, float]] = []
+        self.stop = stop
+
+    def report(self, value: float, step: int) -> None:
+        self.told.append((step, value))
+
+    def should_prune(self) -> bool:
+        return self.told[-1][0] == self.stop
+
+
+def runner_of(place: Path, *overrides: str) -> TrialRunner:
+    return _runner(str(place / "scenes"), load_recipe(place / "tiny.yaml", overrides), strict=True, jobs=1)
 
 
 def test_trials_see_the_training_images_only_and_these_are_decoded_once(
@@ -227,28 +375,28 @@ def test_trials_see_the_training_images_only_and_these_are_decoded_once(
         return real(recipe, table, **options)
 
     monkeypatch.setattr(trial, "decode_all", counted)
-    bench = bench_of(place)
-    told: list[tuple[int, float]] = []
+    runner = runner_of(place)
+    reports = Told()
     for rate in ("0.01", "0.001"):
         recipe = load_recipe(place / "tiny.yaml", [f"learning_rate={rate}"])
-        outcome = bench.run(recipe, lambda epoch, accuracy: bool(told.append((epoch, accuracy))))
+        outcome = runner.run(recipe, reports)
         assert (outcome.state, outcome.epochs, outcome.reason) == ("complete", 2, "")
-        assert outcome.accuracy == max(accuracy for _, accuracy in told[-2:]) and outcome.parameters
-    assert [epoch for epoch, _ in told] == [1, 2, 1, 2]
+        assert outcome.accuracy == max(accuracy for _, accuracy in reports.told[-2:]) and outcome.parameters
+    assert [epoch for epoch, _ in reports.told] == [1, 2, 1, 2]
     assert len(decoded) == 48 == len(set(decoded))
     assert all("seg_train" in path for path in decoded)
-    assert len(bench.splits.validation) == 12
+    assert len(runner.splits.validation) == 12
 
 
 def test_a_trial_that_is_told_to_stop_is_pruned(place: Path, here: Path) -> None:
     recipe = load_recipe(place / "tiny.yaml", ["epochs=3"])
-    outcome = bench_of(place).run(recipe, lambda epoch, accuracy: epoch == 2)
+    outcome = runner_of(place).run(recipe, Told(stop=2))
     assert (outcome.state, outcome.epochs) == ("pruned", 2)
 
 
 def test_a_trial_whose_loss_explodes_fails_with_the_reason(place: Path, here: Path) -> None:
     recipe = load_recipe(place / "tiny.yaml", ["optimizer=sgd", "learning_rate=1e30"])
-    outcome = bench_of(place).run(recipe, lambda epoch, accuracy: False)
+    outcome = runner_of(place).run(recipe, Told())
     assert outcome.state == "failed" and "no finite number" in outcome.reason and "learning rate" in outcome.reason
 
 
@@ -284,22 +432,23 @@ def test_tune_from_end_to_end_and_again(place: Path, here: Path, capsys: pytest.
 def test_ctrl_c_leaves_a_search_that_goes_on(
     place: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[Outcome | None] = [Outcome("complete", 0.5, 1, 2, 1.0, 10), None]
+    half = Outcome(state="complete", accuracy=0.5, epoch=1, epochs=2, seconds=1.0, parameters=10)
+    answers: list[Outcome | None] = [half, None]
 
-    def run(bench: Bench, recipe, heard) -> Outcome:
+    def run(runner: TrialRunner, recipe, trial) -> Outcome:
         answer = answers.pop(0)
         if answer is None:
             raise KeyboardInterrupt
         return answer
 
-    monkeypatch.setattr(Bench, "run", run)
+    monkeypatch.setattr(TrialRunner, "run", run)
     assert tune(place, "--trials", 3, "--out", "found", "--storage", "s.db") == 130
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line == (
         "error: interrupted after 1 of 3 trials; the best so far is trial 0, in found/best.yaml; go on with the same "
         "command and --storage s.db"
     )
-    answers += [Outcome("complete", 0.25, 1, 2, 1.0, 10)] * 2
+    answers += [replace(half, accuracy=0.25)] * 2
     assert tune(place, "--trials", 3, "--out", "found", "--storage", "s.db") == 0
     rows = list(csv.DictReader((here / "found" / "study.csv").open()))
     assert [row["state"] for row in rows] == ["complete", "interrupted", "complete", "complete"]
@@ -333,7 +482,7 @@ def test_trials_side_by_side(place: Path, here: Path, capsys: pytest.CaptureFixt
         (["--set", "batch_size=8", "--set", "learning_rate=0.1", "--set", "filters=[2]"], "Nothing is left to search"),
         (["--set", "batchsize=8"], "Did you mean"),
         (["--storage", "."], "is a folder"),
-        (["--storage", "taken/note.txt"], "is no SQLite file"),
+        (["--storage", "taken/note.txt"], "file is not a database"),
         (["--out", "taken"], "already holds files"),
         (["--accelerator", "mps"], "mps"),
     ],
