@@ -16,6 +16,7 @@ from scene_lightning.errors import InputError, UnsupportedError
 
 try:
     import optuna
+    from optuna.storages.journal import JournalFileOpenLock
 except ModuleNotFoundError as missing:
     raise UnsupportedError(
         f'A search needs Optuna, which is not here ({missing}): pip install "scene-lightning[tune]"'
@@ -114,7 +115,7 @@ def turn(path: Path) -> Iterator[None]:
     Args:
         path: the storage's; the lock is a file beside it.
     """
-    lock = optuna.storages.journal.JournalFileOpenLock(str(path))
+    lock = JournalFileOpenLock(str(path))
     lock.acquire()
     try:
         yield

@@ -14,8 +14,9 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ import numpy as np
 from scene_lightning.errors import InputError, RecipeError
 from scene_lightning.recipes.recipe import Recipe, with_values
 from scene_lightning.tuning.space import Space
-from scene_lightning.tuning.storage import MOST_REPEATS, opened, optuna, turn
+from scene_lightning.tuning.storage import MOST_REPEATS, optuna, turn
 from scene_lightning.tuning.trial import Outcome, TrialRunner
 
 _COMPLETE, _FAILED, _INTERRUPTED = "complete", "failed", "interrupted"
 _KILLED = "its process was killed{}, perhaps for want of memory".format(" twice" if MOST_REPEATS else "")
 _STATE = optuna.trial.TrialState
+_history = optuna.storages.RetryHeartbeatStaleTrialCallback.retry_history
 # What may differ between the halves of a search: where it runs, and under which name.
 _FREE = ("name", "data.cache", "training.accelerator", "training.devices", "training.strategy", "training.num_nodes")
 _LEAST_FOR_IMPORTANCE = 4  # completed trials; below, any number would be noise
@@ -84,6 +86,7 @@ class Search:
         self.on_end = on_end
         with turn(path):
             self._require_same({"data": dict(data), "space": space.dump(), "recipe": _flat(recipe)})
+            self._repeat_cut_off()
         self._announced = {row.number for row in self.counted()}
         self.earlier = len(self._announced)
 
@@ -101,6 +104,15 @@ class Search:
         else:
             self.study.set_user_attr("setup", json.dumps(setup))
             self.study.enqueue_trial(self.space.parameters_of(self.recipe))  # what is to be beaten comes first
+
+    def _repeat_cut_off(self) -> None:
+        """Try again what failed without an outcome: a disk was full. (Optuna sees to killed processes.)"""
+        trials = self.study.get_trials(deepcopy=False)
+        repeated = _repeated(trials)
+        for trial in trials:
+            cut_off = trial.state == _STATE.FAIL and "outcome" not in trial.user_attrs
+            if cut_off and trial.number not in repeated and len(_history(trial)) < MOST_REPEATS:
+                self.study.enqueue_trial(trial.params, user_attrs={"again": trial.number})
 
     def for_worker(self) -> tuple[Any, ...]:
         """What another process needs to open this search: `Search(study, *arguments)`."""
@@ -132,20 +144,16 @@ class Search:
                     seed = int(np.random.SeedSequence([self.recipe.training.seed, begun]).generate_state(1)[0])
                     # constant_liar: trials that are still running count as bad ones, so that parallel ones spread out
                     self.study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-                    try:
-                        self.study.optimize(
-                            lambda trial: self._try(trial, runner, begin),  # noqa: B023
-                            n_trials=1, catch=(TrialFailed,), callbacks=callbacks,
-                        )  # fmt: skip
-                    except optuna.exceptions.UpdateFinishedTrialError:
-                        pass  # this process slept for so long that another one has begun the trial anew
+                    with suppress(optuna.exceptions.UpdateFinishedTrialError):  # it slept, and another one began anew
+                        objective = partial(self._try, runner, begin)
+                        self.study.optimize(objective, n_trials=1, catch=(TrialFailed,), callbacks=callbacks)
                     continue
                 for trial in [] if waits else running:  # one whose process had no time for a heartbeat ends so, too
                     self.study._storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
             waits = True
             time.sleep(1)  # the last trials run elsewhere: should their process be killed, they come again
 
-    def _try(self, trial: optuna.Trial, runner: TrialRunner, begin: ExitStack) -> float | None:
+    def _try(self, runner: TrialRunner, begin: ExitStack, trial: optuna.Trial) -> float:
         """Optuna's objective: draw values, let others begin trials, train."""
         try:
             values = self.space.draw(trial)
@@ -163,7 +171,7 @@ class Search:
         trial.set_user_attr("outcome", asdict(outcome))
         if outcome.state == _FAILED:
             raise TrialFailed(outcome.reason)
-        if outcome.state != _COMPLETE:
+        if outcome.state != _COMPLETE or outcome.accuracy is None:
             raise optuna.TrialPruned
         return outcome.accuracy
 
@@ -231,9 +239,8 @@ class Search:
 
 def _repeated(trials: list[optuna.trial.FrozenTrial]) -> set[int]:
     """The numbers of trials that were cut off, and that another trial repeats."""
-    history = optuna.storages.RetryHeartbeatStaleTrialCallback.retry_history
     interrupted = {trial.user_attrs["again"] for trial in trials if "again" in trial.user_attrs}
-    return interrupted.union(*(history(trial) for trial in trials))
+    return interrupted.union(*(_history(trial) for trial in trials))
 
 
 @contextmanager

@@ -70,7 +70,11 @@ class WorkerPool:
         return process
 
     def run(self) -> None:
-        """Announce trials as they end until all workers are done. Raises SceneLightningError when one could not work."""
+        """Announce trials as they end, until all workers are done.
+
+        Raises:
+            SceneLightningError: a worker could not do its work.
+        """
         killed = 0
         try:
             while self.workers:
@@ -110,9 +114,13 @@ def work(place: int, search: tuple[Any, ...], runner: TrialRunner, jobs: int, de
     if torch.cuda.is_available() and runner.hardware["accelerator"] == "cuda":
         runner.hardware["devices"] = [place % torch.cuda.device_count()]
     parent = multiprocessing.parent_process()
+
+    def is_over() -> bool:
+        return time.time() >= deadline or (parent is not None and not parent.is_alive())
+
     try:
         with opened(search[0]) as study:
-            Search(study, *search).run(runner, lambda: time.time() >= deadline or (parent is not None and not parent.is_alive()))
+            Search(study, *search).run(runner, is_over)
     except SceneLightningError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(_REFUSED)
