@@ -60,14 +60,7 @@ HOOKS = re.compile(r"on_\w+|(training|validation|test|predict)_step|setup|teardo
 MADE_FROM_TABLES = {"ops", "applications"}
 
 # Folders whose files still open with a riddle ("Images in; batches out").
-RIDDLES = {
-    "data",
-    "inference",
-    "recipes",
-    "reports",
-    "runs",
-    "tuning",
-}
+RIDDLES: set[str] = set()
 
 
 def pending(names: Any, held: set[str]) -> list[Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from scene_lightning.recipes.recipe import Override
 
 ModelFile = Annotated[
     str,
@@ -42,11 +45,11 @@ Config = Annotated[
 TrainingData = Annotated[str, typer.Argument(metavar="DATA", help="A folder of images, as for train.")]
 
 
-def overrides(settings: list[str] | None, **options: Any) -> list[str]:
+def overrides(settings: list[str] | None, **options: Any) -> list[Override]:
     """The recipe overrides that stand for the options given; --set comes last and so wins."""
     section = {
         "val_split": "data",
         **dict.fromkeys(("architecture", "pretrained", "freeze", "head_epochs", "backbone_rate"), "model"),
     }
-    named = [f"{section.get(key, 'training')}.{key}={value}" for key, value in options.items() if value is not None]
+    named = [(f"{section.get(key, 'training')}.{key}", value) for key, value in options.items() if value is not None]
     return [*named, *(settings or [])]

@@ -10,7 +10,7 @@ from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.inference.evaluate import format_evaluation
 from scene_lightning.inference.predict import predict
 from scene_lightning.inference.predictor import RunOn
-from scene_lightning.recipes.recipe import load_recipe
+from scene_lightning.recipes.recipe import Override, load_recipe
 from scene_lightning.reports import run_folder
 from scene_lightning.runs.train import train
 
@@ -18,7 +18,7 @@ TRAIN_PER_CLASS, TEST_PER_CLASS, PREDICTED = 160, 40, 48
 DATA, PREDICTIONS, GRID = "data", "predictions.csv", "predictions.png"
 
 
-def demo(*, out: str | None = None, overrides: Sequence[str] = ()) -> Path:
+def demo(*, out: str | None = None, overrides: Sequence[Override] = ()) -> Path:
     """Draw scenes, train the demo recipe on them, evaluate, predict, draw; the folder that holds all of it comes back.
 
     Args:

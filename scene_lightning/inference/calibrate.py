@@ -1,4 +1,4 @@
-"""Makes a model as sure as it is right, on labelled photographs that it was not trained on.
+"""Calibrates a model: fits a temperature to labelled photographs that it was not trained on.
 
 The temperature of `calibration` goes into the weights of the last Dense layer, so that every program that reads the
 file gets the mended probabilities. Which class is the likeliest does not change.

@@ -1,4 +1,4 @@
-"""A model file and labelled images in; loss, accuracy, per-class figures and the confusion matrix out."""
+"""Measures a model on labelled images: loss, accuracy, per-class figures and the confusion matrix."""
 
 from __future__ import annotations
 

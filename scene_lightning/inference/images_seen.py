@@ -67,10 +67,10 @@ class ImagesSeen:
         """From `as_text`; None is no record. Raises FileFormatError for one that is damaged."""
         if text is None:
             return cls()
-        told = parse_json_object(text, "images_seen")
-        roles = told.get("roles")
-        flags = [flag for flag in (told.get("complete"), told.get("teachers")) if isinstance(flag, bool)]
-        if told.get("hash") != _HASH or not isinstance(roles, dict) or len(flags) != 2:
+        fields = parse_json_object(text, "images_seen")
+        roles = fields.get("roles")
+        flags = [flag for flag in (fields.get("complete"), fields.get("teachers")) if isinstance(flag, bool)]
+        if fields.get("hash") != _HASH or not isinstance(roles, dict) or len(flags) != 2:
             raise FileFormatError(f"images_seen should hold roles of {_HASH} digests; received {text[:80]!r}.")
         return cls({role: _unpacked(roles[role]) for role in ROLES if role in roles}, *flags)
 
@@ -87,26 +87,26 @@ class ImagesSeen:
     def after(self, earlier: ImagesSeen) -> ImagesSeen:
         """With what came before this training: the same weights, trained on other images."""
         complete, teachers = self.complete and earlier.complete, self.teachers and earlier.teachers
-        found = replace(self, complete=complete, teachers=teachers)
+        seen = replace(self, complete=complete, teachers=teachers)
         for role, digests in earlier.roles.items():
-            found = found.and_also(role, digests)
-        return found
+            seen = seen.and_also(role, digests)
+        return seen
 
     def taught_by(self, teacher: ImagesSeen) -> ImagesSeen:
         """With what a teacher was trained on, or was taught with: it passes that on."""
-        found = replace(self, teachers=self.teachers and teacher.complete and teacher.teachers)
+        seen = replace(self, teachers=self.teachers and teacher.complete and teacher.teachers)
         for role in (TRAINED, TAUGHT):
-            found = found.and_also(TAUGHT, teacher.roles.get(role, np.empty(0, np.uint64)))
-        return found
+            seen = seen.and_also(TAUGHT, teacher.roles.get(role, np.empty(0, np.uint64)))
+        return seen
 
     def among(self, paths: Sequence[str]) -> Overlap:
         """How many of these files were seen, and how; files are read only when something is known."""
         if not self.roles:
             return Overlap(len(paths), {}, len(paths), self.complete, self.teachers)
         digests = digests_of(paths)
-        found = {role: np.isin(digests, kept) for role, kept in self.roles.items()}
-        neither = len(paths) - int(np.logical_or.reduce(list(found.values())).sum())
-        counts = {role: int(rows.sum()) for role, rows in found.items()}
+        matches = {role: np.isin(digests, kept) for role, kept in self.roles.items()}
+        neither = len(paths) - int(np.logical_or.reduce(list(matches.values())).sum())
+        counts = {role: int(rows.sum()) for role, rows in matches.items()}
         return Overlap(len(paths), counts, neither, self.complete, self.teachers)
 
 
@@ -140,21 +140,21 @@ class Overlap:
         return {**known, **counts, "neither": None if silent else self.neither}
 
     @classmethod
-    def of_dict(cls, images: int, told: Mapping[str, Any]) -> Overlap:
+    def of_dict(cls, images: int, counted: Mapping[str, Any]) -> Overlap:
         """Back from `as_dict`."""
-        counts = {role: told[role] for role in ROLES if told[role] is not None}
-        neither = images if told["neither"] is None else told["neither"]
-        return cls(images, counts, neither, told["known"], told["teachers_known"])
+        counts = {role: counted[role] for role in ROLES if counted[role] is not None}
+        neither = images if counted["neither"] is None else counted["neither"]
+        return cls(images, counts, neither, counted["known"], counted["teachers_known"])
 
     def in_words(self) -> str:
         """One sentence without its stop, for a terminal or a card."""
         trained = self.count(TRAINED)
         if self.complete:
-            said = f"{self._share(trained)} trained on"
+            message = f"{self._share(trained)} trained on"
         elif trained:
-            said = f"{self._share(trained)} trained on at least, for not all of its training is recorded"
+            message = f"{self._share(trained)} trained on at least, for not all of its training is recorded"
         else:
-            said = "it is not known whether the model was trained on any of them: its file does not say"
+            message = "it is not known whether the model was trained on any of them: its file does not say"
         more = [
             f"{self._share(self.count(role))} {did}"
             for role, did in (
@@ -167,7 +167,7 @@ class Overlap:
         ]
         if not self.teachers:
             more.append("what its teachers were trained on is not known")
-        return "; ".join([said, *more])
+        return "; ".join([message, *more])
 
     def caution(self) -> str:
         """What that means for figures measured on these images; nothing where they are as good as new."""

@@ -1,4 +1,4 @@
-"""A data folder, this machine, a model or a run in; what there is to know about it, as text or JSON, out."""
+"""Says what there is to know of a data folder, this machine, a model or a run, as text or JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scene_lightning.data.statistics import image_statistics
 from scene_lightning.errors import InputError
 from scene_lightning.models import load_model
 from scene_lightning.recipes.network import build_model
-from scene_lightning.recipes.recipe import load_recipe
+from scene_lightning.recipes.recipe import Override, load_recipe
 from scene_lightning.reports import plots, run_folder
 from scene_lightning.reports.tables import format_statistics, format_table
 from scene_lightning.training import devices
@@ -97,7 +97,7 @@ def show_devices(*, as_json: bool = False) -> None:
     print(f"\n--accelerator auto takes {accelerator}, --precision auto takes {precision}.")
 
 
-def summary(model: str | None, config: str | None, *, classes: int = 6, overrides: Sequence[str] = ()) -> None:
+def summary(model: str | None, config: str | None, *, classes: int = 6, overrides: Sequence[Override] = ()) -> None:
     """Print the table of layers of a model file, or of a recipe's network."""
     if model is not None and (config is not None or overrides):
         raise InputError("summary takes a MODEL or a --config with its --set, not both.")

@@ -54,9 +54,9 @@ class Measured:
     @property
     def matrix(self) -> np.ndarray:
         """(K, K) counts, rows true."""
-        found = np.zeros((len(self.names), len(self.names)), dtype=np.int64)
-        np.add.at(found, (self.labels, self.plain.argmax(1)), 1)
-        return found
+        counts = np.zeros((len(self.names), len(self.names)), dtype=np.int64)
+        np.add.at(counts, (self.labels, self.plain.argmax(1)), 1)
+        return counts
 
     def accuracy(self, probabilities: Probabilities) -> float:
         return float((probabilities.argmax(1) == self.labels).mean())
@@ -114,13 +114,13 @@ def write_card(
         InputError: as `measure`; no such run.
     """
     history = [] if run is None else read_metrics(find_run(run) / METRICS)
-    found = measure(model, data, run_on, trained_on=trained_on)
+    facts = measure(model, data, run_on, trained_on=trained_on)
     with atomic_write(out) as temporary:
-        temporary.write_text(card_text(found, model, about, licence, history), encoding="utf-8")
-    return found
+        temporary.write_text(card_text(facts, model, about, licence, history), encoding="utf-8")
+    return facts
 
 
-def card_text(found: Measured, model: str, about: str, licence: str, history: Sequence[dict[str, Any]] = ()) -> str:
+def card_text(facts: Measured, model: str, about: str, licence: str, history: Sequence[dict[str, Any]] = ()) -> str:
     """The card as Markdown. `history`: a row an epoch, as in metrics.csv."""
     file = find_model(model)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -128,31 +128,31 @@ def card_text(found: Measured, model: str, about: str, licence: str, history: Se
     parts = [
         f"# {name}: model card",
         f"Generated on {date.today().isoformat()} by `scene-lightning card`. File: {file.stat().st_size:,} bytes, "
-        f"SHA-256 `{digest}`; {found.parameters:,} parameters.",
+        f"SHA-256 `{digest}`; {facts.parameters:,} parameters.",
         about,
         "## Intended use",
-        f"To tell {', '.join(found.names[:-1])} and {found.names[-1]} apart in photographs of one such scene each. It "
+        f"To tell {', '.join(facts.names[:-1])} and {facts.names[-1]} apart in photographs of one such scene each. It "
         "answers with one of these classes whatever it is shown: a photograph of anything else gets a class too, often "
         "with confidence. Not for decisions about people, and not for safety.",
         "## Accuracy",
-        f"On {len(found.labels)} photographs of `{Path(found.data).name}`: **{found.accuracy(found.plain):.4f}**; "
-        f"averaged with the answer to the mirror image {found.accuracy(found.averaged):.4f}.",
-        _seen(found.seen),
-        _per_class(found),
+        f"On {len(facts.labels)} photographs of `{Path(facts.data).name}`: **{facts.accuracy(facts.plain):.4f}**; "
+        f"averaged with the answer to the mirror image {facts.accuracy(facts.averaged):.4f}.",
+        _seen(facts.seen),
+        _per_class(facts),
         "Rows are the true classes, columns the answers:",
-        _confusions(found),
+        _confusions(facts),
         "## Known failures",
-        _failures(found),
+        _failures(facts),
         "## Calibration",
-        _calibration(found),
+        _calibration(facts),
         "## Speed",
-        f"{len(found.labels) / found.seconds:.0f} photographs a second from JPEG files to probabilities, on the "
+        f"{len(facts.labels) / facts.seconds:.0f} photographs a second from JPEG files to probabilities, on the "
         "machine that wrote this card.",
     ]
     if history:
         parts += ["## Training", _training(history)]
-    if found.recipe:
-        parts += ["## Recipe", f"```yaml\n{dump(found.recipe)}```"]
+    if facts.recipe:
+        parts += ["## Recipe", f"```yaml\n{dump(facts.recipe)}```"]
     if licence:
         parts += ["## Licence", licence]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -160,8 +160,8 @@ def card_text(found: Measured, model: str, about: str, licence: str, history: Se
 
 def _seen(seen: Overlap) -> str:
     """What the model has had to do with these photographs before, as sentences."""
-    said = seen.in_words()
-    return f"{said[0].upper()}{said[1:]}. {seen.caution()}".strip()
+    sentence = seen.in_words()
+    return f"{sentence[0].upper()}{sentence[1:]}. {seen.caution()}".strip()
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -169,42 +169,42 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _per_class(found: Measured) -> str:
-    figures = report_from_matrix(found.matrix, found.names)["per_class"]
+def _per_class(facts: Measured) -> str:
+    figures = report_from_matrix(facts.matrix, facts.names)["per_class"]
     rows = [
         [name, *(f"{figures[name][key]:.3f}" for key in ("precision", "recall", "f1")), str(figures[name]["support"])]
-        for name in found.names
+        for name in facts.names
     ]
     return _table(["class", "precision", "recall", "F1", "photographs"], rows)
 
 
-def _confusions(found: Measured) -> str:
-    rows = [[name, *map(str, counts)] for name, counts in zip(found.names, found.matrix, strict=True)]
-    return _table(["", *found.names], rows)
+def _confusions(facts: Measured) -> str:
+    rows = [[name, *map(str, counts)] for name, counts in zip(facts.names, facts.matrix, strict=True)]
+    return _table(["", *facts.names], rows)
 
 
-def _failures(found: Measured) -> str:
+def _failures(facts: Measured) -> str:
     """The most frequent confusions, in words."""
-    wrong = found.matrix.copy()
+    wrong = facts.matrix.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:_WORST]
     lines = []
     for place in order:
         true, answered = np.unravel_index(place, wrong.shape)
         if count := int(wrong[true, answered]):
-            share = count / max(1, int(found.matrix[true].sum()))
-            lines.append(f"- {found.names[true]} taken for {found.names[answered]}: {count} ({share:.1%} of them)")
+            share = count / max(1, int(facts.matrix[true].sum()))
+            lines.append(f"- {facts.names[true]} taken for {facts.names[answered]}: {count} ({share:.1%} of them)")
     return "\n".join(lines) if lines else "None among these photographs."
 
 
-def _calibration(found: Measured) -> str:
-    labels, answers = found.held_out or (found.labels, found.plain)
+def _calibration(facts: Measured) -> str:
+    labels, answers = facts.held_out or (facts.labels, facts.plain)
     temperature = fit_temperature(answers, labels)
-    fitted = f"{len(labels)} photographs that training held out" if found.held_out else "these photographs"
+    fitted = f"{len(labels)} photographs that training held out" if facts.held_out else "these photographs"
     return (
-        f"Expected calibration error, 15 bins: {calibration_error(found.plain, found.labels):.4f}. The temperature "
+        f"Expected calibration error, 15 bins: {calibration_error(facts.plain, facts.labels):.4f}. The temperature "
         f"with the lowest cross-entropy on {fitted} is {temperature:.3f}; with the logits divided by it the "
-        f"error is {calibration_error(at_temperature(found.plain, temperature), found.labels):.4f}."
+        f"error is {calibration_error(at_temperature(facts.plain, temperature), facts.labels):.4f}."
     )
 
 

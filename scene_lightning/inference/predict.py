@@ -1,4 +1,4 @@
-"""A model file and images in; the class of each, as a table, CSV, JSON or JSON lines, out, in constant memory."""
+"""Classifies any number of images in constant memory, and writes a table, CSV, JSON or JSON lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loaded model and image files in; per image the class probabilities out, one batch after another."""
+"""Loads a model and gives the class probabilities of image files, one batch after another."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ class Answerer:
         Raises:
             InputError: an image that cannot be read.
         """
-        found = np.zeros((len(paths), len(self.info.class_names)), dtype=np.float32)
+        rows = np.zeros((len(paths), len(self.info.class_names)), dtype=np.float32)
 
         def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
-            found[list(positions)] = probabilities
+            rows[list(positions)] = probabilities
 
         self.answer(paths, take, strict=True, verbose=False, mirrored=mirrored)
-        return found
+        return rows
 
 
 def _loaded(path: str) -> Any:

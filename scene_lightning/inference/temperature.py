@@ -1,4 +1,4 @@
-"""Class probabilities and true classes in; how far confidence may be believed, and the temperature that mends it, out.
+"""Measures how well probabilities are calibrated, and fits the temperature that improves it.
 
 Guo et al., 2017, "On Calibration of Modern Neural Networks": logits divided by one number, fitted on images that the
 network was not trained on.

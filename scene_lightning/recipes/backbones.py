@@ -1,4 +1,4 @@
-"""A recipe that names a backbone, and the number of classes, in; that network with a classifier of its own out.
+"""Builds the network of a recipe that names a backbone, with a classifier of its own on top.
 
 The model takes grey levels as the recipe rescales them and brings them into the form that the backbone's ImageNet
 weights expect, so that its file needs nothing beside it.

@@ -1,4 +1,4 @@
-"""A recipe and the number of classes in; a compiled Keras-style model out. Written with the public API alone."""
+"""Builds and compiles the network that a recipe asks for, with the public API alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recipe's name or file, and `key=value` overrides, in; a checked `Recipe` out, or one error with every problem.
+"""Finds and reads recipes, applies overrides, and reports every problem of one in one error.
 
 Recipes lie in `configs/` of a checkout, and inside the package once it is installed.
 """
@@ -33,6 +33,7 @@ __all__ = [
     "DataRecipe",
     "EarlyStoppingRecipe",
     "ModelRecipe",
+    "Override",
     "Recipe",
     "TrainingRecipe",
     "dump_recipe",
@@ -42,6 +43,7 @@ __all__ = [
     "names_in",
     "read_file",
     "recipe_names",
+    "recipe_of",
     "section_keys",
     "shelf",
     "value_problem",
@@ -71,11 +73,20 @@ _OPEN = ("optimizer_arguments", "loss_arguments", "class_weight")
 _ELSEWHERE = {"channels": "The number of channels follows from data.color_mode."}
 
 
-def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe `name_or_path` (a name of `recipe_names()`, or a YAML file) with `key=value` overrides on top.
+Override = str | tuple[str, Any]
 
-    A key is dotted (`training.epochs`), or alone where only one section has it (`epochs`); values are read as YAML.
-    The file lists only what differs from the paper's settings.
+
+def load_recipe(name_or_path: str | Path, overrides: Sequence[Override] = ()) -> Recipe:
+    """Read a recipe and apply overrides.
+
+    Args:
+        name_or_path: a name of `recipe_names()`, or a YAML file, which lists only what differs from the paper's
+            settings.
+        overrides: `(key, value)`, or `"key=value"` with a value in YAML. A key is dotted (`training.epochs`), or alone
+            where only one section has it (`epochs`).
+
+    Returns:
+        The checked recipe.
 
     Raises:
         RecipeError: no such recipe, no YAML, or unknown keys, wrong types and impossible values, all of them together.
@@ -88,6 +99,26 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
         )
     data = _plain(document.data)
     data.setdefault("name", re.sub(r"[^\w.-]+", "-", Path(source.name).stem).lstrip(".-") or "recipe")
+    return _resolved(data, overrides, document, str(source))
+
+
+def recipe_of(data: Mapping[str, Any], overrides: Sequence[Override], source: str) -> Recipe:
+    """Make a recipe of plain data, such as a checkpoint keeps, and apply overrides.
+
+    Args:
+        data: as `Recipe.model_dump(mode="json")` gives it.
+        overrides: as for `load_recipe`.
+        source: what an error says the data are from.
+
+    Raises:
+        RecipeError: as for `load_recipe`.
+    """
+    return _resolved(_plain(data), overrides, yaml_reader.Document(data), source)
+
+
+def _resolved(
+    data: dict[str, Any], overrides: Sequence[Override], document: yaml_reader.Document, source: str
+) -> Recipe:
     problems = list(document.problems)
     given = _apply_overrides(data, overrides, problems)
     try:
@@ -133,8 +164,8 @@ def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     try:
         return _replaced(recipe, values)
     except ValidationError as invalid:
-        said = dict.fromkeys(_say(error["loc"], error) for error in invalid.errors(include_url=False))
-        raise RecipeError(" ".join(said)) from None
+        problems = dict.fromkeys(_say(error["loc"], error) for error in invalid.errors(include_url=False))
+        raise RecipeError(" ".join(problems)) from None
 
 
 def value_problem(recipe: Recipe, key: str, value: Any) -> str:
@@ -242,24 +273,30 @@ def _keys(model: type[BaseModel] = Recipe, path: tuple[str, ...] = ()) -> Iterat
 
 
 def _apply_overrides(
-    data: dict[str, Any], overrides: Sequence[str], problems: list[str]
+    data: dict[str, Any], overrides: Sequence[Override], problems: list[str]
 ) -> dict[yaml_reader.KeyPath, str]:
     """Write the overrides into `data`; the paths that they set, each with the words that point to it, come back."""
     given: dict[yaml_reader.KeyPath, str] = {}
     for override in overrides:
-        key, equals, text = override.partition("=")
+        shown = override if isinstance(override, str) else "{}={}".format(*override)
         try:
-            if not equals:
-                raise RecipeError("expected key=value, e.g. training.epochs=5.")
-            path = _locate(key.strip())
-            value = yaml_reader.parse_value(text, f"the value of {key.strip()}")
+            key, value = _parsed(override) if isinstance(override, str) else override
+            path = _locate(key)
         except RecipeError as error:
-            problems.append(f"--set {override}: {error}")
+            problems.append(f"--set {shown}: {error}")
             continue
         section = _section_at(path)
         _put(data, path, value if section is None else _written_out(value, section))
-        given[path] = f"--set {override}: "
+        given[path] = f"--set {shown}: "
     return given
+
+
+def _parsed(override: str) -> tuple[str, Any]:
+    """`training.epochs=5` → ("training.epochs", 5)."""
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise RecipeError("expected key=value, e.g. training.epochs=5.")
+    return key.strip(), yaml_reader.parse_value(text, f"the value of {key.strip()}")
 
 
 def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

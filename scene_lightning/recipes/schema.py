@@ -1,4 +1,4 @@
-"""Plain data in; a typed, checked, frozen `Recipe` out. Every default of a recipe lives here, once: the paper's.
+"""Defines what a recipe may say: typed, checked and frozen. Every default, the paper's, lives here, once.
 
 The checks that look at two keys are field validators (not model validators), so that they run, and are reported,
 although other keys of the section are wrong too.
@@ -207,7 +207,7 @@ class TrainingRecipe(Section):
     schedule: Literal["constant", "cosine"] = "constant"  # cosine: up over warmup_epochs, then down to nearly 0
     warmup_epochs: NotNegative = 0.0
     ema: Rate = 0.0  # momentum of the averaged weights that are validated and kept; 0 for none
-    recalculate_batchnorm: bool = False  # before validation: its statistics anew, of training images as they are
+    recalculate_batchnorm: bool = False  # before validation: recalibrated BatchNorm statistics
     # a model file, run folder or name, or a list of them: what they answer on average becomes part of the targets
     teacher: Annotated[str | tuple[str, ...] | None, BeforeValidator(to_teacher)] = None
     teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.7

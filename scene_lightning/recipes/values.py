@@ -1,4 +1,4 @@
-"""A value as a recipe writes it in; the same, checked and in one form, or a ValueError with what was expected, out.
+"""Checks the values that a recipe may write in several forms, and brings each into one form.
 
 These are the readers of the schema's fields: pydantic puts the key before what they say.
 """

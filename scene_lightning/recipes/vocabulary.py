@@ -1,4 +1,4 @@
-"""Names as Keras has them in; what a recipe may say beside each of them out.
+"""Lists the optimizers, losses, metrics and architectures that a recipe may name, and their arguments.
 
 Optimisers, losses and metrics are known here by name only: this module must not import torch, so that a recipe is
 checked before anything slow starts; a test holds the names to Keras.

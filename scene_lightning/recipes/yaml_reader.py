@@ -1,4 +1,4 @@
-"""YAML text in; plain data, the line of every key and the list of duplicate keys out.
+"""Reads and writes YAML, and remembers the line of every key and which keys are there twice.
 
 YAML 1.2's scalars are read, not PyYAML's 1.1: `cache: off` is the word off, `1e-3` is a number, `1:30` is no number.
 """

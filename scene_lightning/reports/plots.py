@@ -1,4 +1,4 @@
-"""Numbers and pictures of a run in; PNG files, tables and dicts out. Nothing here trains or loads a model."""
+"""Draws the curves, confusion matrix and pictures of a run as PNG files; trains and loads nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recipe's name in; the folder of one run, and what its files are called, out. Runs never overwrite one another."""
+"""Makes and finds the folders of runs, and names the files in them; runs never overwrite one another."""
 
 from __future__ import annotations
 

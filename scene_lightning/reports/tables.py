@@ -1,12 +1,12 @@
-"""Labels and measurements in; per-class figures as dicts, and tables as text, out."""
+"""Computes per-class figures from labels and predictions, and formats tables as text."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from rich.cells import cell_len
 
 from scene_lightning.errors import DataError
 
@@ -112,31 +112,13 @@ def _pixels(value: float | None, digits: int) -> str:
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, rule_before_last: bool = False) -> str:
     """Columns of equal width: the first to the left, the others to the right; widths as a terminal shows them."""
     table = [list(header), *map(list, rows)]
-    widths = [max(_width(row[column]) for row in table) for column in range(len(header))]
-    lines = [
-        "  ".join(
-            [
-                _pad(row[0], widths[0]),
-                *(_pad(cell, width, True) for cell, width in zip(row[1:], widths[1:], strict=True)),
-            ]
-        )
-        for row in table
-    ]
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for row in table:
+        spaces = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join([row[0] + spaces[0], *map("".join, zip(spaces[1:], row[1:], strict=True))]))
     rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
     lines.insert(1, rule)
     if rule_before_last:
         lines.insert(-1, rule)
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _width(text: str) -> int:
-    """Cells in a terminal: two for wide letters (Chinese, emoji), none for combining marks."""
-    return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        for letter in text
-    )
-
-
-def _pad(text: str, width: int, right: bool = False) -> str:
-    space = " " * (width - _width(text))
-    return space + text if right else text + space

@@ -1,4 +1,4 @@
-"""Training events in; a run folder's checkpoints, metrics and curves out, live, each file complete or absent."""
+"""Writes a run folder's checkpoints, metrics and curves during training, each file complete or absent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data folder and the names of networks in; each trained under the same budget, side by side, out.
+"""Trains several networks under the same budget and sets their figures side by side.
 
 What a row says: accuracy on the validation images (best epoch), parameters, multiplications and additions for one
 photograph (two operations each, counted by torch), photographs answered a second, megabytes of its best checkpoint's
@@ -23,7 +23,7 @@ from scene_lightning._atomic_write import atomic_write
 from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import InputError
 from scene_lightning.models import load_model
-from scene_lightning.recipes.recipe import Recipe, load_recipe
+from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
 from scene_lightning.recipes.vocabulary import ARCHITECTURES
 from scene_lightning.reports import plots, run_folder
 from scene_lightning.reports.tables import format_table
@@ -35,7 +35,12 @@ _TIMED_BATCHES, _BATCH = 4, 32
 
 
 def compare(
-    data: str, models: Sequence[str], overrides: Sequence[str] = (), *, pretrained: bool = False, out: str | None = None
+    data: str,
+    models: Sequence[str],
+    overrides: Sequence[Override] = (),
+    *,
+    pretrained: bool = False,
+    out: str | None = None,
 ) -> list[dict[str, Any]]:
     """Train several networks on a folder of images under one recipe each, with the same epochs and images.
 
@@ -83,11 +88,11 @@ def _checked(models: Sequence[str]) -> Sequence[str]:
     return models
 
 
-def _recipe(name: str, overrides: Sequence[str], pretrained: bool) -> Recipe:
+def _recipe(name: str, overrides: Sequence[Override], pretrained: bool) -> Recipe:
     if name == "paper":
         return load_recipe("paper", overrides)
     start = [] if pretrained else ["pretrained=false", "head_epochs=0", "backbone_rate=1"]
-    return load_recipe("transfer", [f"architecture={name}", *start, *overrides])
+    return load_recipe("transfer", [("architecture", name), *start, *overrides])
 
 
 def _measured(folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A data folder, a recipe and a number of folds in; a run for each fold, and their mean and spread, out.
+"""Cross-validates a recipe: a run for each fold, and the mean and spread of their figures.
 
 For data sets that are too small to hold a validation part back: each image validates once, and trains otherwise
 (k-fold cross-validation, stratified by class).
@@ -19,7 +19,7 @@ from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.balance import class_weights, stratified_folds
 from scene_lightning.data.scan import find_training_images
 from scene_lightning.errors import InputError
-from scene_lightning.recipes.recipe import Recipe, load_recipe
+from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
 from scene_lightning.reports import run_folder
 from scene_lightning.reports.tables import format_table
 from scene_lightning.runs.train import (
@@ -46,7 +46,7 @@ def train_folds(
     config: str | None = None,
     *,
     folds: int,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
     out: str | None = None,
     strict: bool = False,
 ) -> FinishedFolds:

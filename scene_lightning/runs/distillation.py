@@ -1,4 +1,4 @@
-"""Trained models and the training images in; soft targets, to learn from in the labels' place, out.
+"""Makes the soft targets of knowledge distillation: the labels mixed with trained models' predictions.
 
 Knowledge distillation (Hinton, Vinyals and Dean, 2015) with teachers that look once: their answers to each photograph
 and to its mirror image, averaged, are mixed with the label. They are kept in the run's folder, so that a resumed run
@@ -44,13 +44,13 @@ def _answers(teachers: Sequence[str], training: TrainingRecipe, table: ImageTabl
             if np.array_equal(kept["asked"], known):
                 return np.asarray(kept["probabilities"], dtype=np.float32)
     answerers = [_load(teacher, training, table) for teacher in teachers]  # all are checked before the first looks
-    found = np.zeros((len(table), len(table.class_names)), dtype=np.float32)
+    probabilities = np.zeros((len(table), len(table.class_names)), dtype=np.float32)
     for teacher, answerer in zip(teachers, answerers, strict=True):
         print(f"teacher   {teacher} looks at {len(table)} images", flush=True)
-        found += _ask(answerer, table.paths) / len(teachers)
+        probabilities += _ask(answerer, table.paths) / len(teachers)
     with atomic_write(file) as temporary, open(temporary, "wb") as out:
-        np.savez_compressed(out, asked=known, probabilities=found)
-    return found
+        np.savez_compressed(out, asked=known, probabilities=probabilities)
+    return probabilities
 
 
 def _load(teacher: str, training: TrainingRecipe, table: ImageTable) -> Answerer:

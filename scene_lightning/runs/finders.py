@@ -1,4 +1,4 @@
-"""A data folder and a recipe in; a learning rate, or a batch size, to train it with, printed and drawn, out."""
+"""Finds a learning rate or a batch size for a recipe, and prints and draws how."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scene_lightning.data.randomness import permutation
 from scene_lightning.data.scan import find_training_images
 from scene_lightning.errors import InputError
 from scene_lightning.inference.inputs import report_unreadable
-from scene_lightning.recipes.recipe import Recipe, load_recipe
+from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
 from scene_lightning.reports.plots import save_figure
 from scene_lightning.reports.tables import format_table
 from scene_lightning.runs.inputs import decode_all, training_feed
@@ -30,7 +30,7 @@ _LARGEST_BATCH = 1024
 def find_learning_rate(
     data: str,
     config: str | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
     *,
     rates: tuple[float, float] = (1e-6, 1.0),
     steps: int = 100,
@@ -96,7 +96,7 @@ def plot_rates(curve: RateCurve, path: str | Path) -> Path:
 def find_batch_size(
     data: str,
     config: str | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
     *,
     limit: int | None = None,
     as_json: bool = False,

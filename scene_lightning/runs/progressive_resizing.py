@@ -1,4 +1,4 @@
-"""A recipe with `training.progressive` in; how its images grow, and a network that takes the smaller ones, out."""
+"""Progressive resizing: says how large images are in which part of a run, and builds a network for it."""
 
 from __future__ import annotations
 

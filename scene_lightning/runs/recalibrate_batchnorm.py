@@ -1,4 +1,4 @@
-"""Training images in; BatchNormalization's moving statistics, of the images as prediction sees them, out.
+"""Recalibrates BatchNormalization: its moving statistics are taken of images as prediction sees them.
 
 In training the statistics follow augmented, mixed, perhaps smaller images, and weights that have moved on since; with
 averaged weights they belong to other ones altogether (Izmailov and others, 2018, recalculate them for that reason).

@@ -1,15 +1,14 @@
-"""A checkpoint in; what a run needs to go on from it, checked against the network and the data, out."""
+"""Reads a checkpoint to go on from, and checks that it fits the network and the data."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scene_lightning.errors import InputError
-from scene_lightning.recipes.recipe import Recipe, dump_recipe, load_recipe
+from scene_lightning.recipes.recipe import Override, Recipe, recipe_of
 from scene_lightning.reports.metrics_file import read_metrics
 from scene_lightning.reports.run_folder import LAST, METRICS, RECIPE
 from scene_lightning.saving.checkpoint import read_checkpoint, read_model_section
@@ -41,14 +40,11 @@ class Resume:
         shapes = {name: tuple(getattr(value, "shape", ())) for name, value in data["state_dict"].items()}
         return cls(Path(path), int(data["epoch"]) + 1, section, shapes)
 
-    def recipe(self, overrides: Sequence[str]) -> Recipe:
+    def recipe(self, overrides: Sequence[Override]) -> Recipe:
         """The recipe that the checkpoint was trained with, with overrides."""
         if not self.section["recipe"]:
             raise InputError(f"{str(self.path)!r} holds no recipe: name the one it was trained with (--config).")
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / RECIPE
-            file.write_text(dump_recipe(Recipe.model_validate(_with_tuples(self.section["recipe"]))), encoding="utf-8")
-            return load_recipe(file, overrides)
+        return recipe_of(self.section["recipe"], overrides, str(self.path))
 
     def check(self, model: Any, recipe: Recipe, class_names: Sequence[str]) -> None:
         """Raise InputError when classes, network or optimizer differ, or when nothing is left to train."""
@@ -89,10 +85,3 @@ class Resume:
         file = self.path.resolve().parent / METRICS
         rows = read_metrics(file) if file.is_file() else []
         return [row for row in rows if row["epoch"] <= self.epochs_done]
-
-
-def _with_tuples(value: Any) -> Any:
-    """JSON has lists where the recipe has tuples."""
-    if isinstance(value, dict):
-        return {key: _with_tuples(inner) for key, inner in value.items()}
-    return tuple(value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""A data folder and a recipe in; a run folder with the trained model and all that is to be said about it out."""
+"""Trains a recipe on a folder of images, and writes the run folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from scene_lightning.inference.inputs import info_of_recipe, report_unreadable
 from scene_lightning.inference.predictor import Answerer, RunOn
 from scene_lightning.recipes.backbones import Unfreeze
 from scene_lightning.recipes.network import build_model, compile_model
-from scene_lightning.recipes.recipe import Recipe, dump_recipe, load_recipe
+from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_recipe
 from scene_lightning.reports import plots, run_folder
 from scene_lightning.runs.callbacks import RunRecorder, checkpoints
 from scene_lightning.runs.distillation import soft_targets
@@ -55,7 +55,7 @@ def train(
     data: str,
     config: str | None = None,
     *,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
     out: str | None = None,
     resume: str | None = None,
     strict: bool = False,

@@ -1,4 +1,4 @@
-"""One entry of a search space in; a dimension that draws values, and takes a recipe's own value back, out.
+"""Reads one entry of a search space: it draws values for a recipe key.
 
 A dimension draws from anything that suggests as Optuna's trials do: nothing here imports Optuna.
 """
@@ -61,8 +61,8 @@ class Range:
     def draw(self, trial: Suggests, key: str) -> Any:
         if self.whole:
             return trial.suggest_int(key, int(self.low), int(self.high), step=int(self.step or 1), log=self.log)
-        found = trial.suggest_float(key, self.low, self.high, step=self.step, log=self.log)
-        return min(max(float(f"{found:.4g}"), self.low), self.high)  # a recipe that people can read
+        number = trial.suggest_float(key, self.low, self.high, step=self.step, log=self.log)
+        return min(max(float(f"{number:.4g}"), self.low), self.high)  # a recipe that people can read
 
     def parameters(self, key: str, value: Any) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
@@ -150,8 +150,8 @@ def read_dimension(entry: Any) -> Dimension:
         raise RecipeError(f"expected {{type: …}} or a list of choices; received {entry!r}.")
     kind = entry.get("type")
     if kind not in _FIELDS:
-        said = f"unknown type {kind!r}.{did_you_mean(str(kind), _FIELDS)}" if "type" in entry else "no type."
-        raise RecipeError(f"{said} Expected one of {', '.join(_FIELDS)}.")
+        problem = f"unknown type {kind!r}.{did_you_mean(str(kind), _FIELDS)}" if "type" in entry else "no type."
+        raise RecipeError(f"{problem} Expected one of {', '.join(_FIELDS)}.")
     needed, possible = _FIELDS[kind]
     for name in entry:
         if name not in ("type", *needed, *possible):

@@ -1,4 +1,4 @@
-"""A search's trials in; tables as text, CSV, JSON, the winner's recipe and pictures out, each complete or absent."""
+"""Writes a search's tables, best recipe and pictures, each file complete or absent."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from scene_lightning.data.scan import Splits, find_splits, split_table
 from scene_lightning.errors import InputError, SceneLightningError
-from scene_lightning.recipes.recipe import Recipe, find_key, load_recipe
+from scene_lightning.recipes.recipe import Override, Recipe, find_key, load_recipe
 from scene_lightning.reports import run_folder
 from scene_lightning.training import devices
 from scene_lightning.tuning.report import (
@@ -47,7 +47,7 @@ def tune(
     config: str | None = None,
     *,
     space: str = "default",
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
     trials: int = 30,
     timeout: str | None = None,
     storage: str | None = None,
@@ -105,9 +105,10 @@ def _require_accuracy(recipe: Recipe) -> None:
         )
 
 
-def _set_keys(overrides: Sequence[str]) -> set[str]:
+def _set_keys(overrides: Sequence[Override]) -> set[str]:
     """The whole keys that were set by hand: they are not searched."""
-    return {find_key(override.partition("=")[0].strip()) for override in overrides}
+    keys = [item.partition("=")[0].strip() if isinstance(item, str) else item[0] for item in overrides]
+    return {find_key(key) for key in keys}
 
 
 def _seconds(text: str) -> float:

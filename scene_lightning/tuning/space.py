@@ -1,4 +1,4 @@
-"""A search space's name or file, and the recipe that it varies, in; checked dimensions, one a recipe key, out."""
+"""Reads a search space and checks it against the recipe that it varies."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class Space:
 
     def parameters_of(self, recipe: Recipe) -> dict[str, Any]:
         """The parameters that draw the recipe's own values, as far as these lie within the bounds."""
-        found: dict[str, Any] = {}
+        parameters: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():
-            found.update(dimension.parameters(key, _value_at(recipe, key)))
-        return found
+            parameters.update(dimension.parameters(key, _value_at(recipe, key)))
+        return parameters
 
     def without(self, keys: Collection[str]) -> Space:
         """The space without some whole keys or sections. Raises RecipeError when nothing is left to search."""

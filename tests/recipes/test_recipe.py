@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scene_lightning.errors import RecipeError
-from scene_lightning.recipes.recipe import Recipe, dump_recipe, load_recipe, recipe_names
+from scene_lightning.recipes.recipe import Recipe, dump_recipe, load_recipe, recipe_names, recipe_of
 from scene_lightning.recipes.schema import smallest_input
 from scene_lightning.recipes.vocabulary import COMMON_ARGUMENTS, LOSSES, METRICS, OPTIMIZER_ARGUMENTS, OPTIMIZERS
 
@@ -246,3 +246,13 @@ def test_the_names_that_recipes_know_are_keras_names():
 def test_checking_a_recipe_does_not_import_torch():
     code = "import sys, scene_lightning.recipes.recipe as r; r.load_recipe('paper'); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=CONFIGS.parent)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_recipe_in_a_checkpoint_takes_overrides_as_a_file_does(name: str) -> None:
+    data = load_recipe(name).model_dump(mode="json")
+    overrides = [("training.epochs", 99), "data.augmentation=off"]
+    expected = load_recipe(name, ["training.epochs=99", "augmentation=off"])
+    assert recipe_of(data, overrides, "last.ckpt") == expected == load_recipe(name, overrides)
+    with pytest.raises(RecipeError, match=r"last.ckpt has a problem:\n  --set epochs=0: training.epochs: expected 1"):
+        recipe_of(data, [("epochs", 0)], "last.ckpt")
