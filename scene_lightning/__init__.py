@@ -119,17 +119,19 @@ def version() -> str:
     return __version__
 
 
-def __getattr__(name: str) -> Any:
-    """PEP 562: import the module behind `name`, remember what it gave."""
-    if name in _NAMES:
-        value = getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
-        globals()[name] = value
-        return value
-    if name in __all__:
-        return import_module(f"{__name__}.{name}")
-    from scene_lightning._unsupported import lookup  # only an error needs it
+if not TYPE_CHECKING:  # type checkers report a name that is not there
 
-    return lookup(__name__, __all__)(name)
+    def __getattr__(name: str) -> Any:
+        """PEP 562: import the module behind `name`, remember what it gave."""
+        if name in _NAMES:
+            value = getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
+            globals()[name] = value
+            return value
+        if name in __all__:
+            return import_module(f"{__name__}.{name}")
+        from scene_lightning._unsupported import lookup  # only an error needs it
+
+        return lookup(__name__, __all__)(name)
 
 
 def __dir__() -> list[str]:

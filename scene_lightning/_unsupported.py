@@ -147,3 +147,12 @@ def lookup(module: str, exported: Iterable[str], elsewhere: Mapping[str, str] | 
         raise AttributeError(f"module {module!r} has no attribute {name!r}.{hint}")
 
     return find
+
+
+def explain_missing_names(module: str, exported: Iterable[str], elsewhere: Mapping[str, str] | None = None) -> None:
+    """Give a module the `__getattr__` of `lookup`. Type checkers do not see it, and report a name that is not there.
+
+    Args:
+        module, exported, elsewhere: as for `lookup`.
+    """
+    sys.modules[module].__dict__["__getattr__"] = lookup(module, exported, elsewhere)

@@ -11,7 +11,7 @@ from scene_lightning._settings import (
     set_floatx,
     set_image_data_format,
 )
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning._usage_report import ledger
 from scene_lightning.callbacks.messages import (
     disable_interactive_logging,
@@ -93,4 +93,4 @@ __all__ = [
     "set_max_steps_per_epoch",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

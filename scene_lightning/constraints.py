@@ -12,7 +12,7 @@ from torch import Tensor
 
 from scene_lightning._registry import Configured, by_every_spelling, resolve, serialize_object
 from scene_lightning._settings import epsilon
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 
 
 class Constraint(Configured):
@@ -149,4 +149,4 @@ __all__ = [
     "min_max_norm", "non_neg", "nonneg", "serialize", "unit_norm", "unitnorm",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

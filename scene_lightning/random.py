@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from scene_lightning._settings import DType, torch_dtype
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.seeds import SeedStream
 from scene_lightning.layers.base.types import Sizes
@@ -204,4 +204,4 @@ __all__ = [
     "truncated_normal", "uniform",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

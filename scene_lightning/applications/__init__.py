@@ -20,7 +20,7 @@ differs, and why:
 
 from __future__ import annotations
 
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.applications import (
     alexnet,
     convnext,
@@ -92,4 +92,4 @@ __all__ = [
     "vgg19", "xception",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

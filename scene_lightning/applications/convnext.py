@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.applications.building.constructors import ConvNeXtConstructor
 from scene_lightning.applications.building.network import Request, TorchNetwork, build, documented
 from scene_lightning.applications.imagenet_utils import decode_predictions
@@ -48,4 +48,4 @@ __all__ = [
     "preprocess_input",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

@@ -6,7 +6,7 @@ B3 torchvision has neither networks nor weights.
 
 from __future__ import annotations
 
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.applications.building.network import TorchNetwork, scaling_constructor
 from scene_lightning.applications.imagenet_utils import MEAN, STD, decode_predictions
 from scene_lightning.applications.imagenet_utils import unchanged as preprocess_input
@@ -29,4 +29,4 @@ __all__ = [
     "EfficientNetV2M", "EfficientNetV2S", "decode_predictions", "preprocess_input",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

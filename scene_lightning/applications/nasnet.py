@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import from_minus_one_to_one as preprocess_input
 
 __all__ = ["decode_predictions", "preprocess_input"]
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

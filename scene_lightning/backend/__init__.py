@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scene_lightning import _settings
 from scene_lightning._settings import *
@@ -18,5 +18,7 @@ __all__ = [*_settings.__all__, *functions.__all__, *graph.__all__, *shapes.__all
 _find = lookup(__name__, __all__)
 
 
-def __getattr__(name: str) -> Any:
-    return sys.modules[__name__] if name == "tensorflow_backend" else _find(name)  # Keras 1's second name for it
+if not TYPE_CHECKING:  # type checkers report a name that is not there
+
+    def __getattr__(name: str) -> Any:
+        return sys.modules[__name__] if name == "tensorflow_backend" else _find(name)  # Keras 1's second name for it

@@ -1,7 +1,7 @@
 """Keras' callbacks (`keras.callbacks`): what happens beside the training steps."""
 
 from scene_lightning._registry import name_unknown_words_of
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.callbacks.backup import BackupAndRestore
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.callback_list import CallbackList
@@ -23,4 +23,4 @@ __all__ = [
 
 name_unknown_words_of(globals()[name] for name in __all__ if name in globals())
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

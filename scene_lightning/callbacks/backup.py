@@ -32,8 +32,8 @@ class BackupAndRestore(Callback):
 
     def __init__(
         self,
-        backup_dir: Any,
-        save_freq: Any = "epoch",
+        backup_dir: str | os.PathLike[str],
+        save_freq: int | str = "epoch",
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
         save_before_preemption: bool = False,
@@ -50,7 +50,7 @@ class BackupAndRestore(Callback):
         self.save_freq, self.double_checkpoint, self.delete_checkpoint = save_freq, double_checkpoint, delete_checkpoint
         self._state_path = os.path.join(self.backup_dir, "latest.ckpt")
         self._metadata_path = os.path.join(self.backup_dir, "training_metadata.json")
-        self._batches = BatchCounter(save_freq) if save_freq != "epoch" else None
+        self._batches = BatchCounter(int(save_freq)) if save_freq != "epoch" else None
         self._current_epoch = 0
 
     def on_train_begin(self, logs: Any = None) -> None:

@@ -64,13 +64,13 @@ class ModelCheckpoint(MonitorCallback):
 
     def __init__(
         self,
-        filepath: Any,
-        monitor: Any = "val_loss",
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
         verbose: int = 0,
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
-        save_freq: Any = "epoch",
+        save_freq: int | str = "epoch",
         initial_value_threshold: float | None = None,
         **kwargs: Any,
     ) -> None:
@@ -86,7 +86,7 @@ class ModelCheckpoint(MonitorCallback):
         refuse_unknown("ModelCheckpoint()", kwargs, (*_ARGUMENTS, *_OF_TENSORFLOW))
         if kwargs.get("load_weights_on_restart"):
             warnings.warn("load_weights_on_restart has no effect: BackupAndRestore goes on after a stop.", stacklevel=2)
-        self._batches = BatchCounter(save_freq) if save_freq != "epoch" else None
+        self._batches = BatchCounter(int(save_freq)) if save_freq != "epoch" else None
         self._epochs_since_last_save = 0
         self._current_epoch = 0
 

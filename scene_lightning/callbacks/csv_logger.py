@@ -24,7 +24,7 @@ class CSVLogger(Callback):
         append: go on with a file that exists, instead of writing it anew.
     """
 
-    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename, self.sep, self.append = os.fspath(filename), separator, append
         self.writer: Any = None

@@ -25,7 +25,7 @@ class EarlyStopping(MonitorCallback):
 
     def __init__(
         self,
-        monitor: Any = "val_loss",
+        monitor: str = "val_loss",
         min_delta: float = 0,
         patience: int = 0,
         verbose: int = 0,

@@ -8,10 +8,10 @@ from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.logs import alias_of
 
 
-class HistoryDict(dict[str, list[Any]]):
+class HistoryDict(dict[str, list[float]]):
     """Log name → one value per epoch, under Keras 3's names; old spellings (`acc`, `val_acc`, `lr`) can be read too."""
 
-    def __missing__(self, key: str) -> list[Any]:
+    def __missing__(self, key: str) -> list[float]:
         other = alias_of(key) if isinstance(key, str) else None
         if other is not None and dict.__contains__(self, other):
             return dict.__getitem__(self, other)

@@ -35,7 +35,7 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def __init__(
         self,
-        monitor: Any = "val_loss",
+        monitor: str = "val_loss",
         factor: float = 0.1,
         patience: int = 10,
         verbose: int = 0,

@@ -57,7 +57,7 @@ class MonitorCallback(Callback):
     """
 
     def __init__(
-        self, monitor: Any = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0
+        self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0
     ) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):

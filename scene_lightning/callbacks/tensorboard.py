@@ -44,12 +44,12 @@ class TensorBoard(Callback):
 
     def __init__(
         self,
-        log_dir: Any = "logs",
+        log_dir: str | os.PathLike[str] = "logs",
         histogram_freq: int = 0,
         write_graph: bool = True,
         write_images: bool = False,
         write_steps_per_second: bool = False,
-        update_freq: Any = "epoch",
+        update_freq: int | str = "epoch",
         profile_batch: Any = 0,
         embeddings_freq: int = 0,
         embeddings_metadata: Any = None,
@@ -97,7 +97,7 @@ class TensorBoard(Callback):
                 self._writer(writer).add_scalar(f"{prefix}{name}{suffix}", float(value), step)
 
     def _records(self, step: int) -> bool:
-        return self.update_freq != "epoch" and step % self.update_freq == 0
+        return isinstance(self.update_freq, int) and step % self.update_freq == 0
 
     def _iterations(self) -> int:
         return int(getattr(self.model.optimizer, "iterations", 0))

@@ -1,6 +1,6 @@
 """The small public data sets of `keras.datasets`, read from files on this machine; nothing is downloaded."""
 
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.datasets import (
     boston_housing,
     california_housing,
@@ -16,4 +16,4 @@ __all__ = [
     "boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

@@ -82,7 +82,9 @@ _ELSEWHERE = dict.fromkeys(("IntegerLookup", "StringLookup"), "scene_lightning.u
 _find = lookup(__name__, __all__, _ELSEWHERE)
 
 
-def __getattr__(name: str) -> Any:
-    if name == "experimental":  # Keras 2.3 to 2.5: layers.experimental.preprocessing.Rescaling
-        return SimpleNamespace(preprocessing=sys.modules[__name__], SyncBatchNormalization=BatchNormalization)
-    return _find(name)
+if not TYPE_CHECKING:  # type checkers report a name that is not there
+
+    def __getattr__(name: str) -> Any:
+        if name == "experimental":  # Keras 2.3 to 2.5: layers.experimental.preprocessing.Rescaling
+            return SimpleNamespace(preprocessing=sys.modules[__name__], SyncBatchNormalization=BatchNormalization)
+        return _find(name)

@@ -320,7 +320,7 @@ class SpectralNormalization(Layer):
         kernel = self._kernel()
         matrix = kernel.reshape(-1, kernel.shape[-1])
         some = matrix.any()  # a kernel of zeros stays; looked at where it is, as a GPU would otherwise be waited for
-        u = self.vector_u
+        u: torch.Tensor = self.vector_u
         for _ in range(self.power_iterations):
             v = _unit(u @ matrix.t())
             u = _unit(v @ matrix)

@@ -21,7 +21,7 @@ from scene_lightning._objectives import (
     squared_hinge,
 )
 from scene_lightning._registry import name_unknown_words_of
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.metrics.auc import AUC
 from scene_lightning.metrics.base import Mean, MeanMetricWrapper, Metric, Sum
 from scene_lightning.metrics.classification import (
@@ -107,4 +107,4 @@ __all__ = [
 
 name_unknown_words_of(globals()[name] for name in __all__ if name in globals())
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

@@ -126,13 +126,13 @@ class Model(Copying, SavingMixin, LegacyTrainingMixin, Layer, TrainableModule):
                 self.built = False
                 raise
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Compute outputs from inputs: to be defined by a subclass.
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compute outputs from inputs: to be defined by a subclass, as `call(self, inputs, training=None, mask=None)`.
 
         Args:
             inputs: a tensor, or a list or dict of them.
-            training: whether layers such as Dropout train; None: `fit` says it.
-            mask: of the inputs, where a layer before made one.
+            *args, **kwargs: of the subclass: `training` says whether layers such as Dropout train (None: `fit` says
+                it); `mask` is that of the inputs, where a layer before made one.
         """
         raise NotImplementedError(f"Model {type(self).__name__} does not define call(self, inputs).")
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning
 import torch
@@ -27,6 +27,9 @@ from scene_lightning.models.shipped import shipped_file
 from scene_lightning.models.weight_tree import fill, weight_tree
 from scene_lightning.saving import LayerWeights, ModelArchive, OptimizerState, checkpoint
 from scene_lightning.saving.sniff import INSIDE, stored_at
+
+if TYPE_CHECKING:  # models import this module
+    from scene_lightning.models.model import Model
 
 
 def to_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
@@ -242,7 +245,7 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
     **old: Any,
-) -> Any:
+) -> Model:
     """Load a model from its file, with its weights, compiled as it was. Keras: `keras.models.load_model`.
 
     Args:

@@ -1,6 +1,6 @@
 """Functions of tensors, arrays and symbolic tensors, as thin calls of torch. Keras: `keras.ops`."""
 
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.layers.base.operators import operator_layers as operator_layers  # with those that `ops` adds
 from scene_lightning.ops import (
     core,
@@ -16,6 +16,7 @@ from scene_lightning.ops import (
     reductions,
     shapes,
 )
+from scene_lightning.ops.convolution import *
 from scene_lightning.ops.core import *
 from scene_lightning.ops.creation import *
 from scene_lightning.ops.elementwise import *
@@ -31,4 +32,4 @@ __all__ = ["image", "linalg", "nn", "numpy"]
 __all__ += core.__all__ + creation.__all__ + elementwise.__all__ + indexing.__all__ + joining.__all__
 __all__ += linalg.__all__ + nn.__all__ + products.__all__ + reductions.__all__ + shapes.__all__
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

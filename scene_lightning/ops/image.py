@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from scene_lightning._settings import as_float, image_data_format
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.types import Sizes
 from scene_lightning.layers.preprocessing import Resizing
@@ -261,4 +261,4 @@ __all__ = [
     "crop_images", "extract_patches", "hsv_to_rgb", "pad_images", "resize", "rgb_to_grayscale", "rgb_to_hsv",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

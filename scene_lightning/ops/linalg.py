@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from scene_lightning._settings import as_float
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.ops.operation import Axis, operation
 
 
@@ -187,4 +187,4 @@ __all__ = [
     "svd",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

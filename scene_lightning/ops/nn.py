@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from scene_lightning import _objectives, activations
 from scene_lightning._settings import DType, as_float, torch_dtype
 from scene_lightning._settings import epsilon as default_epsilon
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.errors import InputError
 from scene_lightning.ops import convolution
 from scene_lightning.ops.convolution import *
@@ -292,4 +292,4 @@ __all__ = [
 ]  # fmt: skip
 __all__ += convolution.__all__
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

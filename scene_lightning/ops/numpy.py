@@ -1,6 +1,6 @@
 """Shows the functions that Keras has in `keras.ops.numpy`."""
 
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.ops.core import ndim as ndim
 from scene_lightning.ops.core import size as size
 from scene_lightning.ops.creation import *
@@ -11,4 +11,4 @@ from scene_lightning.ops.products import *
 from scene_lightning.ops.reductions import *
 from scene_lightning.ops.shapes import *
 
-__getattr__ = lookup(__name__, [])
+explain_missing_names(__name__, [])

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from scene_lightning._registry import resolve, serialize_object
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.errors import InputError
 from scene_lightning.optimizers import schedules
 from scene_lightning.optimizers.adapter import KerasOptimizer
@@ -119,4 +119,4 @@ __all__ = [
     "ftrl", "get", "lamb", "legacy", "lion", "muon", "nadam", "rmsprop", "schedules", "serialize", "sgd",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

@@ -8,7 +8,7 @@ from scene_lightning._registry import (
     register_keras_serializable,
 )
 from scene_lightning._registry import registered_name as get_registered_name
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.saving.align import align
 from scene_lightning.saving.archive import (
     LayerWeights,
@@ -50,4 +50,4 @@ __all__ = [
     "write_tensors", "write_weights_h5",
 ]  # fmt: skip
 
-__getattr__ = lookup(__name__, __all__, _ELSEWHERE)
+explain_missing_names(__name__, __all__, _ELSEWHERE)

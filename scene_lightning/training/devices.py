@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from lightning.pytorch.strategies import Strategy
 
 from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import DeviceError
 
+Devices = int | str | Sequence[int]  # a count, "auto" or "0,1", or indices
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 PRECISIONS = ("auto", "32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true")
-_PRECISION_ALIASES: dict[Any, str] = {
+_PRECISION_ALIASES: dict[int | str | None, str] = {
     32: "32-true",
     "32": "32-true",
     16: "16-mixed",
@@ -53,11 +56,11 @@ class Hardware:
     """What a verb was asked to run on: Lightning's own arguments, by their names."""
 
     accelerator: str = "auto"
-    devices: Any = "auto"
+    devices: Devices = "auto"
     num_nodes: int = 1
-    strategy: Any = "auto"
-    precision: Any = None
-    deterministic: Any = None
+    strategy: str | Strategy = "auto"
+    precision: int | str | None = None
+    deterministic: bool | str | None = None
 
 
 _UNSET = Hardware()
@@ -70,7 +73,9 @@ def set_policy_precision(precision: str | None) -> None:
     _policy_precision[0] = precision
 
 
-def set_default_hardware(accelerator: str = "auto", devices: Any = "auto", precision: Any = None) -> None:
+def set_default_hardware(
+    accelerator: str = "auto", devices: Devices = "auto", precision: int | str | None = None
+) -> None:
     """What verbs run on when the program does not say; without arguments, the usual choice again.
 
     Raises:
@@ -120,7 +125,7 @@ def choose_accelerator(requested: str, inventory: Inventory) -> str:
     return wanted
 
 
-def choose_devices(requested: Any, accelerator: str, inventory: Inventory) -> Any:
+def choose_devices(requested: Devices | None, accelerator: str, inventory: Inventory) -> int | list[int]:
     """A count, a list of indices, "auto" or -1 → what Lightning's Trainer takes. Raises DeviceError for too many."""
     if isinstance(requested, str) and requested != "auto":
         try:
@@ -144,20 +149,21 @@ def choose_devices(requested: Any, accelerator: str, inventory: Inventory) -> An
         if not 1 <= requested <= available:
             raise DeviceError(f"{requested} {accelerator} device(s) asked for; this machine has {available}.")
         return requested
-    missing = [index for index in requested if not 0 <= index < available]
-    if missing or not requested:
+    indices = [int(index) for index in requested]
+    missing = [index for index in indices if not 0 <= index < available]
+    if missing or not indices:
         raise DeviceError(f"No {accelerator} device with index {missing}; this machine has {list(range(available))}.")
-    return list(requested)
+    return indices
 
 
-def choose_precision(requested: Any, accelerator: str, inventory: Inventory) -> str:
+def choose_precision(requested: int | str | None, accelerator: str, inventory: Inventory) -> str:
     """ "auto" → bf16-mixed where the hardware is fast at it, else 32-true. Raises DeviceError for an unknown one.
 
     None means 32-true: parity with Keras' default is what the API promises; the command line asks for "auto".
     """
-    wanted = _PRECISION_ALIASES.get(requested, requested)
-    if wanted is None:
+    if requested is None:
         return "32-true"
+    wanted = _PRECISION_ALIASES.get(requested, str(requested))
     if wanted not in PRECISIONS:
         raise DeviceError(f"Unknown precision {requested!r}. Expected one of {', '.join(PRECISIONS)}.")
     if wanted == "auto":

@@ -11,7 +11,7 @@ from scene_lightning._registry import (
     registered_name,
 )
 from scene_lightning._settings import clear_session, standardize_dtype
-from scene_lightning._unsupported import lookup
+from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.callbacks.messages import (
     disable_interactive_logging,
     enable_interactive_logging,
@@ -126,4 +126,4 @@ __all__ = [
     "unpack_x_y_sample_weight",
 ]
 
-__getattr__ = lookup(__name__, __all__)
+explain_missing_names(__name__, __all__)

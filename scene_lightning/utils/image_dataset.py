@@ -24,13 +24,13 @@ FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 
 @naming_unknown_words
 def image_dataset_from_directory(
-    directory: Any,
-    labels: Any = "inferred",
+    directory: str | os.PathLike[str],
+    labels: str | Sequence[int] | None = "inferred",
     label_mode: str | None = "int",
     class_names: Sequence[str] | None = None,
     color_mode: str = "rgb",
     batch_size: int | None = 32,
-    image_size: Any = (256, 256),
+    image_size: Sequence[int] = (256, 256),
     shuffle: bool = True,
     seed: int | None = None,
     validation_split: float | None = None,
@@ -43,7 +43,7 @@ def image_dataset_from_directory(
     format: str = "tf",
     verbose: bool = True,
     smart_resize: bool = False,
-) -> Any:
+) -> Dataset | Any:  # Any: a list of two, for subset="both"
     """A dataset of image batches from a folder with one folder a class. Keras: `utils.image_dataset_from_directory`.
 
     Images are float32 `(batch, height, width, channels)` with values 0..255. Files are bmp, gif, jpeg and png.

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from scene_lightning.errors import InputError
 
 
-def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = None) -> Any:
+@overload
+def to_categorical(x: torch.Tensor, num_classes: int | None = None, dtype: Any = None) -> torch.Tensor: ...
+@overload
+def to_categorical(x: npt.ArrayLike, num_classes: int | None = None, dtype: Any = None) -> npt.NDArray[Any]: ...
+def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = None) -> npt.NDArray[Any] | torch.Tensor:
     """Convert class numbers to one-hot rows. Keras: `utils.to_categorical`.
 
     Args:
@@ -49,7 +54,11 @@ def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = None) ->
     return result if dtype is None else result.astype(dtype)
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+@overload
+def normalize(x: torch.Tensor, axis: int = -1, order: int = 2) -> torch.Tensor: ...
+@overload
+def normalize(x: npt.ArrayLike, axis: int = -1, order: int = 2) -> npt.NDArray[Any]: ...
+def normalize(x: Any, axis: int = -1, order: int = 2) -> npt.NDArray[Any] | torch.Tensor:
     """Divide by the norm along an axis; rows of zeros stay zero. Keras: `utils.normalize`.
 
     Args:

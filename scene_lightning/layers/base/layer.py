@@ -47,6 +47,7 @@ from scene_lightning.layers.base.symbolic import (
 )
 from scene_lightning.layers.base.tracking import Tracking, WeightSpec, clear_added_losses, spend_budget
 from scene_lightning.layers.base.types import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike, ShapeLike
+from scene_lightning.layers.base.variable import Variable
 
 
 class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
@@ -290,7 +291,7 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         constraint: ConstraintLike = None,
         name: str | None = None,
         **of_others: Any,
-    ) -> Any:
+    ) -> Variable:
         """Make a weight and count it among those of the layer.
 
         Args:
