@@ -20,12 +20,7 @@ __all__ = [
     "set_floatx", "set_image_data_format", "set_image_dim_ordering", "set_learning_phase", "set_value",
     "standardize_dtype",
 ]  # fmt: skip
-_DTYPES = {
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-    "float32": torch.float32,
-    "float64": torch.float64,
-}
+_DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
 DType = str | torch.dtype | None  # what is taken as a dtype; None: `floatx()`
 _values: dict[str, Any] = {
     "floatx": "float32",

@@ -115,7 +115,7 @@ ADVICE: dict[str, dict[str, str]] = {
     "keras.preprocessing": {
         "This package classifies images: prepare sequences and text with torch or scikit-learn": (
             "sequence text text_dataset_from_directory timeseries_dataset_from_array"
-        ),
+        )
     },
     "keras.random": {"Draw from torch.distributions": "beta gamma"},
     "keras.saving": {"Read the file with h5py": "KerasFileEditor"},

@@ -44,12 +44,7 @@ from scene_lightning.applications import (
     xception,
 )
 from scene_lightning.applications.alexnet import AlexNet
-from scene_lightning.applications.convnext import (
-    ConvNeXtBase,
-    ConvNeXtLarge,
-    ConvNeXtSmall,
-    ConvNeXtTiny,
-)
+from scene_lightning.applications.convnext import ConvNeXtBase, ConvNeXtLarge, ConvNeXtSmall, ConvNeXtTiny
 from scene_lightning.applications.densenet import DenseNet121, DenseNet169, DenseNet201
 from scene_lightning.applications.efficientnet import (
     EfficientNetB0,
@@ -62,11 +57,7 @@ from scene_lightning.applications.efficientnet import (
     EfficientNetB7,
 )
 from scene_lightning.applications.efficientnet_lite import EfficientNetLite0, EfficientNetLite1, EfficientNetLite2
-from scene_lightning.applications.efficientnet_v2 import (
-    EfficientNetV2L,
-    EfficientNetV2M,
-    EfficientNetV2S,
-)
+from scene_lightning.applications.efficientnet_v2 import EfficientNetV2L, EfficientNetV2M, EfficientNetV2S
 from scene_lightning.applications.googlenet import GoogLeNet
 from scene_lightning.applications.inception_resnet_v2 import InceptionResNetV2
 from scene_lightning.applications.inception_v3 import InceptionV3

@@ -170,8 +170,7 @@ def train(
         str | None, typer.Option(metavar="N", help="How many devices, -1 for all, or which: 0,1.  [default: auto]")
     ] = None,
     precision: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: the recipe's]"),
+        str | None, typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: the recipe's]")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.  [default: the recipe's]")] = None,
     val_split: Annotated[
@@ -185,8 +184,7 @@ def train(
         ),
     ] = None,
     folds: Annotated[
-        int | None,
-        typer.Option(min=2, metavar="K", help="K-fold cross-validation: mean and spread of K runs."),
+        int | None, typer.Option(min=2, metavar="K", help="K-fold cross-validation: mean and spread of K runs.")
     ] = None,
     out: OutFolder = None,
     resume: Annotated[

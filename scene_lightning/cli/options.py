@@ -20,8 +20,7 @@ ModelFile = Annotated[
 DataFolder = Annotated[str, typer.Argument(metavar="DATA", help="The folder of images.")]
 Accelerator = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.  [default: auto]")]
 Precision = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: 32-true]"),
+    str | None, typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: 32-true]")
 ]
 BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="Images per batch.  [default: 32]")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
@@ -38,8 +37,7 @@ OutFolder = Annotated[
 Config = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME|FILE",
-        help="Recipe: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]",
+        metavar="NAME|FILE", help="Recipe: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]"
     ),
 ]
 TrainingData = Annotated[str, typer.Argument(metavar="DATA", help="A folder of images, as for train.")]

@@ -213,12 +213,7 @@ def _read_sidecar(sidecar: Path, path: Path, key: str, shape: tuple[int, ...]) -
 
 
 def _write(
-    paths: Sequence[str],
-    spec: DecodeSpec,
-    path: Path,
-    sidecar: Path,
-    key: str,
-    progress: Callable[[int], None] | None,
+    paths: Sequence[str], spec: DecodeSpec, path: Path, sidecar: Path, key: str, progress: Callable[[int], None] | None
 ) -> list[Unreadable]:
     shape = (len(paths), *spec.shape)
     _make_room(path.parent, int(np.prod(shape)))

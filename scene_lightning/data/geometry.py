@@ -86,15 +86,7 @@ def affine_matrices(
     product = _products(
         n,
         [
-            _stack(
-                n,
-                {
-                    (0, 0): np.cos(angle),
-                    (0, 1): -np.sin(angle),
-                    (1, 0): np.sin(angle),
-                    (1, 1): np.cos(angle),
-                },
-            ),
+            _stack(n, {(0, 0): np.cos(angle), (0, 1): -np.sin(angle), (1, 0): np.sin(angle), (1, 1): np.cos(angle)}),
             _stack(n, {(0, 2): tx, (1, 2): ty}),
             _stack(n, {(0, 1): -np.sin(slant), (1, 1): np.cos(slant)}),
             _stack(n, {(0, 0): zx, (1, 1): zy}),

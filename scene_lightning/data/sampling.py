@@ -46,11 +46,7 @@ def _outside(rows: Tensor, cols: Tensor, height: int, width: int) -> Tensor:
 
 
 def sample(
-    images: Tensor,
-    matrices: Tensor,
-    fill_mode: str = "nearest",
-    cval: float = 0.0,
-    size: tuple[int, int] | None = None,
+    images: Tensor, matrices: Tensor, fill_mode: str = "nearest", cval: float = 0.0, size: tuple[int, int] | None = None
 ) -> Tensor:
     """(N, C, H, W) float images read at `matrices` (N, 2, 3), bilinear: batched `grid_sample`.
 

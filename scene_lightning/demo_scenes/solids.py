@@ -8,14 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import ImageDraw
 
-from scene_lightning.demo_scenes.canvas import (
-    Colour,
-    Light,
-    ink,
-    mix,
-    pick,
-    rgb,
-)
+from scene_lightning.demo_scenes.canvas import Colour, Light, ink, mix, pick, rgb
 
 _WALLS = [
     rgb(186, 168, 142), rgb(166, 96, 74), rgb(206, 198, 186), rgb(136, 140, 146), rgb(214, 186, 128),

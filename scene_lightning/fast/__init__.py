@@ -20,17 +20,6 @@ from scene_lightning.fast.reordering import Folds, followers, graph_calls, joine
 from scene_lightning.fast.switch import fast_paths_enabled, plain_paths, set_fast_paths
 
 __all__ = [
-    "Folds",
-    "call",
-    "compiled",
-    "fast_paths_enabled",
-    "folded",
-    "followers",
-    "graph_calls",
-    "joined_pairs",
-    "keep_freed_memory",
-    "plain_paths",
-    "set_fast_paths",
-    "stack_calls",
-    "worth_compiling",
-]
+    "Folds", "call", "compiled", "fast_paths_enabled", "folded", "followers", "graph_calls", "joined_pairs",
+    "keep_freed_memory", "plain_paths", "set_fast_paths", "stack_calls", "worth_compiling",
+]  # fmt: skip

@@ -17,14 +17,7 @@ import torch
 from scene_lightning.data.decode import Unreadable
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.feeds.prefetch import prefetched
-from scene_lightning.feeds.sharding import (
-    Indices,
-    deal,
-    from_first_process,
-    rank_batches,
-    rounds_in,
-    steps_per_epoch,
-)
+from scene_lightning.feeds.sharding import Indices, deal, from_first_process, rank_batches, rounds_in, steps_per_epoch
 
 
 class Feed:

@@ -39,13 +39,7 @@ class Calibrated:
 
 
 def calibrate(
-    model: str,
-    data: str,
-    out: str | Path,
-    *,
-    held_out: bool = False,
-    half: bool = False,
-    run_on: RunOn | None = None,
+    model: str, data: str, out: str | Path, *, held_out: bool = False, half: bool = False, run_on: RunOn | None = None
 ) -> Calibrated:
     """Fit the temperature and write the model with it.
 

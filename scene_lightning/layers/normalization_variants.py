@@ -331,11 +331,7 @@ class SpectralNormalization(Layer):
         return self.layer.compute_output_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "layer": serialize_layer(self.layer),
-            "power_iterations": self.power_iterations,
-        }
+        return {**super().get_config(), "layer": serialize_layer(self.layer), "power_iterations": self.power_iterations}
 
 
 def _unit(vector: torch.Tensor) -> torch.Tensor:

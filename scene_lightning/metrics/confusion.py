@@ -185,14 +185,7 @@ class _BestUnderConstraint(_Counting):
     _bounded: ClassVar[str]
     _improved: ClassVar[str]
 
-    def __init__(
-        self,
-        value: float,
-        num_thresholds: int,
-        class_id: int | None,
-        name: str | None,
-        dtype: Any,
-    ) -> None:
+    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
         super().__init__(name=name, dtype=dtype)
         if num_thresholds <= 0:
             raise InputError(f"num_thresholds is an int > 0; received {num_thresholds}.")

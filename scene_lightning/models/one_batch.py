@@ -69,12 +69,7 @@ class OneBatchMixin(TrainableModule):
 
     @naming_unknown_words
     def test_on_batch(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        return_dict: bool = False,
-        reset_metrics: bool = True,
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False, reset_metrics: bool = True
     ) -> Any:
         """Measure loss and metrics on one batch, without training. Keras: `Model.test_on_batch`.
 

@@ -76,11 +76,7 @@ abs = absolute
 # -- of two tensors ----------------------------------------------------------------------------------------------------
 
 add = pairwise("add", torch.add, "Sum of two tensors.")
-arctan2 = pairwise(
-    "arctan2",
-    torch.arctan2,
-    "Angle of the point (x2, x1) in radians: all quadrants.",
-)
+arctan2 = pairwise("arctan2", torch.arctan2, "Angle of the point (x2, x1) in radians: all quadrants.")
 divide = pairwise("divide", torch.true_divide, "Quotient of two tensors, as floats.")
 equal = pairwise("equal", torch.eq, "Whether values are equal.")
 floor_divide = pairwise("floor_divide", torch.floor_divide, "Quotient rounded down.")

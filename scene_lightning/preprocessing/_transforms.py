@@ -76,14 +76,7 @@ def apply_affine_transform(
     working = x.dtype if x.dtype in (np.float32, np.float64) else np.dtype(np.float64)
     planes = np.ascontiguousarray(x.transpose(to_planes), dtype=working)
     moved = apply_affine(
-        torch.from_numpy(planes)[None],
-        params,
-        fill_mode,
-        cval,
-        variant,
-        order=order,
-        channels_last=False,
-        exact=True,
+        torch.from_numpy(planes)[None], params, fill_mode, cval, variant, order=order, channels_last=False, exact=True
     )[0].numpy()
     if np.issubdtype(x.dtype, np.integer):
         moved = np.rint(moved)

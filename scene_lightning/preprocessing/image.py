@@ -20,26 +20,8 @@ from scene_lightning.preprocessing._transforms import (
 )
 
 __all__ = [
-    "BatchFromFilesMixin",
-    "DataFrameIterator",
-    "DirectoryIterator",
-    "ImageDataGenerator",
-    "Iterator",
-    "NumpyArrayIterator",
-    "apply_affine_transform",
-    "apply_brightness_shift",
-    "apply_channel_shift",
-    "array_to_img",
-    "flip_axis",
-    "img_to_array",
-    "load_img",
-    "random_brightness",
-    "random_channel_shift",
-    "random_rotation",
-    "random_shear",
-    "random_shift",
-    "random_zoom",
-    "save_img",
-    "smart_resize",
-    "validate_filename",
-]
+    "BatchFromFilesMixin", "DataFrameIterator", "DirectoryIterator", "ImageDataGenerator", "Iterator",
+    "NumpyArrayIterator", "apply_affine_transform", "apply_brightness_shift", "apply_channel_shift", "array_to_img",
+    "flip_axis", "img_to_array", "load_img", "random_brightness", "random_channel_shift", "random_rotation",
+    "random_shear", "random_shift", "random_zoom", "save_img", "smart_resize", "validate_filename",
+]  # fmt: skip

@@ -29,26 +29,10 @@ from scene_lightning.recipes.schema import (
 )
 
 __all__ = [
-    "AugmentationRecipe",
-    "DataRecipe",
-    "EarlyStoppingRecipe",
-    "ModelRecipe",
-    "Override",
-    "Recipe",
-    "TrainingRecipe",
-    "dump_recipe",
-    "find_file",
-    "find_key",
-    "load_recipe",
-    "names_in",
-    "read_file",
-    "recipe_names",
-    "recipe_of",
-    "section_keys",
-    "shelf",
-    "value_problem",
-    "with_values",
-]
+    "AugmentationRecipe", "DataRecipe", "EarlyStoppingRecipe", "ModelRecipe", "Override", "Recipe",
+    "TrainingRecipe", "dump_recipe", "find_file", "find_key", "load_recipe", "names_in", "read_file",
+    "recipe_names", "recipe_of", "section_keys", "shelf", "value_problem", "with_values",
+]  # fmt: skip
 
 _SUFFIXES = (".yaml", ".yml")
 _EXPECTED = {

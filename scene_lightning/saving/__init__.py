@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from scene_lightning._registry import (
-    custom_object_scope,
-    get_custom_objects,
-    register_keras_serializable,
-)
+from scene_lightning._registry import custom_object_scope, get_custom_objects, register_keras_serializable
 from scene_lightning._registry import registered_name as get_registered_name
 from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.saving.align import align
-from scene_lightning.saving.archive import (
-    LayerWeights,
-    ModelArchive,
-    OptimizerState,
-    check_image_info,
-    structural_keys,
-)
+from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState, check_image_info, structural_keys
 from scene_lightning.saving.keras_zip import read_keras, read_weights_h5, write_keras, write_weights_h5
 from scene_lightning.saving.legacy_h5 import read_legacy_h5, write_keras2_h5, write_legacy_h5
 from scene_lightning.saving.normalize import (

@@ -122,11 +122,7 @@ class BatchTrial:
 
 
 def try_batch_sizes(
-    model: Any,
-    feed_of: Callable[[int], Feed],
-    sizes: Sequence[int],
-    steps: int = 3,
-    hardware: Hardware | None = None,
+    model: Any, feed_of: Callable[[int], Feed], sizes: Sequence[int], steps: int = 3, hardware: Hardware | None = None
 ) -> Iterator[BatchTrial]:
     """Train a few steps on batches of each size, rising, until one does not fit; model as in `sweep_rates`.
 

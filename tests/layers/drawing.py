@@ -17,12 +17,7 @@ INITIALIZERS = st.sampled_from(
     ["zeros", "ones", "he_normal", {"class_name": "RandomUniform", "config": {"minval": -1.0, "maxval": 1.0}}]
 )
 REGULARIZERS = st.sampled_from(
-    [
-        None,
-        "l1",
-        {"class_name": "L2", "config": {"l2": 0.1}},
-        {"class_name": "L1L2", "config": {"l1": 0.1, "l2": 0.2}},
-    ]
+    [None, "l1", {"class_name": "L2", "config": {"l2": 0.1}}, {"class_name": "L1L2", "config": {"l1": 0.1, "l2": 0.2}}]
 )
 CONSTRAINTS = st.sampled_from(
     [None, "non_neg", {"class_name": "MaxNorm", "config": {"max_value": 1.5, "axis": 0}}, "unit_norm"]

@@ -53,10 +53,7 @@ MORE_LAYERS: dict[str, list[Any]] = {
     "SpectralNormalization": [({"power_iterations": 2}, IMAGES)],
     "RandomBrightness": [({"factor": 0.3}, COLOUR), ({"factor": 0.3, "seed": 1}, COLOUR)],
     "RandomColorJitter": [
-        (
-            {"brightness_factor": 0.3, "contrast_factor": 0.3, "saturation_factor": (0.1, 0.6), "hue_factor": 0.3},
-            COLOUR,
-        )
+        ({"brightness_factor": 0.3, "contrast_factor": 0.3, "saturation_factor": (0.1, 0.6), "hue_factor": 0.3}, COLOUR)
     ],
     "RandomContrast": [({"factor": 0.3}, COLOUR)],
     "RandomCrop": [({"height": 4, "width": 3}, COLOUR), ({"height": 9, "width": 9, "seed": 2}, COLOUR)],

@@ -208,10 +208,7 @@ def test_manual_optimization():
     model = made(Manual)
     L.Trainer(max_epochs=2, **QUIET).fit(model, loader())
     assert_same(model.get_weights(), by_hand(made(), 2)[0])
-    assert_same(
-        [*_fitted(made(Manual)).get_weights()],
-        by_hand(made(), 1)[0],
-    )
+    assert_same([*_fitted(made(Manual)).get_weights()], by_hand(made(), 1)[0])
     with pytest.raises(InputError, match="training_step"):
         keras.Sequential([layers.Dense(2)]).automatic_optimization = False
 

@@ -11,14 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from scene_lightning.compat.removed.patching import (
-    Modern,
-    Names,
-    give_names,
-    is_of_the_program,
-    note,
-    replace,
-)
+from scene_lightning.compat.removed.patching import Modern, Names, give_names, is_of_the_program, note, replace
 
 
 def in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False, **kwargs: Any) -> np.ndarray:

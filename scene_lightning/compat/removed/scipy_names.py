@@ -82,8 +82,7 @@ PATCHES = dict.fromkeys(_NAMES, _patch)
 
 MOVED = {
     **dict.fromkeys(
-        ("scipy.misc", "scipy.misc.pilutil"),
-        Modern("Pillow and imageio", "scene_lightning.compat.removed.scipy_misc"),
+        ("scipy.misc", "scipy.misc.pilutil"), Modern("Pillow and imageio", "scene_lightning.compat.removed.scipy_misc")
     ),
     **dict.fromkeys(
         (f"scipy.ndimage.{place}" for place in ("filters", "interpolation", "measurements", "morphology")),

@@ -11,16 +11,7 @@ from collections import abc, namedtuple
 from types import ModuleType
 from typing import Any
 
-from scene_lightning.compat.removed.patching import (
-    Modern,
-    Names,
-    amend,
-    give_methods,
-    give_names,
-    note,
-    replace,
-    to,
-)
+from scene_lightning.compat.removed.patching import Modern, Names, amend, give_methods, give_names, note, replace, to
 
 _ArgSpec = namedtuple("_ArgSpec", "args varargs keywords defaults")
 
