@@ -53,8 +53,8 @@ def compile_model(model: Any, recipe: Recipe, images: int | None = None) -> None
 def _optimizer(recipe: Recipe, images: int | None) -> Any:
     training = recipe.training
     config: dict[str, Any] = {"learning_rate": _rate(recipe, images), **training.optimizer_arguments}
-    if training.ema:
-        config.update(use_ema=True, ema_momentum=training.ema)
+    if training.ema_momentum:
+        config.update(use_ema=True, ema_momentum=training.ema_momentum)
     return optimizers.get({"class_name": training.optimizer, "config": config})
 
 

@@ -6,6 +6,7 @@ Recipes lie in `configs/` of a checkout, and inside the package once it is insta
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -57,6 +58,14 @@ _OPEN = ("optimizer_arguments", "loss_arguments", "class_weight")
 _ELSEWHERE = {"channels": "The number of channels follows from data.color_mode."}
 
 
+# Keys of `training` by the names that they had before.
+_RENAMED = {
+    "ema": "ema_momentum",
+    "progressive": "progressive_resizing",
+    "recalculate_batchnorm": "recalibrate_batchnorm",
+    "teacher_share": "distillation_weight",
+}
+_noted: set[str] = set()  # so that each is noted once
 Override = str | tuple[str, Any]
 
 
@@ -212,9 +221,19 @@ def _plain(data: Mapping[Any, Any], model: type[BaseModel] = Recipe) -> dict[str
     """A copy with text keys and with the short forms of its sections written out."""
     plain = {}
     for key, value in data.items():
-        section = _section(model, str(key))
-        plain[str(key)] = value if section is None else _written_out(value, section)
+        name = _today(str(key)) if model is TrainingRecipe else str(key)
+        section = _section(model, name)
+        plain[name] = value if section is None else _written_out(value, section)
     return plain
+
+
+def _today(key: str) -> str:
+    """The name that a key of `training` has now; an earlier one is noted once on stderr."""
+    name = _RENAMED.get(key, key)
+    if name != key and key not in _noted:
+        _noted.add(key)
+        print(f"note: the recipe key {key!r} is called {name!r} now; the old name still works", file=sys.stderr)
+    return name
 
 
 def _written_out(value: Any, section: type[BaseModel]) -> Any:
@@ -296,6 +315,8 @@ def _locate(key: str) -> tuple[str, ...]:
     """`training.epochs` or `epochs` → ("training", "epochs")."""
     paths = list(_keys())
     path = tuple(key.split("."))
+    if path[:-1] in ((), ("training",)):
+        path = (*path[:-1], _today(path[-1]))
     if path in paths:
         return path
     if path[:-1] and path[-2] in _OPEN:

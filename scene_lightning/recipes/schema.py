@@ -206,13 +206,13 @@ class TrainingRecipe(Section):
     early_stopping: EarlyStoppingRecipe | None = None
     schedule: Literal["constant", "cosine"] = "constant"  # cosine: up over warmup_epochs, then down to nearly 0
     warmup_epochs: NotNegative = 0.0
-    ema: Rate = 0.0  # momentum of the averaged weights that are validated and kept; 0 for none
-    recalculate_batchnorm: bool = False  # before validation: recalibrated BatchNorm statistics
+    ema_momentum: Rate = 0.0  # momentum of the averaged weights that are validated and kept; 0 for none
+    recalibrate_batchnorm: bool = False  # before validation: recalibrated BatchNorm statistics
     # a model file, run folder or name, or a list of them: what they answer on average becomes part of the targets
     teacher: Annotated[str | tuple[str, ...] | None, BeforeValidator(to_teacher)] = None
-    teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.7
+    distillation_weight: Annotated[float, Field(gt=0, le=1)] = 0.7
     # shares of the images' sides in parts of equal length of the run: [0.5, 0.75, 1] begins with half the side
-    progressive: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], BeforeValidator(to_tuple)] = ()
+    progressive_resizing: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], BeforeValidator(to_tuple)] = ()
     jit_compile: bool | Literal["auto"] = "auto"
 
     @field_validator("best_by")
@@ -222,12 +222,12 @@ class TrainingRecipe(Section):
             raise ValueError("val_accuracy needs metrics: [accuracy]; val_loss is always measured")
         return best_by
 
-    @field_validator("progressive")
+    @field_validator("progressive_resizing")
     @classmethod
     def _suits_predictions(cls, shares: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
-        if shares and shares[-1] != 1 and not info.data.get("recalculate_batchnorm"):
+        if shares and shares[-1] != 1 and not info.data.get("recalibrate_batchnorm"):
             raise ValueError(
-                "expected the last share to be 1, the size of predictions, or recalculate_batchnorm: true, which takes "
+                "expected the last share to be 1, the size of predictions, or recalibrate_batchnorm: true, which takes "
                 f"BatchNormalization's statistics of images of that size; received {shares[-1]:g}"
             )
         return shares
@@ -319,24 +319,26 @@ class Recipe(Section):
     @field_validator("training")
     @classmethod
     def _statistics_to_recalculate(cls, training: TrainingRecipe, info: ValidationInfo) -> TrainingRecipe:
-        if training.recalculate_batchnorm and "model" in info.data and info.data["model"].pretrained:
-            raise ValueError("recalculate_batchnorm: a pretrained backbone's BatchNormalization keeps its statistics")
+        if training.recalibrate_batchnorm and "model" in info.data and info.data["model"].pretrained:
+            raise ValueError("recalibrate_batchnorm: a pretrained backbone's BatchNormalization keeps its statistics")
         return training
 
     @field_validator("training")
     @classmethod
     def _large_enough_at_first(cls, training: TrainingRecipe, info: ValidationInfo) -> TrainingRecipe:
         plan = info.data.get("model")
-        if not training.progressive or plan is None:
+        if not training.progressive_resizing or plan is None:
             return training
         if plan.architecture != "paper":
-            raise ValueError(f"progressive: expected architecture: paper; {plan.architecture} takes images of one size")
+            raise ValueError(
+                f"progressive_resizing: expected architecture: paper; {plan.architecture} takes images of one size"
+            )
         least, seen = smallest_input(len(plan.filters), plan.kernel_size, plan.pool_size), seen_size(plan)
-        for share in training.progressive:
+        for share in training.progressive_resizing:
             if any(round(share * side) < small for side, small in zip(seen, least, strict=True)):
                 raise ValueError(
-                    f"progressive: at {share:g} of their sides the images are too small for {len(plan.filters)} "
-                    f"blocks, which need {least[0]} x {least[1]} of {seen[0]} x {seen[1]} pixels"
+                    f"progressive_resizing: at {share:g} of their sides the images are too small for "
+                    f"{len(plan.filters)} blocks, which need {least[0]} x {least[1]} of {seen[0]} x {seen[1]} pixels"
                 )
         return training
 

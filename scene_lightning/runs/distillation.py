@@ -24,13 +24,13 @@ ANSWERS = "teacher.npz"
 
 
 def soft_targets(training: TrainingRecipe, table: ImageTable, folder: Path) -> NDArray[np.float32]:
-    """(N, K) targets: `teacher_share` of the teachers' mean probabilities, the rest the label.
+    """(N, K) targets: `distillation_weight` of the teachers' mean probabilities, the rest the label.
 
     Raises:
         InputError: a teacher knows other classes, or cannot read one of the images.
     """
     labels = encode_targets(table.labels, len(table.class_names), "categorical")
-    share = training.teacher_share
+    share = training.distillation_weight
     assert training.teacher is not None
     teachers = (training.teacher,) if isinstance(training.teacher, str) else training.teacher
     return (1 - share) * labels + share * _answers(teachers, training, table, folder / ANSWERS)

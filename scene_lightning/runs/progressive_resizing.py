@@ -16,7 +16,7 @@ from scene_lightning.recipes.schema import Recipe, last_map, seen_size
 def growth(recipe: Recipe) -> Growth | None:
     """None where all images have the network's size. Its last maps are what `Flatten` sees: pixels that valid
     convolutions and pooling drop at the right and the bottom are not computed."""
-    shares = recipe.training.progressive
+    shares = recipe.training.progressive_resizing
     if not shares:
         return None
     seen = seen_size(recipe.model)

@@ -201,7 +201,7 @@ def _fit(
     measured = "val_accuracy" if "accuracy" in recipe.training.metrics else "val_loss"
     monitor = recipe.training.best_by or measured
     recorder = RunRecorder(folder, earlier.earlier_metrics() if earlier else None)
-    swap = callbacks.SwapEMAWeights() if recipe.training.ema else None
+    swap = callbacks.SwapEMAWeights() if recipe.training.ema_momentum else None
     targets = None if recipe.training.teacher is None else soft_targets(recipe.training, images[0].table, folder)
     seen = seen_by_run(recipe, images[0].table, images[1].table, folder, earlier)
     with _naming_last_checkpoint(folder, earlier):
@@ -240,11 +240,11 @@ def fit_model(
         asked.append(callbacks.EarlyStopping(**recipe.training.early_stopping.model_dump()))
     if recipe.model.head_epochs and recipe.model.freeze is not True:
         asked.append(Unfreeze(recipe.model))
-    if recipe.training.progressive:
+    if recipe.training.progressive_resizing:
         asked.append(WholeMaps(recipe))
-    if recipe.training.ema and not any(isinstance(one, callbacks.SwapEMAWeights) for one in listening):
+    if recipe.training.ema_momentum and not any(isinstance(one, callbacks.SwapEMAWeights) for one in listening):
         asked.append(callbacks.SwapEMAWeights())
-    if recipe.training.recalculate_batchnorm:
+    if recipe.training.recalibrate_batchnorm:
         asked.append(StatisticsAnew(recipe, images[0]))  # after the averaged weights have come in
     return model.fit(
         training_feed(recipe, images[0], targets),

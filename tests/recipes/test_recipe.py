@@ -256,3 +256,16 @@ def test_the_recipe_in_a_checkpoint_takes_overrides_as_a_file_does(name: str) ->
     assert recipe_of(data, overrides, "last.ckpt") == expected == load_recipe(name, overrides)
     with pytest.raises(RecipeError, match=r"last.ckpt has a problem:\n  --set epochs=0: training.epochs: expected 1"):
         recipe_of(data, [("epochs", 0)], "last.ckpt")
+
+
+def test_keys_by_their_earlier_names_still_work_and_are_noted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("scene_lightning.recipes.recipe._noted", set())
+    (tmp_path / "old.yaml").write_text("training: {ema: 0.9, progressive: [0.5, 1], teacher_share: 0.4}\n")
+    for _ in range(2):
+        training = load_recipe(tmp_path / "old.yaml", ["recalculate_batchnorm=true"]).training
+        assert (training.ema_momentum, training.progressive_resizing) == (0.9, (0.5, 1.0))
+        assert (training.distillation_weight, training.recalibrate_batchnorm) == (0.4, True)
+    noted = capsys.readouterr().err.splitlines()
+    assert len(noted) == 4 and "note: the recipe key 'ema' is called 'ema_momentum' now" in noted[0]

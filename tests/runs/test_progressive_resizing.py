@@ -1,4 +1,4 @@
-"""Recipes whose images grow while they train (`training.progressive`)."""
+"""Recipes whose images grow while they train (`training.progressive_resizing`)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_papers_network_sees_no_more_than_is_said(size: int) -> None:
 
 
 def test_sizes_follow_the_epoch(data: Path) -> None:
-    recipe = load_recipe("paper", [*SMALL, "progressive=[0.5,1]", "augmentation=off"])
+    recipe = load_recipe("paper", [*SMALL, "progressive_resizing=[0.5,1]", "augmentation=off"])
     images = decode_shown(recipe, scan_folder(str(data / "seg_train")), strict=True, shared=False)
     feed = training_feed(recipe, images)
     assert seen_size(recipe.model) == (22, 22)
@@ -66,7 +66,7 @@ def test_sizes_follow_the_epoch(data: Path) -> None:
 
 
 def test_smaller_images_are_averages() -> None:
-    grow = growth(load_recipe("paper", [*SMALL, "progressive=[0.5,1]"]))
+    grow = growth(load_recipe("paper", [*SMALL, "progressive_resizing=[0.5,1]"]))
     assert grow is not None
     halves = torch.zeros(1, 25, 25, 3)
     halves[:, :, 12:] = 200
@@ -125,7 +125,7 @@ def test_a_run_that_grows_resumes_exactly_and_keeps_the_network(
         return real(self, batch, batch_idx)
 
     monkeypatch.setattr(keras.Model, "training_step", noting)
-    settings = [*SMALL, "progressive=[0.5,0.75,1,1]"]
+    settings = [*SMALL, "progressive_resizing=[0.5,0.75,1,1]"]
     run = train(str(data), overrides=settings, out=str(tmp_path / "whole"))
     assert list(dict.fromkeys(seen)) == [(11, 11), (16, 16), (22, 22)]
     stop_at.append(2)
@@ -146,10 +146,10 @@ def test_a_run_that_grows_resumes_exactly_and_keeps_the_network(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["progressive=[0.5,0.9]"], "expected the last share to be 1, .*, or recalculate_batchnorm: true"),
-        (["progressive=[0.1,1]"], "too small for 4 blocks, which need 46 x 46 of 142 x 142"),
-        (["progressive=[0.5,1]", "architecture=resnet50"], "expected architecture: paper"),
-        (["progressive=[2,1]"], "less than or equal to 1"),
+        (["progressive_resizing=[0.5,0.9]"], "expected the last share to be 1, .*, or recalibrate_batchnorm: true"),
+        (["progressive_resizing=[0.1,1]"], "too small for 4 blocks, which need 46 x 46 of 142 x 142"),
+        (["progressive_resizing=[0.5,1]", "architecture=resnet50"], "expected architecture: paper"),
+        (["progressive_resizing=[2,1]"], "less than or equal to 1"),
     ],
 )
 def test_impossible_sizes_are_refused(settings: list[str], message: str) -> None:
@@ -158,7 +158,7 @@ def test_impossible_sizes_are_refused(settings: list[str], message: str) -> None
 
 
 def test_images_may_stay_smaller_where_the_statistics_are_those_of_whole_ones() -> None:
-    recipe = load_recipe("paper", [*SMALL, "progressive=[0.5,0.75]", "recalculate_batchnorm=true"])
+    recipe = load_recipe("paper", [*SMALL, "progressive_resizing=[0.5,0.75]", "recalibrate_batchnorm=true"])
     grow = growth(recipe)
     assert grow is not None
     assert grow.size_in(recipe.training.epochs - 1) == (16, 16)

@@ -109,14 +109,14 @@ def test_a_layer_that_is_not_called_keeps_its_statistics() -> None:
 @pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
 def test_in_every_precision(tmp_path: Path, precision: str) -> None:
     draw_scenes(tmp_path / "scenes", 2, test_per_class=1, predict=1, size=32)
-    wanted = load_recipe("paper", [*SETTINGS, "epochs=1", f"precision={precision}", "recalculate_batchnorm=true"])
+    wanted = load_recipe("paper", [*SETTINGS, "epochs=1", f"precision={precision}", "recalibrate_batchnorm=true"])
     run = train(str(tmp_path / "scenes"), recipe=wanted, out=str(tmp_path / "run"))
     assert all(np.isfinite(part).all() for part in statistics(keras.models.load_model(str(run.folder / "best.ckpt"))))
 
 
 def test_pretrained_backbones_keep_theirs_so_that_there_is_nothing_to_recalculate() -> None:
     with pytest.raises(RecipeError, match="keeps its statistics"):
-        load_recipe("transfer", ["recalculate_batchnorm=true"])
+        load_recipe("transfer", ["recalibrate_batchnorm=true"])
 
 
 def test_a_run_keeps_averaged_weights_with_their_own_statistics(tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ def test_a_run_keeps_averaged_weights_with_their_own_statistics(tmp_path: Path) 
     draw_scenes(data, 6, test_per_class=2, predict=1, size=32)
     wanted = load_recipe(
         "paper",
-        [*SETTINGS, "epochs=2", "precision=32-true", "ema=0.9", "data.mixup=0.4", "brightness_range=[0.3, 0.6]",
-         "recalculate_batchnorm=true"],
+        [*SETTINGS, "epochs=2", "precision=32-true", "ema_momentum=0.9", "data.mixup=0.4",
+         "brightness_range=[0.3, 0.6]", "recalibrate_batchnorm=true"],
     )  # fmt: skip
     run = train(str(data), recipe=wanted, out=str(tmp_path / "run"))
     model = keras.models.load_model(str(run.folder / "best.ckpt"))

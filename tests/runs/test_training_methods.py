@@ -85,7 +85,7 @@ def test_each_block_may_have_its_own_dropout() -> None:
 
 
 def test_the_averaged_weights_are_validated_and_kept(data: Path, tmp_path: Path) -> None:
-    run = train(str(data), overrides=["ema=0.9", "learning_rate=0.01", *SMALL], out=str(tmp_path / "run"))
+    run = train(str(data), overrides=["ema_momentum=0.9", "learning_rate=0.01", *SMALL], out=str(tmp_path / "run"))
     assert run.evaluation is not None
     best, last = (
         torch.load(run.folder / name, weights_only=True, map_location="cpu") for name in ("best.ckpt", "last.ckpt")
@@ -113,7 +113,7 @@ def test_the_best_epoch_is_the_one_that_the_recipe_means(data: Path, tmp_path: P
 
 
 def test_a_run_with_averages_resumes_exactly(data: Path, tmp_path: Path) -> None:
-    settings = ["ema=0.9", *SMALL]
+    settings = ["ema_momentum=0.9", *SMALL]
     train(str(data), overrides=[*settings, "epochs=2"], out=str(tmp_path / "whole"))
     train(str(data), overrides=[*settings, "epochs=1"], out=str(tmp_path / "parts"))
     train(str(data), overrides=["epochs=2"], resume=str(tmp_path / "parts" / "last.ckpt"))
@@ -138,7 +138,9 @@ def test_a_teachers_answers_become_targets(data: Path, tmp_path: Path, monkeypat
 
     monkeypatch.setattr(keras.Model, "fit", noting)
     student = train(
-        str(data), overrides=[f"teacher={teacher}", "teacher_share=0.6", "mixup=0.2", *SMALL], out=str(tmp_path / "s")
+        str(data),
+        overrides=[f"teacher={teacher}", "distillation_weight=0.6", "mixup=0.2", *SMALL],
+        out=str(tmp_path / "s"),
     ).folder
     (targets,) = seen
     with np.load(student / ANSWERS) as kept:
