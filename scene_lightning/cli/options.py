@@ -49,5 +49,11 @@ def overrides(settings: list[str] | None, **options: Any) -> list[Override]:
         "val_split": "data",
         **dict.fromkeys(("architecture", "pretrained", "freeze", "head_epochs", "backbone_rate"), "model"),
     }
-    named = [(f"{section.get(key, 'training')}.{key}", value) for key, value in options.items() if value is not None]
+    named: list[Override] = []
+    for key, value in options.items():
+        path = f"{section.get(key, 'training')}.{key}"
+        if key in ("devices", "class_weight"):  # text that stands for a number, a list or a mapping, as in --set
+            named += [f"{path}={value}"] if value is not None else []
+        elif value is not None:
+            named.append((path, value))
     return [*named, *(settings or [])]

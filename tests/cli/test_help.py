@@ -7,7 +7,8 @@ import re
 import pytest
 
 from scene_lightning.cli.main import run
-from scene_lightning.recipes.recipe import recipe_names
+from scene_lightning.cli.options import overrides
+from scene_lightning.recipes.recipe import load_recipe, recipe_names
 
 COMMANDS = (
     "demo", "train", "compare", "evaluate", "card", "calibrate", "predict", "summary", "stats", "devices", "curves",
@@ -43,3 +44,11 @@ def test_config_names_every_recipe(page, command: str) -> None:
     shown = page(command).partition("--config")[2]
     words = set(re.findall(r"[\w-]+", shown.partition("YAML")[0]))
     assert set(recipe_names()) <= words
+
+
+def test_options_of_several_forms_become_values() -> None:
+    given = overrides(None, devices="-1", class_weight="{cat: 2}", epochs=3)
+    training = load_recipe("paper", given).training
+    assert (training.devices, training.class_weight, training.epochs) == (-1, {"cat": 2.0}, 3)
+    assert load_recipe("paper", overrides(None, devices="0,1")).training.devices == "0,1"
+    assert load_recipe("paper", overrides(None, devices="2")).training.devices == 2
