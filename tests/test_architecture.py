@@ -60,7 +60,7 @@ def imports_of(path: Path) -> list[tuple[int, str, bool]]:
     Not those that a package shows to editors alone: the names that its `__getattr__` imports when they are asked for.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    if path.name == "__init__.py" or path == PACKAGE / "models" / "persistence.py":  # its return type is the model
+    if path.name == "__init__.py":
         tree.body = [node for node in tree.body if ast.unparse(node).partition(":")[0] != "if TYPE_CHECKING"]
     top = set(map(id, tree.body))
     found = []

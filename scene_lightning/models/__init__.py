@@ -10,8 +10,8 @@ from scene_lightning._registry import custom_object_scope, naming_unknown_words
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.models.functional import Functional
+from scene_lightning.models.loading import load_model
 from scene_lightning.models.model import Model
-from scene_lightning.models.persistence import load_model
 from scene_lightning.models.sequential import Sequential
 from scene_lightning.models.serialization import (
     graph_config,
