@@ -28,8 +28,6 @@ class BackupAndRestore(Callback):
         InputError: no folder, or an impossible `save_freq`.
     """
 
-    _reads_batch_logs_rarely = True
-
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],

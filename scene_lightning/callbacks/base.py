@@ -17,7 +17,6 @@ class Callback:
     """
 
     # A built-in callback that looks at batch logs now and then only: running metrics need not be kept up for it.
-    _reads_batch_logs_rarely = False
 
     def __init__(self) -> None:
         self.params: dict[str, Any] | None = None

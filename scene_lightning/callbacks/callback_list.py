@@ -108,26 +108,6 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_model(model)
 
-    # -- what the engine may skip ----------------------------------------------------------------------------------
-
-    def _wants(self, *hooks: str) -> bool:
-        return any(overrides(c, *hooks) and not getattr(c, "_reads_batch_logs_rarely", False) for c in self.callbacks)
-
-    @property
-    def wants_train_batch_logs(self) -> bool:
-        """Whether a callback reads the logs of every training batch (built-in ones read them now and then)."""
-        return self._wants("on_train_batch_end", "on_batch_end")
-
-    @property
-    def wants_test_batch_logs(self) -> bool:
-        """Whether a callback reads the logs of every batch of evaluation or validation."""
-        return self._wants("on_test_batch_end")
-
-    @property
-    def wants_predict_batch_logs(self) -> bool:
-        """Whether a callback reads the outputs of every batch of prediction."""
-        return self._wants("on_predict_batch_end")
-
     # -- events ----------------------------------------------------------------------------------------------------
 
     def _listeners(self, hook: str) -> list[Any]:

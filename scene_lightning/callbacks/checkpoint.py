@@ -60,8 +60,6 @@ class ModelCheckpoint(MonitorCallback):
         UnknownArgumentError: a word that no Keras has.
     """
 
-    _reads_batch_logs_rarely = True
-
     def __init__(
         self,
         filepath: str | os.PathLike[str],

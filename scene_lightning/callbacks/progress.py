@@ -191,8 +191,6 @@ class ProgbarLogger(Callback):
         stateful_metrics: taken for Keras 2's sake; every value shown is an average already.
     """
 
-    _reads_batch_logs_rarely = True
-
     def __init__(self, count_mode: str = "steps", stateful_metrics: Any = None) -> None:
         super().__init__()
         if count_mode not in ("steps", "samples"):

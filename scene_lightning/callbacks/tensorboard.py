@@ -40,8 +40,6 @@ class TensorBoard(Callback):
         InputError: an impossible `update_freq` or `profile_batch`.
     """
 
-    _reads_batch_logs_rarely = True
-
     def __init__(
         self,
         log_dir: str | os.PathLike[str] = "logs",

@@ -111,17 +111,6 @@ class TestLogs:
         logs = pythonify({"b": torch.tensor(1), "a": {"c": 2}, "confusion": [[1, 0], [0, 1]]})
         assert list(logs.items()) == [("c", 2.0), ("b", 1.0), ("confusion", [[1, 0], [0, 1]])]
 
-    def test_the_list_says_whether_batch_logs_are_wanted(self) -> None:
-        class Watcher(callbacks.Callback):
-            def on_batch_end(self, batch: int, logs: Any = None) -> None:
-                pass
-
-        rare = [callbacks.ModelCheckpoint("m.keras"), callbacks.TensorBoard(), callbacks.EarlyStopping("loss")]
-        quiet = callbacks.CallbackList(rare, add_history=True, add_progbar=True)
-        assert not (quiet.wants_train_batch_logs or quiet.wants_test_batch_logs or quiet.wants_predict_batch_logs)
-        assert callbacks.CallbackList([Watcher()]).wants_train_batch_logs
-        assert callbacks.CallbackList([callbacks.LambdaCallback(on_test_batch_end=print)]).wants_test_batch_logs
-
 
 class TestList:
     def test_nested_lists_and_single_callbacks_are_taken(self) -> None:
