@@ -64,6 +64,11 @@ def advice(path: str, known: Iterable[str] = ()) -> str:
     return "Nothing here stands for it; torch's own functions work on the same tensors"
 
 
+def names_with_advice(path: str) -> dict[str, str]:
+    """The names of a module that are not here → what to use instead. docs/generate_symbols.py lists them."""
+    return {name.rpartition(".")[2]: text for name, text in _BY_NAME.items() if name.rpartition(".")[0] == path}
+
+
 def refuse(path: str, instead: str) -> NoReturn:
     """Raise UnsupportedError for a name, with the line of the program that used it and what to use instead."""
     raise UnsupportedError(f"{path} is not supported{where_in_script()}. {instead}.")
