@@ -21,7 +21,7 @@ def keras_order(logs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: logs[name] for name in sorted(logs)}
 
 
-class KerasBridge(L.Callback):
+class CallbackAdapter(L.Callback):
     """Calls Keras callbacks at Keras' moments while Lightning trains, validates or predicts.
 
     Args:
@@ -143,7 +143,7 @@ class KerasBridge(L.Callback):
             logger.save()
 
 
-class TrainerBridge(KerasBridge):
+class TrainerBridge(CallbackAdapter):
     """The bridge for Keras callbacks that were given to a Trainer of the user's own.
 
     Validation, loggers and the sanity check stay as that Trainer has them.

@@ -21,7 +21,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.fast import compiled, folded, keep_freed_memory, worth_compiling
 from scene_lightning.feeds.base import Feed, FeedModule
 from scene_lightning.training import running
-from scene_lightning.training.callback_adapter import KerasBridge, keras_order, to_floats
+from scene_lightning.training.callback_adapter import CallbackAdapter, keras_order, to_floats
 from scene_lightning.training.child_process_results import outcome_of
 from scene_lightning.training.devices import Hardware, trainer_arguments
 from scene_lightning.training.inner_run import InnerRun
@@ -196,7 +196,7 @@ def run_fit(
         }  # fmt: skip
         _run_trainer(
             model, FeedModule(train, validation, epoch_offset=initial_epoch),
-            KerasBridge(model, listed, initial_epoch, shown), listed, lightning_callbacks,
+            CallbackAdapter(model, listed, initial_epoch, shown), listed, lightning_callbacks,
             _beside(outer, hardware or Hardware()), ckpt_path, options,
         )  # fmt: skip
         stopped = model.stop_training
@@ -212,7 +212,7 @@ def run_fit(
 def _run_trainer(
     model: Any,
     data: FeedModule,
-    bridge: KerasBridge,
+    bridge: CallbackAdapter,
     listed: CallbackList,
     lightning_callbacks: list[L.Callback],
     hardware: Hardware,
@@ -265,7 +265,7 @@ def run_evaluate(
     hardware = hardware or Hardware()
     with running.undisturbed(model) as outer:
         listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
-        bridge = KerasBridge(model, listed)
+        bridge = CallbackAdapter(model, listed)
         if outer is not None:
             _note_outer("evaluate", hardware)
             return InnerRun(outer, model, [bridge, *lightning_callbacks]).evaluate(feed)
@@ -314,7 +314,7 @@ def run_predict(
     collector, hardware = _Collector(on_batch), hardware or Hardware()
     with running.undisturbed(model) as outer:
         listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
-        listeners = [collector, KerasBridge(model, listed), *lightning_callbacks]
+        listeners = [collector, CallbackAdapter(model, listed), *lightning_callbacks]
         if outer is not None:
             _note_outer("predict", hardware)
             InnerRun(outer, model, listeners).predict(feed)
