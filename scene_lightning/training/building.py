@@ -21,6 +21,10 @@ _WAYS = (
 def build_for(model: Any, trainer: Any) -> None:
     """Build `model`, if need be, from its `example_input_array` or the first sample that `trainer` will train on.
 
+    Args:
+        model: a model, built or not.
+        trainer: the Trainer that is about to fit it.
+
     Raises:
         InputError: neither gives an input, or the model cannot take it. Says how to build the model.
     """
@@ -45,7 +49,11 @@ def build_for(model: Any, trainer: Any) -> None:
 
 
 def has_unbuilt_layers(model: Any) -> bool:
-    """Whether a layer inside may still be without its weights."""
+    """Whether a layer inside may still be without its weights.
+
+    Args:
+        model: the model to look through.
+    """
     return any(isinstance(part, Layer) and not part.built for part in model.modules() if part is not model)
 
 

@@ -12,12 +12,20 @@ from scene_lightning.callbacks.logs import LazyLogs
 
 
 def to_floats(logs: Mapping[str, Any]) -> dict[str, Any]:
-    """Logs as Python floats (lists for metrics that give several values)."""
+    """Logs as Python floats (lists for metrics that give several values).
+
+    Args:
+        logs: name → number, tensor or list.
+    """
     return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in logs.items()}
 
 
 def keras_order(logs: Mapping[str, Any]) -> dict[str, Any]:
-    """Keras 3 sorts its logs by name."""
+    """Keras 3 sorts its logs by name.
+
+    Args:
+        logs: name → value.
+    """
     return {name: logs[name] for name in sorted(logs)}
 
 
@@ -202,7 +210,12 @@ class TrainerBridge(CallbackAdapter):
 
 
 def adopt_callbacks(trainer: Any, model: Any) -> None:
-    """Put one bridge in the place of the Keras callbacks among a Trainer's, whose hooks have other arguments."""
+    """Put one bridge in the place of the Keras callbacks among a Trainer's, whose hooks have other arguments.
+
+    Args:
+        trainer: the Trainer that is about to run.
+        model: the model that it runs.
+    """
     bridges = [callback for callback in trainer.callbacks if isinstance(callback, TrainerBridge)]
     given = [callback for callback in trainer.callbacks if isinstance(callback, Callback)]
     if given:

@@ -91,6 +91,11 @@ class Outcome:
 
 @contextmanager
 def outcome_of(model: Any, callbacks: CallbackList) -> Iterator[Outcome]:
-    """An `Outcome` with a place of its own for the children to write to."""
+    """An `Outcome` with a place of its own for the children to write to.
+
+    Args:
+        model: the model that children train.
+        callbacks: those whose attributes come back.
+    """
     with tempfile.TemporaryDirectory() as folder:
         yield Outcome(model, callbacks, os.path.join(folder, "outcome.pt"))

@@ -69,7 +69,11 @@ _policy_precision: list[str | None] = [None]  # of `keras.mixed_precision`: what
 
 
 def set_policy_precision(precision: str | None) -> None:
-    """The precision of verbs that are told none, neither by their arguments nor by `set_default_hardware`."""
+    """The precision of verbs that are told none, neither by their arguments nor by `set_default_hardware`.
+
+    Args:
+        precision: Lightning's name of it, such as "bf16-mixed"; None for no policy.
+    """
     _policy_precision[0] = precision
 
 
@@ -77,6 +81,11 @@ def set_default_hardware(
     accelerator: str = "auto", devices: Devices = "auto", precision: int | str | None = None
 ) -> None:
     """What verbs run on when the program does not say; without arguments, the usual choice again.
+
+    Args:
+        accelerator: "auto", "cpu", "cuda", "gpu" or "mps".
+        devices: how many, -1 for all, or which; "auto" for Lightning's choice.
+        precision: Lightning's name of it; None for that of the dtype policy.
 
     Raises:
         DeviceError: this machine does not have it; nothing has changed then.
@@ -108,6 +117,10 @@ def take_inventory() -> Inventory:
 def choose_accelerator(requested: str, inventory: Inventory) -> str:
     """What was asked for ("auto", "cpu", "cuda", "gpu", "mps") → "cpu", "cuda" or "mps".
 
+    Args:
+        requested: what was asked for.
+        inventory: what the machine has.
+
     Raises:
         DeviceError: an accelerator that is not there.
     """
@@ -126,7 +139,13 @@ def choose_accelerator(requested: str, inventory: Inventory) -> str:
 
 
 def choose_devices(requested: Devices | None, accelerator: str, inventory: Inventory) -> int | list[int]:
-    """A count, a list of indices, "auto" or -1 → what Lightning's Trainer takes. Raises DeviceError for too many."""
+    """A count, a list of indices, "auto" or -1 → what Lightning's Trainer takes. Raises DeviceError for too many.
+
+    Args:
+        requested: a number, -1 for all, indices, or "auto" or None for one device.
+        accelerator: "cpu", "cuda" or "mps".
+        inventory: what the machine has.
+    """
     if isinstance(requested, str) and requested != "auto":
         try:
             parts = [int(part) for part in requested.split(",") if part.strip()]
@@ -160,6 +179,11 @@ def choose_precision(requested: int | str | None, accelerator: str, inventory: I
     """ "auto" → bf16-mixed where the hardware is fast at it, else 32-true. Raises DeviceError for an unknown one.
 
     None means 32-true: parity with Keras' default is what the API promises; the command line asks for "auto".
+
+    Args:
+        requested: Lightning's name of it, "auto" or None.
+        accelerator: "cpu", "cuda" or "mps".
+        inventory: what the machine has.
     """
     if requested is None:
         return "32-true"
@@ -178,7 +202,12 @@ def choose_precision(requested: int | str | None, accelerator: str, inventory: I
 
 
 def trainer_arguments(hardware: Hardware, inventory: Inventory | None = None) -> dict[str, Any]:
-    """What was asked for → keyword arguments of Lightning's `Trainer`."""
+    """What was asked for → keyword arguments of Lightning's `Trainer`.
+
+    Args:
+        hardware: what was asked for.
+        inventory: what the machine has; None to look.
+    """
     inventory, hardware = inventory or take_inventory(), _with_defaults(hardware)
     accelerator = choose_accelerator(hardware.accelerator, inventory)
     return {
@@ -192,7 +221,11 @@ def trainer_arguments(hardware: Hardware, inventory: Inventory | None = None) ->
 
 
 def describe(inventory: Inventory | None = None) -> list[dict[str, Any]]:
-    """One row a device: `device`, `name`, `memory_bytes`, `capability`, `bf16` (fast or not), `used` (by "auto")."""
+    """One row a device: `device`, `name`, `memory_bytes`, `capability`, `bf16` (fast or not), `used` (by "auto").
+
+    Args:
+        inventory: what the machine has; None to look.
+    """
     inventory = inventory or take_inventory()
     chosen = choose_accelerator("auto", inventory)
     rows: list[dict[str, Any]] = [

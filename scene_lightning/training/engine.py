@@ -50,7 +50,11 @@ def quiet_lightning() -> Iterator[None]:
 
 
 def split_callbacks(callbacks: Any) -> tuple[list[Any], list[L.Callback]]:
-    """A mixed list → (Keras callbacks, Lightning callbacks)."""
+    """A mixed list → (Keras callbacks, Lightning callbacks).
+
+    Args:
+        callbacks: a callback, a list of them, nested or not, or None.
+    """
     flat = [leaf for leaf in flatten(callbacks) if leaf is not None] if callbacks is not None else []
     return [c for c in flat if not isinstance(c, L.Callback)], [c for c in flat if isinstance(c, L.Callback)]
 
@@ -74,7 +78,13 @@ def listen(
 
 
 def make_trainer(hardware: Hardware, callbacks: list[L.Callback], **options: Any) -> L.Trainer:
-    """A `Trainer` that does nothing by itself: no logger, checkpoint, bar, summary or sanity check."""
+    """A `Trainer` that does nothing by itself: no logger, checkpoint, bar, summary or sanity check.
+
+    Args:
+        hardware: what to run on.
+        callbacks: Lightning callbacks.
+        **options: further arguments of the `Trainer`, which win over those set here.
+    """
     checkpointing = any(isinstance(c, L.pytorch.callbacks.Checkpoint) for c in callbacks)
     settings: dict[str, Any] = {
         "logger": False,
@@ -90,7 +100,12 @@ def make_trainer(hardware: Hardware, callbacks: list[L.Callback], **options: Any
 
 
 def build_from(model: Any, feed: Feed) -> None:
-    """Give an unbuilt model its weights, from the shape of the first batch."""
+    """Give an unbuilt model its weights, from the shape of the first batch.
+
+    Args:
+        model: a model, built or not.
+        feed: where its first batch comes from; the batch is not lost.
+    """
     if model.built or model.steps_without_call:
         return
     with torch.no_grad():
@@ -132,7 +147,12 @@ def _every(frequency: int, epoch: int) -> bool:
 
 
 def validation_plan(frequency: Any, has_validation: bool) -> Callable[[int], bool]:
-    """Keras' `validation_freq` → does 0-based epoch i end with a validation?"""
+    """Keras' `validation_freq` → does 0-based epoch i end with a validation?
+
+    Args:
+        frequency: an int n for every n-th epoch, or a collection of epochs counted from 1.
+        has_validation: whether there is anything to validate on.
+    """
     if not has_validation:
         return _never
     if isinstance(frequency, list | tuple | set):
@@ -259,7 +279,15 @@ def _trusting(ckpt_path: str | None) -> dict[str, Any]:
 def run_evaluate(
     model: Any, feed: Feed, *, verbose: Any = "auto", callbacks: Any = None, hardware: Hardware | None = None
 ) -> dict[str, Any]:
-    """Loss and metrics over a feed, as floats in Keras' order."""
+    """Loss and metrics over a feed, as floats in Keras' order.
+
+    Args:
+        model: a compiled model.
+        feed: what to evaluate on.
+        verbose: as for `evaluate`.
+        callbacks: Keras and Lightning callbacks.
+        hardware: what to run on; None for the default.
+    """
     ledger.count("evaluate")
     build_from(model, feed)
     hardware = hardware or Hardware()

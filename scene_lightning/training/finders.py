@@ -103,6 +103,13 @@ def sweep_rates(
 
     The model's weights and its optimizer are afterwards what they were before. Source: L. N. Smith, "Cyclical learning
     rates for training neural networks", WACV 2017.
+
+    Args:
+        model: a compiled model.
+        feed: what to train on; it is read again when it ends.
+        rates: the first and the last learning rate.
+        steps: how many training steps.
+        hardware: what to run on; None for the default.
     """
     planned = np.geomspace(*rates, steps).tolist()
     with _borrowed(model, feed, planned[0]):

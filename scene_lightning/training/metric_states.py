@@ -36,7 +36,11 @@ class MetricStates:
 
 
 def metrics_within(module: nn.Module) -> list[torchmetrics.Metric]:
-    """Every metric among the parts of `module`, torchmetrics' own too, each once."""
+    """Every metric among the parts of `module`, torchmetrics' own too, each once.
+
+    Args:
+        module: the module to look through.
+    """
     return [part for part in module.modules() if isinstance(part, torchmetrics.Metric)]
 
 

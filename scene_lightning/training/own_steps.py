@@ -188,7 +188,11 @@ def _in_phase(step: Callable[..., Any], training: bool) -> Callable[..., Any]:
 
 
 def kept_hook(hook: Callable[..., Any]) -> Callable[..., Any]:
-    """Of this package's hooks: does nothing when the user's, which it went before, calls it again by `super()`."""
+    """Of this package's hooks: does nothing when the user's, which it went before, calls it again by `super()`.
+
+    Args:
+        hook: one of this package's Lightning hooks.
+    """
 
     @functools.wraps(hook)
     def run(self: L.LightningModule, *args: Any, **kwargs: Any) -> Any:

@@ -13,6 +13,9 @@ def relaunch_with(command: list[str]) -> None:
     """Start the processes of other devices with this command: the runner's, so that they run on this engine too.
 
     Lightning repeats `python script.py`, which would import the real Keras. It has no public way to say otherwise.
+
+    Args:
+        command: program and arguments.
     """
     for module in (launcher, fabric_launcher):
         if hasattr(module, "_basic_subprocess_cmd"):

@@ -113,7 +113,11 @@ def chance() -> dict[str, Any]:
 
 
 def take_chance(states: dict[str, Any] | None) -> None:
-    """The reverse of `chance`."""
+    """The reverse of `chance`.
+
+    Args:
+        states: what `chance` gave; None changes nothing.
+    """
     if states is None:
         return
     torch.set_rng_state(states["torch"])

@@ -91,5 +91,10 @@ def current_trial() -> Trial:
 
 
 def set_trial(epochs: int | None = None, batches: int | None = None) -> None:
-    """Cut every later `fit` to so many epochs and batches; without arguments, no longer."""
+    """Cut every later `fit` to so many epochs and batches; without arguments, no longer.
+
+    Args:
+        epochs: the most that a `fit` runs; None for no limit.
+        batches: the most in an epoch; None for no limit.
+    """
     _current[0] = Trial(epochs, batches)

@@ -26,13 +26,23 @@ _OF_A_RUN = (
 
 
 def begin(model: Any, trainer: Any) -> None:
-    """`trainer` starts to work on `model`, in this process."""
+    """`trainer` starts to work on `model`, in this process.
+
+    Args:
+        model: the model.
+        trainer: the Trainer.
+    """
     _under_way[:] = [(m, t) for m, t in _under_way if m() is not None and _runs(t())]
     _under_way.append((weakref.ref(model), weakref.ref(trainer)))
 
 
 def end(model: Any, trainer: Any) -> None:
-    """`trainer` has finished with `model`."""
+    """`trainer` has finished with `model`.
+
+    Args:
+        model: the model.
+        trainer: the Trainer.
+    """
     for place in reversed(range(len(_under_way))):  # the innermost: a verb inside a run begins there once more
         if _under_way[place][0]() is model and _under_way[place][1]() is trainer:
             del _under_way[place]
@@ -40,7 +50,11 @@ def end(model: Any, trainer: Any) -> None:
 
 
 def outer_run(model: Any) -> L.Trainer | None:
-    """The Trainer that is working on `model`, or on a model with some of its weights, right now; else None."""
+    """The Trainer that is working on `model`, or on a model with some of its weights, right now; else None.
+
+    Args:
+        model: the model to ask about.
+    """
     own = model.__dict__.get("_trainer")
     if _runs(own):
         return own
@@ -67,6 +81,9 @@ def undisturbed(model: Any) -> Iterator[L.Trainer | None]:
 
     Kept are the metrics' states, logs, devices, training modes and all that a run writes on a model; the weights and
     the optimizer are the verb's to change. Gives the outer run's trainer, or None when there is none.
+
+    Args:
+        model: the model that a verb is about to run on.
     """
     trainer = outer_run(model) or _run_on_several_devices()
     if trainer is None:

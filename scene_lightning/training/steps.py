@@ -315,7 +315,11 @@ class KerasSteps(L.LightningModule):
 
 
 def flat_logs(logs: Any) -> dict[str, Any]:
-    """A step's logs → name and value, those within dicts (of several metrics in one) on the same level."""
+    """A step's logs → name and value, those within dicts (of several metrics in one) on the same level.
+
+    Args:
+        logs: a dict, perhaps of dicts, or a number, which is the loss.
+    """
     if not isinstance(logs, Mapping):
         raise InputError(f"train_step and test_step return a dict of names and values; received {type(logs).__name__}.")
     flat: dict[str, Any] = {}
@@ -329,7 +333,11 @@ def flat_logs(logs: Any) -> dict[str, Any]:
 
 
 def without_nones(batch: Any) -> Any:
-    """A batch as Keras and Lightning hand it to a step: without targets and weights that there are none of."""
+    """A batch as Keras and Lightning hand it to a step: without targets and weights that there are none of.
+
+    Args:
+        batch: (x, y, sample_weight), where the last ones may be None.
+    """
     if not isinstance(batch, list | tuple):
         return batch
     parts = list(batch)
@@ -339,7 +347,11 @@ def without_nones(batch: Any) -> Any:
 
 
 def takes_batch_index(step: Callable[..., Any]) -> bool:
-    """Whether a step is Lightning's, (self, batch, batch_idx), rather than Keras', (self, data)."""
+    """Whether a step is Lightning's, (self, batch, batch_idx), rather than Keras', (self, data).
+
+    Args:
+        step: a method of a user's model.
+    """
     parameters = inspect.signature(step).parameters
     positional = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return "batch_idx" in parameters or len(positional) > 2
@@ -352,7 +364,12 @@ def _base_of(cls: type) -> type:
 
 
 def attached_metrics(module: Any, outermost: bool = True) -> list[Any]:
-    """Metrics that are attributes of a model or of layers inside it; a model inside keeps its own to itself."""
+    """Metrics that are attributes of a model or of layers inside it; a model inside keeps its own to itself.
+
+    Args:
+        module: a model or layer.
+        outermost: whether it is the model that was asked about.
+    """
     attached: list[Any] = []
     for child in module.children():
         if isinstance(child, Metric):

@@ -13,7 +13,11 @@ from torch import nn
 
 
 def dtypes_of(module: nn.Module) -> list[tuple[nn.Module, str, torch.dtype]]:
-    """The dtype of each floating parameter and buffer, by the module that has it and its name there."""
+    """The dtype of each floating parameter and buffer, by the module that has it and its name there.
+
+    Args:
+        module: the module to look through.
+    """
     return [
         (owner, name, tensor.dtype)
         for owner in module.modules()
@@ -24,7 +28,11 @@ def dtypes_of(module: nn.Module) -> list[tuple[nn.Module, str, torch.dtype]]:
 
 @torch.no_grad()
 def give_back(dtypes: list[tuple[nn.Module, str, torch.dtype]]) -> None:
-    """Convert what is of another dtype now; the parameters stay the same objects, for optimizers know them."""
+    """Convert what is of another dtype now; the parameters stay the same objects, for optimizers know them.
+
+    Args:
+        dtypes: what `dtypes_of` gave.
+    """
     for owner, name, dtype in dtypes:
         tensor = getattr(owner, name, None)
         if isinstance(tensor, torch.Tensor) and tensor.dtype != dtype:
@@ -34,7 +42,11 @@ def give_back(dtypes: list[tuple[nn.Module, str, torch.dtype]]) -> None:
 
 @torch.no_grad()
 def convert_slots(optimizer: Any) -> None:
-    """The optimizer's slots take on the dtypes of their weights."""
+    """The optimizer's slots take on the dtypes of their weights.
+
+    Args:
+        optimizer: a torch optimizer whose parameters have been converted.
+    """
     for weight, slots in getattr(optimizer, "state", {}).items():
         for slot in slots.values():
             if not isinstance(slot, torch.Tensor) or (slot.ndim == 0 and weight.ndim):  # torch's step count
