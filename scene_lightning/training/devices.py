@@ -142,7 +142,7 @@ def choose_devices(requested: Devices | None, accelerator: str, inventory: Inven
     """A count, a list of indices, "auto" or -1 → what Lightning's Trainer takes. Raises DeviceError for too many.
 
     Args:
-        requested: a number, -1 for all, indices, or "auto" or None for one device.
+        requested: a number, a list of indices or text of them; "auto", -1 or None: all GPUs, or one process elsewhere.
         accelerator: "cpu", "cuda" or "mps".
         inventory: what the machine has.
     """

@@ -86,13 +86,6 @@ def _pyplot(module: ModuleType) -> None:
         amend(module, name, shown=f"plt.{name}", arguments=_AXES[name])
 
 
-def _switch(*names: str) -> dict[str, tuple[str, Callable[[dict[str, Any], Any], None]]]:
-    def put(name: str) -> Callable[[dict[str, Any], Any], None]:
-        return lambda kwargs, value: kwargs.__setitem__(name, {"on": True, "off": False}.get(value, value))
-
-    return {name: (f"{name}=False", put(name)) for name in names}
-
-
 # Methods of Axes → arguments that they have dropped or renamed.
 _AXES: dict[str, dict[str, Any]] = {
     "hist": {"normed": ("density=", renamed("density"))},
