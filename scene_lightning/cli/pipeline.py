@@ -1,4 +1,4 @@
-"""What the command line can do, one function a command. Arguments come as words; results are printed or written."""
+"""Imports what the commands call, when a command runs: `--help` needs no torch. Prints evaluations and runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shares the batches of an epoch out among the processes of a run: the one place that knows of ranks.
+"""Shares the batches of an epoch out among the processes of a run: the one place that deals them out.
 
 All processes take as many steps, so that none waits for a gradient that never comes, and no sample is lost. Training
 may read up to world_size - 1 samples twice for that; in an evaluation, where each counts once, batches differ in size
