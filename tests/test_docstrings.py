@@ -20,6 +20,7 @@ constructor in its own docstring. Text stands in the source, so that editors, wh
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import inspect
@@ -61,6 +62,38 @@ MADE_FROM_TABLES = {"ops", "applications"}
 
 # Folders whose files still open with a riddle ("Images in; batches out").
 RIDDLES: set[str] = set()
+# Folders with functions or classes whose arguments nobody has described yet.
+UNDESCRIBED = {
+    "modules of the package itself",
+    "_objectives",
+    "activations",
+    "applications",
+    "backend",
+    "callbacks",
+    "cli",
+    "compat",
+    "data",
+    "datasets",
+    "demo_scenes",
+    "fast",
+    "feeds",
+    "inference",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "preprocessing",
+    "recipes",
+    "reports",
+    "runs",
+    "saving",
+    "training",
+    "tuning",
+    "utils",
+}
 
 
 def pending(names: Any, held: set[str]) -> list[Any]:
@@ -202,6 +235,51 @@ def test_files_open_with_a_plain_sentence(folder: str) -> None:
         if opening is None or not opening[1].endswith(".") or re.search(r"\bin[;:,] .*\bout\b", opening[1]):
             wrong.append(f"{file.relative_to(PACKAGE)}: {opening and opening[1]}")
     assert not wrong, "\n".join(wrong)
+
+
+def written_parameters(arguments: ast.arguments) -> list[str]:
+    """The parameters of a function in a file, as `parameters` gives those of one that is there."""
+    names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    names += ["*" + arguments.vararg.arg] if arguments.vararg else []
+    names += ["**" + arguments.kwarg.arg] if arguments.kwarg else []
+    return [name for name in names if name not in ("self", "cls") and not name.startswith("_")]
+
+
+def described_arguments(thing: ast.FunctionDef | ast.ClassDef) -> list[str]:
+    parts = sections(ast.get_docstring(thing) or "")
+    return [name for part in ("Args", "Call arguments", "Attributes") for name in entries(parts.get(part, ""))]
+
+
+def undescribed(thing: ast.stmt) -> list[str]:
+    """What a function takes, a class' constructor takes or a dataclass holds, and no docstring describes."""
+    if not isinstance(thing, ast.FunctionDef | ast.ClassDef) or thing.name.startswith("_"):
+        return []
+    decorators = " ".join(ast.unparse(decorator) for decorator in thing.decorator_list)
+    if re.search(r"\b(overload|command|callback)\b", decorators):  # Typer's help describes the options of commands
+        return []
+    described = described_arguments(thing)
+    if isinstance(thing, ast.FunctionDef):
+        taken = written_parameters(thing.args)
+    elif init := next((m for m in thing.body if isinstance(m, ast.FunctionDef) and m.name == "__init__"), None):
+        described += described_arguments(init)
+        taken = written_parameters(init.args)
+    else:
+        fields = (each.target for each in thing.body if isinstance(each, ast.AnnAssign) and "dataclass" in decorators)
+        taken = [name.id for name in fields if isinstance(name, ast.Name) and not name.id.startswith("_")]
+    return [name for name in taken if name not in described]
+
+
+@pytest.mark.parametrize("folder", pending(FOLDERS, UNDESCRIBED))
+def test_arguments_are_described(folder: str) -> None:
+    """Every function and class without an underscore, whether Keras has it or not."""
+    files = PACKAGE.glob("*.py") if folder == FOLDERS[-1] else (PACKAGE / folder).rglob("*.py")
+    wrong = [
+        f"{file.relative_to(PACKAGE)}: {thing.name}: {', '.join(missing)}"
+        for file in sorted(files)
+        for thing in ast.parse(file.read_text(encoding="utf-8")).body
+        if (missing := undescribed(thing)) and isinstance(thing, ast.FunctionDef | ast.ClassDef)
+    ]
+    assert not wrong, f"{len(wrong)} in {folder}:\n" + "\n".join(wrong)
 
 
 # -- the rules themselves ----------------------------------------------------------------------------------------------
