@@ -69,7 +69,6 @@ UNDESCRIBED = {
     "activations",
     "applications",
     "backend",
-    "callbacks",
     "cli",
     "compat",
     "data",

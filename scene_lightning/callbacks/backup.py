@@ -8,7 +8,7 @@ import shutil
 from typing import Any
 
 from scene_lightning._atomic_write import atomic_write
-from scene_lightning._ranks import is_main_process
+from scene_lightning._main_process import is_main_process
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.checkpoint import BatchCounter
 from scene_lightning.errors import InputError, SceneLightningError

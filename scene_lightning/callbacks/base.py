@@ -11,12 +11,10 @@ class Callback:
     """The base of every callback. Keras: `keras.callbacks.Callback`.
 
     Attributes:
-        params: {"verbose", "epochs", "steps", "samples", "batch_size"} of the running verb.
+        params: {"verbose", "epochs", "steps", "samples", "batch_size"} of the running `fit`, `evaluate` or `predict`.
         model: the model that is being trained, evaluated or asked.
         validation_data: the arrays that `fit` validates on, [inputs…, targets…, weights], where Keras 2 put them.
     """
-
-    # A built-in callback that looks at batch logs now and then only: running metrics need not be kept up for it.
 
     def __init__(self) -> None:
         self.params: dict[str, Any] | None = None
@@ -200,7 +198,12 @@ class Callback:
 
 
 def overrides(callback: Any, *hooks: str) -> bool:
-    """Whether `callback` has its own version of one of `hooks`, in its class or (LambdaCallback) on itself."""
+    """Whether a callback has its own version of one of several hooks, in its class or (LambdaCallback) on itself.
+
+    Args:
+        callback: any object.
+        *hooks: names of methods of `Callback`.
+    """
     for hook in hooks:
         if hook in getattr(callback, "__dict__", {}):
             return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from scene_lightning.errors import InputError
 Logs = Mapping[str, Any] | None
 
 
-def flatten_callbacks(callbacks: Any) -> list[Any]:
+def _flatten(callbacks: Any) -> list[Any]:
     """None, one callback, or nested lists of them → a flat list.
 
     Raises:
@@ -28,7 +28,7 @@ def flatten_callbacks(callbacks: Any) -> list[Any]:
     if isinstance(callbacks, Mapping):
         callbacks = callbacks.values()
     if isinstance(callbacks, Iterable) and not isinstance(callbacks, str):
-        return [callback for item in callbacks for callback in flatten_callbacks(item)]
+        return [callback for item in callbacks for callback in _flatten(item)]
     if isinstance(callbacks, type):
         raise InputError(
             f"A callback must be an object; received the class {callbacks.__name__}. "
@@ -68,7 +68,7 @@ class CallbackList(Callback):
         **params: Any,
     ) -> None:
         super().__init__()
-        self.callbacks: list[Any] = flatten_callbacks(callbacks)
+        self.callbacks: list[Any] = _flatten(callbacks)
         self._history = next((c for c in reversed(self.callbacks) if isinstance(c, History)), None)
         self._progbar = next((c for c in reversed(self.callbacks) if isinstance(c, ProgbarLogger)), None)
         if self._history is None and add_history:
@@ -88,7 +88,11 @@ class CallbackList(Callback):
         return self._history
 
     def append(self, callback: Any) -> None:
-        """Add one callback at the end."""
+        """Add one callback at the end.
+
+        Args:
+            callback: the callback.
+        """
         self.callbacks.append(callback)
         self._batch_callbacks = {}
 
@@ -126,58 +130,32 @@ class CallbackList(Callback):
                 for callback in listeners:
                     getattr(callback, hook)(batch, logs=seen)
 
-    def _on_event(self, hook: str, *args: Any) -> None:
-        *position, logs = args
+    def _on_event(self, hook: str, *position: int, logs: Logs) -> None:
         shared = pythonify(logs)
         with _free_to_compute():
             for callback in self.callbacks:
                 getattr(callback, hook)(*position, shared)
 
-    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        self._on_batch("on_batch_begin", batch, logs)
-
-    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
-        self._on_batch("on_batch_end", batch, logs)
-
-    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        self._on_batch("on_train_batch_begin", batch, logs)
-
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        self._on_batch("on_train_batch_end", batch, logs)
-
-    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        self._on_batch("on_test_batch_begin", batch, logs)
-
-    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        self._on_batch("on_test_batch_end", batch, logs)
-
-    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        self._on_batch("on_predict_batch_begin", batch, logs)
-
-    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
-        self._on_batch("on_predict_batch_end", batch, logs)
-
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self._on_event("on_epoch_begin", epoch, logs)
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        self._on_event("on_epoch_end", epoch, logs)
-
     def on_train_begin(self, logs: Logs = None) -> None:
         self._batch_callbacks = {}
-        self._on_event("on_train_begin", logs)
+        self._on_event("on_train_begin", logs=logs)
 
-    def on_train_end(self, logs: Logs = None) -> None:
-        self._on_event("on_train_end", logs)
 
-    def on_test_begin(self, logs: Logs = None) -> None:
-        self._on_event("on_test_begin", logs)
+def _forwarding(hook: str) -> Callable[..., None]:
+    """The method of `CallbackList` that calls a hook of each callback, with the parameters that `Callback` gives it."""
 
-    def on_test_end(self, logs: Logs = None) -> None:
-        self._on_event("on_test_end", logs)
+    def on_batch(self: CallbackList, batch: int, logs: Logs = None) -> None:
+        self._on_batch(hook, batch, logs)
 
-    def on_predict_begin(self, logs: Logs = None) -> None:
-        self._on_event("on_predict_begin", logs)
+    def on_epoch(self: CallbackList, epoch: int, logs: Logs = None) -> None:
+        self._on_event(hook, epoch, logs=logs)
 
-    def on_predict_end(self, logs: Logs = None) -> None:
-        self._on_event("on_predict_end", logs)
+    def on_event(self: CallbackList, logs: Logs = None) -> None:
+        self._on_event(hook, logs=logs)
+
+    return on_batch if "batch" in hook else on_epoch if "epoch" in hook else on_event
+
+
+for _hook in vars(Callback):  # type checkers see the methods of the base
+    if _hook.endswith(("_begin", "_end")) and _hook not in vars(CallbackList):
+        setattr(CallbackList, _hook, _forwarding(_hook))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scene_lightning._ranks import is_main_process
+from scene_lightning._main_process import is_main_process
 from scene_lightning._registry import refuse_unknown
 from scene_lightning.callbacks.logs import alias_of
 from scene_lightning.callbacks.messages import print_message
@@ -21,7 +21,11 @@ _ARGUMENTS = ("monitor", "verbose", "save_best_only", "save_weights_only", "mode
 
 
 class BatchCounter:
-    """Counts batches over epochs; says when `every` of them have gone by. Keras: `_should_save_on_batch`."""
+    """Counts batches over epochs and says when so many have gone by. Keras: `_should_save_on_batch`.
+
+    Args:
+        every: how many batches, at least 1.
+    """
 
     def __init__(self, every: int) -> None:
         self.every = every
@@ -29,7 +33,11 @@ class BatchCounter:
         self.last_batch: int | None = None
 
     def is_due(self, batch: int) -> bool:
-        """Take note of batch `batch` (from 0 in each epoch)."""
+        """Count one batch, and say whether so many have gone by.
+
+        Args:
+            batch: its index, from 0 in each epoch.
+        """
         starts_epoch = self.last_batch is None or batch <= self.last_batch
         self._since_last += batch + 1 if starts_epoch else batch - self.last_batch  # type: ignore[operator]
         self.last_batch = batch

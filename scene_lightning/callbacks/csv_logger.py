@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from scene_lightning._ranks import is_main_process
+from scene_lightning._main_process import is_main_process
 from scene_lightning.callbacks.base import Callback
 
 

@@ -5,23 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from scene_lightning.callbacks.base import Callback
-from scene_lightning.callbacks.logs import alias_of
+from scene_lightning.callbacks.logs import AliasDict, alias_of
 
 
-class HistoryDict(dict[str, list[float]]):
+class HistoryDict(AliasDict[list[float]]):
     """Log name → one value per epoch, under Keras 3's names; old spellings (`acc`, `val_acc`, `lr`) can be read too."""
-
-    def __missing__(self, key: str) -> list[float]:
-        other = alias_of(key) if isinstance(key, str) else None
-        if other is not None and dict.__contains__(self, other):
-            return dict.__getitem__(self, other)
-        raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
         return dict.__contains__(self, key) or (isinstance(key, str) and dict.__contains__(self, alias_of(key)))
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default  # noqa: SIM401  # dict.get would not see the aliases
 
 
 class History(Callback):

@@ -6,32 +6,41 @@ device, so batch logs are worked out only when a callback looks at them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+Value = TypeVar("Value")
 _ALIASES = {"acc": "accuracy", "accuracy": "acc", "lr": "learning_rate", "learning_rate": "lr"}
 
 
 def alias_of(name: str) -> str | None:
-    """The other spelling of a log name, in old or new Keras: `val_acc` ↔ `val_accuracy`, `lr` ↔ `learning_rate`."""
+    """The other spelling of a log name, in old or new Keras: `val_acc` ↔ `val_accuracy`, `lr` ↔ `learning_rate`.
+
+    Args:
+        name: a log name, in either spelling; others have None.
+    """
     prefix, bare = ("val_", name[4:]) if name.startswith("val_") else ("", name)
     alias = _ALIASES.get(bare)
     return None if alias is None else prefix + alias
 
 
 def key_in(logs: Mapping[str, Any], name: str) -> str | None:
-    """The key of `logs` that `name` means: itself, or its other spelling, or None."""
+    """The key of some logs that a name means: itself, or its other spelling, or None.
+
+    Args:
+        logs: name → value.
+        name: a log name, in either spelling.
+    """
     if name in logs:
         return name
     other = alias_of(name)
     return other if other is not None and other in logs else None
 
 
-class Logs(dict[str, Any]):
-    """What callbacks are given: a value is found under its other spelling too, so that `logs.get("acc") > 0.99` of a
-    program for old Keras still compares."""
+class AliasDict(dict[str, Value]):
+    """A dict of log names, whose values can be read under the other spelling (`acc`, `val_acc`, `lr`) too."""
 
-    def __missing__(self, key: str) -> Any:
+    def __missing__(self, key: str) -> Value:
         other = alias_of(key) if isinstance(key, str) else None
         if other is not None and dict.__contains__(self, other):
             return dict.__getitem__(self, other)
@@ -44,8 +53,16 @@ class Logs(dict[str, Any]):
             return default
 
 
+class Logs(AliasDict[Any]):
+    """What callbacks are given, so that `logs.get("acc") > 0.99` of a program for old Keras still compares."""
+
+
 def pythonify(logs: Mapping[str, Any] | None) -> Logs:
-    """Floats in alphabetical order; nested dicts are merged; what is no number stays. Source: Keras' pythonify_logs."""
+    """Logs as Python floats in alphabetical order. Source: Keras' `pythonify_logs`.
+
+    Args:
+        logs: name → number, tensor or nested dict, which is merged; other values stay. None gives no logs.
+    """
     result = Logs()
     for key, value in sorted((logs or {}).items()):
         if isinstance(value, Mapping):
@@ -80,40 +97,15 @@ class LazyLogs(Logs):
         # `logs = logs or {}` opens half of all callbacks: it must not cost a wait for the device.
         return True
 
-    def __getitem__(self, key: str) -> Any:
-        return dict.__getitem__(self.read(), key)
 
-    def __iter__(self) -> Iterator[str]:
-        return dict.__iter__(self.read())
+def _after_reading(name: str) -> Callable[..., Any]:
+    """A method of dict for `LazyLogs`, which reads the values first."""
+    method = getattr(dict, name)
+    return lambda self, *args: method(self.read(), *args)
 
-    def __len__(self) -> int:
-        return dict.__len__(self.read())
 
-    def __contains__(self, key: object) -> bool:
-        return dict.__contains__(self.read(), key)
-
-    def __eq__(self, other: object) -> bool:
-        return dict.__eq__(self.read(), other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return dict.__repr__(self.read())
-
-    def keys(self) -> Any:
-        return dict.keys(self.read())
-
-    def values(self) -> Any:
-        return dict.values(self.read())
-
-    def items(self) -> Any:
-        return dict.items(self.read())
-
-    def copy(self) -> dict[str, Any]:
-        return dict(dict.items(self.read()))
-
-    def pop(self, key: str, *default: Any) -> Any:
-        return dict.pop(self.read(), key, *default)
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        return dict.setdefault(self.read(), key, default)
+for _name in (
+    "__getitem__", "__iter__", "__len__", "__contains__", "__eq__", "__repr__", "keys", "values", "items", "copy",
+    "pop", "setdefault",
+):  # fmt: skip
+    setattr(LazyLogs, _name, _after_reading(_name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from scene_lightning._ranks import is_main_process
+from scene_lightning._main_process import is_main_process
 
 _log = logging.getLogger("scene_lightning")
 _interactive = True
@@ -29,7 +29,12 @@ def is_interactive_logging_enabled() -> bool:
 
 
 def print_message(message: str, line_break: bool = True) -> None:
-    """Write `message` once, from the main process. What the terminal cannot show becomes `=` or `?`."""
+    """Write a message once, from the main process. What the terminal cannot show becomes `=` or `?`.
+
+    Args:
+        message: the text.
+        line_break: whether to end the line; the log does always.
+    """
     if not is_main_process():
         return
     if not _interactive:

@@ -26,9 +26,13 @@ _DOWN = re.compile(
 
 
 def direction_of(model: Any, monitor: str) -> str | None:
-    """ "min" or "max": which way the log `monitor` improves, or None when nobody knows.
+    """Say which way a log improves: "min", "max", or None when nobody knows.
 
     The loss goes down; a metric says itself (Keras' `_direction`, torchmetrics' `higher_is_better`); else its name.
+
+    Args:
+        model: the model, whose metrics are asked.
+        monitor: name of the log, with `val_` or without.
     """
     name = monitor.removeprefix("val_")
     if name == "loss":

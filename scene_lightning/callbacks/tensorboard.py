@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scene_lightning._ranks import is_main_process
+from scene_lightning._main_process import is_main_process
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.errors import InputError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from scene_lightning._ranks import is_main_process
+from scene_lightning._main_process import is_main_process
 from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.inference.evaluate import format_evaluation
 from scene_lightning.inference.predict import predict

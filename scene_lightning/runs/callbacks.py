@@ -12,7 +12,7 @@ import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from scene_lightning import callbacks
-from scene_lightning._ranks import is_main_process
+from scene_lightning._main_process import is_main_process
 from scene_lightning.reports import plots
 from scene_lightning.reports.metrics_file import as_history, write_metrics
 from scene_lightning.reports.run_folder import BEST, CURVES, LAST, METRICS

@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from scene_lightning import callbacks
 from scene_lightning._atomic_write import atomic_write
-from scene_lightning._ranks import is_main_process
+from scene_lightning._main_process import is_main_process
 from scene_lightning._registry import some_of
 from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages

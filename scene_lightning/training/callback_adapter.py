@@ -105,19 +105,24 @@ class CallbackAdapter(L.Callback):
     # -- validation and evaluate -----------------------------------------------------------------------------------
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._callbacks.on_test_begin()
+        if not trainer.sanity_checking:
+            self._callbacks.on_test_begin()
 
     def on_validation_batch_start(
         self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._callbacks.on_test_batch_begin(batch_idx)
+        if not trainer.sanity_checking:
+            self._callbacks.on_test_batch_begin(batch_idx)
 
     def on_validation_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._callbacks.on_test_batch_end(batch_idx, LazyLogs(self._test_batch_logs))
+        if not trainer.sanity_checking:
+            self._callbacks.on_test_batch_end(batch_idx, LazyLogs(self._test_batch_logs))
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.sanity_checking:
+            return
         logs = keras_order(to_floats(self._model.test_logs()))
         self._validation_logs = {f"val_{name}": value for name, value in logs.items()}
         self._callbacks.on_test_end({**self._model.logged(), **logs})
@@ -155,6 +160,10 @@ class TrainerBridge(CallbackAdapter):
     """The bridge for Keras callbacks that were given to a Trainer of the user's own.
 
     Validation, loggers and the sanity check stay as that Trainer has them.
+
+    Args:
+        model: the model that the callbacks see as `self.model`.
+        callbacks: the Keras callbacks.
     """
 
     def __init__(self, model: Any, callbacks: list[Any]) -> None:
@@ -183,30 +192,10 @@ class TrainerBridge(CallbackAdapter):
     def _draw(self, trainer: L.Trainer, logs: Mapping[str, Any], epoch: int) -> None:
         pass
 
-    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.sanity_checking:
-            super().on_validation_start(trainer, pl_module)
-
-    def on_validation_batch_start(
-        self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
-        if not trainer.sanity_checking:
-            super().on_validation_batch_start(trainer, pl_module, batch, batch_idx, dataloader_idx)
-
-    def on_validation_batch_end(
-        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
-        if not trainer.sanity_checking:
-            super().on_validation_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.sanity_checking:
-            super().on_validation_end(trainer, pl_module)
-
-    on_test_start = on_validation_start
-    on_test_batch_start = on_validation_batch_start
-    on_test_batch_end = on_validation_batch_end
-    on_test_end = on_validation_end
+    on_test_start = CallbackAdapter.on_validation_start
+    on_test_batch_start = CallbackAdapter.on_validation_batch_start
+    on_test_batch_end = CallbackAdapter.on_validation_batch_end
+    on_test_end = CallbackAdapter.on_validation_end
 
 
 def adopt_callbacks(trainer: Any, model: Any) -> None:

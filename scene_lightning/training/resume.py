@@ -1,7 +1,7 @@
 """Lets a run that is resumed from a Lightning checkpoint go on bit by bit as it would have, from mid-epoch too.
 
-Lightning restores weights, optimizer and counters. It does not restore chance (dropout, shuffling), and in mid-epoch it
-reads a loader from its beginning unless the loader keeps its own place.
+Lightning restores weights, optimizer and counters. It does not restore the state of the random generators (dropout,
+shuffling), and in mid-epoch it reads a loader from its beginning unless the loader keeps its own place.
 """
 
 from __future__ import annotations
@@ -20,23 +20,29 @@ class Resumption:
     """What a model remembers of the run that it is in, writes into checkpoints, and takes up again."""
 
     def __init__(self) -> None:
-        self._at_loader: dict[str, Any] | None = None  # chance when the epoch's loader was opened
-        self._at_epoch: dict[str, Any] | None = None  # chance when the epoch was announced
+        self._at_loader: dict[str, Any] | None = None  # random state when the epoch's loader was opened
+        self._at_epoch: dict[str, Any] | None = None  # random state when the epoch was announced
         self._loader_first = False  # whether it was opened before that, as in a run's first epoch
         self._stored: dict[str, Any] | None = None
 
     def fit_starts(self) -> None:
-        """Lightning opens the loader of the run's first epoch next."""
-        self._at_loader, self._loader_first = chance(), True
+        """Note the random state: Lightning opens the loader of the run's first epoch next."""
+        self._at_loader, self._loader_first = random_state(), True
 
     def before_epoch(self) -> None:
-        """An epoch is announced. The first after a resumption begins with the chance that its checkpoint left."""
+        """Restore the random state of the checkpoint where the epoch is the first after a resumption."""
         if self._stored is not None:
-            take_chance(self._stored["chance"])
+            restore_random_state(self._stored["chance"])
 
     def epoch_starts(self, trainer: Any) -> None:
-        """Lightning opens the epoch's loader next; not after a resumption, when it was open before chance came back."""
-        self._at_epoch = chance()
+        """Note the random state: Lightning opens the epoch's loader next.
+
+        After a resumption the loader was open before the random state was restored, and is opened again.
+
+        Args:
+            trainer: the Trainer that runs.
+        """
+        self._at_epoch = random_state()
         if trainer.current_epoch > 0:
             self._at_loader, self._loader_first = self._at_epoch, False
             if self._stored is not None:
@@ -44,22 +50,34 @@ class Resumption:
         self._stored = None
 
     def save(self, trainer: Any) -> dict[str, Any]:
-        """For the checkpoint: chance now, and at the beginning of the epoch."""
+        """Give the checkpoint the random state now and at the beginning of the epoch.
+
+        Args:
+            trainer: the Trainer that runs.
+        """
         return {
-            "chance": chance(),
+            "chance": random_state(),  # its name in files
             "at_loader": self._at_loader,
             "at_epoch": self._at_epoch,
             "loader_first": self._loader_first,
         }
 
     def load(self, trainer: Any, section: Any) -> None:
-        """From a checkpoint that `trainer.fit` resumes."""
+        """Keep what a checkpoint holds until the run begins.
+
+        Args:
+            trainer: the Trainer whose `fit` resumes.
+            section: the checkpoint's.
+        """
         stored = section.get(KEY) if isinstance(section, Mapping) else None
-        if isinstance(stored, dict) and trainer.world_size == 1:  # it holds the chance of one process
+        if isinstance(stored, dict) and trainer.world_size == 1:  # it is the random state of one process
             self._stored = stored
 
     def take_up(self, trainer: Any) -> bool:
-        """Training starts: in mid-epoch pass over the batches that were trained on, and let chance go on from there.
+        """Pass over the batches that were trained on, where training starts in mid-epoch, and restore the random state.
+
+        Args:
+            trainer: the Trainer that runs.
 
         Returns:
             Whether an epoch begins that Lightning does not announce: the checkpoint is of the last batch of another.
@@ -74,13 +92,13 @@ class Resumption:
         if stored is not None:
             self._at_loader, self._at_epoch = stored["at_loader"], stored["at_epoch"]
             self._loader_first = stored["loader_first"]
-            take_chance(self._at_loader)
+            restore_random_state(self._at_loader)
         if _open_again(trainer):
             if stored is not None and self._loader_first:
-                take_chance(self._at_epoch)
+                restore_random_state(self._at_epoch)
             _pass_over(loop._data_fetcher, done)
         if stored is not None:
-            take_chance(stored["chance"])
+            restore_random_state(stored["chance"])
         return False
 
 
@@ -100,8 +118,8 @@ def _pass_over(fetcher: Any, batches: int) -> None:
             return
 
 
-def chance() -> dict[str, Any]:
-    """The states of torch's, NumPy's and Python's generators, as values that a checkpoint may hold."""
+def random_state() -> dict[str, Any]:
+    """The states of torch's, NumPy's and Python's random generators, as values that a checkpoint may hold."""
     kind, keys, *rest = np.random.get_state()
     version, numbers, gauss = random.getstate()
     return {
@@ -112,11 +130,11 @@ def chance() -> dict[str, Any]:
     }
 
 
-def take_chance(states: dict[str, Any] | None) -> None:
-    """The reverse of `chance`.
+def restore_random_state(states: dict[str, Any] | None) -> None:
+    """Set the random generators to a state.
 
     Args:
-        states: what `chance` gave; None changes nothing.
+        states: what `random_state` gave; None changes nothing.
     """
     if states is None:
         return
