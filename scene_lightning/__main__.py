@@ -1,4 +1,4 @@
-"""`python -m scene_lightning script.py`: a Keras program on this engine; other words: the command line."""
+"""Runs a Keras program (`python -m scene_lightning script.py`), or a command of the command line."""
 
 import sys
 
@@ -12,5 +12,5 @@ if __name__ == "__main__":
         sys.exit(run(sys.argv[1:]))
     status = cli.run(sys.argv[1:])
     if sys.argv[1:] in (["--help"], ["-h"]):
-        print(f"\nA Keras script or notebook, unchanged:\n{help_text()}", end="")
+        print(f"\n{help_text()}", end="")
     sys.exit(status)

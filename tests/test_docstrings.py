@@ -69,7 +69,6 @@ UNDESCRIBED = {
     "activations",
     "applications",
     "backend",
-    "cli",
     "compat",
     "data",
     "datasets",
@@ -255,6 +254,8 @@ def undescribed(thing: ast.stmt) -> list[str]:
         return []
     decorators = " ".join(ast.unparse(decorator) for decorator in thing.decorator_list)
     if re.search(r"\b(overload|command|callback)\b", decorators):  # Typer's help describes the options of commands
+        return []
+    if isinstance(thing, ast.FunctionDef) and "typer." in ast.unparse(thing.args):  # registered in `cli/main.py`
         return []
     described = described_arguments(thing)
     if isinstance(thing, ast.FunctionDef):

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from scene_lightning.cli.options import Accelerator, Config, JsonFlag, Precision, Settings, TrainingData, overrides
+from scene_lightning.cli.options import (
+    Accelerator,
+    Config,
+    JsonFlag,
+    RecipePrecision,
+    Seed,
+    Settings,
+    TrainingData,
+    overrides,
+)
 
 
 def find_lr(
@@ -18,8 +27,8 @@ def find_lr(
     ] = 1.0,
     steps: Annotated[int, typer.Option(min=20, metavar="N", help="Training steps from one to the other.")] = 100,
     accelerator: Accelerator = None,
-    precision: Precision = None,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.")] = None,
+    precision: RecipePrecision = None,
+    seed: Seed = None,
     out: Annotated[
         str, typer.Option("--out", metavar="FILE.png", help="The plot of loss against learning rate.")
     ] = "learning_rate.png",
@@ -47,7 +56,7 @@ def find_batch_size(
         typer.Option(min=1, metavar="N", help="The largest batch size to try.  [default: 1024, or all the images]"),
     ] = None,
     accelerator: Accelerator = None,
-    precision: Precision = None,
+    precision: RecipePrecision = None,
     as_json: JsonFlag = False,
     settings: Settings = None,
 ) -> None:

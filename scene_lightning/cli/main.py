@@ -13,19 +13,23 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from scene_lightning import __version__
-from scene_lightning.cli import cards, finders, tuning
+from scene_lightning.cli import calibrate, finders, model_card, tuning
 from scene_lightning.cli.options import (
     Accelerator,
     BatchSize,
     DataFolder,
+    Epochs,
     JsonFlag,
     ModelFile,
     OutFolder,
     Precision,
+    RecipePrecision,
+    Seed,
     Settings,
     Strict,
     TrainingData,
     overrides,
+    recipe_option,
 )
 from scene_lightning.errors import InputError, SceneLightningError
 
@@ -33,7 +37,7 @@ _settings = {"debug": False}
 
 app = typer.Typer(
     name="scene-lightning",
-    help="Train image classifiers on folders of photographs, evaluate them, and name what new images show.",
+    help="Train image classifiers on folders of photographs, evaluate them, and classify new images.",
     epilog="Start with `scene-lightning demo`: it needs no data. Then `scene-lightning train DATA`. "
     "A Keras script or notebook runs unchanged with `python -m scene_lightning script.py`.",
     add_completion=False,
@@ -44,12 +48,23 @@ app = typer.Typer(
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """The entry point of `scene-lightning` and `python cli.py`."""
+    """Run the command line and exit: the entry point of `scene-lightning` and `python cli.py`.
+
+    Args:
+        args: the words after the program's name; None takes them from `sys.argv`.
+    """
     sys.exit(run(sys.argv[1:] if args is None else args))
 
 
 def run(args: list[str]) -> int:
-    """Run one command and return its exit status; every error becomes one line on stderr."""
+    """Run one command; every error becomes one line on stderr.
+
+    Args:
+        args: the words after the program's name.
+
+    Returns:
+        The exit status: 0 done, 1 a fault of this program, 2 bad input, 130 interrupted.
+    """
     _settings["debug"] = False
     try:
         result = app(args=args, prog_name="scene-lightning", standalone_mode=False)
@@ -63,8 +78,8 @@ def run(args: list[str]) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):  # click's usage errors, whichever click this Typer brings along
             message = error.format_message().rstrip(".")
-            return _fail(f"{message}. See: scene-lightning {_command(error)}--help", 2)
-        return _fail(_fault(error), 1)
+            return _fail(f"{message}. See: {_help_command(error)}", 2)
+        return _fail(_unexpected_error_message(error), 1)
 
 
 def _fail(message: str, status: int) -> int:
@@ -74,13 +89,14 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def _command(error: Any) -> str:
-    """The name of the command that a usage error is about, with a blank, or nothing."""
+def _help_command(error: Any) -> str:
+    """What to type for the help page of the command that a usage error is about."""
     context = getattr(error, "ctx", None)
-    return f"{context.info_name} " if context is not None and context.parent is not None else ""
+    command = f"{context.info_name} " if context is not None and context.parent is not None else ""
+    return f"scene-lightning {command}--help"
 
 
-def _fault(error: Exception) -> str:
+def _unexpected_error_message(error: Exception) -> str:
     kind = type(error).__name__
     if kind == "OutOfMemoryError":
         return "the device's memory is full. Use a smaller --batch-size, or --precision bf16-mixed."
@@ -111,20 +127,11 @@ def _top(
 
 
 @app.command()
-def demo(
-    out: OutFolder = None,
-    accelerator: Accelerator = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the demo recipe's]")
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="Random seed of the training; the drawn scenes are always the same."),
-    ] = None,
-) -> None:
+def demo(out: OutFolder = None, accelerator: Accelerator = None, epochs: Epochs = None, seed: Seed = None) -> None:
     """Draw a data set, train on it, evaluate and predict.
 
-    Needs neither data nor a network connection. Results and pictures are in the run's folder.
+    Needs neither data nor a network connection; the drawn scenes are always the same. Results and pictures are in the
+    run's folder.
     """
     from scene_lightning.cli import pipeline
 
@@ -141,14 +148,7 @@ def train(
             "or one folder of images per class (a share of each is then held out: --val-split).",
         ),
     ],
-    config: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="Recipe: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper; with "
-            "--model: transfer]",
-        ),
-    ] = None,
+    config: Annotated[str | None, recipe_option("Recipe", default="paper; with --model: transfer")] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -159,9 +159,7 @@ def train(
         bool, typer.Option("--pretrained", help="Start the backbone of --model from ImageNet's weights.")
     ] = False,
     freeze: Annotated[bool, typer.Option("--freeze", help="Train only the classifier on top of the backbone.")] = False,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the recipe's]")
-    ] = None,
+    epochs: Epochs = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Images per step.  [default: the recipe's]")
     ] = None,
@@ -169,13 +167,14 @@ def train(
     devices: Annotated[
         str | None, typer.Option(metavar="N", help="How many devices, -1 for all, or which: 0,1.  [default: auto]")
     ] = None,
-    precision: Annotated[
-        str | None, typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: the recipe's]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.  [default: the recipe's]")] = None,
+    precision: RecipePrecision = None,
+    seed: Seed = None,
     val_split: Annotated[
         float | None,
-        typer.Option(metavar="SHARE", help="Share of each class to hold out where DATA has no validation folder."),
+        typer.Option(
+            metavar="SHARE",
+            help="Share of each class to hold out where DATA has no validation folder.  [default: the recipe's, 0.2]",
+        ),
     ] = None,
     class_weight: Annotated[
         str | None,
@@ -225,12 +224,9 @@ def compare(
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="Start the backbones from ImageNet's weights.")
     ] = False,
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Passes over the data, for each network.  [default: the recipes']"),
-    ] = None,
+    epochs: Epochs = None,
     accelerator: Accelerator = None,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.")] = None,
+    seed: Seed = None,
     out: OutFolder = None,
     settings: Settings = None,
 ) -> None:
@@ -273,8 +269,8 @@ def evaluate(
     pipeline.show_evaluation(pipeline.evaluate(model, data, options, strict=strict), as_json=as_json)
 
 
-app.command()(cards.card)
-app.command()(cards.calibrate)
+app.command()(model_card.card)
+app.command()(calibrate.calibrate)
 
 
 @app.command()
@@ -311,13 +307,7 @@ def predict(
 @app.command()
 def summary(
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model file or a run folder.")] = None,
-    config: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="A recipe instead: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]",
-        ),
-    ] = None,
+    config: Annotated[str | None, recipe_option("A recipe instead")] = None,
     classes: Annotated[int, typer.Option(min=2, metavar="N", help="Number of classes of a recipe's network.")] = 6,
     settings: Settings = None,
 ) -> None:

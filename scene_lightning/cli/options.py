@@ -6,8 +6,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scene_lightning.compat.command import PRECISIONS
+
 if TYPE_CHECKING:
     from scene_lightning.recipes.recipe import Override
+
+
+def recipe_option(purpose: str, *, default: str = "paper") -> Any:
+    """The option `--config`, whose help lists the package's recipes.
+
+    Args:
+        purpose: what the recipe is for; its help begins with it.
+        default: what is taken without the option, as the help names it.
+    """
+    recipes = "paper, best, transfer, scenes-large, demo, or a YAML file"
+    return typer.Option(metavar="NAME|FILE", help=f"{purpose}: {recipes}.  [default: {default}]")
+
 
 ModelFile = Annotated[
     str,
@@ -19,9 +33,10 @@ ModelFile = Annotated[
 ]
 DataFolder = Annotated[str, typer.Argument(metavar="DATA", help="The folder of images.")]
 Accelerator = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.  [default: auto]")]
-Precision = Annotated[
-    str | None, typer.Option(metavar="NAME", help="auto, 32-true, 16-mixed or bf16-mixed.  [default: 32-true]")
-]
+Precision = Annotated[str | None, typer.Option(metavar="NAME", help=f"{PRECISIONS}.  [default: 32-true]")]
+RecipePrecision = Annotated[str | None, typer.Option(metavar="NAME", help=f"{PRECISIONS}.  [default: the recipe's]")]
+Epochs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the recipe's]")]
+Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.  [default: the recipe's]")]
 BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="Images per batch.  [default: 32]")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -34,17 +49,17 @@ Settings = Annotated[
 OutFolder = Annotated[
     str | None, typer.Option("--out", metavar="DIR", help="The run's folder.  [default: runs/<recipe>-<date>-<time>]")
 ]
-Config = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME|FILE", help="Recipe: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]"
-    ),
-]
+Config = Annotated[str | None, recipe_option("Recipe")]
 TrainingData = Annotated[str, typer.Argument(metavar="DATA", help="A folder of images, as for train.")]
 
 
 def overrides(settings: list[str] | None, **options: Any) -> list[Override]:
-    """The recipe overrides that stand for the options given; --set comes last and so wins."""
+    """The recipe overrides that stand for the options given; --set comes last and so wins.
+
+    Args:
+        settings: what was given with --set, as KEY=VALUE; None for nothing.
+        **options: an option's name and value; None for one that was not given.
+    """
     section = {
         "val_split": "data",
         **dict.fromkeys(("architecture", "pretrained", "freeze", "head_epochs", "backbone_rate"), "model"),

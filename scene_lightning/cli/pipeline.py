@@ -25,12 +25,21 @@ __all__ = [
 
 
 def show_evaluation(result: dict[str, Any], *, as_json: bool = False) -> None:
-    """Print an evaluation: one JSON object, or tables."""
+    """Print an evaluation: one JSON object, or tables.
+
+    Args:
+        result: what `evaluate` returns.
+        as_json: print one JSON object and nothing else.
+    """
     print(json.dumps(result) if as_json else format_evaluation(result))
 
 
 def show_run(run: FinishedRun) -> None:
-    """Print how a run ended; nothing in the helper processes of a run on several devices."""
+    """Print how a run ended; nothing in the helper processes of a run on several devices.
+
+    Args:
+        run: what `train` returns.
+    """
     if run.evaluation is not None:
         print(f"\nbest.ckpt on the validation images:\n\n{format_evaluation(run.evaluation)}\n")
         print(f"run       {run.folder}")

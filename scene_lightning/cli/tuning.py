@@ -6,18 +6,12 @@ from typing import Annotated
 
 import typer
 
-from scene_lightning.cli.options import Accelerator, Settings, Strict, TrainingData, overrides
+from scene_lightning.cli.options import Accelerator, Settings, Strict, TrainingData, overrides, recipe_option
 
 
 def tune(
     data: TrainingData,
-    config: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="Recipe to vary: paper, best, transfer, scenes-large, demo, or a YAML file.  [default: paper]",
-        ),
-    ] = None,
+    config: Annotated[str | None, recipe_option("Recipe to vary")] = None,
     space: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="The search space: default, paper, or a YAML file.")
     ] = "default",

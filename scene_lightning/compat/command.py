@@ -1,6 +1,6 @@
 """Reads the command line of `python -m scene_lightning script.py`: which program to run, and how.
 
-Nothing heavy is imported here: a missing script is told at once.
+Nothing heavy is imported here: a missing script is reported at once.
 """
 
 from __future__ import annotations
@@ -14,14 +14,20 @@ from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import InputError
 
 PROGRAMS = (".py", ".ipynb")
-_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "--accelerator": ("auto, cpu, cuda or mps: what fit, evaluate and predict run on", {"default": "auto"}),
-    "--devices": ("how many, or which (0,1); on the CPU: processes", {"default": "auto"}),
-    "--precision": ("32-true, bf16-mixed, 16-mixed, 64-true or auto", {}),
-    "--limit-epochs": ("a trial run: cut every fit to so many epochs", {"type": int}),
-    "--limit-batches": ("a trial run: cut every epoch to so many batches", {"type": int}),
-    "--output": ("where an executed notebook goes; <name>.executed.ipynb beside it by default", {"type": Path}),
+PRECISIONS = "auto, 32-true, bf16-mixed, 16-mixed or 64-true"  # as every help page lists them
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "--accelerator": {"help": "auto, cpu, cuda or mps: what fit, evaluate and predict run on", "default": "auto"},
+    "--devices": {"help": "how many, or which (0,1); on the CPU: processes", "default": "auto", "metavar": "N"},
+    "--precision": {"help": PRECISIONS},
+    "--limit-epochs": {"help": "a trial run: cut every fit to so many epochs", "type": int, "metavar": "N"},
+    "--limit-batches": {"help": "a trial run: cut every epoch to so many batches", "type": int, "metavar": "N"},
+    "--output": {
+        "help": "where an executed notebook goes; <name>.executed.ipynb beside it by default",
+        "type": Path,
+        "metavar": "FILE",
+    },
 }
+_USAGE = "python -m scene_lightning [OPTIONS] script.py|notebook.ipynb [ARGS]..."
 
 
 @dataclass
@@ -31,6 +37,11 @@ class RunRequest:
     Attributes:
         program: a script (.py) or a notebook (.ipynb).
         arguments: what the script finds in sys.argv[1:].
+        accelerator: "auto", "cpu", "cuda" or "mps".
+        devices: how many, or which ("0,1"); "auto" for Lightning's choice.
+        precision: Lightning's name of it; None for that of the dtype policy.
+        limit_epochs: the most that each `fit` runs; None for no limit.
+        limit_batches: the most in each epoch; None for no limit.
         output: where an executed notebook goes; by default `<name>.executed.ipynb` beside its source.
     """
 
@@ -56,19 +67,16 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}. Usage: {_USAGE}")
 
 
-_USAGE = "python -m scene_lightning [options] script.py|notebook.ipynb [arguments]"
-
-
 def _parser() -> _Parser:
-    parser = _Parser(prog="python -m scene_lightning", usage=_USAGE, add_help=False, allow_abbrev=False)
-    options = parser.add_argument_group("options of the runner, before the script")
-    for option, (purpose, settings) in _OPTIONS.items():
-        options.add_argument(option, help=purpose, **settings)
+    parser = _Parser(usage=argparse.SUPPRESS, add_help=False, allow_abbrev=False)
+    options = parser.add_argument_group(f"Run a Keras script or notebook unchanged:\n  {_USAGE}\n\nIts options")
+    for option, settings in _OPTIONS.items():
+        options.add_argument(option, **{"metavar": "NAME", **settings})
     return parser
 
 
 def help_text() -> str:
-    """What `python -m scene_lightning --help` says about running programs."""
+    """What the help page of `python -m scene_lightning` says about running programs."""
     return _parser().format_help()
 
 
@@ -76,6 +84,9 @@ def names_a_program(words: list[str]) -> bool:
     """Whether the first word that is neither an option nor an option's value is a .py or .ipynb file.
 
     A word after an option that the runner does not have may be its value: `parse` then says what is wrong.
+
+    Args:
+        words: those after `python -m scene_lightning`.
     """
     return _position(words) is not None
 
@@ -97,7 +108,10 @@ def _position(words: list[str]) -> int | None:
 
 
 def parse(words: list[str]) -> RunRequest:
-    """`[options] script.py [arguments]` or `[options] notebook.ipynb [options]`.
+    """Read `[options] script.py [arguments]` or `[options] notebook.ipynb [options]`.
+
+    Args:
+        words: those after `python -m scene_lightning`.
 
     Raises:
         InputError: no program, a missing file, an unknown option, or a value that is none.

@@ -215,6 +215,7 @@ def test_help_names_the_runners_options(run) -> None:
     done = run("--help")
     assert done.returncode == 0 and "scene-lightning demo" in done.stdout
     assert "notebook.ipynb" in done.stdout and "--limit-epochs" in done.stdout and "--output" in done.stdout
+    assert done.stdout.lower().count("usage:") == 1  # one page
 
 
 SPAWNED = """
