@@ -72,6 +72,22 @@ class Callback:
             exception: the error.
         """
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps of this callback, so that a resumed run goes on as it would have.
+
+        Returns:
+            Tensors, numbers, text, and lists and dicts of them; nothing by default.
+        """
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave; called after `on_train_begin` of the resumed run.
+
+        Args:
+            state_dict: what the checkpoint kept.
+        """
+        vars(self).update(state_dict)
+
     def on_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Run before a training step: the old name of `on_train_batch_begin`.
 

@@ -96,6 +96,16 @@ class ModelCheckpoint(MonitorCallback):
         self._epochs_since_last_save = 0
         self._current_epoch = 0
 
+    def state_dict(self) -> dict[str, Any]:
+        counted = {} if self._batches is None else {"batches": dict(vars(self._batches))}
+        return {**self._attributes("_epochs_since_last_save"), **counted}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        counted = state_dict.pop("batches", None)
+        super().load_state_dict(state_dict)
+        if self._batches is not None and counted is not None:
+            vars(self._batches).update(counted)
+
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._current_epoch = epoch
 

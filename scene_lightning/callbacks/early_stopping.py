@@ -5,6 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+import torch
+
 from scene_lightning.callbacks.messages import print_message
 from scene_lightning.callbacks.monitor import MonitorCallback
 
@@ -49,6 +52,16 @@ class EarlyStopping(MonitorCallback):
         self.best = None
         self.best_weights = None
         self.best_epoch = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        weights = self.best_weights
+        kept = None if weights is None else [torch.from_numpy(np.array(weight)) for weight in weights]
+        return {**self._attributes("wait", "stopped_epoch", "best_epoch"), "best_weights": kept}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        if self.best_weights is not None:
+            self.best_weights = [weight.numpy() for weight in self.best_weights]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not self._sign:

@@ -64,6 +64,9 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown_counter = 0
         self.wait = 0
 
+    def state_dict(self) -> dict[str, Any]:
+        return self._attributes("wait", "cooldown_counter")
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not self._sign:
             self._set_monitor_op()

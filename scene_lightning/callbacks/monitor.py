@@ -77,6 +77,11 @@ class MonitorCallback(Callback):
         self.min_delta = abs(min_delta)
         self._sign = 0  # +1: up is better, −1: down is better, 0: not yet known
 
+    def _attributes(self, *names: str) -> dict[str, Any]:
+        """These attributes and the best value, for `state_dict`."""
+        best = None if self.best is None else float(self.best)
+        return {"best": best, **{name: getattr(self, name) for name in names}}
+
     @property
     def monitor_op(self) -> Any:
         """The comparison, as old programs ask for it: `new > best` or `new < best`; None while unknown."""

@@ -120,6 +120,14 @@ class SwapEMAWeights(Callback):
         finally:
             self._swap_to(before)
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"_ema_weights_in_model": self._ema_weights_in_model}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        if not self.swap_on_epoch:
+            self._swap_to(False)  # a checkpoint of the averaged weights: training goes on with its own
+
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if self.swap_on_epoch:
             self._swap_to(False)

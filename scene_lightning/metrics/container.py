@@ -6,7 +6,7 @@ name, `_1` for a second of the same name, `weighted_` for one in `weighted_metri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -91,6 +91,7 @@ class MetricContainer(nn.Module):
         self.built = False
         self.has_seen_batches = False  # since the last reset
         self._names_without_targets: list[str] = []  # of metrics that are still to be chosen, by targets
+        self.when_built: Callable[[], None] | None = None  # called once, after `build`
 
     # -- building -----------------------------------------------------------------------------------------------------
 
@@ -107,6 +108,9 @@ class MetricContainer(nn.Module):
                     self._slots.append((self._free_name(prefix, metric.name, bool(weighted)), output, bool(weighted)))
         self.loss.to(pred[0].device)
         self.built = True
+        if self.when_built is not None:
+            self.when_built()
+            self.when_built = None
 
     def _free_name(self, prefix: str, name: str, weighted: bool) -> str:
         taken = {slot[0] for slot in self._slots}
@@ -187,7 +191,7 @@ class MetricContainer(nn.Module):
         if isinstance(loss, Mapping):
             for name, value in loss.items():
                 if name != "loss":
-                    self._output_loss(name, value).update_state(value, sample_weight=count)
+                    self.output_loss(name, value).update_state(value, sample_weight=count)
             loss = loss.get("loss")
         if loss is not None:
             if isinstance(loss, Tensor) and loss.device != self.loss.device:
@@ -201,7 +205,13 @@ class MetricContainer(nn.Module):
             return [value[name] for name in self._output_names]
         return self._flat(value)
 
-    def _output_loss(self, name: str, value: Any) -> Mean:
+    def output_loss(self, name: str, value: Any = None) -> Mean:
+        """The running loss of one of several outputs.
+
+        Args:
+            name: "<output>_loss".
+            value: a loss, which says on which device to count; None for where the whole loss is counted.
+        """
         if name not in self.output_losses:
             device = value.device if isinstance(value, Tensor) else self.loss.device
             self.output_losses[name] = Mean(name=name).to(device)

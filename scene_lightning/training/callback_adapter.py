@@ -51,6 +51,28 @@ class CallbackAdapter(L.Callback):
         self._validate_at = validate_at or (lambda epoch: False)
         self._validation_logs: dict[str, Any] = {}
         self._last_logs: dict[str, Any] = {}
+        self._stored: dict[str, Any] | None = None  # of the run that goes on, until its callbacks have begun
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint: what Keras callbacks keep, in their order, and whether they have stopped the training."""
+        kept = [[type(callback).__name__, _state_of(callback)] for callback in self._callbacks]
+        return {"stopped": bool(self._model.stop_training), "callbacks": [one for one in kept if one[1]]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._stored = state_dict
+
+    def _take_up(self) -> None:
+        """Hand each callback what its like kept in the checkpoint; one that was not there then begins anew."""
+        if self._stored is None:
+            return
+        kept: list[Any] = list(self._stored["callbacks"])
+        for callback in self._callbacks:
+            match = next((one for one in kept if one[0] == type(callback).__name__), None)
+            if match is not None:
+                kept.remove(match)
+                callback.load_state_dict(dict(match[1]))
+        self._model.stop_training = self._stored["stopped"]
+        self._stored = None
 
     def epoch(self, trainer: L.Trainer) -> int:
         """Keras' number of the epoch that runs, from 0."""
@@ -61,6 +83,7 @@ class CallbackAdapter(L.Callback):
         if trainer.world_size > 1 and isinstance(trainer.num_training_batches, int):  # this device's share
             self._callbacks.set_params({**(self._callbacks.params or {}), "steps": trainer.num_training_batches})
         self._callbacks.on_train_begin()
+        self._take_up()
         done = self._model._initial_epoch - self._epoch_offset
         if done > 0:  # BackupAndRestore found an earlier run: go on after its last whole epoch
             progress: Any = trainer.fit_loop.epoch_progress.current
@@ -154,6 +177,11 @@ class CallbackAdapter(L.Callback):
         for logger in trainer.loggers:
             logger.log_metrics(values, step=epoch)
             logger.save()
+
+
+def _state_of(callback: Any) -> dict[str, Any]:
+    """A callback that only looks like Keras' has none."""
+    return callback.state_dict() if isinstance(callback, Callback) else {}
 
 
 class TrainerBridge(CallbackAdapter):

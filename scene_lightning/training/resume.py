@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from scene_lightning.training.metric_states import count_on, counted_so_far
+from scene_lightning.training.steps import attached_metrics
+
 KEY = "run"
 
 
@@ -50,28 +53,37 @@ class Resumption:
         self._stored = None
 
     def save(self, trainer: Any) -> dict[str, Any]:
-        """Give the checkpoint the random state now and at the beginning of the epoch.
+        """Give the checkpoint, for each process, the random state now and at the epoch's beginning, and its metrics.
 
         Args:
             trainer: the Trainer that runs.
         """
-        return {
+        state: dict[str, Any] = {
             "chance": random_state(),  # its name in files
             "at_loader": self._at_loader,
             "at_epoch": self._at_epoch,
             "loader_first": self._loader_first,
         }
+        model = trainer.lightning_module
+        if model.compiled and not trainer.is_last_batch:
+            state["counted"] = counted_so_far(model._train_metrics, attached_metrics(model))
+        if trainer.world_size == 1:
+            return {"ranks": [state]}
+        states: list[Any] = [None] * trainer.world_size
+        torch.distributed.all_gather_object(states, state)
+        return {"ranks": states}
 
     def load(self, trainer: Any, section: Any) -> None:
-        """Keep what a checkpoint holds until the run begins.
+        """Keep what a checkpoint of as many processes holds until the run begins.
 
         Args:
             trainer: the Trainer whose `fit` resumes.
             section: the checkpoint's.
         """
         stored = section.get(KEY) if isinstance(section, Mapping) else None
-        if isinstance(stored, dict) and trainer.world_size == 1:  # it is the random state of one process
-            self._stored = stored
+        ranks = stored.get("ranks", [stored]) if isinstance(stored, dict) else ()  # older files hold one process
+        if len(ranks) == trainer.world_size:
+            self._stored = ranks[trainer.global_rank]
 
     def take_up(self, trainer: Any) -> bool:
         """Pass over the batches that were trained on, where training starts in mid-epoch, and restore the random state.
@@ -89,6 +101,10 @@ class Resumption:
         if done >= trainer.num_training_batches:
             return loop.epoch_loop.restarted_on_train_batch_end
         stored, self._stored = self._stored, None
+        if stored is not None and "counted" in stored:
+            model = trainer.lightning_module
+            model._reset_for_epoch()
+            count_on(model._train_metrics, attached_metrics(model), stored["counted"])
         if stored is not None:
             self._at_loader, self._at_epoch = stored["at_loader"], stored["at_epoch"]
             self._loader_first = stored["loader_first"]

@@ -95,7 +95,8 @@ def test_fit_goes_on_as_it_would_have(optimizer, tmp_path):
     for path in paths:
         resumed, rest = run(99, path=str(path))
         assert_equal(whole, resumed)
-        assert rest.history["val_loss"] == history.history["val_loss"][rest.epoch[0] :]
+        for name, values in history.history.items():  # those of training too, whose epoch began before
+            assert rest.history[name] == values[rest.epoch[0] :], name
 
 
 def test_an_iterator_without_a_seed_goes_on_in_its_order(tmp_path):
@@ -151,3 +152,90 @@ def test_a_loader_that_keeps_its_place_is_left_to_it(tmp_path):
     run(KeepsItsPlace(), ModelCheckpoint(tmp_path, every_n_train_steps=4, save_top_k=1))
     for path in tmp_path.glob("*.ckpt"):
         assert_equal(whole, run(KeepsItsPlace(), path=path))
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [lambda: ["accuracy"], lambda: [keras.metrics.AUC(name="auc"), keras.metrics.F1Score()], list],
+    ids=["chosen by shapes", "objects", "none"],
+)
+def test_what_metrics_had_counted_is_kept(metrics, tmp_path):
+    labels = keras.utils.to_categorical(Y, 3)
+
+    def run(*callbacks, path=None):
+        model = compiled(7)
+        model.compile("sgd", "categorical_crossentropy", metrics=metrics())
+        return model.fit(X, labels, batch_size=4, epochs=2, verbose=0, callbacks=[*callbacks], ckpt_path=path).history
+
+    whole = run()
+    run(ModelCheckpoint(tmp_path, every_n_train_steps=1, save_top_k=-1))
+    for path in sorted(tmp_path.glob("*.ckpt")):
+        rest = run(path=str(path))
+        for name, values in rest.items():
+            np.testing.assert_array_equal(values, whole[name][2 - len(values) :], err_msg=f"{name} from {path.name}")
+
+
+class Scripted(keras.callbacks.Callback):
+    """Puts values of its own into the logs, before the callbacks after it look at them."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = values
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["watched"] = self.values[epoch]
+
+
+VALUES = [5.0, 4.0, 4.5, 4.6, 4.7, 3.0, 3.5, 3.6]
+
+
+@pytest.mark.parametrize("epoch", range(1, 8))
+@pytest.mark.parametrize("kind", ["early stopping", "plateau", "checkpoint"])
+def test_callbacks_keep_their_state(kind, epoch, tmp_path):
+    saved = []
+
+    class Noting(keras.callbacks.ModelCheckpoint):
+        def _write(self, filepath):
+            saved.append(filepath)
+
+    def run(*callbacks, path=None):
+        made = {
+            "early stopping": lambda: keras.callbacks.EarlyStopping(
+                "watched", patience=3, mode="min", restore_best_weights=True
+            ),
+            "plateau": lambda: keras.callbacks.ReduceLROnPlateau("watched", factor=0.5, patience=2, mode="min"),
+            "checkpoint": lambda: Noting("{epoch}.keras", "watched", save_best_only=True, mode="min"),
+        }[kind]()
+        model = compiled(3)
+        history = model.fit(
+            X, Y, batch_size=8, epochs=8, verbose=0, callbacks=[Scripted(VALUES), made, *callbacks], ckpt_path=path
+        )
+        return model, history
+
+    whole, history = run()
+    names = list(saved)
+    if epoch >= len(history.epoch):
+        return
+    run(ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1, save_on_train_epoch_end=True))
+    saved.clear()
+    resumed, rest = run(path=str(tmp_path / f"epoch={epoch - 1}.ckpt"))
+    assert rest.epoch == history.epoch[epoch:]
+    assert saved == [name for name in names if int(name.removesuffix(".keras")) > epoch]
+    assert_equal(whole, resumed)
+    assert float(resumed.optimizer.learning_rate) == float(whole.optimizer.learning_rate)
+
+
+def test_a_training_that_was_stopped_early_stays_stopped(tmp_path):
+    def run(*callbacks, path=None):
+        model = compiled(3)
+        stopping = keras.callbacks.EarlyStopping("watched", patience=1, mode="min", restore_best_weights=True)
+        history = model.fit(
+            X, Y, batch_size=8, epochs=8, verbose=0, callbacks=[Scripted(VALUES), stopping, *callbacks], ckpt_path=path
+        )
+        return model, history
+
+    whole, history = run(ModelCheckpoint(tmp_path, filename="{epoch}", save_on_train_epoch_end=True))
+    assert history.epoch == [0, 1, 2]
+    resumed, rest = run(path=str(tmp_path / "epoch=2.ckpt"))
+    assert rest.epoch == []
+    assert_equal(whole, resumed)
