@@ -9,14 +9,22 @@ _counts: Counter[str] = Counter()
 
 
 def snake_case(name: str) -> str:
-    """`MaxPooling2D` → `max_pooling2d`, `LeakyReLU` → `leaky_re_lu`: Keras' `to_snake_case`."""
+    """A class name in snake case, as Keras has it: `MaxPooling2D` → `max_pooling2d`, `LeakyReLU` → `leaky_re_lu`.
+
+    Args:
+        name: the class name.
+    """
     name = re.sub(r"\W+", "", name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def auto_name(class_name: str) -> str:
-    """The next free name for an instance of `class_name`; counters are global to the process, as in Keras."""
+    """The next free name for an instance of a class; counters are global to the process, as in Keras.
+
+    Args:
+        class_name: the class's name.
+    """
     base = snake_case(class_name)
     count = _counts[base]
     _counts[base] += 1

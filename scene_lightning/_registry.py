@@ -22,29 +22,46 @@ _custom_objects: dict[str, Any] = {}
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The most similar of `names`, or None when nothing is close."""
+    """The most similar of several names, or None when nothing is close.
+
+    Args:
+        name: what was written.
+        names: what could have been meant.
+    """
     by_fold = {candidate.lower(): candidate for candidate in names}
     matches = difflib.get_close_matches(name.lower(), by_fold, n=1, cutoff=0.6)
     return by_fold[matches[0]] if matches else None
 
 
 def some_of(names: Sequence[str], shown: int = 12) -> str:
-    """Names in one line: all of them, or the first few and how many more there are."""
+    """Names in one line: all of them, or the first few and how many more there are.
+
+    Args:
+        names: the names.
+        shown: how many to show at most.
+    """
     rest = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {rest} others" if rest > 0 else "")
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """` Did you mean 'x'?`, or an empty string: the tail of an error message."""
+    """The tail of an error message, ` Did you mean 'x'?`, or an empty string.
+
+    Args:
+        name: what was written.
+        names: what could have been meant.
+    """
     match = nearest(name, names)
     return f" Did you mean {match!r}?" if match else ""
 
 
 def refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Raise UnknownArgumentError for the first word of `given` that is not among `known`, with the nearest of these.
+    """Raise UnknownArgumentError for the first argument that is not known, with the nearest that is.
 
     Args:
         what: what was called, such as "fit()".
+        given: names of the arguments.
+        known: names that there are.
     """
     words = list(known)
     for name in given:
@@ -54,7 +71,11 @@ def refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> Non
 
 
 def naming_unknown_words(function: F) -> F:
-    """Decorator: a misspelt keyword is answered with the nearest one that `function` has."""
+    """Decorate a function, so that a misspelt keyword is answered with the nearest one that it has.
+
+    Args:
+        function: a function or method.
+    """
     parameters = inspect.signature(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return function
@@ -71,14 +92,22 @@ def naming_unknown_words(function: F) -> F:
 
 
 def name_unknown_words_of(classes: Iterable[Any]) -> None:
-    """`naming_unknown_words` for the constructors of these classes."""
+    """Decorate the constructors of classes with `naming_unknown_words`.
+
+    Args:
+        classes: the classes; what is none is passed over.
+    """
     for cls in classes:
         if inspect.isclass(cls) and "__init__" in vars(cls):
             cls.__init__ = naming_unknown_words(vars(cls)["__init__"])  # type: ignore[method-assign, misc]
 
 
 def by_every_spelling(table: Mapping[str, Any]) -> dict[str, Any]:
-    """`table` with each class under its own name, in lower case and in snake case, as Keras' `get` accepts them."""
+    """A table with each class under its own name, in lower case and in snake case, as Keras' `get` accepts them.
+
+    Args:
+        table: name → class or function.
+    """
     spelled: dict[str, Any] = {}
     for name, value in table.items():
         for spelling in (name, name.lower(), snake_case(name)):
@@ -87,7 +116,12 @@ def by_every_spelling(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resolve(identifier: Any, *, table: Mapping[str, Any], kind: str) -> Any:
-    """`identifier` → an instance or function: strings and classes are instantiated, dicts deserialised.
+    """Make an instance or function of what a user gave: strings and classes are instantiated, dicts deserialised.
+
+    Args:
+        identifier: a name, class, object, callable or config; None stays None.
+        table: name → class or function.
+        kind: what it should be, for messages, such as "optimizer".
 
     Raises:
         InputError: no such name (the nearest one is suggested), or something that is not an identifier.
@@ -155,9 +189,13 @@ class Configured:
 
 
 def serialize_object(obj: Any, namespace: str) -> Any:
-    """An object with `get_config` → Keras 3's dict (`module`, `class_name`, `config`, `registered_name`).
+    """An object with `get_config` as Keras 3's dict (`module`, `class_name`, `config`, `registered_name`).
 
     Functions become their name; None and strings stay as they are.
+
+    Args:
+        obj: the object.
+        namespace: its module below `keras`, such as "losses".
     """
     if obj is None or isinstance(obj, str | int | float | bool):
         return obj
@@ -212,7 +250,12 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 
 def register_in_package(package: str, name: str | None = None) -> Any:
-    """Decorator: as `register_keras_serializable`, but known by "package>name" alone, beside Keras' own."""
+    """Register as `register_keras_serializable`, but known by "package>name" alone, beside Keras' own.
+
+    Args:
+        package: the first half of the name.
+        name: the second half; None takes the class's or function's own.
+    """
 
     def decorate(obj: Any) -> Any:
         obj._keras_registered_name = full = f"{package}>{name or obj.__name__}"

@@ -47,7 +47,11 @@ def set_floatx(value: str) -> None:
 
 
 def dtype_name(dtype: Any) -> str:
-    """The name of a dtype in any of its spellings: torch's, NumPy's, a policy, or a policy's config from a file."""
+    """The name of a dtype in any of its spellings.
+
+    Args:
+        dtype: a name, torch's or NumPy's dtype, a policy, or a policy's config from a file.
+    """
     if isinstance(dtype, dict):
         dtype = dtype.get("config", {}).get("name", "float32")
     return {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}.get(name := standardize_dtype(dtype), name)
@@ -71,7 +75,11 @@ def torch_dtype(dtype: Any = None) -> torch.dtype:
 
 
 def as_float(x: torch.Tensor) -> torch.Tensor:
-    """Whole numbers as floats, in `floatx()` or the run's dtype ("64-true"); floating-point tensors as they are."""
+    """Whole numbers as floats, in `floatx()` or the run's dtype ("64-true"); floating-point tensors as they are.
+
+    Args:
+        x: the tensor.
+    """
     if x.is_floating_point() or x.is_complex():
         return x
     run_dtype = torch.get_default_dtype()

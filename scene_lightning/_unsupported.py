@@ -47,14 +47,23 @@ def where_in_script() -> str:
 
 
 def advice_of_table(path: str) -> str | None:
-    """What the table says of "keras.ops.fft", or of what it stands below; a sentence without its full stop."""
+    """What the table says of a name, or of what it stands below: a sentence without its full stop; None: nothing.
+
+    Args:
+        path: the whole name, such as "keras.ops.fft".
+    """
     while path and path not in _BY_NAME:
         path = path.rpartition(".")[0]
     return _BY_NAME.get(path)
 
 
 def advice(path: str, known: Iterable[str] = ()) -> str:
-    """What to use instead of "keras.ops.fft": the table's word, or the nearest of the `known` names."""
+    """What to use instead of a name: the table's word, or the nearest of the names that there are.
+
+    Args:
+        path: the whole name, such as "keras.ops.fft".
+        known: the names that there are beside it.
+    """
     parts = path.split(".")
     if (instead := advice_of_table(path)) is not None:
         return instead
@@ -65,12 +74,21 @@ def advice(path: str, known: Iterable[str] = ()) -> str:
 
 
 def names_with_advice(path: str) -> dict[str, str]:
-    """The names of a module that are not here → what to use instead. docs/generate_symbols.py lists them."""
+    """The names of a module that are not here → what to use instead. docs/generate_symbols.py lists them.
+
+    Args:
+        path: the module's whole name, such as "keras.ops".
+    """
     return {name.rpartition(".")[2]: text for name, text in _BY_NAME.items() if name.rpartition(".")[0] == path}
 
 
 def refuse(path: str, instead: str) -> NoReturn:
-    """Raise UnsupportedError for a name, with the line of the program that used it and what to use instead."""
+    """Raise UnsupportedError for a name, with the line of the program that used it and what to use instead.
+
+    Args:
+        path: the whole name, such as "keras.ops.fft".
+        instead: what to use, a sentence without its full stop.
+    """
     raise UnsupportedError(f"{path} is not supported{where_in_script()}. {instead}.")
 
 
@@ -114,7 +132,12 @@ class _Absent(type):
 
 
 def absent(path: str, known: Iterable[str] = ()) -> Any:
-    """The stand-in for Keras' `path` ("keras.ops.fft"); the nearest of `known` is named where there is no advice."""
+    """The stand-in for a Keras name that is not here.
+
+    Args:
+        path: the whole name, such as "keras.ops.fft".
+        known: names of which the nearest is given where there is no advice.
+    """
     instead = advice(path, known)
     return _Absent(
         path.rpartition(".")[2], (), {"_advice": instead, "_path": path, "__doc__": f"Not supported. {instead}."}
@@ -122,7 +145,11 @@ def absent(path: str, known: Iterable[str] = ()) -> Any:
 
 
 def is_absent(value: Any) -> bool:
-    """Whether `value` is a stand-in."""
+    """Whether something is a stand-in for a name that is not here.
+
+    Args:
+        value: anything.
+    """
     return isinstance(value, _Absent)
 
 

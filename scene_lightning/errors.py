@@ -12,7 +12,12 @@ class InputError(SceneLightningError, ValueError):
 
 
 class UnknownNameError(InputError):
-    """A config or an argument names something that is neither Keras' nor handed in. `name`: what it says."""
+    """A config or an argument names something that is neither Keras' nor handed in.
+
+    Args:
+        message: the error's text.
+        name: the name that nobody knows.
+    """
 
     def __init__(self, message: str, name: str) -> None:
         super().__init__(message)

@@ -188,7 +188,13 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
 
 
 def map_leaves(func: Callable[[Any], Any], structure: Any, is_branch: Callable[[Any], bool] = is_nested) -> Any:
-    """`map_structure` of one structure; `is_branch` says which of its parts are no leaves."""
+    """Apply a function to the leaves of one structure.
+
+    Args:
+        func: function of a leaf.
+        structure: nested lists, tuples and dicts, or a single leaf.
+        is_branch: says which parts are no leaves.
+    """
     if not is_branch(structure):
         return func(structure)
     if type(structure) in (list, tuple):  # the usual ones, at every call of a layer

@@ -24,44 +24,80 @@ DEPTHWISE = (DepthwiseConv1D, DepthwiseConv2D)
 
 
 def watched(layer: Layer) -> bool:
-    """Whether somebody looks at what this layer gives: a hook, a penalty on its output."""
+    """Whether somebody looks at what this layer gives: a hook, a penalty on its output.
+
+    Args:
+        layer: the layer.
+    """
     return bool(layer._forward_hooks or layer._forward_pre_hooks or layer.activity_regularizer is not None)
 
 
 def plain(layer: Layer) -> bool:
-    """Whether nobody would notice that the layer is not called as it stands."""
+    """Whether nobody would notice that the layer is not called as it stands.
+
+    Args:
+        layer: the layer.
+    """
     return not watched(layer) and layer._explicit_dtype is None
 
 
 def takes(layer: Any) -> bool:
-    """Whether `layer` is linear but for its activation, and can be called with other weights."""
+    """Whether a layer is linear but for its activation, and can be called with other weights.
+
+    Args:
+        layer: the layer.
+    """
     if type(layer) is not Dense and type(layer) not in (*CONVOLUTIONS, *DEPTHWISE):
         return False
     return plain(layer) and layer.built and getattr(layer, "data_format", "channels_last") == "channels_last"
 
 
 def on_last_axis(normalization: Any) -> bool:
-    """Whether a built BatchNormalization normalises the channels of NHWC."""
+    """Whether a built BatchNormalization normalises the channels of NHWC.
+
+    Args:
+        normalization: the layer.
+    """
     return normalization.axis in (-1, normalization.input_spec.ndim - 1)
 
 
 def can_scale_outputs(layer: Any, normalization: Any) -> bool:
-    """Whether the layer's weights can take in the normalisation of its outputs."""
+    """Whether the layer's weights can take in the normalisation of its outputs.
+
+    Args:
+        layer: a layer whose outputs are normalised.
+        normalization: the BatchNormalization after it.
+    """
     return takes(layer) and layer.activation is activations.linear and on_last_axis(normalization)
 
 
 def outputs_scaled(layer: Any, kernel: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """The kernel whose outputs (..., C) are `scale` (C,) times as large."""
+    """A kernel whose outputs (..., C) are scaled channel by channel.
+
+    Args:
+        layer: the kernel's layer.
+        kernel: its weights.
+        scale: (C,), factors.
+    """
     return kernel * (scale.view(kernel.shape[-2:]) if type(layer) in DEPTHWISE else scale)
 
 
 def output_channels(layer: Any, kernel: torch.Tensor) -> int:
-    """The length of the layer's bias."""
+    """The length of the layer's bias.
+
+    Args:
+        layer: a convolution or Dense.
+        kernel: its weights.
+    """
     return int(kernel.shape[-1] * kernel.shape[-2] if type(layer) in DEPTHWISE else kernel.shape[-1])
 
 
 def product(layer: Any) -> Callable[..., torch.Tensor]:
-    """(inputs, kernel, bias) → what the layer gives before its activation, with these weights for its own."""
+    """A function (inputs, kernel, bias) → what a layer gives before its activation, with these weights for its own.
+
+    Args:
+        layer: a convolution or Dense.
+    """
     if type(layer) is DepthwiseConv2D:
         return functools.partial(layer.convolve, function=depthwise.conv2d)
     operation: Callable[..., torch.Tensor] = layer.project if type(layer) is Dense else layer.convolve
@@ -69,7 +105,12 @@ def product(layer: Any) -> Callable[..., torch.Tensor]:
 
 
 def frozen(layer: Any, normalization: Any) -> bool:
-    """Whether `normalization` keeps its statistics in training, and `layer`, all that it sees, can take it in."""
+    """Whether a BatchNormalization keeps its statistics in training, and the layer before it can take it in.
+
+    Args:
+        layer: all that the normalization sees.
+        normalization: the BatchNormalization.
+    """
     return (
         not normalization.trainable
         and normalization.built
@@ -80,7 +121,12 @@ def frozen(layer: Any, normalization: Any) -> bool:
 
 
 def normalised(layer: Any, normalization: Any) -> Callable[[Any], Any]:
-    """What to call for `layer`: its outputs normalised, with gradients for all that learns."""
+    """What to call for a layer: its outputs normalised, with gradients for all that learns.
+
+    Args:
+        layer: a convolution or Dense.
+        normalization: the frozen BatchNormalization after it.
+    """
 
     def compute(inputs: torch.Tensor) -> torch.Tensor:
         scale = torch.rsqrt(normalization.moving_variance + normalization.epsilon)

@@ -23,7 +23,7 @@ float32 a tenth faster, so that it pays from some 70,000 photographs; see `bench
 _CACHED = "_compiled_calls"
 
 
-class CompiledCall:
+class _CompiledCall:
     """`model(x, training=...)`, compiled; batches of another shape than the first go the plain way.
 
     Attributes:
@@ -73,12 +73,18 @@ def worth_compiling(jit_compile: Any, samples: int | None, training: bool) -> bo
 
 @contextmanager
 def compiled(model: Any, use: bool, training: bool) -> Iterator[None]:
-    """Within the block Lightning's steps of this phase call the model through `CompiledCall`, if `use`."""
+    """Let Lightning's steps of a phase call the model through torch.compile, within the block.
+
+    Args:
+        model: the model.
+        use: whether to; False changes nothing.
+        training: the phase: training, or prediction.
+    """
     if not use:
         yield
         return
     before = model.__dict__.get(_CACHED)
-    model.__dict__[_CACHED] = {**(before or {}), training: CompiledCall(model, training)}
+    model.__dict__[_CACHED] = {**(before or {}), training: _CompiledCall(model, training)}
     try:
         yield
     finally:
@@ -88,6 +94,12 @@ def compiled(model: Any, use: bool, training: bool) -> Iterator[None]:
 
 
 def call(model: Any, x: Any, training: bool) -> Any:
-    """`model(x, training=training)`, compiled where `compiled` says so."""
-    compiled_call: CompiledCall | None = model.__dict__.get(_CACHED, {}).get(training)
+    """Call a model, compiled where `compiled` says so.
+
+    Args:
+        model: the model.
+        x: its inputs.
+        training: whether layers such as Dropout train.
+    """
+    compiled_call: _CompiledCall | None = model.__dict__.get(_CACHED, {}).get(training)
     return model(x, training=training) if compiled_call is None else compiled_call(x)

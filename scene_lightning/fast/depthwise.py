@@ -18,7 +18,14 @@ _LEAST_SIDE = 4  # of a kernel: oneDNN is quick up to 3x3
 
 
 def worth_it(images: torch.Tensor, kernel: torch.Tensor, dilation: tuple[int, ...], groups: int) -> bool:
-    """Whether a backward pass will want the gradient of such a kernel, (C, 1, KH, KW), in bfloat16 on the CPU."""
+    """Whether a backward pass will want the gradient of such a kernel, (C, 1, KH, KW), in bfloat16 on the CPU.
+
+    Args:
+        images: (N, C, H, W).
+        kernel: (C, 1, KH, KW).
+        dilation: of the convolution.
+        groups: of the convolution.
+    """
     autocast = torch.is_autocast_enabled("cpu")
     dtype = torch.get_autocast_dtype("cpu") if autocast else images.dtype
     return (
@@ -44,7 +51,15 @@ def conv2d(
     dilation: tuple[int, ...],
     groups: int,
 ) -> torch.Tensor:
-    """`torch.nn.functional.conv2d`, by `DepthwiseConvolution` where that is worth it."""
+    """Convolve as `torch.nn.functional.conv2d`, by `DepthwiseConvolution` where that is worth it.
+
+    Args:
+        images: (N, C, H, W).
+        kernel: (filters, C / groups, KH, KW).
+        bias: (filters,), or None.
+        strides, padding, dilation: (vertical, horizontal).
+        groups: how many parts the channels fall into.
+    """
     if not worth_it(images, kernel, dilation, groups):
         return F.conv2d(images, kernel, bias, strides, padding, dilation, groups)  # type: ignore[arg-type]
     images, kernel = images.to(torch.bfloat16), kernel.to(torch.bfloat16)
@@ -84,7 +99,13 @@ def kernel_gradient(
     strides: tuple[int, ...],
     padding: tuple[int, ...],
 ) -> torch.Tensor:
-    """Images (N, C, H, W), the gradient (N, C, H', W') of their outputs → the kernel's (C, 1, KH, KW), float32."""
+    """The gradient (C, 1, KH, KW) of a depthwise kernel, in float32.
+
+    Args:
+        images: (N, C, H, W).
+        of_outputs: the gradient (N, C, H', W') of the outputs.
+        kernel_size, strides, padding: (vertical, horizontal).
+    """
     count, channels, height, width = images.shape
     _, _, rows, columns = of_outputs.shape
     (top, left), (down, across) = padding, strides

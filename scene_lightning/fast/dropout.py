@@ -23,7 +23,12 @@ WORST_RATE_ERROR = 0.5 / _LEVELS
 
 
 def worth_it(values: torch.Tensor, rate: float) -> bool:
-    """Whether these activations are dropped this way: on the CPU, large, and at a rate that 16 bits can hold."""
+    """Whether these activations are dropped this way: on the CPU, large, and at a rate that 16 bits can hold.
+
+    Args:
+        values: the activations.
+        rate: the share that is dropped.
+    """
     return (
         values.device.type == "cpu"
         and values.numel() >= _LEAST_SIZE
@@ -33,7 +38,12 @@ def worth_it(values: torch.Tensor, rate: float) -> bool:
 
 
 def kept(shape: tuple[int, ...], rate: float) -> tuple[torch.Tensor, float]:
-    """(mask, scale): a bool tensor of `shape`, False with probability `rate`, and what the kept values are times."""
+    """Draw a mask, and what the kept values are multiplied by.
+
+    Args:
+        shape: the activations'.
+        rate: the probability of False.
+    """
     count = int(np.prod(shape))
     threshold = round(rate * _LEVELS)
     seed = int(torch.empty((), dtype=torch.int64).random_())

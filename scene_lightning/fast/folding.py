@@ -48,7 +48,11 @@ _TRANSPARENT = (
 
 @contextmanager
 def folded(model: Any) -> Iterator[None]:
-    """Within the block the model, and the models in it, predict with folded weights. Training them is not affected."""
+    """Within the block the model, and the models in it, predict with folded weights. Training them is not affected.
+
+    Args:
+        model: the model, built.
+    """
     holders = [module for module in model.modules() if hasattr(module, "_chain")] if fast_paths_enabled() else []
     try:
         for holder in holders:

@@ -59,7 +59,12 @@ class Folds:
 
 
 def stack_calls(layers: Sequence[Layer], folds: Folds | None = None) -> list[Call]:
-    """What to call, one after another, for a stack of layers."""
+    """What to call, one after another, for a stack of layers.
+
+    Args:
+        layers: the layers, in order.
+        folds: what prediction computes with instead; None in training.
+    """
     if not fast_paths_enabled():
         return list(layers)
     numbers = range(len(layers) - 1)
@@ -67,7 +72,12 @@ def stack_calls(layers: Sequence[Layer], folds: Folds | None = None) -> list[Cal
 
 
 def followers(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[int | None]:
-    """For each node of a graph the number of the only one that uses its output, and nothing but it; else None."""
+    """For each node of a graph the number of the only one that uses its output, and nothing but it; else None.
+
+    Args:
+        nodes: the calls of a graph, in order.
+        outputs: the graph's outputs.
+    """
     uses = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
     uses.update(id(tensor) for tensor in outputs)
     users = {id(node.input_tensors[0]): n for n, node in enumerate(nodes) if len(node.input_tensors) == 1}
@@ -77,13 +87,24 @@ def followers(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[int
 
 
 def joined_pairs(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[tuple[int, int]]:
-    """Where in `nodes` max-pooling or BatchNormalization is all that sees a layer: (number of that layer, of it)."""
+    """Where max-pooling or BatchNormalization is all that sees a layer: pairs of numbers in the list of calls.
+
+    Args:
+        nodes: the calls of a graph, in order.
+        outputs: the graph's outputs.
+    """
     after = enumerate(followers(nodes, outputs))
     return [(n, user) for n, user in after if user is not None and type(nodes[user].layer) in _JOINED]
 
 
 def graph_calls(nodes: Sequence[Node], pairs: Iterable[tuple[int, int]], folds: Folds | None = None) -> list[Call]:
-    """What to call for each node of a graph, in the order of `nodes`; `pairs` come from `joined_pairs`."""
+    """What to call for each node of a graph, in their order.
+
+    Args:
+        nodes: the calls of a graph, in order.
+        pairs: what `joined_pairs` gave.
+        folds: what prediction computes with instead; None in training.
+    """
     layers = [node.layer for node in nodes]
     return _calls(layers, pairs, folds) if fast_paths_enabled() else layers
 

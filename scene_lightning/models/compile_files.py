@@ -13,7 +13,12 @@ from scene_lightning.errors import FileFormatError, UnknownNameError, Unsupporte
 
 
 def compile_config(model: Any, what: str = "A checkpoint") -> dict[str, Any] | None:
-    """What `compile` was given, as Keras 3's dict; None for an uncompiled model, or what that file cannot hold."""
+    """What `compile` was given, as Keras 3's dict; None for an uncompiled model, or what the file cannot hold.
+
+    Args:
+        model: the model.
+        what: the kind of file, for the warning: "A checkpoint" or "A Keras file".
+    """
     if not model.compiled:
         return None
     given = model._compile_arguments
@@ -50,9 +55,11 @@ def _serialized(structure: Any, serialize: Any) -> Any:
 
 @contextlib.contextmanager
 def building(path: str, what: str, cure: str = "") -> Iterator[None]:
-    """A config is data from outside: whatever it makes go wrong is the file's fault, and is said so.
+    """Raise `FileFormatError` for whatever goes wrong within the block: a config is data from outside.
 
     Args:
+        path: the file, for the message.
+        what: what is being made, such as "a network".
         cure: another way, beside handing in what the file names and Keras does not have.
     """
     try:
@@ -71,7 +78,13 @@ def building(path: str, what: str, cure: str = "") -> Iterator[None]:
 
 
 def compile_from(model: Any, config: Mapping[str, Any], path: str) -> None:
-    """`compile` as a file says it was called."""
+    """Call `compile` as a file says that it was called.
+
+    Args:
+        model: a model that is not compiled.
+        config: Keras 3's `compile_config`.
+        path: the file, for messages.
+    """
     saving.refuse_unsafe(config)
     leave = " Or leave training out, where the model is to predict only: load_model(path, compile=False)."
     with building(path, "an optimizer, loss or metric", leave):

@@ -37,17 +37,23 @@ _CONVERTED = {
 
 
 def refuse_other_programs_files(path: Path) -> None:
-    """An UnsupportedError for a name that asks for a file of another program, with the way to it."""
+    """Raise UnsupportedError for a name that asks for a file of another program, with the way to it.
+
+    Args:
+        path: the name that `save` was given.
+    """
     cure = _CONVERTED.get(path.suffix.lower())
     if cure is not None:
         raise UnsupportedError(f"save() does not write {path.suffix} files, such as {path.name!r}. {cure}.")
 
 
 def check_arguments(verb: str, given: Mapping[str, Any], *own: str) -> None:
-    """Take note of, or refuse, what `verb` was given beside its own arguments.
+    """Take note of, or refuse, what a function was given beside its own arguments.
 
     Args:
         verb: "save", "save_weights", "load_weights" or "load_model".
+        given: further arguments: name → value.
+        *own: the arguments that it has, for a hint at a misspelt one.
         own: the arguments that it has, for a hint at a misspelt one.
 
     Raises:

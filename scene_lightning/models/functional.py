@@ -213,7 +213,13 @@ def _input_name(symbol: KerasTensor) -> str:
 
 
 def check_shape(expected: Any, received: Any, model_name: str) -> None:
-    """Raise InputError, with a hint about NHWC, when a batch does not fit the model's input."""
+    """Raise InputError, with a hint about NHWC, when a batch does not fit the model's input.
+
+    Args:
+        expected: the shape of the model's input, batch axis first; None where any length goes.
+        received: the shape of the batch.
+        model_name: for the message.
+    """
     expected, received = tuple(expected), tuple(received)
     fits = len(expected) == len(received) and all(
         e is None or e == f for e, f in zip(expected[1:], received[1:], strict=True)

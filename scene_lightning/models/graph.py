@@ -33,7 +33,12 @@ class Graph:
 
 
 def trace(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> Graph:
-    """Walk back from `outputs` to `inputs`. Raises InputError when a tensor does not come from `inputs`."""
+    """Find the layers and calls between symbolic inputs and outputs.
+
+    Args:
+        inputs: the symbolic inputs.
+        outputs: the symbolic outputs, computed from them.
+    """
     nodes, discovery = _depth_first(inputs, outputs)
     in_graph = {id(node) for node in nodes}
     node_depth: dict[int, int] = {}

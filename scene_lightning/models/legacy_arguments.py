@@ -13,13 +13,22 @@ from scene_lightning.layers.base.legacy_spelling import old_keras
 
 
 def ignore_show_accuracy(value: Any) -> None:
-    """An argument of the verbs before Keras 1.0, which took no notice of it any more."""
+    """Note an argument from before Keras 1.0, which took no notice of it any more.
+
+    Args:
+        value: what was given; False and None need no note.
+    """
     if value:
         ledger.ignore("show_accuracy=True", "pass metrics=['accuracy'] to compile(), as since Keras 1.0")
 
 
 def usable_class_weight(value: Any, looped: bool) -> Any:
-    """`class_weight` of `fit`, without what Keras 2 ignored in programs that are that old (or use `fit_generator`)."""
+    """`class_weight` of `fit`, without what Keras 2 ignored in programs that are that old (or use `fit_generator`).
+
+    Args:
+        value: what `fit` was given.
+        looped: whether the program called `fit_generator`.
+    """
     if value is None or isinstance(value, Mapping) or not (looped or old_keras.evidence):
         return value
     shown = repr(value) if isinstance(value, str) else type(value).__name__
@@ -28,7 +37,15 @@ def usable_class_weight(value: Any, looped: bool) -> Any:
 
 
 def translated(kwargs: dict[str, Any], old: str, new: str, value: Any, per: int | None = None) -> Any:
-    """Keras 1's `old=` instead of `new=`; counts of samples become counts of batches."""
+    """Read an argument under its name of Keras 1; counts of samples become counts of batches.
+
+    Args:
+        kwargs: further arguments of the call; the old one is taken out.
+        old: Keras 1's name.
+        new: its name today.
+        value: what is given under today's name.
+        per: samples a batch, where the old argument counts samples; None where it does not.
+    """
     if old not in kwargs:
         return value
     given = kwargs.pop(old)
@@ -37,7 +54,12 @@ def translated(kwargs: dict[str, Any], old: str, new: str, value: Any, per: int 
 
 
 def deprecated(old: str, new: str) -> None:
-    """Warn once for each line of a program: Python's own record of that is lost whenever a library sets a filter."""
+    """Warn once for each line of a program: Python's own record of that is lost whenever a library sets a filter.
+
+    Args:
+        old: what the program wrote.
+        new: what to write instead.
+    """
     level, caller = 2, sys._getframe(1)
     while caller.f_back is not None and caller.f_code.co_filename.startswith(_PACKAGE):
         level, caller = level + 1, caller.f_back

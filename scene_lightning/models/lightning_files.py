@@ -41,9 +41,11 @@ class OnClass(classmethod):  # type: ignore[type-arg]
 
 
 def load(cls: Any, path: Any, map_location: Any, arguments: Mapping[str, Any], lightnings: Callable[[], Any]) -> Any:
-    """A model of class `cls` from a checkpoint.
+    """Make a model of a class from a checkpoint.
 
     Args:
+        cls: the class that `load_from_checkpoint` is called on.
+        path: the checkpoint's path; for a class with its own constructor an open file, too.
         map_location: a device for the weights; None leaves them on the CPU.
         arguments: keywords for the class's constructor, and Lightning's `hparams_file`.
         lightnings: Lightning's own way: constructor, `on_load_checkpoint`, `load_state_dict`.
@@ -73,6 +75,10 @@ def load(cls: Any, path: Any, map_location: Any, arguments: Mapping[str, Any], l
 
 def build_from_checkpoint(model: Any, data: Mapping[str, Any]) -> None:
     """Give an unbuilt model weights of the shapes that the checkpoint's model had, before its state comes.
+
+    Args:
+        model: a model, built or not.
+        data: the checkpoint's dict.
 
     Raises:
         InputError: the checkpoint does not say for which input its model was built.

@@ -21,7 +21,11 @@ _functional: list[type] = []  # set by `functional`, which imports this file
 
 
 def register_functional(cls: type) -> None:
-    """Tell `Model(inputs, outputs)` which class to make."""
+    """Tell `Model(inputs, outputs)` which class to make.
+
+    Args:
+        cls: `Functional`.
+    """
     _functional.append(cls)
     register_model_class(cls, "Functional", "Model")
 

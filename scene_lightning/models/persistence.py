@@ -26,7 +26,7 @@ from scene_lightning.saving import LayerWeights, ModelArchive, OptimizerState, c
 from scene_lightning.saving.sniff import INSIDE, stored_at
 
 
-def to_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
+def _to_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
     """Everything a model file holds."""
     require_built(model, "save")
     archive = weights_archive(model, include_optimizer)
@@ -36,7 +36,12 @@ def to_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
 
 
 def weights_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
-    """What a weights file holds: no config, so that models with code of their own (a Lambda) can be saved so too."""
+    """What a weights file holds: no config, so that models with code of their own (a Lambda) can be saved so too.
+
+    Args:
+        model: a built model.
+        include_optimizer: whether the optimizer's state is among it.
+    """
     return ModelArchive(
         weights=weight_tree(model)[0],
         optimizer=_optimizer_state(model) if model.compiled and include_optimizer else None,
@@ -61,7 +66,15 @@ SAVE_FORMATS = (None, "keras", "h5", "hdf5", "tf", "keras2", "float16")
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bool, save_format: Any = None) -> None:
-    """Write the whole model, in the format that the name's ending asks for; "keras2": an `.h5` for tf.keras 2."""
+    """Write the whole model, in the format that the name's ending asks for.
+
+    Args:
+        model: the model.
+        filepath: the file.
+        overwrite: whether a file of that name may be replaced.
+        include_optimizer: whether to write what `compile` was given, and the optimizer's state.
+        save_format: one of `SAVE_FORMATS`; "keras2" is an `.h5` for tf.keras 2, None goes by the ending.
+    """
     path = Path(os.fspath(filepath))
     ending = path.suffix.lower()
     if save_format == "keras2" and ending in (".keras", ".ckpt", ".safetensors"):
@@ -95,15 +108,20 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
     elif ending == ".ckpt":
         checkpoint.write_checkpoint(path, checkpoint_dict(model, include_optimizer))
     elif ending == ".keras":
-        saving.write_keras(path, to_archive(model, include_optimizer))
+        saving.write_keras(path, _to_archive(model, include_optimizer))
     elif save_format == "keras2":
-        saving.write_keras2_h5(path, to_archive(model, include_optimizer))
+        saving.write_keras2_h5(path, _to_archive(model, include_optimizer))
     else:
-        saving.write_legacy_h5(path, to_archive(model, include_optimizer))
+        saving.write_legacy_h5(path, _to_archive(model, include_optimizer))
 
 
 def check_target(path: Path, overwrite: bool) -> None:
-    """An InputError where a model could not be written."""
+    """Raise InputError where a model could not be written.
+
+    Args:
+        path: the file.
+        overwrite: whether a file of that name may be replaced.
+    """
     if path.exists() and not overwrite:
         raise InputError(f"{str(path)!r} exists. Pass overwrite=True, or another name.")
     if not path.parent.is_dir():
@@ -111,7 +129,11 @@ def check_target(path: Path, overwrite: bool) -> None:
 
 
 def make_room(path: Path, overwrite: bool) -> None:
-    """The folder of a model file to be, made where it is not there, as Keras 2 did.
+    """Make the folder of a model file where it is not there, as Keras 2 did.
+
+    Args:
+        path: the file.
+        overwrite: whether a file of that name may be replaced.
 
     Raises:
         InputError: the file exists and may not be replaced, or a file is in the folder's place.
@@ -121,25 +143,34 @@ def make_room(path: Path, overwrite: bool) -> None:
     check_target(path, overwrite)
 
 
-def require_built(model: Any, verb: str) -> None:
+def require_built(model: Any, method: str) -> None:
+    """Raise InputError where a model has no weights yet.
+
+    Args:
+        model: the model.
+        method: the method that needs them, for the message.
+    """
     if not model.built:
         raise InputError(
-            f"{verb}() needs a model with weights; {model.name!r} is not built. Call build(input_shape), or fit it."
+            f"{method}() needs a model with weights; {model.name!r} is not built. Call build(input_shape), or fit it."
         )
 
 
 # -- checkpoints -------------------------------------------------------------------------------------------------------
 
 
-def checkpoint_section(model: Any, compiled: bool = True) -> dict[str, Any]:
+def _checkpoint_section(model: Any, compiled: bool = True) -> dict[str, Any]:
     """What goes into a Lightning checkpoint beside Lightning's own entries."""
     return _section(model, layer_config(model), compile_config(model) if compiled else None)
 
 
 def section_for_trainer(model: Any) -> dict[str, Any]:
-    """The same for a Trainer, which stores any module: arguments and losses that no file can hold are left out.
+    """What goes into a Trainer's checkpoint beside Lightning's own entries, without what no file can hold.
 
     `load_model` cannot make such a model; the class's `load_from_checkpoint` can.
+
+    Args:
+        model: the model that the Trainer runs.
     """
     return _section(model, _if_writable(layer_config, model), _if_writable(compile_config, model))
 
@@ -161,14 +192,19 @@ def _section(model: Any, config: Any, compiled: Any) -> dict[str, Any]:
 
 
 def checkpoint_dict(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
-    """A checkpoint like Lightning's, of a model that no trainer is running."""
+    """A checkpoint like Lightning's, of a model that no Trainer is running.
+
+    Args:
+        model: a built model.
+        include_optimizer: whether to hold what `compile` was given, and the optimizer's state.
+    """
     return {
-        **training_state(model, include_optimizer),
-        checkpoint.SECTION: checkpoint_section(model, include_optimizer),
+        **_training_state(model, include_optimizer),
+        checkpoint.SECTION: _checkpoint_section(model, include_optimizer),
     }
 
 
-def training_state(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
+def _training_state(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
     """Weights and optimizer in Lightning's layout, without the architecture."""
     states = []
     if include_optimizer and model.compiled:
@@ -180,22 +216,42 @@ def training_state(model: Any, include_optimizer: bool = True) -> dict[str, Any]
 
 
 def write_backup(model: Any, path: Any) -> None:
-    """The training state for `BackupAndRestore`."""
-    checkpoint.write_checkpoint(path, training_state(model))
+    """Write the training state for `BackupAndRestore`.
+
+    Args:
+        model: the model.
+        path: the file.
+    """
+    checkpoint.write_checkpoint(path, _training_state(model))
 
 
 def read_backup(model: Any, path: Any) -> None:
-    """Weights and optimizer from a backup, into a model of the same network."""
+    """Take weights and optimizer from a backup, into a model of the same network.
+
+    Args:
+        model: the model.
+        path: the backup's file.
+    """
     load_checkpoint_into(model, checkpoint.read_checkpoint(path), str(path), with_optimizer=True)
 
 
 def shapes_of(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """A state dict's shapes, by its keys."""
+    """A state dict's shapes, by its keys.
+
+    Args:
+        state: a state dict.
+    """
     return {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
 
 
 def load_checkpoint_into(model: Any, data: dict[str, Any], path: str, with_optimizer: bool) -> None:
-    """What a file with a state dict holds → a model of the same network, whole or not at all.
+    """Load a state dict and what is beside it into a model of the same network, whole or not at all.
+
+    Args:
+        model: the model.
+        data: a checkpoint's dict.
+        path: the file, for messages.
+        with_optimizer: whether to restore the optimizer's state, too.
 
     Raises:
         FileFormatError: another network.
@@ -223,7 +279,11 @@ STATE_FILES: dict[str, Callable[[str], dict[str, Any]]] = {
 
 
 def read_archive(path: Any) -> ModelArchive:
-    """Any Keras file → its contents. Raises FileFormatError for anything else."""
+    """Read any Keras file. Raises FileFormatError for anything else.
+
+    Args:
+        path: the file or folder, or the prefix of a TensorFlow checkpoint.
+    """
     path = stored_at(path)
     kind = saving.sniff(path)
     readers = {
@@ -234,14 +294,25 @@ def read_archive(path: Any) -> ModelArchive:
 
 
 def model_from_archive(archive: ModelArchive, path: str) -> Any:
-    """The model that a file of Keras' describes, with its weights, not compiled."""
+    """Make the model that a file of Keras' describes, with its weights, not compiled.
+
+    Args:
+        archive: what the file holds.
+        path: the file, for messages.
+    """
     model = _model_from(archive.config or {}, path, _values_in(archive.weights))
     fill(model, archive, path)
     return model
 
 
 def model_from_state(data: dict[str, Any], path: str, compile: bool) -> Any:
-    """The model that a file with a state dict describes, with its weights."""
+    """Make the model that a file with a state dict describes, with its weights.
+
+    Args:
+        data: the file's dict.
+        path: the file, for messages.
+        compile: whether to compile it as it was.
+    """
     section = checkpoint.read_model_section(data, path)
     values = sum(value.numel() for value in data["state_dict"].values() if isinstance(value, torch.Tensor))
     model = _model_from(section["model_config"], path, values)

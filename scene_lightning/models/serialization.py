@@ -25,7 +25,12 @@ _model_classes: dict[str, Any] = {}
 
 
 def register_model_class(cls: Any, *names: str) -> None:
-    """Let configs name a model class (`Sequential`, `Functional`, `Model`)."""
+    """Let configs name a kind of model (`Sequential`, `Functional`, `Model`).
+
+    Args:
+        cls: the class.
+        *names: the names in configs.
+    """
     for name in names:
         _model_classes[name] = cls
 
@@ -34,7 +39,11 @@ def register_model_class(cls: Any, *names: str) -> None:
 
 
 def layer_config(layer: Any) -> dict[str, Any]:
-    """One layer → Keras 3's dict."""
+    """One layer as Keras 3's dict `{module, class_name, config, registered_name}`.
+
+    Args:
+        layer: a layer or model.
+    """
     registered = registered_name(type(layer))
     is_model = type(layer).__name__ in _model_classes
     own = hasattr(layer_namespace, type(layer).__name__) or is_model
@@ -54,12 +63,17 @@ def layer_config(layer: Any) -> dict[str, Any]:
 
 
 def layer_from_config(data: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Keras 3's dict → a layer. Raises InputError for an unknown class, UnsupportedError for a known stranger."""
+    """Make a layer from Keras 3's dict. Raises InputError for an unknown class, UnsupportedError for a known stranger.
+
+    Args:
+        data: the dict.
+        custom_objects: classes and functions of the user's by name.
+    """
     if not isinstance(data, Mapping) or not isinstance(data.get("class_name"), str):
         raise InputError(f"A layer config needs a 'class_name' and a 'config'; received {data!r}.")
     class_name, config = data["class_name"], dict(data.get("config") or {})
     with custom_object_scope(custom_objects):
-        cls = find_layer_class(class_name, data.get("registered_name"), data.get("module"))
+        cls = _find_layer_class(class_name, data.get("registered_name"), data.get("module"))
         if "name" not in config and isinstance(data.get("name"), str):
             config["name"] = data["name"]
         layer = cls.from_config(config)
@@ -70,7 +84,7 @@ def layer_from_config(data: Mapping[str, Any], custom_objects: Mapping[str, Any]
     return layer
 
 
-def find_layer_class(class_name: str, registered: Any = None, module: Any = None) -> Any:
+def _find_layer_class(class_name: str, registered: Any = None, module: Any = None) -> Any:
     """The class that a config names: a custom object, a layer of this package, or a kind of model."""
     custom = get_custom_objects()
     name = class_name.split(">")[-1]
@@ -96,7 +110,11 @@ def find_layer_class(class_name: str, registered: Any = None, module: Any = None
 
 
 def graph_config(model: Any) -> dict[str, Any]:
-    """A functional model → its config: layers, the calls between them, inputs and outputs."""
+    """The config of a functional model: layers, the calls between them, inputs and outputs.
+
+    Args:
+        model: a functional model.
+    """
     in_graph = {id(node) for node in model._graph.nodes}
     index = {id(node): position for layer in model._operations for position, node in _kept_nodes(layer, in_graph)}
 
@@ -159,7 +177,12 @@ def _kept_nodes(layer: Any, in_graph: set[int]) -> list[tuple[int, Node]]:
 
 
 def restore_graph(config: Mapping[str, Any], make_layer: Callable[[Any], Any]) -> tuple[Any, Any]:
-    """Rebuild the layers and calls of a functional config; returns (inputs, outputs) as symbolic tensors."""
+    """Make the layers and calls of a functional config, and return its symbolic (inputs, outputs).
+
+    Args:
+        config: what `graph_config` gave.
+        make_layer: makes a layer from an entry of `layers`.
+    """
     created: dict[str, Any] = {}
     waiting: list[tuple[Any, list[Any]]] = []
     for entry in config["layers"]:

@@ -19,7 +19,11 @@ def shipped_names() -> list[str]:
 
 
 def shipped_file(name: str | os.PathLike[str]) -> Path | None:
-    """The file of the model called `name`; None when there is none, or when a file or folder of that name is here."""
+    """The file of a model that comes with the package; None when there is none, or a file of that name is here.
+
+    Args:
+        name: what `load_model` was given.
+    """
     text = os.fspath(name)
     if os.path.exists(text) or text not in shipped_names():
         return None

@@ -36,9 +36,10 @@ def print_summary(
     layer_range: Sequence[str] | None = None,
     style: str = "keras3",
 ) -> None:
-    """Print a table of `model`. Keras: `Model.summary`.
+    """Print a table of a model's layers. Keras: `Model.summary`.
 
     Args:
+        model: the model.
         line_length: the table's width in characters; by default up to 88 (108 with branches), or the terminal's.
         positions: where columns end, as fractions of the width.
         print_fn: gets the whole table as one string (style "keras3") or line by line ("keras2").

@@ -22,7 +22,18 @@ def print_keras2_table(
     print_fn: Callable[[str], Any] | None,
     show_trainable: bool,
 ) -> None:
-    """Print `rows` and `counts` as Keras 2 did."""
+    """Print a model's rows and counts as Keras 2 did.
+
+    Args:
+        model: the model.
+        rows: its layers.
+        counts: its weights.
+        sequential_like: whether the layers are one chain, so that there is no column of connections.
+        line_length: the table's width in characters; None takes Keras 2's.
+        positions: where columns end, as fractions of the width or in characters; None takes Keras 2's.
+        print_fn: called with each line; None prints it.
+        show_trainable: add a column of Y and N.
+    """
     say = print_fn or print_message
     length = line_length or (65 if sequential_like else 98)
     edges = list(positions or ([0.45, 0.85, 1.0] if sequential_like else [0.3, 0.6, 0.70, 1.0]))

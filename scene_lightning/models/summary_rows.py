@@ -23,7 +23,13 @@ _BORN_BUILT = re.compile(
 
 @dataclass(frozen=True)
 class WeightCounts:
-    """Values and bytes of a model's weights; the optimizer's are None before it has any."""
+    """How many values and bytes a model's weights have.
+
+    Args:
+        trainable: (values, bytes) of the weights that are trained.
+        non_trainable: (values, bytes) of the others.
+        optimizer: (values, bytes) of the optimizer's state; None before it has any.
+    """
 
     trainable: tuple[int, float]
     non_trainable: tuple[int, float]
@@ -38,7 +44,15 @@ class WeightCounts:
 
 @dataclass(frozen=True)
 class Row:
-    """One layer of the table: how deep it is nested, and whether it is the last of its model."""
+    """One layer of the table.
+
+    Args:
+        layer: the layer.
+        level: how deep it is nested, from 0.
+        is_last: whether it is the last of a model inside the model.
+        has_children: whether its own layers follow.
+        connections: (layer, call, output) that its inputs come from.
+    """
 
     layer: Any
     level: int
@@ -51,18 +65,19 @@ class SummaryRows:
     """The rows of one model's table.
 
     Attributes:
+        model: the model.
         sequential_like: whether the layers are one chain, so that the table needs no column of connections.
     """
 
     def __init__(self, model: Any) -> None:
-        self.model, self.sequential_like = model, is_sequential_like(model)
+        self.model, self.sequential_like = model, _is_sequential_like(model)
         nodes = [] if self.sequential_like else [node for nodes in model._nodes_by_depth.values() for node in nodes]
         self._nodes = {id(node) for node in nodes}
 
     def rows(self, expand_nested: bool, layer_range: Sequence[str] | None) -> list[Row]:
         """The rows, top to bottom."""
         layers = self.model._operations
-        first, last = layer_slice(layers, layer_range)
+        first, last = _layer_slice(layers, layer_range)
         return [row for layer in layers[first:last] for row in self._rows_of(layer, 0, False, expand_nested)]
 
     def _rows_of(self, layer: Any, level: int, is_last: bool, expand: bool) -> list[Row]:
@@ -84,7 +99,7 @@ class SummaryRows:
         return [(h.layer.name, h.node_index, h.tensor_index) for h in histories if h is not None]
 
 
-def is_sequential_like(model: Any) -> bool:
+def _is_sequential_like(model: Any) -> bool:
     """Whether the layers are one chain, so that the table needs no column of connections."""
     by_depth: dict[int, list[Node]] | None = getattr(model, "_nodes_by_depth", None)
     if by_depth is None:
@@ -95,7 +110,7 @@ def is_sequential_like(model: Any) -> bool:
     return all(sum(id(node) in own for node in layer._inbound_nodes) <= 1 for layer in model._operations)
 
 
-def layer_slice(layers: Sequence[Any], layer_range: Sequence[str] | None) -> tuple[int, int]:
+def _layer_slice(layers: Sequence[Any], layer_range: Sequence[str] | None) -> tuple[int, int]:
     """The slice of `layers` between the first that matches one pattern and the last that matches the other."""
     if layer_range is None:
         return 0, len(layers)
@@ -117,7 +132,11 @@ def layer_slice(layers: Sequence[Any], layer_range: Sequence[str] | None) -> tup
 
 
 def output_shapes(layer: Any) -> Any:
-    """The shape, or structure of shapes, that `layer` gives; None while nobody knows."""
+    """The shape, or structure of shapes, that a layer gives; None while nobody knows.
+
+    Args:
+        layer: a layer or model.
+    """
     nodes = getattr(layer, "_inbound_nodes", [])
     if nodes:
         return map_structure(lambda tensor: tuple(tensor.shape), nodes[-1].output_structure)
@@ -132,14 +151,22 @@ def output_shapes(layer: Any) -> Any:
 
 
 def parameter_count(layer: Any) -> int | None:
-    """The number of weight values, or None before the layer has its weights; a layer that needs none has 0."""
+    """The number of weight values, or None before the layer has its weights; a layer that needs none has 0.
+
+    Args:
+        layer: a layer or model.
+    """
     if layer.built:
         return int(layer.count_params())
     return 0 if _BORN_BUILT.fullmatch(type(layer).__name__) else None
 
 
 def count_weights(model: Any) -> WeightCounts:
-    """Values and bytes of the weights of `model` and of its optimizer."""
+    """Count the values and bytes of the weights of a model and of its optimizer.
+
+    Args:
+        model: a model.
+    """
     optimizer = getattr(model, "optimizer", None)
     return WeightCounts(
         _size_of(model.trainable_weights),
@@ -159,7 +186,12 @@ def _size_of(variables: Iterable[Any]) -> tuple[int, float]:
 
 
 def readable_size(size_bytes: float, units: Sequence[str] = ("B", "KB", "MB", "GB", "TB", "PB")) -> str:
-    """15752728 → `15.02 MB`; each unit is 1024 of the one before."""
+    """A size with its unit: 15752728 → `15.02 MB`; each unit is 1024 of the one before.
+
+    Args:
+        size_bytes: bytes.
+        units: their names, from bytes upwards.
+    """
     for unit in units[:-1]:
         if size_bytes < 1024:
             return f"{size_bytes:.2f} {unit}"

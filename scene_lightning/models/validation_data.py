@@ -14,7 +14,13 @@ from scene_lightning.tree import flatten, map_structure
 
 
 def validation_feed(data: Any, batch_size: int | None, steps: Any) -> Feed:
-    """`validation_data` as Keras takes it: (x, y), (x, y, weights), or anything that gives batches."""
+    """Make a feed of `validation_data` as Keras takes it: (x, y), (x, y, weights), or anything that gives batches.
+
+    Args:
+        data: what `fit` was given.
+        batch_size: samples a batch, for arrays; None takes 32.
+        steps: batches of validation; None or 0 takes all.
+    """
     if isinstance(data, tuple | list) and 2 <= len(data) <= 3 and not isinstance(data[0], tuple):
         x, y, *rest = data
         return as_feed(
@@ -23,7 +29,7 @@ def validation_feed(data: Any, batch_size: int | None, steps: Any) -> Feed:
     return as_feed(data, batch_size=batch_size, shuffle=False, training=False, steps=steps, loop=True)
 
 
-class ValidationData(list[Any]):
+class _ValidationData(list[Any]):
     """What Keras 2 put into `callback.validation_data`: inputs, targets and weights in one list, as arrays."""
 
 
@@ -31,22 +37,33 @@ def show_validation_data(callbacks: Any, data: Any) -> None:
     """Give callbacks the arrays that `fit` validates on, for those that ask `self.validation_data`, as Keras 2 did.
 
     A callback that was given data of its own keeps them, and generators are not shown.
+
+    Args:
+        callbacks: what `fit` was given.
+        data: its `validation_data`.
     """
     if not (isinstance(data, tuple | list) and 2 <= len(data) <= 3 and not isinstance(data[0], tuple)):
         return
-    shown = ValidationData(part for part in flatten(list(data)) if part is not None)
+    shown = _ValidationData(part for part in flatten(list(data)) if part is not None)
     if all(weights is None for weights in data[2:]):
         shown.append(np.ones(len(shown[0]), np.float32))
     for callback in engine.split_callbacks(callbacks)[0]:
         known = getattr(callback, "validation_data", None)
-        if known is None or isinstance(known, ValidationData):
+        if known is None or isinstance(known, _ValidationData):
             callback.validation_data = shown
 
 
 def split_arrays(
     x: Any, y: Any, sample_weight: Any, fraction: float
 ) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
-    """The last `fraction` of the arrays for validation, taken before any shuffling."""
+    """Take the last part of the arrays for validation, before any shuffling.
+
+    Args:
+        x: inputs, as `fit` takes them.
+        y: targets, or None.
+        sample_weight: one weight a sample, or None.
+        fraction: share of the samples, in (0, 1).
+    """
     x, y, sample_weight = (_array_of_numbers(part) for part in (x, y, sample_weight))
     leaves = [leaf for leaf in flatten([x, y, sample_weight]) if leaf is not None]
     if not leaves or any(not hasattr(leaf, "__getitem__") or not hasattr(leaf, "shape") for leaf in leaves):

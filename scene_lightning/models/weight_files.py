@@ -41,6 +41,12 @@ tensorflow_names = TensorFlowNames()
 def save_weights(model: Any, filepath: Any, overwrite: bool, save_format: Any = None) -> None:
     """Write the weights only: Keras 3's layout for `.weights.h5`, a `.safetensors`, Keras 2's for any other name.
 
+    Args:
+        model: the model.
+        filepath: the file.
+        overwrite: whether a file of that name may be replaced.
+        save_format: None, "h5", "hdf5", "tf" or "keras"; the name's ending says it.
+
     Raises:
         InputError: a model without weights, a name that cannot be written, an unknown format.
     """
@@ -68,7 +74,14 @@ def save_weights(model: Any, filepath: Any, overwrite: bool, save_format: Any = 
 
 
 def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch: bool = False) -> LoadStatus | None:
-    """Weights from any model or weights file into `model`; see `Model.load_weights`."""
+    """Load weights from any model or weights file; see `Model.load_weights`.
+
+    Args:
+        model: the model that takes them.
+        filepath: the file, or the prefix of a TensorFlow checkpoint.
+        by_name: take the layers whose names the file has, and leave the others.
+        skip_mismatch: leave what does not fit, with a warning, instead of failing.
+    """
     path = stored_at(filepath)
     persistence.require_built(model, "load_weights")
     if os.path.isfile(path) and (kind := saving.sniff(path)) in persistence.STATE_FILES:

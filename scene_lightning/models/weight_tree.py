@@ -15,7 +15,13 @@ from scene_lightning.saving import LayerWeights, ModelArchive, align, structural
 
 
 def weight_tree(layer: Any, path: str = "", seen: set[int] | None = None) -> tuple[LayerWeights, list[torch.Tensor]]:
-    """A model → its tree of arrays, and the tensors themselves in the tree's own order."""
+    """A model's tree of arrays, and the tensors themselves in the tree's own order.
+
+    Args:
+        layer: a model or layer.
+        path: its place in the tree; "" for the root.
+        seen: ids of layers met before, for the recursion.
+    """
     seen = set() if seen is None else seen
     seen.add(id(layer))
     own = [(name, getattr(layer, name), spec) for name, spec in layer._weight_specs.items()]
@@ -26,7 +32,7 @@ def weight_tree(layer: Any, path: str = "", seen: set[int] | None = None) -> tup
         trainable=[spec.trainable and layer.trainable for _, _, spec in own],
     )  # fmt: skip
     tensors = [tensor for _, tensor, _ in own]
-    for key, child in children_by_path(layer):
+    for key, child in _children_by_path(layer):
         if id(child) in seen:  # a shared layer is saved where it is met first
             continue
         subtree, inner = weight_tree(child, f"{path}/{key}" if path else key, seen)
@@ -35,7 +41,7 @@ def weight_tree(layer: Any, path: str = "", seen: set[int] | None = None) -> tup
     return node, tensors
 
 
-def children_by_path(layer: Any) -> list[tuple[str, Any]]:
+def _children_by_path(layer: Any) -> list[tuple[str, Any]]:
     """The layers directly inside, under the keys that Keras 3's files give them."""
     if hasattr(layer, "_stack") or hasattr(layer, "_graph"):
         layers = layer.layers
@@ -67,9 +73,11 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 
 def fill(model: Any, archive: ModelArchive, path: str, by_name: bool = False, skip_mismatch: bool = False) -> None:
-    """The file's arrays → the model's weights; all of them or, where they do not fit, none.
+    """Copy a file's arrays into the model's weights: all of them or, where they do not fit, none.
 
     Args:
+        model: the model.
+        archive: what the file holds.
         path: the file, for messages.
         by_name, skip_mismatch: as in `load_weights`; what is left as it is gets a warning.
 

@@ -53,19 +53,33 @@ def convert_to_tensor(x: Any, dtype: DType = None, sparse: Any = None, ragged: A
 
 
 def axes(axis: Axis, x: Tensor) -> Any:
-    """None, a number or a sequence → torch's `dim`: None stands for all axes."""
+    """Turn None, a number or a sequence into torch's `dim`; None stands for all axes.
+
+    Args:
+        axis: one axis, several, or None.
+        x: the tensor that they are of.
+    """
     if axis is None:
         return tuple(range(x.ndim))
     return tuple(axis) if isinstance(axis, list | tuple) else axis
 
 
 def several(axis: Any) -> tuple[int, ...]:
-    """One axis or a tuple of axes → a tuple."""
+    """One axis or several as a tuple.
+
+    Args:
+        axis: an axis, or a tuple of axes.
+    """
     return axis if isinstance(axis, tuple) else (axis,)
 
 
 class Operation(Operator):
-    """One call of an ops function in a functional model: what is not a tensor is in its config."""
+    """One call of an ops function in a functional model: what is not a tensor is in its config.
+
+    Args:
+        name: the layer's name; None makes one up.
+        **static: the arguments that are no tensors.
+    """
 
     _tensors = 1
 
@@ -137,10 +151,11 @@ def _leaf(x: Any) -> Any:
 
 
 def operation(module: str, tensors: int = 1, name: str | None = None, many: bool = False) -> Callable[[F], F]:
-    """Decorator: the first `tensors` arguments are tensors, the others go into the operation's config.
+    """Make a function of torch tensors into one of `keras.ops`: its other arguments go into the operation's config.
 
     Args:
         module: the last part of Keras' module, e.g. "numpy" for "keras.src.ops.numpy".
+        tensors: how many of the first arguments are tensors.
         name: Keras' class, where it is not the function's name in camel case.
         many: the first argument is a list of tensors, not an array.
     """
@@ -211,7 +226,13 @@ class TwoTensors(Protocol):
 
 
 def elementwise(name: str, function: Callable[[Tensor], Tensor], text: str) -> OneTensor:
-    """A function of one tensor of any dtype."""
+    """Make a function of one tensor of any dtype.
+
+    Args:
+        name: its public name.
+        function: what computes it.
+        text: what it does, a sentence.
+    """
 
     def apply(x: Any) -> Tensor:
         return function(x)
@@ -220,7 +241,14 @@ def elementwise(name: str, function: Callable[[Tensor], Tensor], text: str) -> O
 
 
 def floating(name: str, function: Callable[[Tensor], Tensor], text: str, module: str = "numpy") -> OneTensor:
-    """A function of one tensor that takes whole numbers as floats."""
+    """Make a function of one tensor that takes whole numbers as floats.
+
+    Args:
+        name: its public name.
+        function: what computes it.
+        text: what it does, a sentence.
+        module: the last part of Keras' module.
+    """
 
     def apply(x: Any) -> Tensor:
         return function(as_float(x))
@@ -229,7 +257,13 @@ def floating(name: str, function: Callable[[Tensor], Tensor], text: str, module:
 
 
 def pairwise(name: str, function: Callable[..., Tensor], text: str) -> TwoTensors:
-    """A function of two tensors that broadcast; either may be a number."""
+    """Make a function of two tensors that broadcast; either may be a number.
+
+    Args:
+        name: its public name.
+        function: what computes it.
+        text: what it does, a sentence.
+    """
 
     def apply(x1: Any, x2: Any) -> Tensor:
         return function(*two_tensors(x1, x2))
@@ -238,7 +272,13 @@ def pairwise(name: str, function: Callable[..., Tensor], text: str) -> TwoTensor
 
 
 def bitwise(name: str, function: Callable[..., Tensor], text: str) -> Callable[..., Tensor]:
-    """`pairwise`, with the names that Keras gives the arguments of functions of bits."""
+    """Make a function as `pairwise` does, with the names that Keras gives the arguments of functions of bits.
+
+    Args:
+        name: its public name.
+        function: what computes it.
+        text: what it does, a sentence.
+    """
 
     def apply(x: Any, y: Any) -> Tensor:
         return function(*two_tensors(x, y))
@@ -247,7 +287,12 @@ def bitwise(name: str, function: Callable[..., Tensor], text: str) -> Callable[.
 
 
 def two_tensors(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
-    """Two operands, of which one may be a number → two tensors on one device."""
+    """Bring two operands, of which one may be a number, to tensors on one device.
+
+    Args:
+        x1: tensor or number.
+        x2: tensor or number.
+    """
     if not isinstance(x1, Tensor):
         x1 = torch.as_tensor(x1, dtype=_kind_beside(x1, x2), device=x2.device)
     if not isinstance(x2, Tensor):

@@ -13,7 +13,7 @@ from scene_lightning.optimizers.rate import CommonOptions, OptimizerOptions, Rat
 from scene_lightning.optimizers.variable import ScalarVariable
 
 
-def power_f32(base: float, exponent: int, dtype: torch.dtype = torch.float32) -> float:
+def _power_f32(base: float, exponent: int, dtype: torch.dtype = torch.float32) -> float:
     """base^exponent in the weights' float type, as Keras computes it: in float32 Adam's first step is off by 1e-5."""
     return float(torch.pow(torch.tensor(base, dtype=dtype, device="cpu"), exponent))
 
@@ -74,10 +74,20 @@ def adam_update(
     beta_2: float,
     amsgrad: bool = False,
 ) -> None:
-    """One Adam step with Keras' corrections on slots 'momentum' and 'velocity'."""
+    """Take one Adam step with Keras' corrections on the slots "momentum" and "velocity".
+
+    Args:
+        opt: the optimizer whose slots are used.
+        grads: gradients.
+        params: the weights, one for each gradient.
+        rate: the learning rate of this step.
+        beta_1: share of the old mean of the gradients in the new one.
+        beta_2: share of the old mean of their squares in the new one.
+        amsgrad: whether to divide by the largest mean square so far, in the slot "velocity_hat".
+    """
     step = int(opt.iterations) + 1
     dtype = torch.float64 if params[0].dtype == torch.float64 else torch.float32
-    alpha = rate * math.sqrt(1.0 - power_f32(beta_2, step, dtype)) / (1.0 - power_f32(beta_1, step, dtype))
+    alpha = rate * math.sqrt(1.0 - _power_f32(beta_2, step, dtype)) / (1.0 - _power_f32(beta_1, step, dtype))
     m, v = opt._slots(params, "momentum"), opt._slots(params, "velocity")
     v_hat = opt._slots(params, "velocity_hat") if amsgrad else []
     if _fusable(params, m, v, *([v_hat] if amsgrad else [])) and _fusable(params, grads, laid_out=False):
@@ -180,7 +190,7 @@ class Adamax(Optimizer):
         self.epsilon = epsilon
 
     def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:
-        correction = 1.0 - power_f32(self.beta_1, int(self.iterations) + 1)
+        correction = 1.0 - _power_f32(self.beta_1, int(self.iterations) + 1)
         m, u = self._slots(params, "momentum"), self._slots(params, "norm")
         torch._foreach_lerp_(m, grads, 1.0 - self.beta_1)
         torch._foreach_mul_(u, self.beta_2)
@@ -219,8 +229,8 @@ class Nadam(Adamax):
 
     def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:
         step = int(self.iterations) + 1
-        u_t = self.beta_1 * (1.0 - 0.5 * power_f32(0.96, step))
-        u_next = self.beta_1 * (1.0 - 0.5 * power_f32(0.96, step + 1))
+        u_t = self.beta_1 * (1.0 - 0.5 * _power_f32(0.96, step))
+        u_next = self.beta_1 * (1.0 - 0.5 * _power_f32(0.96, step + 1))
         self._u_product.assign(float(self._u_product) * u_t)
         product = float(self._u_product)
         m, v = self._slots(params, "momentum"), self._slots(params, "velocity")
@@ -228,7 +238,7 @@ class Nadam(Adamax):
         torch._foreach_lerp_(v, torch._foreach_mul(grads, grads), 1.0 - self.beta_2)
         m_hat = torch._foreach_mul(m, u_next / (1.0 - product * u_next))
         torch._foreach_add_(m_hat, grads, alpha=(1.0 - u_t) / (1.0 - product))
-        denominator = torch._foreach_sqrt(torch._foreach_div(v, 1.0 - power_f32(self.beta_2, step)))
+        denominator = torch._foreach_sqrt(torch._foreach_div(v, 1.0 - _power_f32(self.beta_2, step)))
         torch._foreach_add_(denominator, self.epsilon)
         torch._foreach_addcdiv_(params, m_hat, denominator, value=-rate)
 
@@ -255,9 +265,9 @@ class Lamb(Adamax):
         m, v = self._slots(params, "momentum"), self._slots(params, "velocity")
         torch._foreach_lerp_(m, grads, 1.0 - self.beta_1)
         torch._foreach_lerp_(v, torch._foreach_mul(grads, grads), 1.0 - self.beta_2)
-        denominator = torch._foreach_sqrt(torch._foreach_div(v, 1.0 - power_f32(self.beta_2, step)))
+        denominator = torch._foreach_sqrt(torch._foreach_div(v, 1.0 - _power_f32(self.beta_2, step)))
         torch._foreach_add_(denominator, self.epsilon)
-        update = torch._foreach_div(torch._foreach_div(m, 1.0 - power_f32(self.beta_1, step)), denominator)
+        update = torch._foreach_div(torch._foreach_div(m, 1.0 - _power_f32(self.beta_1, step)), denominator)
         for param, move, w_norm, u_norm in zip(
             params, update, torch._foreach_norm(params), torch._foreach_norm(update), strict=True
         ):
@@ -340,7 +350,7 @@ class ScheduleFreeAdamW(Adam):
         step = int(self.iterations) + 1
         if self.warmup_steps > 0:
             rate = rate * min(step / self.warmup_steps, 1.0)
-        correction = 1.0 - power_f32(self.beta_2, step)
+        correction = 1.0 - _power_f32(self.beta_2, step)
         for grad, y, z, v in zip(
             grads, params, self._slots(params, "momentum"), self._slots(params, "velocity"), strict=True
         ):
@@ -355,4 +365,4 @@ class ScheduleFreeAdamW(Adam):
         return {**super()._options(), "warmup_steps": self.warmup_steps}
 
 
-__all__ = ["Adam", "AdamW", "Adamax", "Lamb", "Lion", "Nadam", "ScheduleFreeAdamW", "adam_update", "power_f32"]
+__all__ = ["Adam", "AdamW", "Adamax", "Lamb", "Lion", "Nadam", "ScheduleFreeAdamW", "adam_update"]

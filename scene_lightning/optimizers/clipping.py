@@ -13,7 +13,14 @@ from scene_lightning.errors import InputError
 def clip(
     grads: list[Tensor], clipnorm: float | None, global_clipnorm: float | None, clipvalue: float | None
 ) -> list[Tensor]:
-    """`clipnorm`: each tensor to norm ≤ c; `global_clipnorm`: all together; `clipvalue`: each element."""
+    """Clip gradients into new tensors, by the first of three limits that is set.
+
+    Args:
+        grads: gradients.
+        clipnorm: largest norm of each tensor; None: no limit.
+        global_clipnorm: largest norm of all together; None: no limit.
+        clipvalue: largest absolute value of an element; None: no limit.
+    """
     if clipnorm:
         norms = torch._foreach_norm(grads)
         scales = [clipnorm / torch.clamp(norm, min=clipnorm) for norm in norms]
@@ -29,7 +36,12 @@ def clip(
 
 
 def as_gradient(grad: Any, variable: Tensor) -> Tensor:
-    """The gradient where the weight is, in its dtype and shape (one that broadcasts to it, too, as in Keras)."""
+    """Bring a gradient to its weight's device, dtype and shape (one that broadcasts to it goes, too, as in Keras).
+
+    Args:
+        grad: tensor or array-like.
+        variable: the weight.
+    """
     gradient = torch.as_tensor(grad).to(device=variable.device, dtype=variable.dtype)
     if gradient.shape == variable.shape:
         return gradient
@@ -44,6 +56,11 @@ def as_gradient(grad: Any, variable: Tensor) -> Tensor:
 
 @torch.no_grad()
 def laid_out_like(variable: Tensor, grad: Tensor) -> Tensor:
-    """The gradient in the weight's order in memory, as torch's backward() leaves it: torch's fused kernels, which look
-    at no strides, count on it."""
+    """Bring a gradient into the weight's order in memory, as torch's backward() leaves it.
+    at no strides, count on it.
+
+    Args:
+        variable: the weight.
+        grad: its gradient, of the same shape.
+    """
     return grad if grad.stride() == variable.stride() else torch.empty_like(variable).copy_(grad)

@@ -247,7 +247,7 @@ class TorchOptimizer:
         """The reverse of `get_config`. Raises InputError for anything but a class of torch.optim."""
         name, options = config.get("torch_class"), config.get("options") or {}
         kind: Any = getattr(torch.optim, name, None) if isinstance(name, str) else None
-        if not is_torch_class(kind):
+        if not _is_torch_class(kind):
             raise InputError(f"torch.optim has no optimizer {name!r}.")
         read = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
         known = set(inspect.signature(kind).parameters)
@@ -257,16 +257,20 @@ class TorchOptimizer:
         return f"<torch.optim {type(self._probe).__name__}, learning_rate={float(self._rate)}>"
 
 
-def is_torch_class(kind: Any) -> bool:
+def _is_torch_class(kind: Any) -> bool:
     """Whether this is a class of torch's optimizers."""
     return isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer
 
 
 def from_torch(identifier: Any) -> TorchOptimizer | None:
-    """A class, partial, factory or instance of torch's optimizers → the optimizer; None for anything else."""
+    """Wrap a class, partial, factory or instance of torch's optimizers; None for anything else.
+
+    Args:
+        identifier: what `compile(optimizer=...)` was given.
+    """
     if isinstance(identifier, torch.optim.Optimizer):
         return TorchOptimizer(type(identifier), identifier)
-    if is_torch_class(identifier):
+    if _is_torch_class(identifier):
         return TorchOptimizer(identifier)
     is_factory = inspect.isroutine(identifier) or isinstance(identifier, functools.partial)
     return TorchOptimizer(identifier) if is_factory else None

@@ -38,7 +38,12 @@ _WHAT_DAMAGE_RAISES = (
 
 @contextmanager
 def reading(path: str | os.PathLike[str], what: str) -> Iterator[None]:
-    """Within the block every failure of damaged or hostile input becomes a `FileFormatError` that names the file."""
+    """Turn every failure of damaged or hostile input within the block into a `FileFormatError` that names the file.
+
+    Args:
+        path: the file.
+        what: what it should be, such as "a Keras .h5 file".
+    """
     try:
         yield
     except FileFormatError as error:
@@ -57,7 +62,7 @@ def reading(path: str | os.PathLike[str], what: str) -> Iterator[None]:
         ) from error
 
 
-def parse_json(text: bytes | str, what: str) -> Any:
+def _parse_json(text: bytes | str, what: str) -> Any:
     """JSON text → its value, with size and depth bounded. NaN and infinities are taken, as Keras writes them."""
     if len(text) > MAX_JSON_BYTES:
         raise FileFormatError(f"{what} holds {len(text)} bytes of JSON; expected at most {MAX_JSON_BYTES}.")
@@ -76,15 +81,24 @@ def parse_json(text: bytes | str, what: str) -> Any:
 
 
 def parse_json_object(text: bytes | str, what: str) -> dict[str, Any]:
-    """`parse_json` for a text that must hold an object."""
-    value = parse_json(text, what)
+    """Read JSON text that must hold an object, with size and depth bounded.
+
+    Args:
+        text: the text.
+        what: what it is, for messages.
+    """
+    value = _parse_json(text, what)
     if not isinstance(value, dict):
         raise FileFormatError(f"{what} should hold a JSON object; received {type(value).__name__}.")
     return value
 
 
 def to_json(value: Any) -> str:
-    """A config → JSON text; tuples become lists and NumPy's scalars and arrays plain numbers."""
+    """A config as JSON text; tuples become lists, and NumPy's scalars and arrays plain numbers.
+
+    Args:
+        value: dicts, lists and plain values.
+    """
     return json.dumps(value, default=_plain)
 
 

@@ -167,7 +167,14 @@ class SafeFile:
 
 
 def write_names(owner: h5py.Group, name: str, values: list[str], limit: int = 64512) -> None:
-    """A list of strings as attribute `name`, split over `name0`, `name1` … above HDF5's header limit, as Keras does."""
+    """Write a list of strings as an attribute, split over `name0`, `name1` … above HDF5's header limit, as Keras does.
+
+    Args:
+        owner: the group.
+        name: the attribute.
+        values: the strings.
+        limit: bytes in one attribute.
+    """
     encoded = np.asarray([value.encode() for value in values])
     if not values:
         owner.attrs[name] = []

@@ -22,7 +22,10 @@ _MAX_SEARCHED = 2**34  # bytes looked through for uses of texts, all heaps toget
 
 
 def largest_heap_object(source: str | bytes) -> int:
-    """Bytes of the largest object in any global heap of the file (a path) or its content.
+    """Find the largest object in any global heap of a file, in bytes.
+
+    Args:
+        source: the file's path, or its content.
 
     Raises:
         FileFormatError: not HDF5, or a heap that does not add up.

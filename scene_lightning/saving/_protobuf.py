@@ -12,6 +12,10 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 def varint(data: bytes, at: int) -> tuple[int, int]:
     """The variable-length integer at `at` and the position behind it.
 
+    Args:
+        data: the message.
+        at: where the number begins.
+
     Raises:
         FileFormatError: it runs over the end or is longer than 64 bits.
     """
@@ -29,6 +33,9 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Each field of one message: its number, and an integer or the bytes of a string or sub-message.
+
+    Args:
+        data: the message.
 
     Raises:
         FileFormatError: a field runs over the end, or has a type that no message uses.
@@ -55,14 +62,22 @@ def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def text(value: int | bytes) -> str:
-    """A string field."""
+    """A string field.
+
+    Args:
+        value: the value of a field.
+    """
     if not isinstance(value, bytes):
         raise FileFormatError("a text field holds a number.")
     return value.decode("utf-8")
 
 
 def number(value: int | bytes) -> int:
-    """An integer field; negative ones come as two's complement."""
+    """An integer field; negative ones come as two's complement.
+
+    Args:
+        value: the value of a field.
+    """
     if not isinstance(value, int):
         raise FileFormatError("a number field holds bytes.")
     return value - 2**64 if value >= 2**63 else value

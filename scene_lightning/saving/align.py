@@ -61,7 +61,11 @@ def align(
 
 
 def has_names(archive: ModelArchive) -> bool:
-    """Whether every layer with weights has its name in the file."""
+    """Whether every layer with weights has its name in the file.
+
+    Args:
+        archive: what a file holds.
+    """
     return all(child.name for child in archive.weights.children if child.has_weights())
 
 

@@ -138,7 +138,11 @@ def structural_keys(class_names: Iterable[str]) -> list[str]:
 
 
 def check_images_seen(text: Any) -> str | None:
-    """`text` as read from a file, or a FileFormatError when it is no text."""
+    """Check the text of `images_seen` that a file holds. Raises FileFormatError when it is no text.
+
+    Args:
+        text: what the file holds; None and "" count as none.
+    """
     if text is not None and not isinstance(text, str):
         raise FileFormatError(f"images_seen should be text; received {type(text).__name__}.")
     return text or None

@@ -26,13 +26,21 @@ _WHAT = "a Lightning checkpoint (.ckpt)"
 
 
 def write_checkpoint(path: str | os.PathLike[str], checkpoint: Mapping[str, Any]) -> None:
-    """`checkpoint` → `path`, complete under its name or absent."""
+    """Write a checkpoint, complete under its name or absent.
+
+    Args:
+        path: the file.
+        checkpoint: a dict of tensors and plain values.
+    """
     with atomic_write(path) as temporary:
         torch.save(dict(checkpoint), temporary)
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """`path` → the checkpoint's dict, tensors on the CPU.
+    """Read a checkpoint as a dict, with its tensors on the CPU.
+
+    Args:
+        path: the file.
 
     Raises:
         FileFormatError: not a checkpoint, damaged, or holding anything but tensors and plain values.
@@ -68,6 +76,10 @@ def model_section(
     Args:
         model_config: None for a network that only its class can make.
         build_shape: the shape of the input that it was built for, batch axis first.
+        compile_config: Keras 3's; None for a model that is not compiled.
+        image_info: class names, input size and scaling; None where unknown.
+        recipe: the recipe that the model was trained by, or None.
+        images_seen: which images a run trained on, as text, or None.
     """
     sides = build_shape if isinstance(build_shape, list | tuple) else ()
     return {
@@ -84,9 +96,11 @@ def model_section(
 def read_model_section(
     checkpoint: Mapping[str, Any], path: str | os.PathLike[str] = "the checkpoint", needs_model: bool = True
 ) -> dict[str, Any]:
-    """The section of a read checkpoint, checked: its four JSON texts as dicts or None, `images_seen` as it is.
+    """Read the section of a checkpoint, checked: its four JSON texts as dicts or None, `images_seen` as it is.
 
     Args:
+        checkpoint: what `read_checkpoint` gave.
+        path: the file, for messages.
         needs_model: whether to refuse a section that does not describe its network.
 
     Raises:
@@ -121,7 +135,11 @@ def read_model_section(
 
 
 def build_shape(checkpoint: Mapping[str, Any]) -> list[int | None] | None:
-    """The shape of the input that a checkpoint's network was built for, batch axis first; None where it is unknown."""
+    """The shape of the input that a checkpoint's network was built for, batch axis first; None where it is unknown.
+
+    Args:
+        checkpoint: what `read_checkpoint` gave.
+    """
     section = checkpoint.get(SECTION)
     shape = section.get("build_shape") if isinstance(section, Mapping) else None
     plain = isinstance(shape, list) and all(side is None or type(side) is int for side in shape)

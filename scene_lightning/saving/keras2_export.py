@@ -68,7 +68,10 @@ _IDLE: dict[str, dict[str, Any]] = {
 
 
 def keras2_model_config(config: dict[str, Any]) -> dict[str, Any]:
-    """A whole model's config as models give it → Keras 2's `model_config`.
+    """Turn a whole model's config, as models give it, into Keras 2's `model_config`.
+
+    Args:
+        config: Keras 3's dict.
 
     Raises:
         UnsupportedError: a layer, option or call that Keras 2 does not have, by the layer's name.
@@ -77,7 +80,11 @@ def keras2_model_config(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def keras2_tree(tree: LayerWeights) -> LayerWeights:
-    """The same weights under the names of TensorFlow variables: "kernel:0"."""
+    """The same weights under the names of TensorFlow variables: "kernel:0".
+
+    Args:
+        tree: the weights of a model.
+    """
     names = [f"{name}:0" for name in tree.weight_names]
     return replace(tree, weight_names=names, children=[keras2_tree(child) for child in tree.children])
 

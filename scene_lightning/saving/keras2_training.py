@@ -36,7 +36,10 @@ _IDLE: dict[str, Any] = {
 
 
 def keras2_training_config(compile_config: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What `compile` was given → Keras 2's `training_config`; None for an uncompiled model.
+    """Turn what `compile` was given into Keras 2's `training_config`; None for an uncompiled model.
+
+    Args:
+        compile_config: Keras 3's.
 
     Raises:
         UnsupportedError: an optimizer, loss or metric that Keras 2 does not have, by its name.
@@ -54,7 +57,12 @@ def keras2_training_config(compile_config: dict[str, Any] | None) -> dict[str, A
 
 
 def keras2_optimizer_state(state: OptimizerState | None, training: dict[str, Any] | None) -> OptimizerState | None:
-    """What of the optimizer's state Keras 2 can take: the count and the slots, the rate being in the config."""
+    """What of the optimizer's state Keras 2 can take: the count and the slots, the rate being in the config.
+
+    Args:
+        state: the optimizer's state, or None.
+        training: what `keras2_training_config` gave.
+    """
     if state is None or training is None:
         return None
     if training["optimizer_config"]["class_name"].removeprefix("Custom>") in _WITHOUT_STATE:

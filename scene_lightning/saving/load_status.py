@@ -6,7 +6,12 @@ from scene_lightning.errors import InputError
 
 
 class LoadStatus:
-    """The assertions raise InputError for objects whose values the file lacks. TensorFlow: `CheckpointLoadStatus`."""
+    """What loading from a TensorFlow checkpoint found. TensorFlow: `CheckpointLoadStatus`.
+
+    Args:
+        missing: names of variables that the file lacks.
+        path: the file; None where there was none.
+    """
 
     def __init__(self, missing: list[str], path: str | None) -> None:
         self._missing, self._path = missing, path

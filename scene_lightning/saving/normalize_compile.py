@@ -62,10 +62,13 @@ def normalize_compile_config(config: Any, outputs: Sequence[str] = ()) -> dict[s
 
 
 def normalize_optimizer(optimizer: dict[str, Any]) -> dict[str, Any]:
-    """An optimiser's dict → {module "keras.optimizers", class_name, config, registered_name None}.
+    """Bring an optimizer's dict to Keras 3's form, with module "keras.optimizers".
 
     Keras 2's `lr` becomes `learning_rate`; its `decay` stays, for the optimizers here honour it and a program may still
     set the rate. Keras 3 on torch names its own classes (keras.src.backend.torch…), which others cannot load.
+
+    Args:
+        optimizer: the dict, as any Keras wrote it.
     """
     class_name = optimizer.get("class_name")
     if not isinstance(class_name, str):

@@ -13,10 +13,14 @@ _IDLE_KEYWORDS = ("mask", "training")
 
 
 def inbound_nodes(nodes: Any, class_name: str) -> list[dict[str, Any]]:
-    """Each call of a layer → {"args": […], "kwargs": {…}}, tensors as `__keras_tensor__` dicts.
+    """Bring the calls of a layer to Keras 3's form: {"args": […], "kwargs": {…}}, tensors as `__keras_tensor__` dicts.
 
     Keras 2: `[[["conv2d", 0, 0, {}]], …]`, one list of tensors per call, the call's keywords in the last place of the
     first. tf.keras writes a lone tensor, a list of tensors and keyword tensors in the same way.
+
+    Args:
+        nodes: the calls, in the form of Keras 2 or 3.
+        class_name: the layer's class: merging layers take lists.
     """
     if not isinstance(nodes, list):
         raise FileFormatError(f"inbound_nodes should be a list; received {nodes!r:.120}.")
@@ -24,9 +28,13 @@ def inbound_nodes(nodes: Any, class_name: str) -> list[dict[str, Any]]:
 
 
 def endpoints(value: Any, *, keras2: bool = False) -> Any:
-    """`input_layers`/`output_layers` → Keras 3's: a lone [name, node, tensor], or a list or dict of them.
+    """Bring `input_layers` or `output_layers` to Keras 3's form: [name, node, tensor], or a list or dict of them.
 
     Keras 2 wrote a lone tensor as a list of one, for which Keras 3's model would return a list.
+
+    Args:
+        value: what the config holds.
+        keras2: whether Keras 2 wrote it.
     """
     if isinstance(value, dict):
         return {key: endpoints(item) for key, item in value.items()}
@@ -40,7 +48,11 @@ def endpoints(value: Any, *, keras2: bool = False) -> Any:
 
 
 def output_names(config: dict[str, Any] | None) -> list[str]:
-    """A functional model's outputs as tf.keras names them in its logs; [] for other models."""
+    """A functional model's outputs as tf.keras names them in its logs; [] for other models.
+
+    Args:
+        config: a model's dict, or None.
+    """
     inner = (config or {}).get("config")
     ends = inner.get("output_layers") if isinstance(inner, dict) else None
     keys = list(ends) if isinstance(ends, dict) else []
@@ -48,13 +60,22 @@ def output_names(config: dict[str, Any] | None) -> list[str]:
 
 
 def written_by_keras2(layers: list[Any]) -> bool:
-    """Whether any layer's calls are in Keras 2's form."""
+    """Whether any layer's calls are in Keras 2's form.
+
+    Args:
+        layers: the layers' dicts of a functional model.
+    """
     nodes = [layer.get("inbound_nodes") for layer in layers if isinstance(layer, dict)]
     return any(isinstance(node, list) for calls in nodes if isinstance(calls, list) for node in calls)
 
 
 def rename_references(config: dict[str, Any], names: Mapping[str, str]) -> None:
-    """Let every reference to a layer of the graph follow its new name. In place."""
+    """Let every reference to a layer of the graph follow its new name. In place.
+
+    Args:
+        config: config of a functional model.
+        names: old name of a layer → new name.
+    """
     references = [_leaves(config.get(key)) for key in ("input_layers", "output_layers")]
     references += [_histories(layer["inbound_nodes"]) for layer in config["layers"]]
     for reference in (reference for group in references for reference in group):
@@ -66,6 +87,10 @@ def count_calls_from_zero(config: dict[str, Any], *, keras2: bool) -> None:
 
     A sub-model built from Input tensors has a call of its own before the graph's. Keras 2 counts it wherever the
     sub-model is referred to; Keras 3 counts it only for functional ones, and only in `input_layers`/`output_layers`.
+
+    Args:
+        config: config of a functional model.
+        keras2: whether Keras 2 wrote it.
     """
     shifted = {
         layer.get("name") for layer in config["layers"] if _has_own_call(layer["class_name"], layer["config"], keras2)
@@ -79,7 +104,11 @@ def count_calls_from_zero(config: dict[str, Any], *, keras2: bool) -> None:
 
 
 def count_calls_as_keras3(config: dict[str, Any]) -> None:
-    """The reverse of `count_calls_from_zero` for writing, on the endpoints of a functional model. In place."""
+    """Undo `count_calls_from_zero` for writing, on the endpoints of a functional model. In place.
+
+    Args:
+        config: config of a functional model.
+    """
     calls = {
         layer.get("name"): len(layer.get("inbound_nodes", []))
         for layer in config["layers"]
@@ -148,7 +177,11 @@ def _keyword(value: Any) -> Any:
 
 
 def is_reference(value: Any) -> TypeGuard[list[Any]]:
-    """Whether this is [layer, node, tensor] or [layer, node, tensor, keywords]."""
+    """Whether this is [layer, node, tensor] or [layer, node, tensor, keywords].
+
+    Args:
+        value: anything from a config.
+    """
     return (
         isinstance(value, list)
         and len(value) in (3, 4)
@@ -158,7 +191,11 @@ def is_reference(value: Any) -> TypeGuard[list[Any]]:
 
 
 def tensor(reference: Any) -> dict[str, Any]:
-    """[layer, node, tensor, …] → Keras 3's `__keras_tensor__` dict."""
+    """Make Keras 3's `__keras_tensor__` dict of a reference.
+
+    Args:
+        reference: [layer, node, tensor], perhaps with keywords.
+    """
     if not is_reference(reference) or reference[1] < 0 or reference[2] < 0:
         raise FileFormatError(f"an inbound tensor should be [layer, node, tensor]; received {reference!r:.120}.")
     # Keras 3 wants a shape to be there, and goes by the history alone; Keras 2 did not write one.

@@ -119,7 +119,10 @@ _IN_LOWER_CASE = ("padding", "mode", "interpolation")
 
 
 def operation_of(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """A TFOpLambda or SlicingOpLambda entry of a functional config → the operation's entry, its calls included.
+    """Turn a TFOpLambda or SlicingOpLambda entry of a functional config into the operation's entry, its calls included.
+
+    Args:
+        layer: the entry.
 
     Raises:
         FileFormatError: a function without a twin, or arguments that its twin does not have.
@@ -132,7 +135,7 @@ def operation_of(layer: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(nodes, list) or len(nodes) != 1 or not isinstance(nodes[0], list) or not nodes[0]:
         raise FileFormatError(f"layer {name!r} should have one call; received {nodes!r:.120}.")
     operands, keywords = _call(nodes[0])
-    label = plain_name(name)
+    label = _plain_name(name)
     if function == _GETITEM:
         twin, given = _Twin("numpy.GetItem"), {"name": label}
         operands = [*operands, _key(keywords.get("slice_spec"), name)]
@@ -148,7 +151,7 @@ def operation_of(layer: Mapping[str, Any]) -> dict[str, Any]:
     return _entry(f"keras.src.ops.{module}", class_name, given, operands)
 
 
-def plain_name(name: str) -> str:
+def _plain_name(name: str) -> str:
     """ "tf.math.truediv_1" → "tf_math_truediv_1": Keras 3 on torch takes no dots in the names of layers."""
     return name.replace(".", "_")
 

@@ -20,7 +20,12 @@ _PAIR = 2
 
 
 def from_keras3_variables(variables: list[np.ndarray], compile_config: dict[str, Any] | None) -> OptimizerState | None:
-    """Variables of a structural file (`optimizer/vars/0…`) → state. None for an optimiser that was never stepped."""
+    """Make the state from variables of a structural file (`optimizer/vars/0…`). None for an optimizer never stepped.
+
+    Args:
+        variables: in the file's order.
+        compile_config: Keras 3's, or None; it says whether the rate is a schedule.
+    """
     if not variables:
         return None
     if variables[0].shape != () or variables[0].dtype.kind not in "iuf":
@@ -37,7 +42,12 @@ def from_keras3_variables(variables: list[np.ndarray], compile_config: dict[str,
 def from_named_variables(
     names: list[str], variables: list[np.ndarray], compile_config: dict[str, Any] | None
 ) -> OptimizerState | None:
-    """Variables of a legacy `.h5` with their names → state, whatever the era.
+    """Make the state from the named variables of a legacy `.h5`, whatever the era.
+
+    Args:
+        names: one a variable, such as "Adam/conv2d/kernel/m:0".
+        variables: in the file's order.
+        compile_config: Keras 3's, or None; it says which optimizer it is.
 
     Raises:
         FileFormatError: the first variable is no count, or slots do not come in equal numbers.

@@ -60,8 +60,12 @@ def sniff(path: str | os.PathLike[str]) -> Format:
 
 
 def stored_at(path: str | os.PathLike[str]) -> str:
-    """Where the model or weights called `path` lie: there; in the folder of that name, as `INSIDE`; or in
-    `<path>.index`, if a program with TensorFlow's names put them there with `save_weights`."""
+    """Find where the model or weights of a name lie: under it, in the folder of that name, or in `<path>.index`.
+    `<path>.index`, if a program with TensorFlow's names put them there with `save_weights`.
+
+    Args:
+        path: what the program called it.
+    """
     name = os.fspath(path)
     if os.path.isfile(os.path.join(name, INSIDE)) and not os.path.exists(os.path.join(name, "saved_model.pb")):
         return os.path.join(name, INSIDE)

@@ -184,7 +184,7 @@ def _state_of(callback: Any) -> dict[str, Any]:
     return callback.state_dict() if isinstance(callback, Callback) else {}
 
 
-class TrainerBridge(CallbackAdapter):
+class _TrainerBridge(CallbackAdapter):
     """The bridge for Keras callbacks that were given to a Trainer of the user's own.
 
     Validation, loggers and the sanity check stay as that Trainer has them.
@@ -233,10 +233,10 @@ def adopt_callbacks(trainer: Any, model: Any) -> None:
         trainer: the Trainer that is about to run.
         model: the model that it runs.
     """
-    bridges = [callback for callback in trainer.callbacks if isinstance(callback, TrainerBridge)]
+    bridges = [callback for callback in trainer.callbacks if isinstance(callback, _TrainerBridge)]
     given = [callback for callback in trainer.callbacks if isinstance(callback, Callback)]
     if given:
-        bridges.append(TrainerBridge(model, given))
+        bridges.append(_TrainerBridge(model, given))
         at = trainer.callbacks.index(given[0])
         others = [c for c in trainer.callbacks if not isinstance(c, Callback)]
         trainer.callbacks = [*others[:at], bridges[-1], *others[at:]]

@@ -63,7 +63,13 @@ def _results(model: Any) -> dict[str, torch.Tensor]:
 
 
 class Outcome:
-    """One run's outcome. `callback` goes into the trainer; after the run `logs` are those of the evaluation."""
+    """The outcome of one run: `callback` goes into the Trainer; after the run `logs` are those of the evaluation.
+
+    Args:
+        model: the model that children train.
+        callbacks: those whose attributes come back.
+        path: the file that a child writes to.
+    """
 
     def __init__(self, model: Any, callbacks: CallbackList, path: str) -> None:
         self._model, self._callbacks, self._path = model, callbacks, Path(path)

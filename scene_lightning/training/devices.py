@@ -33,7 +33,13 @@ _PRECISION_ALIASES: dict[int | str | None, str] = {
 
 @dataclass(frozen=True)
 class Gpu:
-    """One CUDA device. `memory_bytes`: its total memory; `capability`: (major, minor)."""
+    """What a GPU is and has.
+
+    Args:
+        name: as its driver says it.
+        memory_bytes: its memory.
+        capability: (major, minor) of CUDA's compute capability.
+    """
 
     name: str
     memory_bytes: int
@@ -42,7 +48,15 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What can be computed on."""
+    """What a machine has to compute on.
+
+    Args:
+        cpu_name: as the system says it.
+        cpu_cores: cores that this process may use.
+        cpu_fast_bf16: whether the CPU has instructions for bfloat16.
+        gpus: CUDA devices, by index.
+        mps: whether Apple's GPU can be used.
+    """
 
     cpu_name: str = "CPU"
     cpu_cores: int = 1
@@ -53,7 +67,16 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a verb was asked to run on: Lightning's own arguments, by their names."""
+    """What `fit`, `evaluate` or `predict` was asked to run on: Lightning's own arguments, by their names.
+
+    Args:
+        accelerator: "auto", "cpu", "cuda", "gpu" or "mps".
+        devices: how many, -1 for all, or which; "auto" for Lightning's choice.
+        num_nodes: how many machines train together.
+        strategy: how devices share the work, such as "ddp"; "auto" chooses.
+        precision: Lightning's name of it, or "auto"; None for that of the dtype policy.
+        deterministic: whether only repeatable operations may be used; None leaves torch as it is set.
+    """
 
     accelerator: str = "auto"
     devices: Devices = "auto"
@@ -69,7 +92,7 @@ _policy_precision: list[str | None] = [None]  # of `keras.mixed_precision`: what
 
 
 def set_policy_precision(precision: str | None) -> None:
-    """The precision of verbs that are told none, neither by their arguments nor by `set_default_hardware`.
+    """Set the precision of runs that are told none, neither by their arguments nor by `set_default_hardware`.
 
     Args:
         precision: Lightning's name of it, such as "bf16-mixed"; None for no policy.
@@ -80,7 +103,7 @@ def set_policy_precision(precision: str | None) -> None:
 def set_default_hardware(
     accelerator: str = "auto", devices: Devices = "auto", precision: int | str | None = None
 ) -> None:
-    """What verbs run on when the program does not say; without arguments, the usual choice again.
+    """Set what `fit`, `evaluate` and `predict` run on when the program does not say; without arguments, the default.
 
     Args:
         accelerator: "auto", "cpu", "cuda", "gpu" or "mps".

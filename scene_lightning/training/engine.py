@@ -62,10 +62,14 @@ def split_callbacks(callbacks: Any) -> tuple[list[Any], list[L.Callback]]:
 def listen(
     model: Any, feed: Feed, verbose: Any, callbacks: Any, add_history: bool = False, **params: Any
 ) -> tuple[CallbackList, list[L.Callback]]:
-    """What hears of a run over `feed`: (Keras' callbacks in one, Lightning's).
+    """The callbacks of a run: (Keras' in one, Lightning's).
 
     Args:
+        model: the model that callbacks see.
+        feed: what the run reads.
         verbose: 0, 1, 2 or "auto"; with 0 no progress is printed.
+        callbacks: Keras and Lightning callbacks, nested as one likes, or None.
+        add_history: add a `History` where there is none.
         **params: what callbacks learn in `params` other than the feed's own numbers.
     """
     verbose = 1 if verbose == "auto" else int(verbose)
@@ -191,6 +195,15 @@ def run_fit(
     """Train, with Keras' callbacks at Keras' moments.
 
     Args:
+        model: a compiled model.
+        train: what to train on.
+        validation: what to validate on, or None.
+        epochs: the epoch to train to.
+        initial_epoch: the epoch to begin with, from 0.
+        verbose: as for `fit`.
+        callbacks: Keras and Lightning callbacks.
+        validation_freq: every so many epochs, or a list of epochs counted from 1.
+        hardware: what to run on; None for the default.
         ckpt_path: a Lightning checkpoint to go on from (epoch and optimizer come from it).
         **trainer_options: further arguments of Lightning's `Trainer`.
     """
@@ -334,6 +347,11 @@ def run_predict(
     """The outputs for every sample of a feed, in its order: float32 arrays.
 
     Args:
+        model: a built or buildable model.
+        feed: what to predict.
+        verbose: as for `predict`.
+        callbacks: Keras and Lightning callbacks.
+        hardware: what to run on; None for the default.
         on_batch: called with (outputs, batch) after each batch; then nothing is kept and None is returned, so memory
             stays the same however long the feed is.
     """

@@ -35,7 +35,13 @@ _MEMORY = 0.9  # share of the smoothed loss that the steps before have
 
 @dataclass(frozen=True)
 class RateCurve:
-    """What a sweep saw. `rates` and `losses`: one a step, as far as it went; `diverged`: whether the loss exploded."""
+    """What a sweep over learning rates saw.
+
+    Args:
+        rates: one a step, as far as it went.
+        losses: the loss at each.
+        diverged: whether the loss exploded.
+    """
 
     rates: list[float]
     losses: list[float]
@@ -120,7 +126,14 @@ def sweep_rates(
 
 @dataclass(frozen=True)
 class BatchTrial:
-    """One batch size: whether it fits; if so its speed, and the most memory so far (the GPU's, or the process's)."""
+    """Whether one batch size fits; if so its speed and memory.
+
+    Args:
+        batch_size: samples a batch.
+        fits: whether there was memory for it.
+        images_per_second: training speed.
+        memory_bytes: the most memory so far: the GPU's, or the process's.
+    """
 
     batch_size: int
     fits: bool
@@ -131,13 +144,17 @@ class BatchTrial:
 def try_batch_sizes(
     model: Any, feed_of: Callable[[int], Feed], sizes: Sequence[int], steps: int = 3, hardware: Hardware | None = None
 ) -> Iterator[BatchTrial]:
-    """Train a few steps on batches of each size, rising, until one does not fit; model as in `sweep_rates`.
+    """Train a few steps on batches of each size, rising, until one does not fit; the model is afterwards as before.
 
     On a CPU, where the system would kill the process, a size is taken not to fit when the growth from the two sizes
     before says that it needs more memory than there is.
 
     Args:
+        model: a compiled model.
         feed_of: batch size → a training feed.
+        sizes: batch sizes to try, in rising order.
+        steps: timed training steps for each.
+        hardware: what to run on; None for the default.
     """
     on_gpu = torch.cuda.is_available() and (hardware or Hardware()).accelerator != "cpu"
     done: list[BatchTrial] = []

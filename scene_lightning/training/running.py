@@ -49,7 +49,7 @@ def end(model: Any, trainer: Any) -> None:
             return
 
 
-def outer_run(model: Any) -> L.Trainer | None:
+def _outer_run(model: Any) -> L.Trainer | None:
     """The Trainer that is working on `model`, or on a model with some of its weights, right now; else None.
 
     Args:
@@ -85,7 +85,7 @@ def undisturbed(model: Any) -> Iterator[L.Trainer | None]:
     Args:
         model: the model that a verb is about to run on.
     """
-    trainer = outer_run(model) or _run_on_several_devices()
+    trainer = _outer_run(model) or _run_on_several_devices()
     if trainer is None:
         yield None
         return

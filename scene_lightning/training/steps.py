@@ -28,7 +28,11 @@ from scene_lightning.tree import flatten
 
 
 class CompileMetrics:
-    """The metrics that `compile` was given, as the one object that Keras 3 shows in `model.metrics`."""
+    """The metrics that `compile` was given, as the one object that Keras 3 shows in `model.metrics`.
+
+    Args:
+        container: the metrics of training.
+    """
 
     name = "compile_metrics"
 
@@ -144,7 +148,7 @@ class KerasSteps(L.LightningModule):
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Name → value of each of `metrics`. Keras: `Model.get_metrics_result`."""
-        return flat_logs({metric.name: metric.result() for metric in self.metrics})
+        return _flat_logs({metric.name: metric.result() for metric in self.metrics})
 
     @property
     def compiled_metrics(self) -> CompileMetrics:
@@ -262,7 +266,7 @@ class KerasSteps(L.LightningModule):
             }
         if self.overrides("compute_metrics"):
             container.update_loss(logged, flatten(x)[0].shape[0])
-            self._step_logs = flat_logs(self.compute_metrics(x, y, y_pred, sample_weight))
+            self._step_logs = _flat_logs(self.compute_metrics(x, y, y_pred, sample_weight))
         else:
             container.update(y, y_pred, sample_weight, logged, flatten(x)[0].shape[0])
         return loss.sum() if loss.ndim else loss  # reduction="none": Keras trains on the samples' sum, logs the mean
@@ -278,11 +282,11 @@ class KerasSteps(L.LightningModule):
         self._images_seen = None  # as in a step of ours: train_on_batch has no run that begins
         clear_added_losses(self)
         with torch.enable_grad():
-            self._step_logs = flat_logs(self.train_step(without_nones(batch)))
+            self._step_logs = _flat_logs(self.train_step(without_nones(batch)))
 
     def _own_test_step(self, batch: Any) -> None:
         clear_added_losses(self)
-        self._step_logs = flat_logs(self.test_step(without_nones(batch)))
+        self._step_logs = _flat_logs(self.test_step(without_nones(batch)))
 
     def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> torch.Tensor:
         """`compute_loss`, also of a user who wrote it before Keras 3.3 gave it `training`."""
@@ -308,13 +312,13 @@ class KerasSteps(L.LightningModule):
         """
         if self._step_logs is None and not (self.overrides("metrics") or attached_metrics(self)):
             return self._container.result(sync=sync and not self._alone)
-        results = flat_logs(self.get_metrics_result())
+        results = _flat_logs(self.get_metrics_result())
         if self._step_logs is None or set(results) == set(self._step_logs):
             return results
         return self._step_logs
 
 
-def flat_logs(logs: Any) -> dict[str, Any]:
+def _flat_logs(logs: Any) -> dict[str, Any]:
     """A step's logs → name and value, those within dicts (of several metrics in one) on the same level.
 
     Args:
@@ -325,7 +329,7 @@ def flat_logs(logs: Any) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in logs.items():
         if isinstance(value, Mapping):
-            flat.update(flat_logs(value))
+            flat.update(_flat_logs(value))
         else:
             value = plain(value)
             flat[name] = value.detach() if isinstance(value, torch.Tensor) else torch.as_tensor(value)
