@@ -50,8 +50,14 @@ class Folds:
     weights: dict[int, tuple[torch.Tensor, torch.Tensor]]
 
     def weights_like(self, number: int, kernel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Those of one layer where its own kernel is now, and in its dtype: Lightning moves and casts a model only
-        after it was folded. They are moved once."""
+        """The weights of one layer on the device of its own kernel, and in its dtype.
+
+        Lightning moves and casts a model only after it was folded. They are moved once.
+
+        Args:
+            number: the layer's number.
+            kernel: its own kernel.
+        """
         weights = self.weights[number]
         if weights[0].device != kernel.device or weights[0].dtype != kernel.dtype:
             weights = self.weights[number] = weights[0].to(kernel), weights[1].to(kernel)

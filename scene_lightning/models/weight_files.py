@@ -99,8 +99,10 @@ def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch
 
 
 def _from_state(model: Any, data: dict[str, Any], path: str, by_name: bool, skip_mismatch: bool) -> str | None:
-    """From a file that holds a state dict, by its keys; where these do not fit, or names are asked for, by way of the
-    network that the file describes. Returns which images it has seen, if it says so."""
+    """Load weights from a file with a state dict, and return which images it has seen, if it says so.
+
+    By its keys; where these do not fit, or names are asked for, by way of the network that the file describes.
+    """
     described = isinstance(data.get(checkpoint.SECTION), dict)
     if not described and by_name:
         raise InputError(

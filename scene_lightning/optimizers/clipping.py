@@ -57,7 +57,8 @@ def as_gradient(grad: Any, variable: Tensor) -> Tensor:
 @torch.no_grad()
 def laid_out_like(variable: Tensor, grad: Tensor) -> Tensor:
     """Bring a gradient into the weight's order in memory, as torch's backward() leaves it.
-    at no strides, count on it.
+
+    torch's fused kernels, which look at no strides, count on it.
 
     Args:
         variable: the weight.

@@ -61,7 +61,8 @@ def sniff(path: str | os.PathLike[str]) -> Format:
 
 def stored_at(path: str | os.PathLike[str]) -> str:
     """Find where the model or weights of a name lie: under it, in the folder of that name, or in `<path>.index`.
-    `<path>.index`, if a program with TensorFlow's names put them there with `save_weights`.
+
+    The last is where a program with TensorFlow's names puts them with `save_weights`.
 
     Args:
         path: what the program called it.
