@@ -42,7 +42,10 @@ class Callback:
         """The model that is being trained, evaluated or asked; None before."""
         return getattr(self, "_model", None)  # a subclass may have forgotten super().__init__()
 
-    state_key = "a Keras callback"  # Lightning's Trainer asks for it before its models take Keras' callbacks over
+    @property
+    def state_key(self) -> str:
+        """A word for this object alone: Lightning's Trainer asks before its models take Keras' callbacks over."""
+        return f"{type(self).__name__} {id(self)}"
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Join Keras' callbacks where a Lightning Trainer calls this one itself, whose hooks have other arguments.
