@@ -19,7 +19,11 @@ KEY = "tf.train"  # what `tf.train.Checkpoint` keeps in its file, by this
 
 
 class CheckpointReader:
-    """The values of a checkpoint by this package's names for them. TensorFlow: `tf.train.load_checkpoint`."""
+    """The values of a checkpoint by this package's names for them. TensorFlow: `tf.train.load_checkpoint`.
+
+    Args:
+        values: name → array.
+    """
 
     def __init__(self, values: Mapping[str, np.ndarray]) -> None:
         self._values = dict(values)
@@ -40,7 +44,10 @@ class CheckpointReader:
 
 
 def load_checkpoint(ckpt_dir_or_file: Any) -> CheckpointReader:
-    """A checkpoint, or the latest of a folder, of `tf.train.Checkpoint` or `save_weights` here, to be looked into.
+    """Opens a checkpoint of `tf.train.Checkpoint` or `save_weights` here, to look into it.
+
+    Args:
+        ckpt_dir_or_file: its path without a suffix, or a folder, whose latest one is meant.
 
     Raises:
         DataError: nothing there.
@@ -65,12 +72,21 @@ def load_checkpoint(ckpt_dir_or_file: Any) -> CheckpointReader:
 
 
 def list_variables(ckpt_dir_or_file: Any) -> list[tuple[str, list[int]]]:
-    """(name, shape) of each value, sorted. TensorFlow: `tf.train.list_variables`."""
+    """Lists (name, shape) of each value, sorted. TensorFlow: `tf.train.list_variables`.
+
+    Args:
+        ckpt_dir_or_file: as for `load_checkpoint`.
+    """
     return sorted(load_checkpoint(ckpt_dir_or_file).get_variable_to_shape_map().items())
 
 
 def load_variable(ckpt_dir_or_file: Any, name: Any) -> np.ndarray:
-    """One value. TensorFlow: `tf.train.load_variable`."""
+    """Reads one value. TensorFlow: `tf.train.load_variable`.
+
+    Args:
+        ckpt_dir_or_file: as for `load_checkpoint`.
+        name: the value's, as `list_variables` has it.
+    """
     return load_checkpoint(ckpt_dir_or_file).get_tensor(name)
 
 

@@ -31,7 +31,11 @@ def _devices() -> list[tuple[str, str, int]]:
 
 
 def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
-    """The devices, or those of one type ("CPU", "GPU", "TPU")."""
+    """Lists the machine's devices.
+
+    Args:
+        device_type: "CPU", "GPU" or "TPU"; None for all.
+    """
     counts: dict[str, int] = {}
     devices = []
     for kind, _, _ in _devices():
@@ -42,18 +46,31 @@ def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice
 
 
 def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
-    """The same devices."""
+    """Lists the devices by the names that `tf.device` takes.
+
+    Args:
+        device_type: "CPU", "GPU" or "TPU"; None for all.
+    """
     devices = list_physical_devices(device_type)
     return [LogicalDevice(f"/device:{device.name.partition(':')[2]}", device.device_type) for device in devices]
 
 
 def get_visible_devices(device_type: str | None = None) -> list[PhysicalDevice]:
-    """The same devices."""
+    """Lists the machine's devices, which are all visible.
+
+    Args:
+        device_type: "CPU", "GPU" or "TPU"; None for all.
+    """
     return list_physical_devices(device_type)
 
 
 def set_visible_devices(devices: Any, device_type: str | None = None) -> None:
-    """No GPUs: run on the CPU; otherwise on the first so many GPUs."""
+    """Chooses what the verbs run on: the GPUs in a list, or the CPU where the list has none.
+
+    Args:
+        devices: one device, or a list of them.
+        device_type: the kind that the list is about; "CPU" changes nothing.
+    """
     if device_type == "GPU" or (device_type is None and devices):
         wanted = devices if isinstance(devices, list | tuple) else [devices]
         gpus = [device for device in wanted if getattr(device, "device_type", "GPU") == "GPU"]
@@ -89,12 +106,16 @@ enable_numpy_behavior = experimental_enable_numpy_behavior = _ignored(
 
 
 def enable_tensor_float_32_execution(enabled: bool) -> None:
-    """Whether a GPU may round float32 products to TensorFloat-32."""
+    """Lets a GPU round float32 products to TensorFloat-32, or not.
+
+    Args:
+        enabled: whether it may.
+    """
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = bool(enabled)
 
 
 def tensor_float_32_execution_enabled() -> bool:
-    """Whether it may."""
+    """Whether a GPU may round float32 products to TensorFloat-32."""
     return bool(torch.backends.cuda.matmul.allow_tf32)
 
 
@@ -105,7 +126,11 @@ def get_build_info() -> dict[str, Any]:
 
 
 def set_intra_op_parallelism_threads(num_threads: int) -> None:
-    """Torch's number of threads (0 leaves it)."""
+    """Sets torch's number of threads.
+
+    Args:
+        num_threads: how many; 0 changes nothing.
+    """
     if num_threads:
         torch.set_num_threads(int(num_threads))
 
@@ -114,7 +139,12 @@ set_inter_op_parallelism_threads = _ignored("threading.set_inter_op_parallelism_
 
 
 class VirtualDeviceConfiguration:
-    """A memory limit; accepted, without effect."""
+    """A limit on a GPU's memory, without effect.
+
+    Args:
+        memory_limit: in megabytes.
+        **_: for TensorFlow's sake, without effect.
+    """
 
     def __init__(self, memory_limit: Any = None, **_: Any) -> None:
         self.memory_limit = memory_limit
@@ -124,7 +154,11 @@ LogicalDeviceConfiguration = VirtualDeviceConfiguration
 
 
 def get_device_details(device: Any) -> dict[str, Any]:
-    """A GPU's name and capability."""
+    """Gives a GPU's name and compute capability; nothing for a CPU.
+
+    Args:
+        device: one of `list_physical_devices`.
+    """
     gpus = take_inventory().gpus
     if device.device_type != "GPU":
         return {}
@@ -133,7 +167,11 @@ def get_device_details(device: Any) -> dict[str, Any]:
 
 
 def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any = None) -> bool:
-    """Whether there is a CUDA GPU."""
+    """Whether there is a CUDA GPU.
+
+    Args:
+        cuda_only, min_cuda_compute_capability: for TensorFlow's sake, without effect.
+    """
     return bool(take_inventory().gpus)
 
 
@@ -143,7 +181,7 @@ def gpu_device_name() -> str:
 
 
 def is_built_with_cuda() -> bool:
-    """Whether torch is."""
+    """Whether torch is built with CUDA."""
     return torch.version.cuda is not None
 
 

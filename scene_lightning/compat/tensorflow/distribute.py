@@ -61,7 +61,11 @@ class ReplicaContext:
 
 
 class Strategy:
-    """A strategy of one replica. TensorFlow: `tf.distribute.Strategy`."""
+    """A strategy of one replica. TensorFlow: `tf.distribute.Strategy`.
+
+    Args:
+        *_, **__: devices and the like, without effect.
+    """
 
     num_replicas_in_sync = 1
 
@@ -162,7 +166,11 @@ class ParameterServerStrategy(Strategy):
 
 
 class CrossDeviceOps:
-    """How devices exchange gradients: accepted, for there is one."""
+    """How devices exchange gradients: accepted, for there is one.
+
+    Args:
+        *_, **__: for TensorFlow's sake, without effect.
+    """
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -217,7 +225,11 @@ def _operation(reduce_op: Any) -> ReduceOp:
 
 
 class TPUClusterResolver:
-    """There is no TPU: programs ask in a `try` and go on with another strategy."""
+    """There is no TPU: programs ask in a `try` and go on with another strategy.
+
+    Args:
+        *_, **__: for TensorFlow's sake, without effect.
+    """
 
     def __init__(self, *_: Any, **__: Any) -> None:
         raise InputError("No TPU was found: this engine runs on CPU, CUDA and MPS.")

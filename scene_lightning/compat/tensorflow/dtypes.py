@@ -42,7 +42,11 @@ _PYTHON = {float: torch.float32, int: torch.int32, builtins.bool: torch.bool}
 
 
 def as_dtype(type_value: Any) -> Any:
-    """A name, a Python or NumPy type, or a dtype → torch's dtype."""
+    """Gives torch's dtype, or `string`. Raises InputError for an unknown one.
+
+    Args:
+        type_value: a name, a Python or NumPy type, or a dtype.
+    """
     if isinstance(type_value, torch.dtype | _StringType):
         return type_value
     if type_value in _PYTHON:

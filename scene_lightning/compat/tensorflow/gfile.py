@@ -13,28 +13,48 @@ GFile = open
 
 
 def exists(path: Any) -> bool:
-    """Whether there is such a file or folder."""
+    """Whether there is such a file or folder.
+
+    Args:
+        path: of a file or folder.
+    """
     return os.path.exists(as_text(path))
 
 
 def isdir(path: Any) -> bool:
-    """Whether it is a folder."""
+    """Whether a path is a folder.
+
+    Args:
+        path: of anything, or nothing.
+    """
     return os.path.isdir(as_text(path))
 
 
 def listdir(path: Any) -> list[str]:
-    """The names in a folder."""
+    """Lists the names in a folder.
+
+    Args:
+        path: the folder's.
+    """
     return os.listdir(as_text(path))
 
 
 def glob(pattern: Any) -> list[str]:
-    """The paths that match a pattern, or several, in order."""
+    """Lists the paths that match, in order.
+
+    Args:
+        pattern: one or several, such as "train/*/*.jpg".
+    """
     patterns = pattern if isinstance(pattern, list | tuple) else [pattern]
     return sorted(path for one in patterns for path in _glob.glob(as_text(one)))
 
 
 def makedirs(path: Any) -> None:
-    """Make a folder and those above it."""
+    """Makes a folder and those above it.
+
+    Args:
+        path: the folder's; that it is there is no error.
+    """
     os.makedirs(as_text(path), exist_ok=True)
 
 
@@ -42,31 +62,56 @@ mkdir = makedirs
 
 
 def remove(path: Any) -> None:
-    """Delete a file."""
+    """Deletes a file.
+
+    Args:
+        path: the file's.
+    """
     os.remove(as_text(path))
 
 
 def rmtree(path: Any) -> None:
-    """Delete a folder and what is in it."""
+    """Deletes a folder and what is in it.
+
+    Args:
+        path: the folder's.
+    """
     shutil.rmtree(as_text(path))
 
 
 def copy(src: Any, dst: Any, overwrite: bool = False) -> None:
-    """Copy a file."""
+    """Copies a file. Raises FileExistsError.
+
+    Args:
+        src: the file's path.
+        dst: the copy's path.
+        overwrite: whether a file of that path is replaced.
+    """
     if not overwrite and os.path.exists(as_text(dst)):
         raise FileExistsError(as_text(dst))
     shutil.copyfile(as_text(src), as_text(dst))
 
 
 def rename(src: Any, dst: Any, overwrite: bool = False) -> None:
-    """Move a file."""
+    """Moves a file. Raises FileExistsError.
+
+    Args:
+        src: the file's path.
+        dst: its new path.
+        overwrite: whether a file of that path is replaced.
+    """
     if not overwrite and os.path.exists(as_text(dst)):
         raise FileExistsError(as_text(dst))
     os.replace(as_text(src), as_text(dst))
 
 
 def walk(top: Any, **_: Any) -> Any:
-    """os.walk."""
+    """Gives (folder, folders in it, files in it) for a folder and all below it, as `os.walk`.
+
+    Args:
+        top: the folder's path.
+        **_: for TensorFlow's sake, without effect.
+    """
     return os.walk(as_text(top))
 
 

@@ -29,18 +29,34 @@ from scene_lightning.utils.text import Bytes, strings
 
 
 def read_file(filename: Any, name: Any = None) -> Bytes:
-    """A file's bytes."""
+    """Reads a file's bytes.
+
+    Args:
+        filename: its path.
+        name: for TensorFlow's sake, without effect.
+    """
     with open(as_text(filename), "rb") as file:
         return Bytes(file.read())
 
 
 def matching_files(pattern: Any, name: Any = None) -> Any:
-    """The paths that match a pattern, or several, in order."""
+    """Lists the paths that match, in order.
+
+    Args:
+        pattern: one or several, such as "train/*/*.jpg".
+        name: for TensorFlow's sake, without effect.
+    """
     return strings(gfile.glob(pattern))
 
 
 def write_file(filename: Any, contents: Any, name: Any = None) -> None:
-    """Write bytes, making folders as needed."""
+    """Writes bytes into a file, making folders as needed.
+
+    Args:
+        filename: its path.
+        contents: bytes, or text, which is written as UTF-8.
+        name: for TensorFlow's sake, without effect.
+    """
     path = as_text(filename)
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with atomic_write(path) as partial:
@@ -50,7 +66,14 @@ def write_file(filename: Any, contents: Any, name: Any = None) -> None:
 def decode_raw(
     input_bytes: Any, out_type: Any, little_endian: bool = True, fixed_length: Any = None, name: Any = None
 ) -> torch.Tensor:
-    """Bytes, or several of one length, → the numbers that they hold, along a new last axis."""
+    """Gives the numbers that bytes hold, along a new last axis.
+
+    Args:
+        input_bytes: bytes, or several of one length.
+        out_type: the numbers' dtype.
+        little_endian: whether the lowest byte comes first.
+        fixed_length, name: for TensorFlow's sake, without effect.
+    """
     kind = np.dtype(str(as_dtype(out_type)).removeprefix("torch.")).newbyteorder("<" if little_endian else ">")
     if isinstance(input_bytes, list | tuple | np.ndarray):
         return torch.stack([decode_raw(one, out_type, little_endian) for one in list(input_bytes)])

@@ -9,12 +9,16 @@ debug, info, warning, warn, error = _logger.debug, _logger.info, _logger.warning
 
 
 def set_verbosity(level: Any) -> None:
-    """The logger's level."""
+    """Sets the logger's level.
+
+    Args:
+        level: such as `tf.logging.ERROR`.
+    """
     _logger.setLevel(int(level))
 
 
 def get_logger() -> _logging.Logger:
-    """The logger."""
+    """Gives Python's logger "tensorflow"."""
     return _logger
 
 

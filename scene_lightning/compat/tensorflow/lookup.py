@@ -13,7 +13,12 @@ from scene_lightning.errors import InputError
 
 
 class KeyValueTensorInitializer:
-    """Two lists of one length: what is looked up, and what is found.
+    """Two lists of one length, for a table.
+
+    Args:
+        keys: what is looked up: texts or numbers.
+        values: what is given for it.
+        key_dtype, value_dtype, **_: for TensorFlow's sake, without effect.
 
     Raises:
         InputError: the lists differ in length.
@@ -26,11 +31,12 @@ class KeyValueTensorInitializer:
 
 
 class StaticHashTable:
-    """A table that is filled once.
+    """A table that is filled once. TensorFlow: `tf.lookup.StaticHashTable`.
 
     Args:
         initializer: a `KeyValueTensorInitializer`.
         default_value: what is found for a key that is not there.
+        name, **_: for TensorFlow's sake, without effect.
     """
 
     def __init__(self, initializer: KeyValueTensorInitializer, default_value: Any, name: Any = None, **_: Any) -> None:

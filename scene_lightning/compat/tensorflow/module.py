@@ -12,7 +12,11 @@ from scene_lightning.layers import Layer
 
 
 class Module:
-    """Base class of a program's own blocks. TensorFlow: `tf.Module`."""
+    """Base class of a program's own blocks. TensorFlow: `tf.Module`.
+
+    Args:
+        name: None for the class's, in lower case.
+    """
 
     def __init__(self, name: str | None = None) -> None:
         self._name = name or type(self).__name__.lower()

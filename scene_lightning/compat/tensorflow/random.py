@@ -15,7 +15,11 @@ from scene_lightning.errors import InputError
 
 
 def set_seed(seed: int) -> None:
-    """Seed torch, on every device. (Keras' `set_random_seed` seeds Python and NumPy as well.)"""
+    """Seeds torch, on every device; `keras.utils.set_random_seed` seeds Python and NumPy as well.
+
+    Args:
+        seed: a whole number.
+    """
     torch.manual_seed(int(seed))
 
 
@@ -25,14 +29,28 @@ set_random_seed = set_seed
 def normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Any = None, name: Any = None
 ) -> torch.Tensor:
-    """Normally distributed numbers."""
+    """Draws normally distributed numbers.
+
+    Args:
+        shape: sides of the result: a list, tuple, tensor or one number.
+        mean, stddev: the distribution's mean and deviation.
+        dtype: a float one.
+        seed, name: for TensorFlow's sake, without effect.
+    """
     return torch.randn(_sides(shape), dtype=as_dtype(dtype)) * stddev + mean
 
 
 def truncated_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Any = None, name: Any = None
 ) -> torch.Tensor:
-    """Normally distributed numbers within two deviations."""
+    """Draws normally distributed numbers within two deviations.
+
+    Args:
+        shape: sides of the result: a list, tuple, tensor or one number.
+        mean, stddev: the distribution's mean and deviation.
+        dtype: a float one.
+        seed, name: for TensorFlow's sake, without effect.
+    """
     made = torch.empty(_sides(shape), dtype=as_dtype(dtype))
     return torch.nn.init.trunc_normal_(made, mean, stddev, mean - 2 * stddev, mean + 2 * stddev)
 
@@ -40,7 +58,15 @@ def truncated_normal(
 def uniform(
     shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", seed: Any = None, name: Any = None
 ) -> torch.Tensor:
-    """Equally likely numbers in [minval, maxval)."""
+    """Draws equally likely numbers in [minval, maxval).
+
+    Args:
+        shape: sides of the result: a list, tuple, tensor or one number.
+        minval: the lower end.
+        maxval: the upper end; None for 1, and not for whole numbers.
+        dtype: of the result; an integer one draws whole numbers.
+        seed, name: for TensorFlow's sake, without effect.
+    """
     kind = as_dtype(dtype)
     if kind.is_floating_point:
         high = 1 if maxval is None else maxval
@@ -51,26 +77,53 @@ def uniform(
 
 
 def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Any = None) -> torch.Tensor:
-    """Equally likely whole numbers in [minval, maxval)."""
+    """Draws equally likely whole numbers in [minval, maxval).
+
+    Args:
+        shape: sides of the result: a list, tuple, tensor or one number.
+        minval, maxval: the ends.
+        dtype: an integer one.
+        seed: for TensorFlow's sake, without effect.
+    """
     return uniform(shape, minval, maxval, dtype)
 
 
 def shuffle(value: Any, seed: Any = None, name: Any = None) -> Any:
-    """The first axis in random order."""
+    """Puts the first axis in random order.
+
+    Args:
+        value: tensor, array, list or number.
+        seed, name: for TensorFlow's sake, without effect.
+    """
     x = as_tensor(value)
     order = torch.randperm(len(x))
     return x[order.numpy()] if not isinstance(x, torch.Tensor) else x[order]
 
 
 def categorical(logits: Any, num_samples: int, dtype: Any = "int64", seed: Any = None, **_: Any) -> torch.Tensor:
-    """(N, num_samples) class numbers drawn from logits (N, classes)."""
+    """Draws class numbers, (batch, num_samples).
+
+    Args:
+        logits: (batch, classes), the logarithms of the classes' weights.
+        num_samples: how many for each row.
+        dtype: of the result.
+        seed, **_: for TensorFlow's sake, without effect.
+    """
     return torch.multinomial(torch.softmax(as_tensor(logits), -1), num_samples, True).to(as_dtype(dtype))
 
 
 def gamma(
     shape: Any, alpha: Any, beta: Any = None, dtype: Any = "float32", seed: Any = None, name: Any = None
 ) -> torch.Tensor:
-    """Gamma-distributed numbers: `shape` of them for each pair of alpha (concentration) and beta (rate)."""
+    """Draws gamma-distributed numbers: `shape` of them for each pair of alpha and beta.
+
+    Args:
+        shape: sides of the result: a list, tuple, tensor or one number.
+        alpha: the concentration.
+        beta: the rate; None for 1.
+        dtype: a float one.
+        seed, name: for TensorFlow's sake, without effect.
+    """
     kind = as_dtype(dtype)
     concentration = as_tensor(alpha, kind)
     rate = torch.ones_like(concentration) if beta is None else as_tensor(beta, kind)
@@ -78,7 +131,14 @@ def gamma(
 
 
 def poisson(shape: Any, lam: Any, dtype: Any = "float32", seed: Any = None, name: Any = None) -> torch.Tensor:
-    """Poisson-distributed counts: `shape` of them for each rate."""
+    """Draws Poisson-distributed counts: `shape` of them for each rate.
+
+    Args:
+        shape: sides of the result: a list, tuple, tensor or one number.
+        lam: the rate.
+        dtype: of the result.
+        seed, name: for TensorFlow's sake, without effect.
+    """
     rate = as_tensor(lam, torch.float32)
     return torch.poisson(rate.expand(*_sides(shape), *rate.shape)).to(as_dtype(dtype))
 
@@ -93,7 +153,13 @@ def _seeded(seed: Any) -> Iterator[None]:
 
 
 def split(seed: Any, num: int = 2, alg: Any = None) -> torch.Tensor:
-    """(num, 2) new seeds for the stateless functions, from the two numbers of one."""
+    """Makes new seeds for the stateless functions, (num, 2).
+
+    Args:
+        seed: two whole numbers.
+        num: how many new ones.
+        alg: for TensorFlow's sake, without effect.
+    """
     with _seeded(seed):
         return torch.randint(0, 2**31, (int(num), 2))
 
@@ -113,7 +179,11 @@ stateless_normal, stateless_uniform, stateless_truncated_normal, stateless_gamma
 
 
 class Generator:
-    """Random numbers from a generator of its own. TensorFlow: `tf.random.Generator`."""
+    """Random numbers from a generator of its own. TensorFlow: `tf.random.Generator`.
+
+    Args:
+        seed: a whole number.
+    """
 
     def __init__(self, seed: int) -> None:
         self._torch = torch.Generator().manual_seed(seed)

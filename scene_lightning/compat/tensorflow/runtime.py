@@ -24,20 +24,33 @@ version = SimpleNamespace(VERSION=VERSION)  # tf.version.VERSION
 
 @contextmanager
 def device(device_name: Any) -> Iterator[None]:
-    """The block, as it is: the verbs choose the device."""
+    """Leaves the block as it is: the verbs choose the device.
+
+    Args:
+        device_name: noted in the report of what had no effect.
+    """
     ledger.ignore(f"tf.device({device_name!r})", "choose the device with --accelerator or fit(accelerator=)")
     yield
 
 
 @contextmanager
 def name_scope(name: Any, *_: Any, **__: Any) -> Iterator[str]:
-    """The block, as it is."""
+    """Leaves the block as it is.
+
+    Args:
+        name: what the block gives.
+        *_, **__: for TensorFlow's sake, without effect.
+    """
     yield str(name)
 
 
 @contextmanager
 def control_dependencies(control_inputs: Any = None) -> Iterator[None]:
-    """The block, as it is: everything runs in the order in which it is written."""
+    """Leaves the block as it is: everything runs in the order in which it is written.
+
+    Args:
+        control_inputs: for TensorFlow's sake, without effect.
+    """
     yield
 
 
@@ -47,39 +60,77 @@ init_scope = control_dependencies
 def print(
     *inputs: Any, output_stream: Any = None, summarize: int = 3, sep: str = " ", end: str = "\n", name: Any = None
 ) -> None:
-    """Print tensors as arrays."""
+    """Prints tensors as arrays.
+
+    Args:
+        sep: what stands between them.
+        end: what stands after the last.
+        *inputs: tensors and anything else.
+        output_stream, summarize, name: for TensorFlow's sake, without effect.
+    """
     shown = (item.numpy() if isinstance(item, torch.Tensor) else item for item in inputs)
     builtins.print(*shown, sep=sep, end=end)
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether it is a tensor."""
+    """Whether something is a tensor.
+
+    Args:
+        x: anything.
+    """
     return isinstance(x, torch.Tensor)
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any], name: Any = None) -> Any:
-    """One of two functions' result."""
+    """Calls one of two functions without arguments.
+
+    Args:
+        pred: a boolean.
+        true_fn, false_fn: the function for true, and for false.
+        name: for TensorFlow's sake, without effect.
+    """
     return true_fn() if bool(pred) else false_fn()
 
 
 def map_fn(fn: Callable[[Any], Any], elems: Any, *_: Any, **__: Any) -> Any:
-    """`fn` of each slice, stacked."""
+    """Calls a function with each slice of the first axis, and stacks the results.
+
+    Args:
+        fn: the function.
+        elems: a tensor, or several of them.
+        *_, **__: for TensorFlow's sake, without effect.
+    """
     return torch.stack([as_tensor(fn(item)) for item in elems])
 
 
 def make_tensor_proto(values: Any, dtype: Any = None, shape: Any = None, **_: Any) -> Any:
-    """The values as TensorBoard's message of a tensor."""
+    """Gives values as TensorBoard's message of a tensor.
+
+    Args:
+        values: array, list or number.
+        dtype: None for the values' own.
+        shape: None for the values' own.
+        **_: for TensorFlow's sake, without effect.
+    """
     from tensorboard.util.tensor_util import make_tensor_proto as make  # heavy, and an optional package
 
     return make(values, dtype=dtype, shape=shape)
 
 
 def group(*_: Any, **__: Any) -> None:
-    """Nothing: operations have run already."""
+    """Does nothing: operations have run already.
+
+    Args:
+        *_, **__: the operations.
+    """
 
 
 def no_op(name: Any = None) -> None:
-    """Nothing."""
+    """Does nothing.
+
+    Args:
+        name: for TensorFlow's sake, without effect.
+    """
 
 
 __all__ = [

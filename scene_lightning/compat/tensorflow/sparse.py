@@ -13,7 +13,13 @@ from scene_lightning.utils.text import strings
 
 
 class SparseTensor:
-    """Values (n,) at places (n, axes) of a shape (axes,); the rest is empty. TensorFlow: `tf.sparse.SparseTensor`."""
+    """Values (n,) at places (n, axes) of a shape (axes,); the rest is empty. TensorFlow: `tf.sparse.SparseTensor`.
+
+    Args:
+        indices: (values, axes) whole numbers.
+        values: (values,) numbers or texts.
+        dense_shape: (axes,) the sides of the whole.
+    """
 
     def __init__(self, indices: Any, values: Any, dense_shape: Any) -> None:
         self.indices = as_tensor(indices, torch.int64).reshape(-1, len(as_tensor(dense_shape)))
@@ -46,7 +52,13 @@ class SparseTensor:
 
 
 def to_dense(sp_input: Any, default_value: Any = None, validate_indices: bool = True, name: Any = None) -> Any:
-    """The whole tensor, with `default_value` (0 or "") at the places that have none; a dense tensor as it is."""
+    """Gives the whole tensor; a dense one as it is.
+
+    Args:
+        sp_input: a `SparseTensor`, or a tensor.
+        default_value: what stands at places without a value; None for 0 or "".
+        validate_indices, name: for TensorFlow's sake, without effect.
+    """
     if not isinstance(sp_input, SparseTensor):
         return as_tensor(sp_input)
     sides, places = tuple(sp_input.dense_shape.tolist()), tuple(sp_input.indices.unbind(-1))
@@ -61,7 +73,12 @@ def to_dense(sp_input: Any, default_value: Any = None, validate_indices: bool = 
 
 
 def from_dense(tensor: Any, name: Any = None) -> SparseTensor:
-    """The values that are not 0, and their places."""
+    """Gives the values that are not 0, and their places.
+
+    Args:
+        tensor: tensor, array, list or number.
+        name: for TensorFlow's sake, without effect.
+    """
     whole = as_tensor(tensor)
     places = torch.argwhere(whole != 0)
     return SparseTensor(places, whole[tuple(places.unbind(-1))], whole.shape)

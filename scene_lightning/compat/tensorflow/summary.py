@@ -22,7 +22,11 @@ _recording: list[Any] = [True]
 
 
 class SummaryWriter:
-    """Writes into one folder. TensorFlow: `tf.summary.create_file_writer`."""
+    """Writes into one folder. TensorFlow: `tf.summary.create_file_writer`.
+
+    Args:
+        logdir: the folder's path.
+    """
 
     def __init__(self, logdir: str) -> None:
         try:
@@ -62,7 +66,12 @@ class SummaryWriter:
 
 
 def create_file_writer(logdir: Any, *_: Any, **__: Any) -> SummaryWriter:
-    """A writer for the folder `logdir`."""
+    """Makes a writer for a folder.
+
+    Args:
+        logdir: the folder's path.
+        *_, **__: for TensorFlow's sake, without effect.
+    """
     return SummaryWriter(str(as_text(logdir)))
 
 
@@ -82,7 +91,14 @@ def _array(data: Any) -> np.ndarray:
 
 
 def scalar(name: str, data: Any, step: Any = None, description: Any = None) -> bool:
-    """One number. Returns whether it was written, as all of these do."""
+    """Writes one number. Returns whether it was written, as all of these do.
+
+    Args:
+        name: TensorBoard's tag.
+        data: the number.
+        step: None for that of `set_step`.
+        description: for TensorFlow's sake, without effect.
+    """
     target = _target(step)
     if target is not None:
         target[0].add_scalar(name, float(_array(data)), target[1])
@@ -90,7 +106,15 @@ def scalar(name: str, data: Any, step: Any = None, description: Any = None) -> b
 
 
 def image(name: str, data: Any, step: Any = None, max_outputs: int = 3, description: Any = None) -> bool:
-    """(N, H, W, C): the first `max_outputs` pictures; uint8, or floats in 0..1."""
+    """Writes pictures.
+
+    Args:
+        name: TensorBoard's tag.
+        data: (batch, height, width, channels), uint8, or floats in 0..1.
+        step: None for that of `set_step`.
+        max_outputs: so many of the batch at most.
+        description: for TensorFlow's sake, without effect.
+    """
     target = _target(step)
     if target is not None:
         tensor = as_tensor(data)[:max_outputs].detach().cpu()
@@ -102,7 +126,14 @@ def image(name: str, data: Any, step: Any = None, max_outputs: int = 3, descript
 
 
 def histogram(name: str, data: Any, step: Any = None, buckets: Any = None, description: Any = None) -> bool:
-    """The distribution of all values."""
+    """Writes the distribution of all values.
+
+    Args:
+        name: TensorBoard's tag.
+        data: numbers, of any shape.
+        step: None for that of `set_step`.
+        buckets, description: for TensorFlow's sake, without effect.
+    """
     target = _target(step)
     if target is not None:
         target[0].add_histogram(name, _array(data).ravel(), target[1])
@@ -110,7 +141,14 @@ def histogram(name: str, data: Any, step: Any = None, buckets: Any = None, descr
 
 
 def text(name: str, data: Any, step: Any = None, description: Any = None) -> bool:
-    """A text."""
+    """Writes a text.
+
+    Args:
+        name: TensorBoard's tag.
+        data: the text, which may be Markdown.
+        step: None for that of `set_step`.
+        description: for TensorFlow's sake, without effect.
+    """
     target = _target(step)
     if target is not None:
         target[0].add_text(name, str(as_text(data)), target[1])
@@ -118,7 +156,13 @@ def text(name: str, data: Any, step: Any = None, description: Any = None) -> boo
 
 
 def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> bool:
-    """A summary that another library (TensorBoard's hparams) has made and serialised."""
+    """Writes a summary that another library, such as TensorBoard's hparams, has made and serialised.
+
+    Args:
+        tensor: its bytes.
+        step: None for that of `set_step`.
+        name: for TensorFlow's sake, without effect.
+    """
     from tensorboard.compat.proto.summary_pb2 import Summary  # heavy, and an optional package
 
     target = _target(step)
@@ -130,23 +174,37 @@ def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> bool:
 
 @contextmanager
 def summary_scope(name: str, default_name: str = "summary", values: Any = None) -> Iterator[tuple[str, str]]:
-    """The block, with the name that summaries in it have."""
+    """Leaves the block as it is; gives the name that summaries in it have, twice.
+
+    Args:
+        name: that name.
+        default_name: what stands for an empty one.
+        values: for TensorFlow's sake, without effect.
+    """
     yield name or default_name, name or default_name
 
 
 def set_step(step: Any) -> None:
-    """The step of summaries that name none."""
+    """Sets the step of summaries that name none.
+
+    Args:
+        step: a whole number, or None.
+    """
     _steps[-1] = step
 
 
 def get_step() -> Any:
-    """That step."""
+    """Gives the step of summaries that name none."""
     return _steps[-1]
 
 
 @contextmanager
 def record_if(condition: Any) -> Iterator[None]:
-    """Within the block, write only if `condition` (a bool, or a function that gives one) holds."""
+    """Within the block, writes only if a condition holds.
+
+    Args:
+        condition: a boolean, or a function that gives one.
+    """
     _recording.append(condition)
     try:
         yield
@@ -160,18 +218,31 @@ def should_record_summaries() -> bool:
 
 
 def flush(writer: Any = None, name: Any = None) -> None:
-    """Write what is waiting."""
+    """Writes what is waiting.
+
+    Args:
+        writer: None for all that are in force.
+        name: for TensorFlow's sake, without effect.
+    """
     for open_writer in [writer] if writer is not None else _open:
         open_writer.flush()
 
 
 def trace_on(graph: bool = True, profiler: bool = False, profiler_outdir: Any = None) -> None:
-    """Accepted: there is no graph to trace."""
+    """Does nothing: there is no graph to trace.
+
+    Args:
+        graph, profiler, profiler_outdir: for TensorFlow's sake, without effect.
+    """
     ledger.ignore("tf.summary.trace_on", "there is no graph to trace; keras.utils.plot_model draws the model")
 
 
 def trace_export(name: str, step: Any = None, profiler_outdir: Any = None) -> None:
-    """Accepted: there is no graph to write."""
+    """Does nothing: there is no graph to write.
+
+    Args:
+        name, step, profiler_outdir: for TensorFlow's sake, without effect.
+    """
     ledger.ignore("tf.summary.trace_export", "there is no graph to trace; keras.utils.plot_model draws the model")
 
 

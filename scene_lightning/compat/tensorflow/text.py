@@ -18,7 +18,12 @@ as_str = as_str_any = as_text
 
 
 def as_bytes(bytes_or_text: Any, encoding: str = "utf-8") -> bytes:
-    """Text or bytes as bytes."""
+    """Gives text or bytes as bytes.
+
+    Args:
+        bytes_or_text: what to encode; bytes stay as they are.
+        encoding: Python's name of it.
+    """
     given = bytes_or_text
     return bytes(given) if isinstance(given, bytes | bytearray | memoryview) else as_text(given).encode(encoding)
 
@@ -53,59 +58,117 @@ def _of_each(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @_of_each
 def split(input: Any, sep: str | None = None, maxsplit: int = -1, name: Any = None) -> list[Text]:
-    """The parts of a text; of several texts, rows of parts."""
+    """Cuts a text into parts; several texts into rows of parts.
+
+    Args:
+        input: one text, or several.
+        sep: what stands between the parts; None for blanks.
+        maxsplit: so many cuts at most; -1 for all.
+        name: for TensorFlow's sake, without effect.
+    """
     return [Text(part) for part in as_text(input).split(sep or None, maxsplit)]
 
 
 def join(inputs: Any, separator: str = "", name: Any = None) -> Text:
-    """Texts joined."""
+    """Joins texts.
+
+    Args:
+        inputs: the texts.
+        separator: what stands between them.
+        name: for TensorFlow's sake, without effect.
+    """
     return Text(separator.join(as_text(item) for item in inputs))
 
 
 @_of_each
 def lower(input: Any, encoding: str = "", name: Any = None) -> Text:
-    """In lower case."""
+    """Gives texts in lower case.
+
+    Args:
+        input: one text, or several.
+        encoding, name: for TensorFlow's sake, without effect.
+    """
     return Text(as_text(input).lower())
 
 
 @_of_each
 def upper(input: Any, encoding: str = "", name: Any = None) -> Text:
-    """In upper case."""
+    """Gives texts in upper case.
+
+    Args:
+        input: one text, or several.
+        encoding, name: for TensorFlow's sake, without effect.
+    """
     return Text(as_text(input).upper())
 
 
 @_of_each
 def strip(input: Any, name: Any = None) -> Text:
-    """Without blanks at its ends."""
+    """Gives texts without blanks at their ends.
+
+    Args:
+        input: one text, or several.
+        name: for TensorFlow's sake, without effect.
+    """
     return Text(as_text(input).strip())
 
 
 @_of_each
 def length(input: Any, name: Any = None, unit: str = "BYTE") -> Any:
-    """The number of bytes."""
+    """Gives the number of bytes of texts.
+
+    Args:
+        input: one text, or several.
+        name, unit: for TensorFlow's sake, without effect.
+    """
     return as_tensor(len(as_text(input).encode()))
 
 
 @_of_each
 def regex_replace(input: Any, pattern: str, rewrite: str, replace_global: bool = True, name: Any = None) -> Text:
-    """A pattern replaced."""
+    """Replaces what matches a pattern.
+
+    Args:
+        input: one text, or several.
+        pattern: a regular expression.
+        rewrite: what stands for it; \\1 is the first group.
+        replace_global: whether every match goes, not only the first.
+        name: for TensorFlow's sake, without effect.
+    """
     return Text(re.sub(pattern, rewrite, as_text(input), count=0 if replace_global else 1))
 
 
 @_of_each
 def regex_full_match(input: Any, pattern: str, name: Any = None) -> Any:
-    """Whether the whole text matches."""
+    """Whether the whole text matches a pattern.
+
+    Args:
+        input: one text, or several.
+        pattern: a regular expression.
+        name: for TensorFlow's sake, without effect.
+    """
     return as_tensor(np.asarray(re.fullmatch(pattern, as_text(input)) is not None))
 
 
 @_of_each
 def to_number(input: Any, out_type: Any = "float32", name: Any = None) -> Any:
-    """The number that is written there."""
+    """Gives the number that a text holds.
+
+    Args:
+        input: one text, or several.
+        out_type: dtype of the result.
+        name: for TensorFlow's sake, without effect.
+    """
     return as_tensor(float(as_text(input)), as_dtype(out_type))
 
 
 def as_string(input: Any, name: Any = None, **_: Any) -> Text:
-    """A number written out."""
+    """Writes a number out.
+
+    Args:
+        input: the number.
+        name, **_: for TensorFlow's sake, without effect.
+    """
     return Text(input.item() if hasattr(input, "item") else input)
 
 

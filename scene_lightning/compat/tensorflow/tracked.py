@@ -122,7 +122,10 @@ def _weights(path: str, layer: Any) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def collect(objects: Mapping[str, Any]) -> Tracked:
-    """Everything with a value in `objects`, by path.
+    """Finds everything with a value in objects, by path.
+
+    Args:
+        objects: name → model, optimizer, metric, variable, or nest of those.
 
     Raises:
         InputError: an object that holds no variables.

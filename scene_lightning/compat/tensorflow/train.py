@@ -40,6 +40,10 @@ class Checkpoint:
     """Saves and restores models, optimizers and variables. TensorFlow: `tf.train.Checkpoint(root, **objects)`.
 
     What a subclassed model or an optimizer does not have yet when it is restored is set once it is built.
+
+    Args:
+        root: a model or module, whose values stand at the top.
+        **kwargs: name → model, optimizer, metric, variable, or nest of those.
     """
 
     def __init__(self, root: Any = None, **kwargs: Any) -> None:
@@ -169,14 +173,25 @@ def _numbered(prefix: str) -> list[str]:
 
 
 def update_checkpoint_state(save_dir: Any, model_checkpoint_path: Any, all_model_checkpoint_paths: Any = None) -> None:
-    """Name a checkpoint as its folder's latest. TensorFlow: `tf.train.update_checkpoint_state`."""
+    """Names a checkpoint as its folder's latest. TensorFlow: `tf.train.update_checkpoint_state`.
+
+    Args:
+        save_dir: the folder's path.
+        model_checkpoint_path: the latest, of which the file name counts.
+        all_model_checkpoint_paths: those that are kept, the oldest first; None for the latest alone.
+    """
     kept = None if all_model_checkpoint_paths is None else [str(as_text(path)) for path in all_model_checkpoint_paths]
     name_as_latest(os.path.join(str(as_text(save_dir)), os.path.basename(str(as_text(model_checkpoint_path)))), kept)
 
 
 def latest_checkpoint(checkpoint_dir: Any, latest_filename: str | None = None) -> str | None:
-    """The name that the folder's `checkpoint` gives, when its file is there; else None. What `save_weights` and
-    `ModelCheckpoint` write under such a name counts too."""
+    """Gives the name of the latest checkpoint of a folder when its file is there, else None.
+    `ModelCheckpoint` write under such a name counts too.
+
+    Args:
+        checkpoint_dir: the folder's path.
+        latest_filename: of the file that names it; None for "checkpoint".
+    """
     latest, _ = named_checkpoints(str(as_text(checkpoint_dir)), latest_filename)
     return latest if latest is not None and checkpoint_exists(latest) else None
 
@@ -189,7 +204,12 @@ class CheckpointState(NamedTuple):
 
 
 def get_checkpoint_state(checkpoint_dir: Any, latest_filename: str | None = None) -> CheckpointState | None:
-    """The latest checkpoint and all that are kept; None without the folder's `checkpoint`."""
+    """Gives the latest checkpoint of a folder and all that are kept; None where no file names them.
+
+    Args:
+        checkpoint_dir: the folder's path.
+        latest_filename: of the file that names it; None for "checkpoint".
+    """
     latest, every = named_checkpoints(str(as_text(checkpoint_dir)), latest_filename)
     return None if latest is None else CheckpointState(latest, every)
 

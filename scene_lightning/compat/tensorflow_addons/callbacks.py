@@ -10,7 +10,11 @@ from scene_lightning.callbacks import Callback
 
 
 class TQDMProgressBar(Callback):
-    """Takes its place in the list: `fit` draws its own progress."""
+    """Does nothing: `fit` draws its own progress.
+
+    Args:
+        **_: for Addons's sake, without effect.
+    """
 
     def __init__(self, **_: Any) -> None:
         super().__init__()
@@ -18,7 +22,12 @@ class TQDMProgressBar(Callback):
 
 
 class TimeStopping(Callback):
-    """Ends training after so many `seconds`."""
+    """Ends training at the end of the epoch in which its time is up.
+
+    Args:
+        seconds: from the start of training.
+        verbose: 1 to say so.
+    """
 
     def __init__(self, seconds: float = 86400, verbose: int = 0) -> None:
         super().__init__()

@@ -33,7 +33,15 @@ def rotate(
     images: Any, angles: Any, interpolation: str = "nearest", fill_mode: str = "constant", name: Any = None,
     fill_value: float = 0.0,
 ) -> torch.Tensor:  # fmt: skip
-    """Turned by `angles` (radians, counter-clockwise; one, or one for each image), about the middle."""
+    """Turns images about their middle.
+
+    Args:
+        images: (height, width, channels) or (batch, height, width, channels).
+        angles: radians, counter-clockwise; one, or one for each image.
+        interpolation: "nearest" or "bilinear".
+        fill_mode: what lies outside: "constant" (zeros), "nearest" or "reflect".
+        name, fill_value: for Addons's sake, without effect.
+    """
     height, width = as_tensor(images).shape[-3:-1]
     turns = as_tensor(angles).float().reshape(-1)
     cos, sin = torch.cos(turns), torch.sin(turns)
@@ -46,7 +54,15 @@ def translate(
     images: Any, translations: Any, interpolation: str = "nearest", fill_mode: str = "constant", name: Any = None,
     fill_value: float = 0.0,
 ) -> torch.Tensor:  # fmt: skip
-    """Moved by (dx, dy) pixels."""
+    """Moves images.
+
+    Args:
+        images: (height, width, channels) or (batch, height, width, channels).
+        translations: (dx, dy) in pixels; one pair, or one for each image.
+        interpolation: "nearest" or "bilinear".
+        fill_mode: what lies outside: "constant" (zeros), "nearest" or "reflect".
+        name, fill_value: for Addons's sake, without effect.
+    """
     moves = as_tensor(translations).float().reshape(-1, 2)
     matrices = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).repeat(len(moves), 1, 1)
     matrices[:, :, 2] = -moves
@@ -54,7 +70,15 @@ def translate(
 
 
 def cutout(images: Any, mask_size: Any, offset: Any = (0, 0), constant_values: float = 0, **_: Any) -> torch.Tensor:
-    """A rectangle of `mask_size` (height, width), about `offset` (y, x), filled with `constant_values`."""
+    """Fills a rectangle of each image.
+
+    Args:
+        images: (height, width, channels) or (batch, height, width, channels).
+        mask_size: (height, width) in pixels, or one side.
+        offset: its middle (y, x) in pixels; one, or one for each image.
+        constant_values: what it is filled with.
+        **_: for Addons's sake, without effect.
+    """
     made = as_tensor(images).clone()
     batch = made if made.ndim == 4 else made.unsqueeze(0)
     height, width = (int(side) for side in np.broadcast_to(np.asarray(mask_size), (2,)))
@@ -66,7 +90,14 @@ def cutout(images: Any, mask_size: Any, offset: Any = (0, 0), constant_values: f
 
 
 def random_cutout(images: Any, mask_size: Any, constant_values: float = 0, seed: Any = None, **_: Any) -> torch.Tensor:
-    """`cutout` in places that are drawn."""
+    """Fills a rectangle of each image, in a place that is drawn.
+
+    Args:
+        images: (height, width, channels) or (batch, height, width, channels).
+        mask_size: (height, width) in pixels, or one side.
+        constant_values: what it is filled with.
+        seed, **_: for Addons's sake, without effect.
+    """
     given = as_tensor(images)
     count = len(given) if given.ndim == 4 else 1
     height, width = given.shape[-3:-1]
@@ -77,7 +108,15 @@ def random_cutout(images: Any, mask_size: Any, constant_values: float = 0, seed:
 def gaussian_filter2d(
     image: Any, filter_shape: Any = (3, 3), sigma: Any = 1.0, padding: str = "REFLECT", **_: Any
 ) -> torch.Tensor:
-    """Blurred with a Gaussian of `sigma` pixels, cut off at `filter_shape`."""
+    """Blurs images with a Gaussian.
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+        filter_shape: (height, width) in pixels where it is cut off, or one side.
+        sigma: its deviation in pixels, (down, across) or one.
+        padding: what lies outside: "REFLECT", "CONSTANT" (zeros) or "SYMMETRIC".
+        **_: for Addons's sake, without effect.
+    """
     given = as_tensor(image)
     batch = (given if given.ndim == 4 else given.unsqueeze(0)).float().permute(0, 3, 1, 2)
     sides = np.broadcast_to(np.asarray(filter_shape), (2,))

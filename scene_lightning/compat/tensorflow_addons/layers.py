@@ -17,7 +17,11 @@ class GroupNormalization(layers.GroupNormalization):
 
 @register_in_package("Addons")
 class InstanceNormalization(layers.GroupNormalization):
-    """A group for each channel. Ulyanov et al., 2016."""
+    """Normalises each channel of each image by itself. Ulyanov et al., 2016.
+
+    Args:
+        **kwargs: of `GroupNormalization`; `groups` is left out.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.pop("groups", None)
@@ -30,9 +34,13 @@ class SpectralNormalization(layers.SpectralNormalization):
 
 @register_in_package("Addons")
 class StochasticDepth(layers.Layer):
-    """shortcut + residual; the residual of a whole batch is left out with 1 − survival_probability in training.
+    """Adds shortcut and residual; in training the residual of a whole batch is left out at random.
 
     In inference it is scaled by the probability. Called on [shortcut, residual]. Huang et al., 2016.
+
+    Args:
+        survival_probability: of the residual.
+        **kwargs: of `Layer`.
     """
 
     def __init__(self, survival_probability: float = 0.5, **kwargs: Any) -> None:
@@ -54,7 +62,12 @@ class StochasticDepth(layers.Layer):
 
 @register_in_package("Addons")
 class GELU(layers.Layer):
-    """The Gaussian error linear unit."""
+    """The Gaussian error linear unit.
+
+    Args:
+        approximate: whether to take the formula with tanh.
+        **kwargs: of `Layer`.
+    """
 
     def __init__(self, approximate: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -71,12 +84,24 @@ class GELU(layers.Layer):
 
 
 def hardshrink(x: Any, lower: float = -0.5, upper: float = 0.5) -> Any:
-    """x outside lower..upper, 0 within."""
+    """Gives x outside lower..upper, 0 within.
+
+    Args:
+        x: a tensor.
+        lower, upper: the bounds.
+    """
     return torch.where((x < lower) | (x > upper), x, 0.0)
 
 
 def rrelu(x: Any, lower: float = 0.125, upper: float = 1 / 3, training: Any = None, **_: Any) -> Any:
-    """x, or below zero x times a slope: the middle of lower..upper in inference, drawn in training."""
+    """Gives x, or below zero x times a slope.
+
+    Args:
+        x: a tensor.
+        lower, upper: the slope's bounds.
+        training: whether the slope is drawn; otherwise it is the middle.
+        **_: for Addons's sake, without effect.
+    """
     return torch.nn.functional.rrelu(x, lower, upper, bool(training))
 
 

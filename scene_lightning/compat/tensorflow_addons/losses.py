@@ -14,7 +14,15 @@ from scene_lightning.losses import Loss, binary_crossentropy
 def sigmoid_focal_crossentropy(
     y_true: Any, y_pred: Any, alpha: float | None = 0.25, gamma: float = 2.0, from_logits: bool = False
 ) -> Tensor:
-    """alpha·(1−p_t)^gamma · binary cross-entropy, summed over the last axis. Lin et al., 2018."""
+    """Gives alpha·(1−p_t)^gamma · binary cross-entropy, summed over the last axis. Lin et al., 2018.
+
+    Args:
+        y_true: 0 or 1, (batch, classes).
+        y_pred: probabilities, or logits, (batch, classes).
+        alpha: weight of the ones; the zeros have 1 − alpha; None or 0 for no weights.
+        gamma: how much less certain predictions count.
+        from_logits: whether `y_pred` are logits.
+    """
     predicted = torch.as_tensor(y_pred)
     target = torch.as_tensor(y_true).to(predicted)
     each = binary_crossentropy(target.unsqueeze(-1), predicted.unsqueeze(-1), from_logits=from_logits)
@@ -26,7 +34,15 @@ def sigmoid_focal_crossentropy(
 
 @register_in_package("Addons")
 class SigmoidFocalCrossEntropy(Loss):
-    """`sigmoid_focal_crossentropy`; per sample unless `reduction` says otherwise, as in Addons."""
+    """`sigmoid_focal_crossentropy`; per sample unless `reduction` says otherwise, as in Addons.
+
+    Args:
+        from_logits: whether predictions are logits.
+        alpha: weight of the ones; the zeros have 1 − alpha.
+        gamma: how much less certain predictions count.
+        reduction: Keras' name of it.
+        name: what logs call it.
+    """
 
     def __init__(
         self, from_logits: bool = False, alpha: float = 0.25, gamma: float = 2.0, reduction: str = "none",
@@ -44,7 +60,13 @@ class SigmoidFocalCrossEntropy(Loss):
 
 
 def contrastive_loss(y_true: Any, y_pred: Any, margin: float = 1.0) -> Tensor:
-    """y·d² + (1−y)·max(margin−d, 0)², for distances d of pairs; y is 1 for pairs of one class."""
+    """Gives y·d² + (1−y)·max(margin−d, 0)², for distances d of pairs.
+
+    Args:
+        y_true: 1 for pairs of one class, otherwise 0, (batch,).
+        y_pred: the distances, (batch,).
+        margin: the distance beyond which other pairs cost nothing.
+    """
     distance = torch.as_tensor(y_pred)
     same = torch.as_tensor(y_true).to(distance)
     return same * distance**2 + (1 - same) * (margin - distance).clamp(min=0) ** 2
@@ -52,7 +74,13 @@ def contrastive_loss(y_true: Any, y_pred: Any, margin: float = 1.0) -> Tensor:
 
 @register_in_package("Addons")
 class ContrastiveLoss(Loss):
-    """`contrastive_loss`. Hadsell et al., 2006."""
+    """`contrastive_loss`. Hadsell et al., 2006.
+
+    Args:
+        margin: the distance beyond which pairs of two classes cost nothing.
+        reduction: Keras' name of it.
+        name: what logs call it.
+    """
 
     def __init__(
         self, margin: float = 1.0, reduction: str = "sum_over_batch_size", name: str = "contrastive_loss"
@@ -76,7 +104,14 @@ def _distances(embeddings: Tensor, squared: bool) -> Tensor:
 
 
 def triplet_semihard_loss(y_true: Any, y_pred: Any, margin: float = 1.0, distance_metric: str = "L2") -> Tensor:
-    """For every pair of one class: margin + d(a, p) − d(a, n), where n is the nearest other that is farther than p."""
+    """Gives the mean of margin + d(a, p) − d(a, n), where n is the nearest other that is farther than p.
+
+    Args:
+        y_true: class numbers, (batch,).
+        y_pred: embeddings, (batch, size).
+        margin: by how much others should be farther.
+        distance_metric: "L2" or "squared-L2".
+    """
     embeddings = torch.as_tensor(y_pred).float()
     labels = torch.as_tensor(y_true).reshape(-1).to(embeddings.device)
     distances = _distances(embeddings, distance_metric == "squared-L2")
@@ -94,7 +129,14 @@ def triplet_semihard_loss(y_true: Any, y_pred: Any, margin: float = 1.0, distanc
 
 @register_in_package("Addons")
 class TripletSemiHardLoss(Loss):
-    """`triplet_semihard_loss` over a batch. Schroff et al., 2015."""
+    """`triplet_semihard_loss` over a batch. Schroff et al., 2015.
+
+    Args:
+        margin: by how much others should be farther.
+        distance_metric: "L2" or "squared-L2".
+        name: what logs call it.
+        **_: for Addons's sake, without effect.
+    """
 
     def __init__(self, margin: float = 1.0, distance_metric: str = "L2", name: str | None = None, **_: Any) -> None:
         super().__init__(name or "triplet_semihard_loss")
@@ -108,7 +150,12 @@ class TripletSemiHardLoss(Loss):
 
 
 def npairs_loss(y_true: Any, y_pred: Any) -> Tensor:
-    """Cross-entropy of each row of similarities (N, N) against the share of its class's columns."""
+    """Gives the cross-entropy of each row of similarities against the share of its class's columns.
+
+    Args:
+        y_true: class numbers, (batch,).
+        y_pred: similarities, (batch, batch).
+    """
     similarities = torch.as_tensor(y_pred)
     labels = torch.as_tensor(y_true).reshape(-1).to(similarities.device)
     same = (labels.unsqueeze(0) == labels.unsqueeze(1)).to(similarities.dtype)
@@ -117,7 +164,11 @@ def npairs_loss(y_true: Any, y_pred: Any) -> Tensor:
 
 @register_in_package("Addons")
 class NpairsLoss(Loss):
-    """`npairs_loss` over a batch. Sohn, 2016."""
+    """`npairs_loss` over a batch. Sohn, 2016.
+
+    Args:
+        name: what logs call it.
+    """
 
     def __init__(self, name: str = "npairs_loss") -> None:
         super().__init__(name)

@@ -13,7 +13,16 @@ from scene_lightning.metrics import Metric
 
 @register_in_package("Addons")
 class FBetaScore(metrics.FBetaScore):
-    """Keras' FBetaScore; `num_classes` is known from the predictions."""
+    """Computes Keras' FBetaScore; the classes are known from the predictions.
+
+    Args:
+        num_classes: kept for the config only.
+        average: None (a score for each class), "micro", "macro" or "weighted".
+        beta: weight of recall against precision.
+        threshold: probability from which a class counts; None for the most likely one.
+        name: what logs call it.
+        dtype: of the counts.
+    """
 
     def __init__(
         self, num_classes: int | None = None, average: str | None = None, beta: float = 1.0,
@@ -28,7 +37,15 @@ class FBetaScore(metrics.FBetaScore):
 
 @register_in_package("Addons")
 class F1Score(FBetaScore):
-    """FBetaScore with β = 1."""
+    """Computes an FBetaScore with β = 1.
+
+    Args:
+        num_classes: kept for the config only.
+        average: None (a score for each class), "micro", "macro" or "weighted".
+        threshold: probability from which a class counts; None for the most likely one.
+        name: what logs call it.
+        dtype: of the counts.
+    """
 
     def __init__(
         self, num_classes: int | None = None, average: str | None = None, threshold: float | None = None,
@@ -48,6 +65,9 @@ class CohenKappa(Metric):
         num_classes: how many.
         weightage: None (every disagreement alike), "linear" or "quadratic".
         sparse_labels: y_true are class numbers, not one-hot rows.
+        name: what logs call it.
+        regression: whether predictions are one number, to be rounded to a class.
+        dtype: of the counts.
     """
 
     _direction = "up"

@@ -51,7 +51,17 @@ class _DecoupledDecay(optimizers.Optimizer):
 
 @register_in_package("Addons")
 class AdamW(_DecoupledDecay, optimizers.Adam):
-    """Adam, and w −= weight_decay·w before it. Loshchilov and Hutter, 2019."""
+    """Adam, and w −= weight_decay·w before it. Loshchilov and Hutter, 2019.
+
+    Args:
+        weight_decay: the share of each weight that a step takes.
+        learning_rate: a number or a schedule.
+        beta_1, beta_2: decay of the mean of gradients, and of their squares.
+        epsilon: keeps the division from zero.
+        amsgrad: whether to divide by the largest mean square so far.
+        name: the optimizer's.
+        **kwargs: of `Optimizer`, and `exclude_from_weight_decay`.
+    """
 
     def __init__(
         self, weight_decay: Any, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
@@ -64,7 +74,16 @@ class AdamW(_DecoupledDecay, optimizers.Adam):
 
 @register_in_package("Addons")
 class SGDW(_DecoupledDecay, optimizers.SGD):
-    """SGD, and w −= weight_decay·w before it."""
+    """SGD, and w −= weight_decay·w before it.
+
+    Args:
+        weight_decay: the share of each weight that a step takes.
+        learning_rate: a number or a schedule.
+        momentum: the share of the last step that is kept.
+        nesterov: whether the gradient is taken a step ahead.
+        name: the optimizer's.
+        **kwargs: of `Optimizer`, and `exclude_from_weight_decay`.
+    """
 
     def __init__(
         self, weight_decay: Any, learning_rate: Any = 0.001, momentum: float = 0.0, nesterov: bool = False,
@@ -83,6 +102,17 @@ class LAMB(optimizers.Lamb):
 
     `exclude_from_weight_decay`, `exclude_from_layer_adaptation` (by default the same): regular expressions, found in
     the names of weights that do not decay, and whose steps are not scaled.
+
+    Args:
+        learning_rate: a number or a schedule.
+        beta_1, beta_2: decay of the mean of gradients, and of their squares.
+        epsilon: keeps the division from zero.
+        weight_decay: the share of the weight in the step.
+        exclude_from_weight_decay: regular expressions, found in the names of weights that do not decay.
+        exclude_from_layer_adaptation: the same for weights whose steps are not scaled; None for those that do
+            not decay.
+        name: the optimizer's.
+        **kwargs: of `Optimizer`, and `weight_decay_rate`, an older name.
     """
 
     def __init__(
@@ -128,6 +158,19 @@ class RectifiedAdam(optimizers.Optimizer):
     """Adam whose first steps wait for the variance of v to settle. Liu et al., 2019.
 
     `total_steps` with `warmup_proportion` and `min_lr` warms the rate up and takes it down in straight lines.
+
+    Args:
+        learning_rate: a number or a schedule.
+        beta_1, beta_2: decay of the mean of gradients, and of their squares.
+        epsilon: keeps the division from zero.
+        weight_decay: the share of the weight in the step.
+        amsgrad: whether to divide by the largest mean square so far.
+        sma_threshold: from which length of the mean square's average it is divided by.
+        total_steps: of a rate that rises and falls in straight lines; 0 for one that does not.
+        warmup_proportion: the part of them in which it rises.
+        min_lr: where it ends.
+        name: the optimizer's.
+        **kwargs: of `Optimizer`.
     """
 
     slot_blocks: tuple[tuple[str, ...], ...] = (("m", "v"),)
@@ -189,9 +232,15 @@ class RectifiedAdam(optimizers.Optimizer):
 def Lookahead(
     optimizer: Any, sync_period: int = 6, slow_step_size: float = 0.5, name: str = "Lookahead", **_: Any
 ) -> optimizers.Optimizer:
-    """`optimizer`, whose weights every `sync_period` steps go back part of the way to a slow copy. Zhang et al., 2019.
+    """Has weights go back part of the way to a slow copy every few steps. Zhang et al., 2019.
 
     The same object, with the copy as one more slot.
+
+    Args:
+        optimizer: the one that steps, which is given back.
+        sync_period: steps from copy to copy.
+        slow_step_size: the part of the way that the copy moves.
+        name, **_: for Addons's sake, without effect.
     """
     inner = optimizers.get(optimizer)
     take_step = inner._step
@@ -214,7 +263,13 @@ def Lookahead(
 def MovingAverage(
     optimizer: Any, average_decay: float = 0.99, num_updates: Any = None, start_step: int = 0, name: str = "", **_: Any
 ) -> optimizers.Optimizer:
-    """`optimizer` with a moving average of the weights, which training puts in at its end (Keras' `use_ema`)."""
+    """Keeps a moving average of the weights, which training puts in at its end (Keras' `use_ema`).
+
+    Args:
+        optimizer: the one that steps, which is given back.
+        average_decay: the share of the old average that is kept.
+        num_updates, start_step, name, **_: for Addons's sake, without effect.
+    """
     inner = optimizers.get(optimizer)
     inner.use_ema, inner.ema_momentum = True, average_decay
     return inner
@@ -223,12 +278,22 @@ def MovingAverage(
 def SWA(
     optimizer: Any, start_averaging: int = 0, average_period: int = 10, name: str = "SWA", **_: Any
 ) -> optimizers.Optimizer:
-    """`optimizer` with a moving average of the weights, which training puts in at its end. Izmailov et al., 2018."""
+    """Keeps a moving average of the weights, which training puts in at its end. Izmailov et al., 2018.
+
+    Args:
+        optimizer: the one that steps, which is given back.
+        average_period: so many steps make up most of the average.
+        start_averaging, name, **_: for Addons's sake, without effect.
+    """
     return MovingAverage(optimizer, 1.0 - 1.0 / max(average_period, 2))
 
 
 def extend_with_decoupled_weight_decay(base_optimizer: type[optimizers.Optimizer]) -> type[optimizers.Optimizer]:
-    """A class of `base_optimizer` that takes weight_decay first."""
+    """Makes a class of an optimizer that takes weight_decay first.
+
+    Args:
+        base_optimizer: a class of this package's.
+    """
 
     class Extended(_DecoupledDecay, base_optimizer):  # type: ignore[misc,valid-type]
         def __init__(self, weight_decay: Any, *args: Any, **kwargs: Any) -> None:
@@ -243,7 +308,15 @@ def _triangle(step: Any) -> float:
 
 
 class CyclicalLearningRate(LearningRateSchedule):
-    """Up and down between two rates, `step_size` steps each way; `scale_fn` shrinks the height. Smith, 2017."""
+    """A rate that goes up and down between two. Smith, 2017.
+
+    Args:
+        initial_learning_rate, maximal_learning_rate: the lower and the upper one.
+        step_size: steps from one to the other.
+        scale_fn: number of the cycle, or step → factor of the height.
+        scale_mode: "cycle" or "iterations": what `scale_fn` takes.
+        name: kept for the config only.
+    """
 
     def __init__(
         self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float,
@@ -268,7 +341,14 @@ class CyclicalLearningRate(LearningRateSchedule):
 
 
 class TriangularCyclicalLearningRate(CyclicalLearningRate):
-    """The same height in every cycle."""
+    """A rate that goes up and down between two, as high in every cycle.
+
+    Args:
+        initial_learning_rate, maximal_learning_rate: the lower and the upper one.
+        step_size: steps from one to the other.
+        scale_mode: without effect here.
+        name: kept for the config only.
+    """
 
     def __init__(
         self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float, scale_mode: str = "cycle",
@@ -278,7 +358,14 @@ class TriangularCyclicalLearningRate(CyclicalLearningRate):
 
 
 class Triangular2CyclicalLearningRate(CyclicalLearningRate):
-    """Half the height in each next cycle."""
+    """A rate that goes up and down between two, half as high in each next cycle.
+
+    Args:
+        initial_learning_rate, maximal_learning_rate: the lower and the upper one.
+        step_size: steps from one to the other.
+        scale_mode: "cycle", or "iterations", which halves it in each step.
+        name: kept for the config only.
+    """
 
     def __init__(
         self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float, scale_mode: str = "cycle",
@@ -290,7 +377,15 @@ class Triangular2CyclicalLearningRate(CyclicalLearningRate):
 
 
 class ExponentialCyclicalLearningRate(CyclicalLearningRate):
-    """The height times gamma in each next step."""
+    """A rate that goes up and down between two, gamma times as high in each next step.
+
+    Args:
+        initial_learning_rate, maximal_learning_rate: the lower and the upper one.
+        step_size: steps from one to the other.
+        scale_mode: "iterations", or "cycle", which shrinks it from cycle to cycle.
+        gamma: the factor.
+        name: kept for the config only.
+    """
 
     def __init__(
         self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float,

@@ -17,9 +17,18 @@ def crop_and_resize(
     image: Any, boxes: Any, box_indices: Any, crop_size: Any, method: str = "bilinear",
     extrapolation_value: float = 0.0, name: Any = None,
 ) -> Any:  # fmt: skip
-    """Parts of a batch of images at one size; boxes are (y1, x1, y2, x2) in 0..1 of the sides less one pixel.
+    """Cuts boxes out of a batch of images and brings them all to one size.
 
     What lies outside the image is `extrapolation_value`; a box whose ends are exchanged is mirrored.
+
+    Args:
+        image: (batch, height, width, channels).
+        boxes: (boxes, 4) as (y1, x1, y2, x2), in 0..1 of the sides less one pixel.
+        box_indices: (boxes,) the number of each box's image in the batch.
+        crop_size: (height, width) in pixels.
+        method: "bilinear" or "nearest".
+        extrapolation_value: what pixels outside the image are.
+        name: for TensorFlow's sake, without effect.
     """
     require(method in ("bilinear", "nearest"), f'method is "bilinear" or "nearest"; received {method!r}.')
     pictures, places = as_tensor(image).float(), as_tensor(boxes).float()
@@ -64,7 +73,16 @@ def non_max_suppression(
     boxes: Any, scores: Any, max_output_size: Any, iou_threshold: Any = 0.5, score_threshold: Any = float("-inf"),
     name: Any = None,
 ) -> torch.Tensor:  # fmt: skip
-    """The indices of the boxes (N, 4) with the highest scores, without those that overlap a better one too much."""
+    """Gives the indices of the boxes with the highest scores, without those that overlap a better one too much.
+
+    Args:
+        boxes: (boxes, 4) as (y1, x1, y2, x2).
+        scores: (boxes,).
+        max_output_size: how many indices at most.
+        iou_threshold: intersection over union in 0..1 above which the worse box goes.
+        score_threshold: boxes that score no more than this are left out.
+        name: for TensorFlow's sake, without effect.
+    """
     corners, marks = as_tensor(boxes).float(), as_tensor(scores).float()
     require(0 <= float(iou_threshold) <= 1, f"iou_threshold must be in [0, 1]; received {iou_threshold}.")
     low, high = torch.minimum(corners[:, :2], corners[:, 2:]), torch.maximum(corners[:, :2], corners[:, 2:])
@@ -80,7 +98,14 @@ _COLOURS = (
 
 
 def draw_bounding_boxes(images: Any, boxes: Any, colors: Any = None, name: Any = None) -> torch.Tensor:
-    """Float images (N, H, W, C) with the outlines of `boxes` (N, boxes, 4), in 0..1 of the sides, one pixel wide."""
+    """Draws the outlines of boxes, one pixel wide, on a copy of images.
+
+    Args:
+        images: floats (batch, height, width, channels).
+        boxes: (batch, boxes, 4) as (y1, x1, y2, x2), in 0..1 of the sides.
+        colors: (colours, channels), taken in turn; None for ten colours of TensorFlow's, white on grey images.
+        name: for TensorFlow's sake, without effect.
+    """
     made, places = as_tensor(images).clone(), as_tensor(boxes).float()
     require(made.ndim == 4 and places.ndim == 3, "Expected images (N, H, W, C) and boxes (N, number, 4).")
     height, width, depth = made.shape[1:]
@@ -107,13 +132,17 @@ def sample_distorted_bounding_box(
     aspect_ratio_range: Any = None, area_range: Any = None, max_attempts: Any = None,
     use_image_if_no_bounding_boxes: Any = None, name: Any = None, seed2: Any = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
-    """(begin (3,), size (3,), box (1, 1, 4)) of a random part, for `tf.slice(image, begin, size)`.
+    """Draws a random part of an image: (begin (3,), size (3,), box (1, 1, 4)), for `tf.slice(image, begin, size)`.
 
     Args:
         bounding_boxes: (N, boxes, 4) in 0..1; one of them must be covered by `min_object_covered` of its area.
         aspect_ratio_range: width / height of the part; (0.75, 1.33) by default.
         area_range: its share of the image; (0.05, 1) by default.
         max_attempts: 100 by default; then the whole image.
+        image_size: (height, width, channels) in pixels.
+        min_object_covered: share of a box's area, 0..1.
+        use_image_if_no_bounding_boxes: whether the whole image counts as the box where there is none.
+        seed, name, seed2: for TensorFlow's sake, without effect.
     """
     height, width = (int(side) for side in as_tensor(image_size).flatten()[:2])
     given = as_tensor(bounding_boxes).float().reshape(-1, 4)

@@ -26,32 +26,62 @@ def _factor(lower: Any, upper: Any) -> float:
 
 @operation
 def random_brightness(image: Any, max_delta: Any, seed: Any = None) -> Any:
-    """Brightness changed by up to `max_delta`, the same for all images of a batch."""
+    """Changes the brightness by a random amount, the same for all images of a batch.
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+        max_delta: the most that is added or taken; 1 is the whole range.
+        seed: for TensorFlow's sake, without effect.
+    """
     require(float(max_delta) >= 0, f"max_delta must be non-negative; received {max_delta}.")
     return colour.adjust_brightness(image, _between(-max_delta, max_delta))
 
 
 @operation
 def random_contrast(image: Any, lower: Any, upper: Any, seed: Any = None) -> Any:
-    """Contrast multiplied by a random factor."""
+    """Multiplies the contrast by a random factor.
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+        lower, upper: the factor's range; 0 ≤ lower < upper.
+        seed: for TensorFlow's sake, without effect.
+    """
     return colour.adjust_contrast(image, _factor(lower, upper))
 
 
 @operation
 def random_saturation(image: Any, lower: Any, upper: Any, seed: Any = None) -> Any:
-    """Saturation multiplied by a random factor."""
+    """Multiplies the saturation by a random factor.
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+        lower, upper: the factor's range; 0 ≤ lower < upper.
+        seed: for TensorFlow's sake, without effect.
+    """
     return colour.adjust_saturation(image, _factor(lower, upper))
 
 
 @operation
 def random_hue(image: Any, max_delta: Any, seed: Any = None) -> Any:
-    """The hue turned by up to `max_delta`, in [0, 0.5]."""
+    """Turns the hue by a random angle.
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+        max_delta: the most, in 0..0.5; 1 is a full turn.
+        seed: for TensorFlow's sake, without effect.
+    """
     require(0 <= float(max_delta) <= 0.5, f"max_delta must be between 0 and 0.5; received {max_delta}.")
     return colour.adjust_hue(image, _between(-max_delta, max_delta))
 
 
 def random_jpeg_quality(image: Any, min_jpeg_quality: int, max_jpeg_quality: int, seed: Any = None) -> Any:
-    """A JPEG of random quality, in [min, max)."""
+    """Shows an image as a JPEG of random quality would.
+
+    Args:
+        image: (height, width, channels).
+        min_jpeg_quality, max_jpeg_quality: the range, in 0..100; the upper end is not drawn.
+        seed: for TensorFlow's sake, without effect.
+    """
     low, high = int(min_jpeg_quality), int(max_jpeg_quality)
     require(0 <= low <= 100 and 0 <= high <= 100, "jpeg encoding range must be between 0 and 100.")
     require(low < high, "`min_jpeg_quality` must be less than `max_jpeg_quality`.")
@@ -59,7 +89,13 @@ def random_jpeg_quality(image: Any, min_jpeg_quality: int, max_jpeg_quality: int
 
 
 def random_crop(value: Any, size: Any, seed: Any = None, name: Any = None) -> Any:
-    """A part of this size (of every axis; -1 takes all of it), at a random place."""
+    """Cuts a part of a given size out of a tensor, at a random place.
+
+    Args:
+        value: tensor, array, list or number.
+        size: length along every axis; -1 takes all of it.
+        seed, name: for TensorFlow's sake, without effect.
+    """
     tensor = as_tensor(value)
     sides = [side if int(part) == -1 else int(part) for side, part in zip(tensor.shape, size, strict=True)]
     require(

@@ -15,7 +15,14 @@ from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation
 
 @operation
 def convert_image_dtype(image: Any, dtype: Any, saturate: bool = False, name: Any = None) -> Any:
-    """Between integers over their range and floats over 0..1; `saturate` cuts what does not fit."""
+    """Converts between integers over their range and floats over 0..1.
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+        dtype: the one wanted: a name or a dtype.
+        saturate: whether to cut what does not fit, instead of letting it wrap around.
+        name: for TensorFlow's sake, without effect.
+    """
     tensor, wanted = as_tensor(image), as_dtype(dtype)
     for kind in (tensor.dtype, wanted):
         numeric = isinstance(kind, torch.dtype) and kind != torch.bool
@@ -44,13 +51,23 @@ def _of_floats(images: Any, change: Callable[[torch.Tensor], torch.Tensor], satu
 
 @operation
 def adjust_brightness(image: Any, delta: Any) -> Any:
-    """`delta` added (1 is the whole range)."""
+    """Adds a number to every colour.
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+        delta: what is added; 1 is the whole range.
+    """
     return _of_floats(image, lambda x: x + float(delta))
 
 
 @operation
 def adjust_contrast(images: Any, contrast_factor: Any) -> Any:
-    """The distance from each channel's mean multiplied."""
+    """Multiplies the distance of colours from the mean of their channel.
+
+    Args:
+        images: (height, width, channels) or (batch, height, width, channels).
+        contrast_factor: the factor; 1 changes nothing.
+    """
 
     def change(x: torch.Tensor) -> torch.Tensor:
         mean = x.mean((-3, -2), keepdim=True)
@@ -61,7 +78,13 @@ def adjust_contrast(images: Any, contrast_factor: Any) -> Any:
 
 @operation
 def adjust_gamma(image: Any, gamma: Any = 1, gain: Any = 1) -> Any:
-    """gain · x**gamma, for x in 0..1."""
+    """Gives gain · x**gamma, for x in 0..1.
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+        gamma: the exponent, at least 0.
+        gain: the factor.
+    """
     require(float(gamma) >= 0, f"Gamma should be a non-negative real number; received {gamma}.")
     return _of_floats(image, lambda x: gain * x ** float(gamma))
 
@@ -95,7 +118,12 @@ def _shares(hue: torch.Tensor) -> torch.Tensor:
 
 @operation
 def rgb_to_hsv(images: Any, name: Any = None) -> Any:
-    """Hue, saturation, value of float colours in 0..1."""
+    """Converts red, green, blue to hue, saturation, value.
+
+    Args:
+        images: (…, 3), floats in 0..1.
+        name: for TensorFlow's sake, without effect.
+    """
     hue, least, value = _hue_and_range(_real(images))
     saturation = torch.where(value > 0, (value - least) / torch.where(value > 0, value, 1.0), 0.0)
     return torch.stack([hue, saturation, value], -1)
@@ -103,7 +131,12 @@ def rgb_to_hsv(images: Any, name: Any = None) -> Any:
 
 @operation
 def hsv_to_rgb(images: Any, name: Any = None) -> Any:
-    """The reverse of `rgb_to_hsv`."""
+    """Converts hue, saturation, value to red, green, blue.
+
+    Args:
+        images: (…, 3), floats in 0..1.
+        name: for TensorFlow's sake, without effect.
+    """
     hue, saturation, value = (part.unsqueeze(-1) for part in _channels(_real(images)))
     return (1 - saturation + saturation * _shares(hue.squeeze(-1))) * value
 
@@ -119,7 +152,13 @@ def _real(images: Any) -> torch.Tensor:
 
 @operation
 def adjust_saturation(image: Any, saturation_factor: Any, name: Any = None) -> Any:
-    """The S of HSV multiplied, and kept within 0..1."""
+    """Multiplies the saturation of HSV, and keeps it within 0..1.
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+        saturation_factor: the factor; 1 changes nothing.
+        name: for TensorFlow's sake, without effect.
+    """
 
     def change(x: torch.Tensor) -> torch.Tensor:
         hue, saturation, value = rgb_to_hsv(x).unbind(-1)
@@ -130,7 +169,13 @@ def adjust_saturation(image: Any, saturation_factor: Any, name: Any = None) -> A
 
 @operation
 def adjust_hue(image: Any, delta: Any, name: Any = None) -> Any:
-    """The hue turned by `delta`, in [-1, 1] (1 is a full turn)."""
+    """Turns the hue.
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+        delta: the angle, in [-1, 1]; 1 is a full turn.
+        name: for TensorFlow's sake, without effect.
+    """
     require(-1 <= float(delta) <= 1, f"delta must be in the interval [-1, 1]; received {delta}.")
 
     def change(x: torch.Tensor) -> torch.Tensor:
@@ -142,7 +187,12 @@ def adjust_hue(image: Any, delta: Any, name: Any = None) -> Any:
 
 @operation
 def rgb_to_grayscale(images: Any, name: Any = None) -> Any:
-    """(…, 3) → (…, 1)."""
+    """Gives the brightness of colours: (…, 3) → (…, 1).
+
+    Args:
+        images: (…, 3), of any dtype.
+        name: for TensorFlow's sake, without effect.
+    """
     tensor = as_tensor(images)
     _channels(tensor)
     floats = convert_image_dtype(tensor, torch.float32)
@@ -152,7 +202,12 @@ def rgb_to_grayscale(images: Any, name: Any = None) -> Any:
 
 @operation
 def grayscale_to_rgb(images: Any, name: Any = None) -> Any:
-    """(…, 1) → (…, 3)."""
+    """Repeats grey three times: (…, 1) → (…, 3).
+
+    Args:
+        images: (…, 1).
+        name: for TensorFlow's sake, without effect.
+    """
     tensor = as_tensor(images)
     require(
         tensor.ndim > 1 and tensor.shape[-1] == 1,
@@ -186,7 +241,11 @@ yiq_to_rgb = _by_matrix(_YIQ_BACK, "The reverse of `rgb_to_yiq`.")
 
 @operation
 def per_image_standardization(image: Any) -> Any:
-    """Mean 0 and deviation 1 for each image (the deviation at least 1/√pixels)."""
+    """Brings each image to mean 0 and deviation 1 (the deviation counts as at least 1/√values).
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+    """
     values = picture(image).float()
     axes = (-3, -2, -1)
     count = values.shape[-1] * values.shape[-2] * values.shape[-3]

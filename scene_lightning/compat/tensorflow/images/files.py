@@ -105,11 +105,14 @@ def _frames(picture: Image.Image, channels: int, animated: str) -> np.ndarray:
 def decode_image(
     contents: Any, channels: Any = 0, dtype: Any = torch.uint8, name: Any = None, expand_animations: bool = True
 ) -> torch.Tensor:
-    """The bytes of a picture → (H, W, channels); a GIF gives (frames, H, W, 3) unless `expand_animations` is False.
+    """Decodes a picture to (height, width, channels); an animated GIF to (frames, height, width, 3).
 
     Args:
         channels: 0 keeps the file's own number.
         dtype: uint8, uint16, or floats in 0..1.
+        contents: the file's bytes, as `tf.io.read_file` gives them.
+        expand_animations: whether a GIF gives all frames; otherwise the first one.
+        name: for TensorFlow's sake, without effect.
 
     Raises:
         DataError: the bytes are no picture.
@@ -121,7 +124,14 @@ def decode_jpeg(
     contents: Any, channels: Any = 0, ratio: int = 1, fancy_upscaling: bool = True, try_recover_truncated: bool = False,
     acceptable_fraction: float = 1, dct_method: str = "", name: Any = None,
 ) -> torch.Tensor:  # fmt: skip
-    """The bytes of a picture → uint8 (H, W, channels), its sides divided by `ratio` (1, 2, 4 or 8).
+    """Decodes a picture to uint8 (height, width, channels).
+
+    Args:
+        contents: the file's bytes, as `tf.io.read_file` gives them.
+        channels: 1 or 3; 0 keeps the file's own number.
+        ratio: what the sides are divided by while decoding: 1, 2, 4 or 8.
+        fancy_upscaling, try_recover_truncated, acceptable_fraction, dct_method, name: for TensorFlow's sake,
+            without effect.
 
     Raises:
         DataError: the bytes are no picture.
@@ -131,13 +141,26 @@ def decode_jpeg(
 
 
 def decode_png(contents: Any, channels: Any = 0, dtype: Any = torch.uint8, name: Any = None) -> torch.Tensor:
-    """The bytes of a picture → uint8 or uint16 (H, W, channels). Raises DataError when they are no picture."""
+    """Decodes a picture to (height, width, channels). Raises DataError when the bytes are no picture.
+
+    Args:
+        contents: the file's bytes, as `tf.io.read_file` gives them.
+        channels: 1, 3 or 4; 0 keeps the file's own number.
+        dtype: uint8 or uint16.
+        name: for TensorFlow's sake, without effect.
+    """
     require(as_dtype(dtype) in (torch.uint8, torch.uint16), f"dtype must be uint8 or uint16; received {dtype}.")
     return _decoded(contents, channels, dtype)
 
 
 def decode_bmp(contents: Any, channels: Any = 0, name: Any = None) -> torch.Tensor:
-    """The bytes of a picture → uint8 (H, W, channels). Raises DataError when they are no picture."""
+    """Decodes a picture to uint8 (height, width, channels). Raises DataError when the bytes are no picture.
+
+    Args:
+        contents: the file's bytes, as `tf.io.read_file` gives them.
+        channels: 1, 3 or 4; 0 keeps the file's own number.
+        name: for TensorFlow's sake, without effect.
+    """
     return _decoded(contents, channels)
 
 
@@ -145,13 +168,26 @@ decode_webp = decode_bmp
 
 
 def decode_gif(contents: Any, name: Any = None) -> torch.Tensor:
-    """The bytes of a GIF → uint8 (frames, H, W, 3). Raises DataError when they are no picture."""
+    """Decodes a GIF to uint8 (frames, height, width, 3). Raises DataError when the bytes are no picture.
+
+    Args:
+        contents: the file's bytes, as `tf.io.read_file` gives them.
+        name: for TensorFlow's sake, without effect.
+    """
     made = _decoded(contents, 3, animated="all")
     return made if made.ndim == 4 else made.unsqueeze(0)
 
 
 def decode_and_crop_jpeg(contents: Any, crop_window: Any, channels: Any = 0, ratio: int = 1, **_: Any) -> torch.Tensor:
-    """The part (top, left, height, width) of a picture."""
+    """Decodes a part of a picture.
+
+    Args:
+        contents: the file's bytes, as `tf.io.read_file` gives them.
+        crop_window: (top, left, height, width) in pixels.
+        channels: 1 or 3; 0 keeps the file's own number.
+        ratio: what the sides are divided by before the part is cut: 1, 2, 4 or 8.
+        **_: for TensorFlow's sake, without effect.
+    """
     top, left, height, width = (int(n) for n in as_tensor(crop_window))
     made = decode_jpeg(contents, channels, ratio)
     inside = 0 <= top <= top + height <= made.shape[0] and 0 <= left <= left + width <= made.shape[1]
@@ -160,12 +196,23 @@ def decode_and_crop_jpeg(contents: Any, crop_window: Any, channels: Any = 0, rat
 
 
 def is_jpeg(contents: Any, name: Any = None) -> torch.Tensor:
-    """Whether the bytes begin as a JPEG does."""
+    """Whether the bytes begin as a JPEG does.
+
+    Args:
+        contents: the file's bytes, as `tf.io.read_file` gives them.
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.tensor(_bytes(contents)[:3] == b"\xff\xd8\xff")
 
 
 def extract_jpeg_shape(contents: Any, output_type: Any = torch.int32, name: Any = None) -> torch.Tensor:
-    """(H, W, C) of a JPEG, without decoding it."""
+    """Gives (height, width, channels) of a JPEG, without decoding it.
+
+    Args:
+        contents: the file's bytes, as `tf.io.read_file` gives them.
+        output_type: integer dtype of the result.
+        name: for TensorFlow's sake, without effect.
+    """
     try:
         with Image.open(io.BytesIO(_bytes(contents))) as picture:
             return torch.tensor([picture.height, picture.width, len(picture.getbands())], dtype=as_dtype(output_type))
@@ -192,19 +239,40 @@ def encode_jpeg(
     image: Any, format: str = "", quality: int = 95, progressive: bool = False, optimize_size: bool = False,
     chroma_downsampling: bool = True, **_: Any,
 ) -> Bytes:  # fmt: skip
-    """uint8 (H, W, 1 or 3) → the bytes of a JPEG file."""
+    """Encodes an image as the bytes of a JPEG file.
+
+    Args:
+        image: uint8 (height, width, 1 or 3).
+        quality: 0 to 100.
+        progressive: whether a viewer can show it coarsely before it is all there.
+        optimize_size: whether to spend time on a smaller file.
+        chroma_downsampling: whether colours have half the resolution (4:2:0).
+        format, **_: for TensorFlow's sake, without effect.
+    """
     subsampling = "4:2:0" if chroma_downsampling else "4:4:4"
     options = {"quality": int(quality), "progressive": progressive, "optimize": optimize_size}
     return _encode(image, "JPEG", (1, 3), subsampling=subsampling, **options)
 
 
 def encode_png(image: Any, compression: int = -1, name: Any = None) -> Bytes:
-    """uint8 (H, W, C), or uint16 (H, W, 1) → the bytes of a PNG file."""
+    """Encodes an image as the bytes of a PNG file.
+
+    Args:
+        image: uint8 (height, width, 1 to 4), or uint16 (height, width, 1).
+        compression: zlib's level, 0 to 9; -1 for its default.
+        name: for TensorFlow's sake, without effect.
+    """
     return _encode(image, "PNG", (1, 2, 3, 4), **({} if compression < 0 else {"compress_level": int(compression)}))
 
 
 def adjust_jpeg_quality(image: Any, jpeg_quality: Any, dct_method: str = "", name: Any = None) -> Any:
-    """(H, W, C) as a JPEG file of this quality (0 to 100) would show it."""
+    """Shows an image as a JPEG file of this quality would.
+
+    Args:
+        image: (height, width, channels).
+        jpeg_quality: 0 to 100.
+        dct_method, name: for TensorFlow's sake, without effect.
+    """
     tensor = as_tensor(image)
     pixels = convert_image_dtype(tensor, torch.uint8, saturate=True)
     decoded = decode_jpeg(encode_jpeg(pixels, quality=int(jpeg_quality)), pixels.shape[-1])

@@ -15,7 +15,11 @@ from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation
 
 @operation
 def image_gradients(image: Any) -> Any:
-    """(N, H, W, C) → (differences down, differences to the right), zeros in the last row and column."""
+    """Gives the differences of neighbours (downwards, to the right), zeros in the last row and column.
+
+    Args:
+        image: (batch, height, width, channels).
+    """
     x = as_tensor(image)
     require(x.ndim == 4, f"image_gradients expects a 4D tensor [batch_size, h, w, d], not {tuple(x.shape)}.")
     down, right = torch.zeros_like(x), torch.zeros_like(x)
@@ -26,7 +30,11 @@ def image_gradients(image: Any) -> Any:
 
 @operation
 def sobel_edges(image: Any) -> Any:
-    """(N, H, W, C) → (N, H, W, C, 2): Sobel's differences down and to the right."""
+    """Gives Sobel's differences downwards and to the right: (batch, height, width, channels, 2).
+
+    Args:
+        image: (batch, height, width, channels).
+    """
     x = as_tensor(image).float()
     kernel = torch.tensor([[-1.0, -2.0, -1.0], [0.0, 0.0, 0.0], [1.0, 2.0, 1.0]], device=x.device)
     planes = F.pad(x.permute(0, 3, 1, 2), (1, 1, 1, 1), mode="reflect").flatten(0, 1).unsqueeze(1)
@@ -36,7 +44,12 @@ def sobel_edges(image: Any) -> Any:
 
 @operation
 def total_variation(images: Any, name: Any = None) -> Any:
-    """The sum of the differences of neighbours, of each image."""
+    """Sums the absolute differences of neighbours, for each image.
+
+    Args:
+        images: (height, width, channels) or (batch, height, width, channels).
+        name: for TensorFlow's sake, without effect.
+    """
     x = picture(images, "images")
     down, right = (x[..., 1:, :, :] - x[..., :-1, :, :]).abs(), (x[..., 1:, :] - x[..., :-1, :]).abs()
     return down.sum((-3, -2, -1)) + right.sum((-3, -2, -1))
@@ -53,7 +66,13 @@ def _floats(first: Any, second: Any, max_val: Any) -> tuple[torch.Tensor, torch.
 
 @operation
 def psnr(a: Any, b: Any, max_val: Any, name: Any = None) -> Any:
-    """The peak signal-to-noise ratio in decibels, of each pair of images."""
+    """Gives the peak signal-to-noise ratio of each pair of images, in decibels.
+
+    Args:
+        a, b: (…, height, width, channels), of one dtype.
+        max_val: the range of the values: 255, or 1.0 for floats.
+        name: for TensorFlow's sake, without effect.
+    """
     first, second, most = _floats(a, b, max_val)
     return 10 * torch.log10(most**2 / (first - second).square().mean((-3, -2, -1)))
 
@@ -86,7 +105,16 @@ def ssim(
     img1: Any, img2: Any, max_val: Any, filter_size: int = 11, filter_sigma: float = 1.5, k1: float = 0.01,
     k2: float = 0.03, return_index_map: bool = False,
 ) -> Any:  # fmt: skip
-    """The structural similarity of each pair of images (Wang et al. 2004), or its map."""
+    """Gives the structural similarity of each pair of images (Wang et al. 2004), in -1..1.
+
+    Args:
+        img1, img2: (…, height, width, channels), of one dtype.
+        max_val: the range of the values: 255, or 1.0 for floats.
+        filter_size: side of the Gaussian window in pixels.
+        filter_sigma: its deviation in pixels.
+        k1, k2: the two constants of the formula.
+        return_index_map: whether to give the map (…, height', width') instead of its mean.
+    """
     first, second, most = _floats(img1, img2, max_val)
     first, second = torch.broadcast_tensors(first, second)
     likeness, _ = _likeness(first, second, most, filter_size, filter_sigma, k1, k2)
@@ -99,7 +127,16 @@ def ssim_multiscale(
     power_factors: Sequence[float] = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333), filter_size: int = 11,
     filter_sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03,
 ) -> Any:  # fmt: skip
-    """The structural similarity over sizes that halve from factor to factor (Wang et al. 2003)."""
+    """Gives the structural similarity over sizes that halve from factor to factor (Wang et al. 2003).
+
+    Args:
+        img1, img2: (…, height, width, channels), of one dtype.
+        max_val: the range of the values: 255, or 1.0 for floats.
+        power_factors: exponents, one for each size.
+        filter_size: side of the Gaussian window in pixels.
+        filter_sigma: its deviation in pixels.
+        k1, k2: the two constants of the formula.
+    """
     x, y, most = _floats(img1, img2, max_val)
     x, y = torch.broadcast_tensors(x, y)
     made: torch.Tensor | None = None

@@ -24,7 +24,11 @@ _NUMBERED = {0: "bilinear", 1: "nearest", 2: "bicubic", 3: "area"}  # TensorFlow
 
 
 def method_named(method: Any) -> str:
-    """The interpolation's name. Raises InputError when there is none such."""
+    """Gives the name of an interpolation. Raises InputError when there is none such.
+
+    Args:
+        method: TensorFlow's name, or the number that TensorFlow 1 has for it.
+    """
     name = _NUMBERED.get(method, method)
     known = name in INTERPOLATIONS
     require(known, f"Resize method is not implemented: {method}. There are {', '.join(INTERPOLATIONS)}.")
@@ -32,7 +36,12 @@ def method_named(method: Any) -> str:
 
 
 def fitting(given: torch.Tensor, size: tuple[int, int]) -> tuple[int, int]:
-    """The largest size within `size` that has the image's proportions, rounded."""
+    """Gives the largest (height, width) within `size` that has the image's proportions, rounded.
+
+    Args:
+        given: (…, height, width, channels).
+        size: (height, width) in pixels.
+    """
     sides = np.asarray(given.shape[-3:-1], np.float32)
     scaled = np.round((np.asarray(size, np.float32) / sides).min() * sides)
     return int(scaled[0]), int(scaled[1])
@@ -43,7 +52,16 @@ def resize(
     images: Any, size: Any, method: Any = "bilinear", preserve_aspect_ratio: bool = False, antialias: bool = False,
     name: Any = None,
 ) -> Any:  # fmt: skip
-    """Images at `size` (height, width): float32, except with "nearest", which keeps the dtype."""
+    """Resizes images: float32, except with "nearest", which keeps the dtype.
+
+    Args:
+        images: (height, width, channels) or (batch, height, width, channels).
+        size: (height, width) in pixels.
+        method: one of `ResizeMethod`.
+        preserve_aspect_ratio: whether `size` is the most, and the proportions stay.
+        antialias: whether to blur before shrinking.
+        name: for TensorFlow's sake, without effect.
+    """
     given, target, how = picture(images, "images"), pair(size), method_named(method)
     if preserve_aspect_ratio:
         target = fitting(given, target)
@@ -56,7 +74,14 @@ def resize(
 def resize_with_pad(
     image: Any, target_height: Any, target_width: Any, method: Any = "bilinear", antialias: bool = False
 ) -> Any:
-    """Resized to fit, on a black ground."""
+    """Resizes images to fit into a size, on a black ground.
+
+    Args:
+        image: (height, width, channels) or (batch, height, width, channels).
+        target_height, target_width: the size in pixels.
+        method: one of `ResizeMethod`.
+        antialias: whether to blur before shrinking.
+    """
     given, target = picture(image), (int(target_height), int(target_width))
     require(min(target) > 0, f"The target size must be > 0; received {target}.")
     sides, wanted = np.asarray(given.shape[-3:-1], np.float32), np.asarray(target, np.float32)

@@ -25,11 +25,15 @@ def resize(
     images: Any, size: Any, method: Any = 0, align_corners: bool = False, preserve_aspect_ratio: bool = False,
     name: Any = None,
 ) -> Any:  # fmt: skip
-    """Images at `size` (height, width): float32, except with "nearest" and at their own size.
+    """Resizes images: float32, except with "nearest" and at their own size.
 
     Args:
         method: 0 bilinear, 1 nearest, 2 bicubic, 3 area, or TensorFlow 2's names for them.
         align_corners: the corner pixels' middles keep their places; otherwise the upper left pixel's corner does.
+        images: (height, width, channels) or (batch, height, width, channels).
+        size: (height, width) in pixels.
+        preserve_aspect_ratio: whether `size` is the most, and the proportions stay.
+        name: for TensorFlow's sake, without effect.
     """
     given, target, how = picture(images, "images"), pair(size), method_named(method)
     require(how in ("bilinear", "nearest", "bicubic", "area"), f"Resize method is not implemented: {method}")

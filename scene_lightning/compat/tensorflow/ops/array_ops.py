@@ -21,7 +21,13 @@ _NARROW = (torch.uint8, torch.int8, torch.uint16, torch.int16)
 
 @operation
 def cast(x: Any, dtype: Any, name: Any = None) -> Any:
-    """`x` in another dtype; floats become integers by cutting off, and 8 or 16 bits keep what fits into them."""
+    """Gives `x` in another dtype. Floats become integers by cutting off; 8 or 16 bits keep what fits into them.
+
+    Args:
+        x: tensor, array, list or number.
+        dtype: a name or a dtype.
+        name: for TensorFlow's sake, without effect.
+    """
     given, wanted = as_tensor(x), as_dtype(dtype)
     if given.is_floating_point() and wanted in _NARROW:  # C leaves open what becomes of 300.0: TensorFlow 2.21 says 255
         return saturate_cast(given, wanted)
@@ -30,7 +36,13 @@ def cast(x: Any, dtype: Any, name: Any = None) -> Any:
 
 @operation
 def saturate_cast(value: Any, dtype: Any, name: Any = None) -> Any:
-    """`value` in another dtype, cut to its range first."""
+    """Gives `value` in another dtype, cut to its range first.
+
+    Args:
+        value: tensor, array, list or number.
+        dtype: a name or a dtype.
+        name: for TensorFlow's sake, without effect.
+    """
     given, wanted = as_tensor(value), as_dtype(dtype)
     if wanted.is_floating_point or given.dtype == torch.bool:
         return given.to(wanted)
@@ -44,12 +56,25 @@ def saturate_cast(value: Any, dtype: Any, name: Any = None) -> Any:
 
 
 def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, name: Any = None) -> Any:
-    """An array, list or number → a tensor; text stays text."""
+    """Makes a tensor of an array, list or number; text stays text.
+
+    Args:
+        value: tensor, array, list or number.
+        dtype: a name or a dtype; None for float32, int32, or an array's own.
+        dtype_hint, name: for TensorFlow's sake, without effect.
+    """
     return as_tensor(value, None if dtype is string else dtype)
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Any:
-    """The same as `convert_to_tensor`; one value fills `shape`."""
+    """Makes a tensor of an array, list or number, in a given shape.
+
+    Args:
+        value: tensor, array, list or number.
+        dtype: a name or a dtype; None for float32, int32, or an array's own.
+        shape: the sides; one value fills them; None for the value's own.
+        name: for TensorFlow's sake, without effect.
+    """
     made = convert_to_tensor(value, dtype)
     if shape is None:
         return made
@@ -57,12 +82,23 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None)
 
 
 def identity(input: Any, name: Any = None) -> Any:
-    """`input`."""
+    """Gives its argument, an array as a tensor.
+
+    Args:
+        input: tensor, array, list or number.
+        name: for TensorFlow's sake, without effect.
+    """
     return input if not isinstance(input, np.ndarray) else as_tensor(input)
 
 
 def shape(input: Any, out_type: Any = torch.int32, name: Any = None) -> Any:
-    """The sides as an integer tensor; of a symbolic tensor as a tuple, with None where unknown."""
+    """Gives the sides as an integer tensor; of a symbolic tensor as a tuple, with None where unknown.
+
+    Args:
+        input: tensor, array, list or number.
+        out_type: integer dtype of the result.
+        name: for TensorFlow's sake, without effect.
+    """
     if not isinstance(input, torch.Tensor | np.ndarray | list | tuple | int | float):
         return tuple(input.shape)
     return torch.tensor(tuple(np.shape(input)) if not isinstance(input, torch.Tensor) else tuple(input.shape),
@@ -70,12 +106,23 @@ def shape(input: Any, out_type: Any = torch.int32, name: Any = None) -> Any:
 
 
 def rank(input: Any, name: Any = None) -> Any:
-    """The number of axes."""
+    """Gives the number of axes as a scalar tensor.
+
+    Args:
+        input: tensor, array, list or number.
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.tensor(as_tensor(input).ndim, dtype=torch.int32)
 
 
 def size(input: Any, out_type: Any = torch.int32, name: Any = None) -> Any:
-    """The number of elements."""
+    """Gives the number of elements as a scalar tensor.
+
+    Args:
+        input: tensor, array, list or number.
+        out_type: integer dtype of the result.
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.tensor(as_tensor(input).numel(), dtype=as_dtype(out_type))
 
 
@@ -87,7 +134,13 @@ def _sides(shape: Any) -> tuple[int, ...]:
 
 @operation
 def reshape(tensor: Any, shape: Any, name: Any = None) -> Any:
-    """The same elements in another shape."""
+    """Gives the same elements in another shape.
+
+    Args:
+        tensor: tensor, array, list or number.
+        shape: the new sides; -1 for the one that follows from the rest.
+        name: for TensorFlow's sake, without effect.
+    """
     x = as_tensor(tensor)
     return x.reshape(_sides(shape)) if isinstance(x, torch.Tensor) else strings(_objects(x).reshape(_sides(shape)))
 
@@ -103,46 +156,89 @@ def _objects(texts: Any) -> Any:
 
 @operation
 def expand_dims(input: Any, axis: int = -1, name: Any = None) -> Any:
-    """A new axis of length 1."""
+    """Adds an axis of length 1.
+
+    Args:
+        input: tensor, array, list or number.
+        axis: where; -1 for the last place.
+        name: for TensorFlow's sake, without effect.
+    """
     x = as_tensor(input)
     return x.unsqueeze(int(axis)) if isinstance(x, torch.Tensor) else strings(np.expand_dims(_objects(x), int(axis)))
 
 
 @operation
 def squeeze(input: Any, axis: Any = None, name: Any = None) -> Any:
-    """Without its axes of length 1."""
+    """Takes axes of length 1 out.
+
+    Args:
+        input: tensor, array, list or number.
+        axis: one or several; None for all of them.
+        name: for TensorFlow's sake, without effect.
+    """
     x = as_tensor(input)
     return x.squeeze() if axis is None else x.squeeze(axis if isinstance(axis, int) else tuple(axis))
 
 
 @operation
 def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: Any = None) -> Any:
-    """The axes in another order (reversed by default)."""
+    """Puts the axes in another order.
+
+    Args:
+        a: the tensor.
+        perm: the order, such as (0, 2, 1); None for the reverse.
+        conjugate, name: for TensorFlow's sake, without effect.
+    """
     x = as_tensor(a)
     return x.permute(_sides(perm) if perm is not None else tuple(reversed(_range(x.ndim))))
 
 
 @operation
 def concat(values: Any, axis: int = -1, name: Any = None) -> Any:
-    """Tensors joined along `axis`."""
+    """Joins tensors along an axis that they have.
+
+    Args:
+        values: several tensors.
+        axis: along which.
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.cat([as_tensor(value) for value in values], dim=int(axis))
 
 
 @operation
 def stack(values: Any, axis: int = 0, name: Any = None) -> Any:
-    """Tensors joined along a new axis."""
+    """Joins tensors of one shape along a new axis.
+
+    Args:
+        values: several tensors.
+        axis: where the new axis is.
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.stack([as_tensor(value) for value in values], dim=int(axis))
 
 
 @operation
 def unstack(value: Any, num: Any = None, axis: int = 0, name: Any = None) -> Any:
-    """The slices along `axis`."""
+    """Gives the slices along an axis, as a list of tensors without it.
+
+    Args:
+        value: tensor, array, list or number.
+        axis: along which.
+        num, name: for TensorFlow's sake, without effect.
+    """
     return list(torch.unbind(as_tensor(value), dim=axis))
 
 
 @operation
 def split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, name: Any = None) -> Any:
-    """Pieces along `axis`: so many equal ones, or of these sizes."""
+    """Cuts a tensor into pieces along an axis.
+
+    Args:
+        value: tensor, array, list or number.
+        num_or_size_splits: the number of equal pieces, or the length of each.
+        axis: along which.
+        num, name: for TensorFlow's sake, without effect.
+    """
     x = as_tensor(value)
     if isinstance(num_or_size_splits, int):
         return list(torch.split(x, x.shape[axis] // num_or_size_splits, dim=axis))
@@ -151,7 +247,14 @@ def split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, n
 
 @operation
 def slice(input_: Any, begin: Any, size: Any, name: Any = None) -> Any:
-    """The part that starts at `begin`; a size of -1 takes the rest."""
+    """Cuts a part out of a tensor.
+
+    Args:
+        input_: tensor, array or list.
+        begin: where it starts on each axis.
+        size: its length on each axis; -1 takes the rest.
+        name: for TensorFlow's sake, without effect.
+    """
     x = as_tensor(input_)
     parts = (_pyslice(b, None if s == -1 else b + s) for b, s in zip(_sides(begin), _sides(size), strict=True))
     return x[tuple(parts)]
@@ -159,26 +262,53 @@ def slice(input_: Any, begin: Any, size: Any, name: Any = None) -> Any:
 
 @operation
 def tile(input: Any, multiples: Any, name: Any = None) -> Any:
-    """Repeated so often along each axis."""
+    """Repeats a tensor along its axes.
+
+    Args:
+        input: tensor, array, list or number.
+        multiples: how often, for each axis.
+        name: for TensorFlow's sake, without effect.
+    """
     return as_tensor(input).repeat(_sides(multiples))
 
 
 @operation
 def repeat(input: Any, repeats: Any, axis: Any = None, name: Any = None) -> Any:
-    """Each element repeated."""
+    """Repeats each element.
+
+    Args:
+        input: tensor, array, list or number.
+        repeats: how often: one number, or one for each element.
+        axis: along which; None for all elements in one axis.
+        name: for TensorFlow's sake, without effect.
+    """
     counts = repeats if isinstance(repeats, int) else as_tensor(repeats)
     return torch.repeat_interleave(as_tensor(input), counts, axis)
 
 
 @operation
 def reverse(tensor: Any, axis: Any, name: Any = None) -> Any:
-    """The other way round along `axis`."""
+    """Turns the order along axes around.
+
+    Args:
+        tensor: tensor, array, list or number.
+        axis: one or several.
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.flip(as_tensor(tensor), _sides(axis))
 
 
 @operation
 def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0, name: Any = None) -> Any:
-    """[before, after] more along each axis: "CONSTANT", "REFLECT" or "SYMMETRIC"."""
+    """Makes a tensor larger at the ends of its axes.
+
+    Args:
+        tensor: tensor, array, list or number.
+        paddings: (axes, 2): how many before and after.
+        mode: "CONSTANT", "REFLECT" (without the edge) or "SYMMETRIC" (with it).
+        constant_values: what "CONSTANT" fills in.
+        name: for TensorFlow's sake, without effect.
+    """
     widths = np.asarray(paddings).tolist()
     if mode.upper() == "CONSTANT":
         flat = [width for pair in reversed(widths) for width in pair]
@@ -191,7 +321,15 @@ def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any
 def gather(
     params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: int = 0, name: Any = None
 ) -> Any:
-    """The slices of `params` at `indices` along `axis`; the first `batch_dims` axes of both go together."""
+    """Takes the slices at given indices along an axis.
+
+    Args:
+        params: what to take from.
+        indices: whole numbers, of any shape.
+        axis: along which; None for the first after the batch axes.
+        batch_dims: how many first axes of both go together.
+        validate_indices, name: for TensorFlow's sake, without effect.
+    """
     x, index, shared = as_tensor(params), as_tensor(indices).long(), int(batch_dims)
     if isinstance(x, np.ndarray):  # text
         return x[index.numpy()]
@@ -206,7 +344,14 @@ def gather(
 
 @operation
 def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: Any = None) -> Any:
-    """The elements at rows of indices; the first `batch_dims` axes of both go together."""
+    """Takes the elements at given places.
+
+    Args:
+        params: what to take from.
+        indices: (…, axes): a row for each place.
+        batch_dims: how many first axes of both go together.
+        name: for TensorFlow's sake, without effect.
+    """
     x, index = as_tensor(params), as_tensor(indices).long()
     if batch_dims:
         return torch.stack([gather_nd(*pair, batch_dims=batch_dims - 1) for pair in zip(x, index, strict=True)])
@@ -215,13 +360,25 @@ def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: Any = None) 
 
 @operation
 def boolean_mask(tensor: Any, mask: Any, axis: Any = None, name: Any = None) -> Any:
-    """The elements where `mask` is true."""
+    """Takes the elements where a mask is true, in one axis.
+
+    Args:
+        tensor: tensor, array, list or number.
+        mask: booleans in the shape of the first axes.
+        axis, name: for TensorFlow's sake, without effect.
+    """
     return as_tensor(tensor)[as_tensor(mask).bool()]
 
 
 @operation
 def where(condition: Any, x: Any = None, y: Any = None, name: Any = None) -> Any:
-    """`x` where the condition holds, else `y`; without them, the indices where it holds, (n, axes)."""
+    """Takes `x` where a condition holds, else `y`; without them, gives the indices where it holds, (places, axes).
+
+    Args:
+        condition: booleans.
+        x, y: tensors or numbers that can be broadcast to it, both or neither.
+        name: for TensorFlow's sake, without effect.
+    """
     mask = as_tensor(condition).bool()
     return torch.argwhere(mask) if x is None else torch.where(mask, as_tensor(x), as_tensor(y))
 
@@ -236,7 +393,17 @@ def one_hot(
     dtype: Any = None,
     name: Any = None,
 ) -> Any:
-    """Class numbers → one-hot rows, float32; a number outside 0..depth-1 gives zeros."""
+    """Makes one-hot rows of class numbers; a number outside 0..depth-1 gives a row of `off_value`.
+
+    Args:
+        indices: class numbers, of any shape.
+        depth: how many classes.
+        on_value: at the class; None for 1.
+        off_value: elsewhere; None for 0.
+        axis: where the new axis is; None for the last place.
+        dtype: of the result; None for float32.
+        name: for TensorFlow's sake, without effect.
+    """
     numbers = as_tensor(indices).long()
     hot = numbers.unsqueeze(-1) == torch.arange(int(depth), device=numbers.device)
     on, off = 1 if on_value is None else on_value, 0 if off_value is None else off_value
@@ -257,29 +424,62 @@ ones = _filled(torch.ones, "A tensor of ones.")
 
 
 def fill(dims: Any, value: Any, name: Any = None) -> Any:
-    """A tensor of one value."""
+    """Makes a tensor of one value.
+
+    Args:
+        dims: its sides.
+        value: a number.
+        name: for TensorFlow's sake, without effect.
+    """
     return as_tensor(value).expand(_sides(dims)).clone()
 
 
 @operation
 def zeros_like(input: Any, dtype: Any = None, name: Any = None) -> Any:
-    """Zeros in the shape of another tensor."""
+    """Makes zeros in the shape of another tensor.
+
+    Args:
+        input: tensor, array, list or number.
+        dtype: None for that of `input`.
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.zeros_like(as_tensor(input), dtype=None if dtype is None else as_dtype(dtype))
 
 
 @operation
 def ones_like(input: Any, dtype: Any = None, name: Any = None) -> Any:
-    """Ones in the shape of another tensor."""
+    """Makes ones in the shape of another tensor.
+
+    Args:
+        input: tensor, array, list or number.
+        dtype: None for that of `input`.
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.ones_like(as_tensor(input), dtype=None if dtype is None else as_dtype(dtype))
 
 
 def eye(num_rows: int, num_columns: Any = None, dtype: Any = "float32", **_: Any) -> Any:
-    """The identity matrix."""
+    """Makes an identity matrix.
+
+    Args:
+        num_rows: its rows.
+        num_columns: None for as many as rows.
+        dtype: a name or a dtype.
+        **_: for TensorFlow's sake, without effect.
+    """
     return torch.eye(num_rows, num_columns or num_rows, dtype=as_dtype(dtype))
 
 
 def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: Any = None) -> Any:
-    """start, start + delta, … below limit; int32 for integers."""
+    """Counts: start, start + delta, … below limit.
+
+    Args:
+        start: the first number; the limit, if that is None.
+        limit: where it ends, not included.
+        delta: the step.
+        dtype: None for int32, or for float32 where a number is a float.
+        name: for TensorFlow's sake, without effect.
+    """
     first, last = (0, start) if limit is None else (start, limit)
     numbers = [value.item() if isinstance(value, torch.Tensor) else value for value in (first, last, delta)]
     kind = as_dtype(dtype) if dtype is not None else None if any(isinstance(n, float) for n in numbers) else torch.int32
@@ -287,24 +487,49 @@ def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name
 
 
 def linspace(start: Any, stop: Any, num: int, name: Any = None, axis: int = 0) -> Any:
-    """`num` values from start to stop."""
+    """Gives evenly spaced numbers, both ends included.
+
+    Args:
+        start, stop: the ends.
+        num: how many.
+        name, axis: for TensorFlow's sake, without effect.
+    """
     return torch.linspace(float(start), float(stop), int(num))
 
 
 @operation
 def sort(values: Any, axis: int = -1, direction: str = "ASCENDING", name: Any = None) -> Any:
-    """Sorted along `axis`."""
+    """Sorts along an axis.
+
+    Args:
+        values: tensor, array or list of numbers.
+        axis: along which.
+        direction: "ASCENDING" or "DESCENDING".
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.sort(as_tensor(values), dim=axis, descending=direction == "DESCENDING").values
 
 
 def unique_with_counts(x: Any, out_idx: Any = torch.int32, name: Any = None) -> Any:
-    """(values, the index of each element's value, how often each value is there)."""
+    """Gives (values, the index of each element's value, how often each value is there).
+
+    Args:
+        x: tensor, array, list or number.
+        out_idx: dtype of indices and counts.
+        name: for TensorFlow's sake, without effect.
+    """
     values, indices = unique(x, out_idx)
     return values, indices, torch.bincount(indices.long(), minlength=len(values)).to(as_dtype(out_idx))
 
 
 def unique(x: Any, out_idx: Any = torch.int32, name: Any = None) -> Any:
-    """(values in the order of their first appearance, the index of each element's value)."""
+    """Gives (values in the order of their first appearance, the index of each element's value).
+
+    Args:
+        x: tensor, array, list or number.
+        out_idx: dtype of the indices.
+        name: for TensorFlow's sake, without effect.
+    """
     values = as_tensor(x).flatten().tolist()
     seen = {value: position for position, value in enumerate(dict.fromkeys(values))}
     indices = torch.tensor([seen[value] for value in values], dtype=as_dtype(out_idx))
@@ -312,12 +537,22 @@ def unique(x: Any, out_idx: Any = torch.int32, name: Any = None) -> Any:
 
 
 def broadcast_to(input: Any, shape: Any, name: Any = None) -> Any:
-    """Repeated to a shape, without copies."""
+    """Repeats a tensor to a shape, without copies.
+
+    Args:
+        input: tensor, array, list or number.
+        shape: the new sides.
+        name: for TensorFlow's sake, without effect.
+    """
     return as_tensor(input).expand(_sides(shape))
 
 
 def flatten(x: Any) -> Any:
-    """All elements in one axis."""
+    """Puts all elements in one axis.
+
+    Args:
+        x: tensor, array, list or number.
+    """
     return as_tensor(x).reshape(math.prod(as_tensor(x).shape))
 
 

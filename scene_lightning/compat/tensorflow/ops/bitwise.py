@@ -27,7 +27,12 @@ right_shift = _of_two(torch.bitwise_right_shift, "The bits of x moved down by y 
 
 @operation
 def invert(x: Any, name: Any = None) -> Any:
-    """Every bit the other way."""
+    """Turns every bit around.
+
+    Args:
+        x: whole numbers.
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.bitwise_not(as_tensor(x))
 
 

@@ -24,6 +24,10 @@ class GradientTape:
     """Within the block, what is computed can be differentiated. TensorFlow: `tf.GradientTape`.
 
     Torch records by itself; a block within another one gives gradients that can be differentiated again.
+
+    Args:
+        persistent: whether `gradient` may be called again after the block.
+        watch_accessed_variables: for TensorFlow's sake, without effect.
     """
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
@@ -89,7 +93,12 @@ class Variable(metaclass=_VariableMaker):
 
 
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """The function as it is: there is no graph to compile here. Works with and without arguments."""
+    """Gives the function as it is: there is no graph to compile here. Works with and without arguments.
+
+    Args:
+        func: what is decorated; None where the decorator has arguments.
+        **options: of `tf.function`, without effect.
+    """
     ledger.ignore("tf.function", "every step runs eagerly; compile(jit_compile=True) is torch.compile")
     if func is None:
         return lambda decorated: decorated
@@ -97,12 +106,23 @@ def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
 
 
 def stop_gradient(input: Any, name: Any = None) -> Any:
-    """The tensor without its history."""
+    """Gives the tensor as a constant: no gradient goes through it.
+
+    Args:
+        input: tensor, array, list or number.
+        name: for TensorFlow's sake, without effect.
+    """
     return as_tensor(input).detach()
 
 
 def py_function(func: Callable[..., Any], inp: Any, Tout: Any = None, name: Any = None) -> Any:
-    """`func(*inp)`, with tensors in and out."""
+    """Calls a Python function of tensors.
+
+    Args:
+        func: it takes tensors and gives tensors, arrays or numbers.
+        inp: list of its arguments.
+        Tout, name: for TensorFlow's sake, without effect.
+    """
     return map_leaves(as_tensor, func(*map(_with_numpy, inp)))
 
 
@@ -111,7 +131,13 @@ def _with_numpy(value: Any) -> Any:
 
 
 def numpy_function(func: Callable[..., Any], inp: Any, Tout: Any = None, **_: Any) -> Any:
-    """`func(*inp)`, with arrays in (text as bytes) and tensors out."""
+    """Calls a Python function of arrays; what it gives becomes tensors.
+
+    Args:
+        func: it takes arrays, and text as bytes.
+        inp: list of its arguments.
+        Tout, **_: for TensorFlow's sake, without effect.
+    """
     result = func(*(item.numpy() if hasattr(item, "numpy") else item for item in map(_with_numpy, inp)))
     return [as_tensor(item) for item in result] if isinstance(result, list | tuple) else as_tensor(result)
 
@@ -120,7 +146,11 @@ py_func = numpy_function
 
 
 def custom_gradient(f: Callable[..., Any]) -> Any:
-    """`f` gives (result, gradient function); torch differentiates with the latter."""
+    """Decorates a function that comes with its own gradient.
+
+    Args:
+        f: gives (result, function from the result's gradient to those of the arguments).
+    """
 
     class Custom(torch.autograd.Function):
         @staticmethod
@@ -136,7 +166,7 @@ def custom_gradient(f: Callable[..., Any]) -> Any:
 
 
 def executing_eagerly() -> bool:
-    """Always."""
+    """Whether operations run at once: always, here."""
     return True
 
 

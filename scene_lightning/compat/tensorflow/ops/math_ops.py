@@ -149,33 +149,68 @@ def _ordered(value: Any) -> torch.Tensor:
 
 @operation
 def argmax(input: Any, axis: Any = 0, output_type: Any = torch.int64, name: Any = None, **_: Any) -> Any:
-    """The index of the largest along `axis` (0 by default, as in TensorFlow)."""
+    """Gives the index of the largest value along an axis.
+
+    Args:
+        input: tensor, array, list or number.
+        axis: along which; None for the first, as in TensorFlow.
+        output_type: integer dtype of the result.
+        name, **_: for TensorFlow's sake, without effect.
+    """
     return torch.argmax(_ordered(input), dim=0 if axis is None else axis).to(as_dtype(output_type))
 
 
 @operation
 def argmin(input: Any, axis: Any = 0, output_type: Any = torch.int64, name: Any = None, **_: Any) -> Any:
-    """The index of the smallest along `axis`."""
+    """Gives the index of the smallest value along an axis.
+
+    Args:
+        input: tensor, array, list or number.
+        axis: along which; None for the first, as in TensorFlow.
+        output_type: integer dtype of the result.
+        name, **_: for TensorFlow's sake, without effect.
+    """
     return torch.argmin(_ordered(input), dim=0 if axis is None else axis).to(as_dtype(output_type))
 
 
 @operation
 def argsort(values: Any, axis: int = -1, direction: str = "ASCENDING", stable: bool = True, name: Any = None) -> Any:
-    """The indices that sort `values`."""
+    """Gives the indices that sort values, equal ones in their order.
+
+    Args:
+        values: tensor, array or list of numbers.
+        axis: along which.
+        direction: "ASCENDING" or "DESCENDING".
+        stable, name: for TensorFlow's sake, without effect.
+    """
     order = torch.argsort(as_tensor(values), dim=axis, descending=direction == "DESCENDING", stable=True)
     return order.to(torch.int32)
 
 
 @operation
 def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, **_: Any) -> Any:
-    """The matrix product."""
+    """Multiplies matrices.
+
+    Args:
+        a, b: (…, rows, columns) each.
+        transpose_a, transpose_b: whether its last two axes are exchanged first.
+        **_: for TensorFlow's sake, without effect.
+    """
     first, second = same_dtype(a, b)
     return (first.mT if transpose_a else first) @ (second.mT if transpose_b else second)
 
 
 @operation
 def cumsum(x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False, name: Any = None) -> Any:
-    """Running sums along `axis`: without the element itself if `exclusive`, from the end if `reverse`."""
+    """Gives running sums along an axis.
+
+    Args:
+        x: tensor, array, list or number.
+        axis: along which.
+        exclusive: whether each sum is without the element itself.
+        reverse: whether to begin at the end.
+        name: for TensorFlow's sake, without effect.
+    """
     given = as_tensor(x)
     turned = torch.flip(given, (axis,)) if reverse else given
     sums = torch.cumsum(turned, axis, dtype=given.dtype)
@@ -185,20 +220,41 @@ def cumsum(x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False
 
 @operation
 def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: Any = None) -> Any:
-    """Values below and above the bounds set to them."""
+    """Sets values below and above the bounds to them.
+
+    Args:
+        t: tensor, array, list or number.
+        clip_value_min, clip_value_max: the bounds: numbers, or tensors that can be broadcast.
+        name: for TensorFlow's sake, without effect.
+    """
     x = as_tensor(t)
     return torch.minimum(torch.maximum(x, same_dtype(x, clip_value_min)[1]), same_dtype(x, clip_value_max)[1])
 
 
 @operation
 def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
-    """The norm over `axis`."""
+    """Gives the norm of vectors.
+
+    Args:
+        tensor: tensor, array, list or number.
+        ord: "euclidean", or the order: 1, 2, inf.
+        axis: along which; None for all elements.
+        keepdims: whether the reduced axes stay, with length 1.
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.linalg.vector_norm(as_tensor(tensor), 2 if ord == "euclidean" else ord, axis, keepdims)
 
 
 @operation
 def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: Any = None) -> Any:
-    """x divided by its length along `axis`."""
+    """Divides by the Euclidean length along an axis.
+
+    Args:
+        x: tensor, array, list or number.
+        axis: along which; None for all elements.
+        epsilon: the least that the squared length counts as.
+        name: for TensorFlow's sake, without effect.
+    """
     values = as_tensor(x)
     squared = torch.sum(values**2, dim=axis, keepdim=True) if axis is not None else torch.sum(values**2)
     return values * torch.rsqrt(torch.clamp(squared, min=epsilon))
@@ -213,7 +269,15 @@ def confusion_matrix(
     dtype: Any = torch.int32,
     name: Any = None,
 ) -> Any:
-    """(classes, classes): rows are true labels, columns predictions."""
+    """Counts pairs of classes, (classes, classes): rows are true labels, columns predictions.
+
+    Args:
+        labels, predictions: class numbers.
+        num_classes: None for as many as occur.
+        weights: what each pair counts; None for 1.
+        dtype: of the counts.
+        name: for TensorFlow's sake, without effect.
+    """
     true, predicted = as_tensor(labels).long().flatten(), as_tensor(predictions).long().flatten()
     classes = int(num_classes or max(true.max(), predicted.max()) + 1)
     counts = torch.zeros(classes * classes, dtype=torch.float64)
@@ -223,14 +287,28 @@ def confusion_matrix(
 
 @operation
 def top_k(input: Any, k: int = 1, sorted: bool = True, name: Any = None) -> Any:
-    """(values, indices) of the k largest along the last axis."""
+    """Gives (values, indices) of the largest along the last axis.
+
+    Args:
+        input: tensor, array, list or number.
+        k: how many.
+        sorted: whether the largest comes first.
+        name: for TensorFlow's sake, without effect.
+    """
     best = torch.topk(as_tensor(input), int(k), sorted=sorted)
     return type(best)((best.values, best.indices.int()))
 
 
 @operation
 def in_top_k(targets: Any, predictions: Any, k: int, name: Any = None) -> Any:
-    """Whether each target is among the k largest predictions."""
+    """Whether each target is among the largest predictions.
+
+    Args:
+        targets: (batch,) class numbers.
+        predictions: (batch, classes) scores.
+        k: how many count.
+        name: for TensorFlow's sake, without effect.
+    """
     best = torch.topk(as_tensor(predictions), int(k)).indices
     return (best == as_tensor(targets).reshape(-1, 1)).any(-1)
 

@@ -47,7 +47,14 @@ softplus, softsign, tanh = (
 @_known_as(activations.softmax)
 @operation
 def softmax(logits: Any, axis: Any = None, name: Any = None, x: Any = None) -> Any:
-    """exp(x) over its sum along `axis` (the last by default)."""
+    """Gives exp(x) over its sum along an axis.
+
+    Args:
+        logits: scores, of any shape.
+        axis: along which; None for the last.
+        x: for TensorFlow's sake, without effect.
+        name: for TensorFlow's sake, without effect.
+    """
     values = as_tensor(logits)
     return activations.softmax(values if values.is_floating_point() else values.float(), -1 if axis is None else axis)
 
@@ -55,44 +62,86 @@ def softmax(logits: Any, axis: Any = None, name: Any = None, x: Any = None) -> A
 @_known_as(activations.log_softmax)
 @operation
 def log_softmax(logits: Any, axis: Any = None, name: Any = None) -> Any:
-    """The logarithm of `softmax`."""
+    """Gives the logarithm of `softmax`.
+
+    Args:
+        logits: scores, of any shape.
+        axis: along which; None for the last.
+        name: for TensorFlow's sake, without effect.
+    """
     return torch.log_softmax(as_tensor(logits), -1 if axis is None else axis)
 
 
 @_known_as(activations.leaky_relu)
 @operation
 def leaky_relu(features: Any, alpha: float = 0.2, name: Any = None) -> Any:
-    """x, or alpha·x below zero."""
+    """Gives x, or alpha·x below zero.
+
+    Args:
+        features: tensor of any shape.
+        alpha: the slope below zero.
+        name: for TensorFlow's sake, without effect.
+    """
     return F.leaky_relu(as_tensor(features), alpha)
 
 
 @operation
 def dropout(x: Any, rate: float, noise_shape: Any = None, seed: Any = None, name: Any = None) -> Any:
-    """Each value dropped with probability `rate`, the others scaled up; always active."""
+    """Sets values to zero at random and scales the others up; always active.
+
+    Args:
+        x: tensor, array, list or number.
+        rate: the probability of zero.
+        noise_shape, seed, name: for TensorFlow's sake, without effect.
+    """
     return F.dropout(as_tensor(x), rate, training=True)
 
 
 @operation
 def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1, name: Any = None) -> Any:
-    """(N, classes) one-hot labels and logits → (N,)."""
+    """Gives the cross-entropy of each row: (batch, classes) → (batch,).
+
+    Args:
+        labels: one-hot rows or class shares, (batch, classes).
+        logits: scores before softmax, (batch, classes).
+        axis: the one of the classes.
+        name: for TensorFlow's sake, without effect.
+    """
     return -(as_tensor(labels) * torch.log_softmax(as_tensor(logits), axis)).sum(axis)
 
 
 @operation
 def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any, name: Any = None) -> Any:
-    """(N,) class numbers and (N, classes) logits → (N,)."""
+    """Gives the cross-entropy of each row: (batch, classes) → (batch,).
+
+    Args:
+        labels: (batch,) class numbers.
+        logits: scores before softmax, (batch, classes).
+        name: for TensorFlow's sake, without effect.
+    """
     return F.cross_entropy(as_tensor(logits), as_tensor(labels).long(), reduction="none")
 
 
 @operation
 def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any, name: Any = None) -> Any:
-    """Binary cross-entropy of each element."""
+    """Gives the binary cross-entropy of each element.
+
+    Args:
+        labels: 0, 1, or between, of any shape.
+        logits: scores before the sigmoid, in the same shape.
+        name: for TensorFlow's sake, without effect.
+    """
     return F.binary_cross_entropy_with_logits(as_tensor(logits), as_tensor(labels).float(), reduction="none")
 
 
 @operation
 def l2_loss(t: Any, name: Any = None) -> Any:
-    """Half the sum of squares."""
+    """Gives half the sum of squares.
+
+    Args:
+        t: tensor of any shape.
+        name: for TensorFlow's sake, without effect.
+    """
     return (as_tensor(t) ** 2).sum() / 2
 
 
@@ -103,19 +152,42 @@ def _square(value: Any) -> Any:
 
 @operation
 def max_pool2d(input: Any, ksize: Any, strides: Any, padding: str, **_: Any) -> Any:
-    """(N, H, W, C) → the largest of each window."""
+    """Takes the largest value of each window.
+
+    Args:
+        input: (batch, height, width, channels).
+        ksize: the window's side in pixels, (height, width), or [1, height, width, 1].
+        strides: from window to window, in the same form.
+        padding: "SAME" or "VALID".
+        **_: for TensorFlow's sake, without effect.
+    """
     return layers.MaxPooling2D(_square(ksize), _square(strides), padding.lower())(as_tensor(input))
 
 
 @operation
 def avg_pool2d(input: Any, ksize: Any, strides: Any, padding: str, **_: Any) -> Any:
-    """(N, H, W, C) → the mean of each window."""
+    """Takes the mean of each window.
+
+    Args:
+        input: (batch, height, width, channels).
+        ksize: the window's side in pixels, (height, width), or [1, height, width, 1].
+        strides: from window to window, in the same form.
+        padding: "SAME" or "VALID".
+        **_: for TensorFlow's sake, without effect.
+    """
     return layers.AveragePooling2D(_square(ksize), _square(strides), padding.lower())(as_tensor(input))
 
 
 @operation
 def moments(x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: Any = None) -> Any:
-    """(mean, variance) over `axes`."""
+    """Gives (mean, variance) over axes.
+
+    Args:
+        x: tensor, array, list or number.
+        axes: over which.
+        keepdims: whether the reduced axes stay, with length 1.
+        shift, name: for TensorFlow's sake, without effect.
+    """
     axes = tuple(axes)
     values = as_tensor(x)
     return values.mean(axes, keepdims), values.var(axes, correction=0, keepdim=keepdims)
@@ -125,13 +197,24 @@ max_pool, avg_pool = max_pool2d, avg_pool2d
 
 
 def embedding_lookup(params: Any, ids: Any, max_norm: Any = None, name: Any = None) -> Any:
-    """The rows of `params` at `ids`."""
+    """Takes rows of a table.
+
+    Args:
+        params: (rows, size).
+        ids: row numbers, of any shape.
+        max_norm, name: for TensorFlow's sake, without effect.
+    """
     return gather(params, ids)
 
 
 @operation
 def zero_fraction(value: Any, name: Any = None) -> Any:
-    """The share of zeros."""
+    """Gives the share of zeros, in 0..1.
+
+    Args:
+        value: tensor, array, list or number.
+        name: for TensorFlow's sake, without effect.
+    """
     return (as_tensor(value) == 0).float().mean()
 
 

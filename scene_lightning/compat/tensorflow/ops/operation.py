@@ -18,7 +18,12 @@ from scene_lightning.utils.text import holds_bytes, string, strings
 
 
 def as_tensor(value: Any, dtype: Any = None) -> Any:
-    """Anything numeric → a tensor (Python's floats as float32, its integers as int32); text stays as it is."""
+    """Makes a tensor of anything numeric (Python's floats as float32, its integers as int32); text stays text.
+
+    Args:
+        value: tensor, array, list, number, variable or text.
+        dtype: a name or a dtype; None for the value's own.
+    """
     wanted = None if dtype is None else as_dtype(dtype)
     if isinstance(value, torch.Tensor):
         return value if wanted is None else value.to(wanted)
@@ -39,7 +44,11 @@ def as_tensor(value: Any, dtype: Any = None) -> Any:
 
 
 def same_dtype(x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two operands as tensors on one device; a number takes the other's dtype, as TensorFlow has it."""
+    """Gives two operands as tensors on one device; a number takes the other's dtype, as TensorFlow has it.
+
+    Args:
+        x, y: tensors, arrays, lists or numbers.
+    """
     first, second = as_tensor(x), as_tensor(y)
     if isinstance(x, torch.Tensor) and not isinstance(y, torch.Tensor):
         second = second.to(x.device, x.dtype if x.dtype != torch.bool else second.dtype)
@@ -49,7 +58,11 @@ def same_dtype(x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def operation(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let `function` be called on Keras' symbolic tensors too: the call then becomes a Lambda layer of the model."""
+    """Lets a function be called on Keras' symbolic tensors too: the call becomes a Lambda layer of the model.
+
+    Args:
+        function: a function of tensors, whatever else it takes.
+    """
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -20,12 +20,20 @@ _BLOCK = 1024
 
 
 def crc32c(data: bytes) -> int:
-    """The CRC-32C of `data`."""
+    """Computes the CRC-32C of bytes.
+
+    Args:
+        data: of any length.
+    """
     return by_numpy(data) if _google is None else _google(data)
 
 
 def by_numpy(data: bytes) -> int:
-    """The same number without google-crc32c."""
+    """Computes the same without google-crc32c.
+
+    Args:
+        data: of any length.
+    """
     if len(data) < 4:
         return _one_by_one(data)
     whole = np.zeros(-(-len(data) // _BLOCK) * _BLOCK, dtype=np.uint8)  # zeros before the data change nothing

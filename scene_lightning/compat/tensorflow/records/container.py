@@ -35,6 +35,7 @@ class TFRecordOptions:
         compression_level: zlib's, 0 to 9.
         flush_mode, input_buffer_size, output_buffer_size, window_bits, compression_method, mem_level,
             compression_strategy: taken for TensorFlow's sake; the files are read the same.
+        flush_mode, input_buffer_size: for TensorFlow's sake, without effect.
     """
 
     def __init__(
@@ -47,7 +48,11 @@ class TFRecordOptions:
 
 
 def compression_named(kind: Any) -> str:
-    """A compression in any of TensorFlow's spellings → "", "GZIP" or "ZLIB". Raises InputError for another."""
+    """Gives "", "GZIP" or "ZLIB" for a compression. Raises InputError for another.
+
+    Args:
+        kind: any of TensorFlow's spellings: a name, a number, None or a `TFRecordOptions`.
+    """
     if isinstance(kind, TFRecordOptions):
         return kind.compression_type
     name = {None: "", 0: "", 1: "ZLIB", 2: "GZIP"}.get(kind, kind) if kind is None or isinstance(kind, int) else kind
@@ -86,7 +91,12 @@ def _open(path: str, kind: str) -> Any:
 
 
 def read_lines(path: str, compression: str = "") -> Iterator[bytes]:
-    """The lines of one file, without their ends. Raises FileNotFoundError."""
+    """Reads the lines of one file, without their ends. Raises FileNotFoundError.
+
+    Args:
+        path: the file's.
+        compression: "", "GZIP" or "ZLIB".
+    """
     file, held = _open(path, compression), b""
     try:
         while chunk := file.read(_CHUNK):
@@ -99,7 +109,11 @@ def read_lines(path: str, compression: str = "") -> Iterator[bytes]:
 
 
 def read_records(path: str, compression: str = "") -> Iterator[Bytes]:
-    """The records of one file, in order.
+    """Reads the records of one file, in order.
+
+    Args:
+        path: the file's.
+        compression: "", "GZIP" or "ZLIB".
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -202,7 +216,12 @@ class TFRecordWriter:
 
 
 def tf_record_iterator(path: Any, options: Any = None) -> Iterator[bytes]:
-    """The records of one file. TensorFlow 1: `tf.python_io.tf_record_iterator`."""
+    """Reads the records of one file. TensorFlow 1: `tf.python_io.tf_record_iterator`.
+
+    Args:
+        path: the file's.
+        options: a `TFRecordOptions`; None for no compression.
+    """
     return read_records(as_text(path), compression_named(options))
 
 

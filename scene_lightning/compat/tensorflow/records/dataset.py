@@ -22,6 +22,7 @@ class TFRecordDataset(Dataset):
         compression_type: "" or None, "GZIP" or "ZLIB".
         buffer_size: taken for TensorFlow's sake.
         num_parallel_reads: so many files are read in turn, a record of each; otherwise one after another.
+        name: for TensorFlow's sake, without effect.
 
     Raises:
         DataError (`tf.errors.DataLossError`): while reading: a record is damaged; with the file and the offset.
@@ -48,6 +49,7 @@ class TextLineDataset(Dataset):
         filenames: one path, several, or a dataset of them.
         compression_type: "" or None, "GZIP" or "ZLIB".
         buffer_size, num_parallel_reads: taken for TensorFlow's sake; files are read one after another.
+        name: for TensorFlow's sake, without effect.
     """
 
     def __init__(
@@ -74,7 +76,12 @@ def _records(path: Any, kind: str) -> Dataset:
 
 
 class TFRecordWriter:
-    """Writes a dataset of records into one file. TensorFlow: `tf.data.experimental.TFRecordWriter`."""
+    """Writes a dataset of records into one file. TensorFlow: `tf.data.experimental.TFRecordWriter`.
+
+    Args:
+        filename: of the file, which is replaced.
+        compression_type: "" or None, "GZIP" or "ZLIB".
+    """
 
     def __init__(self, filename: Any, compression_type: Any = None) -> None:
         self._filename, self._kind = filename, compression_named(compression_type)

@@ -141,11 +141,12 @@ def _check(features: Any) -> Mapping[str, Any]:
 
 
 def parse_single_example(serialized: Any, features: Any, example_names: Any = None, name: Any = None) -> dict[str, Any]:
-    """One serialized example → {key: tensor, bytes, or SparseTensor}.
+    """Parses one serialized example to {key: tensor, bytes, or SparseTensor}.
 
     Args:
         serialized: the bytes of a `tf.train.Example`.
         features: {key: FixedLenFeature, VarLenFeature or FixedLenSequenceFeature}.
+        example_names, name: for TensorFlow's sake, without effect.
 
     Raises:
         InputError (`tf.errors.InvalidArgumentError`): a feature without a default is missing, or has another dtype or
@@ -164,7 +165,13 @@ def parse_single_example(serialized: Any, features: Any, example_names: Any = No
 
 
 def parse_example(serialized: Any, features: Any, example_names: Any = None, name: Any = None) -> dict[str, Any]:
-    """A batch of serialized examples → {key: tensor with a batch axis, or SparseTensor}; see `parse_single_example`."""
+    """Parses a batch of serialized examples to {key: tensor with a batch axis, or SparseTensor}.
+
+    Args:
+        serialized: several times the bytes of a `tf.train.Example`.
+        features: as for `parse_single_example`, which says what is raised.
+        example_names, name: for TensorFlow's sake, without effect.
+    """
     if isinstance(serialized, bytes | str):
         return parse_single_example(serialized, features)
     asked, examples = _check(features), [_example(one) for one in serialized]
@@ -190,7 +197,12 @@ def _padded(rows: list[Any], feature: FixedLenSequenceFeature) -> Any:
 
 
 def serialize_tensor(tensor: Any, name: Any = None) -> Bytes:
-    """A tensor → the bytes of its `TensorProto`, for `parse_tensor`."""
+    """Gives the bytes of a tensor's `TensorProto`, for `parse_tensor`.
+
+    Args:
+        tensor: numbers or texts, of any shape.
+        name: for TensorFlow's sake, without effect.
+    """
     value = as_tensor(tensor)
     proto = TensorProto()
     for side in np.shape(value):
@@ -212,7 +224,13 @@ def _proto_name(dtype: Any) -> str:
 
 
 def parse_tensor(serialized: Any, out_type: Any, name: Any = None) -> Any:
-    """The bytes of a `TensorProto` → the tensor. Raises InputError when they are none, or hold another dtype."""
+    """Gives the tensor of a `TensorProto`. Raises InputError for other bytes, or another dtype.
+
+    Args:
+        serialized: what `serialize_tensor` gives.
+        out_type: the tensor's dtype.
+        name: for TensorFlow's sake, without effect.
+    """
     wanted = as_dtype(out_type)
     try:
         proto = TensorProto.FromString(bytes(serialized))

@@ -56,7 +56,12 @@ mark_flag_as_required, mark_flags_as_required = _flags.mark_flag_as_required, _f
 
 
 def run(main: Any = None, argv: Any = None) -> NoReturn:
-    """Read the flags, call `main(argv)` (by default that of the program), and end with its status."""
+    """Reads the flags, calls the program's main function, and ends with its status.
+
+    Args:
+        main: takes the arguments that are no flags; None for the program's `main`.
+        argv: None for the program's arguments.
+    """
     _app.run(main or sys.modules["__main__"].main, argv)  # type: ignore[attr-defined]
     raise SystemExit(0)
 

@@ -15,7 +15,11 @@ _MEMORY = "torch takes GPU memory as it needs it"
 
 
 class ConfigProto(SimpleNamespace):
-    """A session's options: any can be set."""
+    """A session's options: any can be set, without effect.
+
+    Args:
+        **options: the first ones.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"gpu_options": SimpleNamespace(), "graph_options": SimpleNamespace(), **options})
@@ -52,7 +56,13 @@ class _Nothing:
 
 
 class Session:
-    """A session that can be made, entered and asked for its graph, but runs nothing."""
+    """A session that can be made, entered and asked for its graph, but runs nothing.
+
+    Args:
+        target: for TensorFlow's sake, without effect.
+        graph: what `session.graph` gives; None for the default one.
+        config: without effect; the report says so.
+    """
 
     def __init__(self, target: Any = "", graph: Any = None, config: Any = None) -> None:
         if config is not None:
@@ -93,7 +103,7 @@ def get_default_graph() -> Graph:
 
 
 def get_default_session() -> Session:
-    """A session."""
+    """Gives a session."""
     return Session()
 
 
@@ -106,12 +116,16 @@ initialize_all_variables = local_variables_initializer = tables_initializer = gl
 
 
 def disable_eager_execution() -> None:
-    """Accepted: everything stays eager."""
+    """Does nothing: everything stays eager."""
     ledger.ignore("tf.compat.v1.disable_eager_execution", "everything runs eagerly")
 
 
 def enable_eager_execution(*_: Any, **__: Any) -> None:
-    """It always is."""
+    """Does nothing: everything runs eagerly.
+
+    Args:
+        *_, **__: for TensorFlow's sake, without effect.
+    """
 
 
 enable_v2_behavior = enable_resource_variables = enable_v2_tensorshape = enable_eager_execution
@@ -119,7 +133,7 @@ disable_v2_behavior = disable_eager_execution
 
 
 def reset_default_graph() -> None:
-    """There is none."""
+    """Does nothing: there are no graphs."""
 
 
 __all__ = [

@@ -16,27 +16,53 @@ from scene_lightning.compat.tensorflow.random import uniform as random_uniform
 
 
 def to_float(x: Any, name: Any = None) -> torch.Tensor:
-    """The values as float32."""
+    """Gives the values as float32.
+
+    Args:
+        x: tensor, array, list or number.
+        name: for TensorFlow's sake, without effect.
+    """
     return cast(x, "float32")
 
 
 def to_double(x: Any, name: Any = None) -> torch.Tensor:
-    """The values as float64."""
+    """Gives the values as float64.
+
+    Args:
+        x: tensor, array, list or number.
+        name: for TensorFlow's sake, without effect.
+    """
     return cast(x, "float64")
 
 
 def to_int32(x: Any, name: Any = None) -> torch.Tensor:
-    """The values as int32."""
+    """Gives the values as int32.
+
+    Args:
+        x: tensor, array, list or number.
+        name: for TensorFlow's sake, without effect.
+    """
     return cast(x, "int32")
 
 
 def to_int64(x: Any, name: Any = None) -> torch.Tensor:
-    """The values as int64."""
+    """Gives the values as int64.
+
+    Args:
+        x: tensor, array, list or number.
+        name: for TensorFlow's sake, without effect.
+    """
     return cast(x, "int64")
 
 
 def div(x: Any, y: Any, name: Any = None) -> torch.Tensor:
-    """Python 2's division: whole numbers give whole numbers."""
+    """Divides as Python 2 did: whole numbers give whole numbers.
+
+    Args:
+        x: tensor, array, list or number.
+        y: tensor, array, list or number; a number takes the dtype of `x`.
+        name: for TensorFlow's sake, without effect.
+    """
     floating = as_tensor(x).is_floating_point() or as_tensor(y).is_floating_point()
     return truediv(x, y) if floating else floordiv(x, y)
 
