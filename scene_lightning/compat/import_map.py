@@ -148,6 +148,7 @@ _ALL_OPS = tuple(
     for name in (
         "runtime",
         "dtypes",
+        "ops.making_ops",
         "ops.array_ops",
         "ops.math_ops",
         "ops.tensor_ops",
@@ -201,7 +202,7 @@ _TENSORFLOW = {
     "nn": (f"{_TF}.ops.nn", f"{_TF}.ops.nn_convolution"),
     "python": (),
     "python.client": (),
-    "python.client.device_lib": (f"{_TF}.config",),
+    "python.client.device_lib": ("scene_lightning.utils.device_lib",),
     "python.client.session": _V1,
     "python.data": (f"{_TF}.data",),
     "python.eager": _ALL_OPS,

@@ -13,7 +13,7 @@ from tensorboard.compat.tensorflow_stub import pywrap_tensorflow
 
 from scene_lightning.compat.tensorflow import distribute, dtypes, errors, sparse, text
 from scene_lightning.compat.tensorflow.images import files as pictures
-from scene_lightning.compat.tensorflow.ops import array_ops
+from scene_lightning.compat.tensorflow.ops import array_ops, making_ops
 from scene_lightning.compat.tensorflow.records import checksum, container, example, parsing
 from scene_lightning.compat.tensorflow.records.dataset import TextLineDataset, TFRecordDataset
 from scene_lightning.compat.tensorflow.records.dataset import TFRecordWriter as DatasetWriter
@@ -231,12 +231,12 @@ def test_there_is_no_tpu() -> None:
 
 
 def test_strings_behave_as_tensorflows() -> None:
-    several = array_ops.constant([b"a/b\0", b"c/d/e"])
+    several = making_ops.constant([b"a/b\0", b"c/d/e"])
     assert (
         several.shape == (2,) and several.numpy().tolist() == [b"a/b\0", b"c/d/e"] and several.numpy().dtype == object
     )
     assert [one.numpy() for one in several] == [b"a/b\0", b"c/d/e"]
-    name = array_ops.constant("x/sea/0.jpg")
+    name = making_ops.constant("x/sea/0.jpg")
     assert name.numpy() == b"x/sea/0.jpg" and name.shape == () and name.dtype == dtypes.string
     assert text.split(array_ops.expand_dims(name, axis=-1), sep="/").values[-2].numpy() == b"sea"
     assert text.split(["a b", "c"]).to_list() == [[b"a", b"b"], [b"c"]]

@@ -28,6 +28,3 @@ def to_graph(entity: Any, *_: Any, **__: Any) -> Any:
         *_, **__: for TensorFlow's sake, without effect.
     """
     return entity
-
-
-__all__ = ["do_not_convert", "set_verbosity", "to_graph"]

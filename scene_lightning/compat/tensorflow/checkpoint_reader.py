@@ -92,6 +92,3 @@ def load_variable(ckpt_dir_or_file: Any, name: Any) -> np.ndarray:
 
 def _array(value: Any) -> np.ndarray:
     return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
-
-
-__all__ = ["CheckpointReader", "list_variables", "load_checkpoint", "load_variable"]

@@ -8,7 +8,6 @@ import torch
 
 from scene_lightning._usage_report import ledger
 from scene_lightning.training.devices import set_default_hardware, take_inventory
-from scene_lightning.utils.device_lib import list_local_devices
 
 
 class PhysicalDevice(NamedTuple):
@@ -25,24 +24,15 @@ class LogicalDevice(NamedTuple):
     device_type: str
 
 
-def _devices() -> list[tuple[str, str, int]]:
-    gpus = take_inventory().gpus
-    return [("CPU", "", 0), *(("GPU", gpu.name, gpu.memory_bytes) for gpu in gpus)]
-
-
 def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
     """Lists the machine's devices.
 
     Args:
         device_type: "CPU", "GPU" or "TPU"; None for all.
     """
-    counts: dict[str, int] = {}
-    devices = []
-    for kind, _, _ in _devices():
-        number = counts[kind] = counts.get(kind, -1) + 1
-        if device_type in (None, kind):
-            devices.append(PhysicalDevice(f"/physical_device:{kind}:{number}", kind))
-    return devices
+    gpus = (PhysicalDevice(f"/physical_device:GPU:{number}", "GPU") for number, _ in enumerate(take_inventory().gpus))
+    devices = (PhysicalDevice("/physical_device:CPU:0", "CPU"), *gpus)
+    return [device for device in devices if device_type in (None, device.device_type)]
 
 
 def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
@@ -55,13 +45,7 @@ def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
     return [LogicalDevice(f"/device:{device.name.partition(':')[2]}", device.device_type) for device in devices]
 
 
-def get_visible_devices(device_type: str | None = None) -> list[PhysicalDevice]:
-    """Lists the machine's devices, which are all visible.
-
-    Args:
-        device_type: "CPU", "GPU" or "TPU"; None for all.
-    """
-    return list_physical_devices(device_type)
+get_visible_devices = list_physical_devices
 
 
 def set_visible_devices(devices: Any, device_type: str | None = None) -> None:
@@ -186,14 +170,3 @@ def is_built_with_cuda() -> bool:
 
 
 is_built_with_gpu_support = is_built_with_cuda
-
-__all__ = [
-    "LogicalDeviceConfiguration", "PhysicalDevice", "VirtualDeviceConfiguration", "enable_numpy_behavior",
-    "enable_op_determinism", "enable_tensor_float_32_execution", "experimental_enable_numpy_behavior",
-    "experimental_run_functions_eagerly", "get_build_info", "get_device_details", "get_visible_devices",
-    "gpu_device_name", "is_built_with_cuda", "is_built_with_gpu_support", "is_gpu_available", "list_local_devices",
-    "list_logical_devices", "list_physical_devices", "run_functions_eagerly", "set_experimental_options",
-    "set_inter_op_parallelism_threads", "set_intra_op_parallelism_threads", "set_jit",
-    "set_logical_device_configuration", "set_memory_growth", "set_soft_device_placement",
-    "set_virtual_device_configuration", "set_visible_devices", "tensor_float_32_execution_enabled",
-]  # fmt: skip

@@ -40,6 +40,3 @@ def set_log_device_placement(enabled: bool) -> None:
     Args:
         enabled: for TensorFlow's sake, without effect.
     """
-
-
-__all__ = ["assert_equal", "check_numerics", "set_log_device_placement"]

@@ -75,6 +75,3 @@ def _items(values: Any) -> list[Any]:
 
 def _plain(value: Any) -> list[Any]:
     return np.ravel(value).tolist() if isinstance(value, torch.Tensor | np.ndarray) else [value]
-
-
-__all__ = ["KeyValueTensorInitializer", "StaticHashTable"]

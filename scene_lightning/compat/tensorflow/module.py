@@ -71,6 +71,3 @@ def _tensors_of(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _tensors_of(item)
-
-
-__all__ = ["Module"]

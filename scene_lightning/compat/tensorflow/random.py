@@ -213,10 +213,3 @@ class Generator:
     def normal(self, shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32") -> torch.Tensor:
         """Normally distributed numbers."""
         return torch.randn(_sides(shape), generator=self._torch, dtype=as_dtype(dtype)) * stddev + mean
-
-
-__all__ = [
-    "Generator", "categorical", "gamma", "normal", "poisson", "randint", "set_random_seed", "set_seed", "shuffle",
-    "split", "stateless_gamma", "stateless_normal", "stateless_truncated_normal", "stateless_uniform",
-    "truncated_normal", "uniform",
-]  # fmt: skip

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 
 from scene_lightning import __version__ as _engine_version
+from scene_lightning import initializers
 from scene_lightning._usage_report import ledger
 from scene_lightning.compat.tensorflow.logging import get_logger
 from scene_lightning.compat.tensorflow.ops.operation import as_tensor
@@ -20,6 +22,11 @@ from scene_lightning.compat.tensorflow.random import set_random_seed
 __version__ = f"2.19.0+scene.lightning.{_engine_version}"
 VERSION = __version__
 version = SimpleNamespace(VERSION=VERSION)  # tf.version.VERSION
+newaxis = None
+convert_to_numpy = np.asarray
+zeros_initializer, ones_initializer, constant_initializer = initializers.Zeros, initializers.Ones, initializers.Constant
+random_normal_initializer, random_uniform_initializer = initializers.RandomNormal, initializers.RandomUniform
+truncated_normal_initializer = initializers.TruncatedNormal
 
 
 @contextmanager
@@ -134,6 +141,8 @@ def no_op(name: Any = None) -> None:
 
 
 __all__ = [
-    "VERSION", "__version__", "cond", "control_dependencies", "device", "get_logger", "group", "init_scope",
-    "is_tensor", "make_tensor_proto", "map_fn", "name_scope", "no_op", "print", "set_random_seed", "version",
+    "VERSION", "__version__", "cond", "constant_initializer", "control_dependencies", "convert_to_numpy", "device",
+    "get_logger", "group", "init_scope", "is_tensor", "make_tensor_proto", "map_fn", "name_scope", "newaxis", "no_op",
+    "ones_initializer", "print", "random_normal_initializer", "random_uniform_initializer", "set_random_seed",
+    "truncated_normal_initializer", "version", "zeros_initializer",
 ]  # fmt: skip

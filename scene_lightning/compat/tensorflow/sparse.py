@@ -82,6 +82,3 @@ def from_dense(tensor: Any, name: Any = None) -> SparseTensor:
     whole = as_tensor(tensor)
     places = torch.argwhere(whole != 0)
     return SparseTensor(places, whole[tuple(places.unbind(-1))], whole.shape)
-
-
-__all__ = ["SparseTensor", "from_dense", "to_dense"]

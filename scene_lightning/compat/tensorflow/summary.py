@@ -247,9 +247,3 @@ def trace_export(name: str, step: Any = None, profiler_outdir: Any = None) -> No
 
 
 trace_off = trace_on
-
-__all__ = [
-    "SummaryWriter", "create_file_writer", "flush", "get_step", "histogram", "image", "record_if", "scalar",
-    "set_step", "should_record_summaries", "summary_scope", "text", "trace_export", "trace_off", "trace_on",
-    "write_raw_pb",
-]  # fmt: skip

@@ -46,6 +46,3 @@ class TimeStopping(Callback):
     def on_train_end(self, logs: Any = None) -> None:
         if self.stopped_epoch is not None and self.verbose:
             print(f"Timed stopping at epoch {self.stopped_epoch + 1} after training for {self.seconds} seconds")
-
-
-__all__ = ["TQDMProgressBar", "TimeStopping"]

@@ -135,6 +135,3 @@ def gaussian_filter2d(
     if not given.is_floating_point():
         made = made.round()
     return (made if given.ndim == 4 else made[0]).to(given.dtype)
-
-
-__all__ = ["cutout", "gaussian_filter2d", "random_cutout", "rotate", "translate"]

@@ -178,9 +178,3 @@ class NpairsLoss(Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}
-
-
-__all__ = [
-    "ContrastiveLoss", "NpairsLoss", "SigmoidFocalCrossEntropy", "TripletSemiHardLoss", "contrastive_loss",
-    "npairs_loss", "sigmoid_focal_crossentropy", "triplet_semihard_loss",
-]  # fmt: skip

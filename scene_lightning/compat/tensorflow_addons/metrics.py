@@ -109,6 +109,3 @@ class CohenKappa(Metric):
             **super().get_config(), "num_classes": self.num_classes, "weightage": self.weightage,
             "sparse_labels": self.sparse_labels, "regression": self.regression,
         }  # fmt: skip
-
-
-__all__ = ["CohenKappa", "F1Score", "FBetaScore"]

@@ -394,10 +394,3 @@ class ExponentialCyclicalLearningRate(CyclicalLearningRate):
         super().__init__(
             initial_learning_rate, maximal_learning_rate, step_size, lambda n: gamma ** float(n), scale_mode, name
         )
-
-
-__all__ = [
-    "LAMB", "SGDW", "SWA", "AdamW", "CyclicalLearningRate", "ExponentialCyclicalLearningRate", "LazyAdam",
-    "Lookahead", "MovingAverage", "RectifiedAdam", "Triangular2CyclicalLearningRate",
-    "TriangularCyclicalLearningRate", "extend_with_decoupled_weight_decay",
-]  # fmt: skip

@@ -171,6 +171,3 @@ def _covered(box: np.ndarray, top: int, left: int, rows: int, columns: int) -> f
     across = max(min(box[3], left + columns) - max(box[1], left), 0)
     size = (box[2] - box[0]) * (box[3] - box[1])
     return down * across / size if size > 0 else 0.0
-
-
-__all__ = ["crop_and_resize", "draw_bounding_boxes", "non_max_suppression", "sample_distorted_bounding_box"]

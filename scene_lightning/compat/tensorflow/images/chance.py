@@ -140,11 +140,3 @@ stateless_random_flip_left_right = _stateless(random_flip_left_right)
 stateless_random_flip_up_down = _stateless(random_flip_up_down)
 stateless_random_crop = _stateless(random_crop)
 stateless_random_jpeg_quality = _stateless(random_jpeg_quality)
-
-__all__ = [
-    "random_brightness", "random_contrast", "random_crop", "random_flip_left_right", "random_flip_up_down",
-    "random_hue", "random_jpeg_quality", "random_saturation", "stateless_random_brightness",
-    "stateless_random_contrast", "stateless_random_crop", "stateless_random_flip_left_right",
-    "stateless_random_flip_up_down", "stateless_random_hue", "stateless_random_jpeg_quality",
-    "stateless_random_saturation",
-]  # fmt: skip

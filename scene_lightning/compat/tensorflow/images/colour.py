@@ -251,10 +251,3 @@ def per_image_standardization(image: Any) -> Any:
     count = values.shape[-1] * values.shape[-2] * values.shape[-3]
     deviation = values.std(axes, correction=0, keepdim=True).clamp(min=count**-0.5)
     return (values - values.mean(axes, keepdim=True)) / deviation
-
-
-__all__ = [
-    "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation", "convert_image_dtype",
-    "grayscale_to_rgb", "hsv_to_rgb", "per_image_standardization", "rgb_to_grayscale", "rgb_to_hsv", "rgb_to_yiq",
-    "rgb_to_yuv", "yiq_to_rgb", "yuv_to_rgb",
-]  # fmt: skip

@@ -277,9 +277,3 @@ def adjust_jpeg_quality(image: Any, jpeg_quality: Any, dct_method: str = "", nam
     pixels = convert_image_dtype(tensor, torch.uint8, saturate=True)
     decoded = decode_jpeg(encode_jpeg(pixels, quality=int(jpeg_quality)), pixels.shape[-1])
     return convert_image_dtype(decoded, tensor.dtype, saturate=True)
-
-
-__all__ = [
-    "adjust_jpeg_quality", "decode_and_crop_jpeg", "decode_bmp", "decode_gif", "decode_image", "decode_jpeg",
-    "decode_png", "decode_webp", "encode_jpeg", "encode_png", "extract_jpeg_shape", "is_jpeg",
-]  # fmt: skip

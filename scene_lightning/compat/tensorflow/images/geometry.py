@@ -150,8 +150,3 @@ def extract_patches(images: Any, sizes: Any, strides: Any, rates: Any, padding: 
 
 
 resize_image_with_crop_or_pad = resize_with_crop_or_pad
-
-__all__ = [
-    "central_crop", "crop_to_bounding_box", "extract_patches", "flip_left_right", "flip_up_down",
-    "pad_to_bounding_box", "resize_image_with_crop_or_pad", "resize_with_crop_or_pad", "rot90", "transpose",
-]  # fmt: skip

@@ -158,6 +158,3 @@ def _halved(x: torch.Tensor) -> torch.Tensor:
     flat = F.pad(flat, (0, flat.shape[-1] % 2, 0, flat.shape[-2] % 2), mode="replicate")
     small = F.avg_pool2d(flat, 2)
     return small.reshape(*planes.shape[:-2], *small.shape[-2:]).movedim(-3, -1)
-
-
-__all__ = ["image_gradients", "psnr", "sobel_edges", "ssim", "ssim_multiscale", "total_variation"]

@@ -168,9 +168,3 @@ def custom_gradient(f: Callable[..., Any]) -> Any:
 def executing_eagerly() -> bool:
     """Whether operations run at once: always, here."""
     return True
-
-
-__all__ = [
-    "GradientTape", "Variable", "custom_gradient", "executing_eagerly", "function", "numpy_function", "py_func",
-    "py_function", "stop_gradient",
-]  # fmt: skip

@@ -57,6 +57,19 @@ sqrt = _unary(_float(torch.sqrt), "The square root.")
 square = _unary(torch.square, "x * x.")
 tan = _unary(_float(torch.tan), "Tangent of x in radians.")
 tanh = _unary(_float(torch.tanh), "Hyperbolic tangent.")
+acos = _unary(_float(torch.acos), "The angle whose cosine is x.")
+asin = _unary(_float(torch.asin), "The angle whose sine is x.")
+atan = _unary(_float(torch.atan), "The angle whose tangent is x.")
+cosh = _unary(_float(torch.cosh), "Hyperbolic cosine.")
+sinh = _unary(_float(torch.sinh), "Hyperbolic sine.")
+erfc = _unary(_float(torch.erfc), "1 - erf(x).")
+expm1 = _unary(_float(torch.expm1), "exp(x) - 1.")
+rint = _unary(torch.round, "The nearest whole number.")
+matrix_transpose = _unary(lambda x: x.transpose(-2, -1), "The last two axes exchanged.")
+diag_part = _unary(lambda x: torch.diagonal(x, dim1=-2, dim2=-1), "The diagonals of matrices.")
+trace = _unary(lambda x: torch.diagonal(x, dim1=-2, dim2=-1).sum(-1), "The sums of the diagonals of matrices.")
+inv = _unary(torch.linalg.inv, "The inverses of matrices.")
+det = _unary(torch.linalg.det, "The determinants of matrices.")
 for _function, _same in ((sigmoid, activations.sigmoid), (softplus, activations.softplus), (tanh, activations.tanh)):
     _function.keras_activation = _same  # type: ignore[attr-defined]
 
@@ -318,15 +331,3 @@ amax = max = reduce_max
 amin = min = reduce_min
 mean, prod, sum, std, var = reduce_mean, reduce_prod, reduce_sum, reduce_std, reduce_variance
 clip = clip_by_value
-
-__all__ = [
-    "abs", "add", "amax", "amin", "argmax", "argmin", "argsort", "atan2", "ceil", "clip", "clip_by_value",
-    "confusion_matrix", "cos", "cumsum", "divide", "divide_no_nan", "equal", "erf", "exp", "floor", "floordiv",
-    "floormod", "greater", "greater_equal", "in_top_k", "is_finite", "is_inf", "is_nan", "l2_normalize", "less",
-    "less_equal", "log", "log1p", "log_sigmoid", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "matmul", "max", "maximum", "mean", "min", "minimum", "mod", "multiply", "multiply_no_nan", "negative", "norm",
-    "not_equal", "pow", "power", "prod", "reciprocal", "reduce_all", "reduce_any", "reduce_euclidean_norm",
-    "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
-    "reduce_variance", "round", "rsqrt", "sigmoid", "sign", "sin", "softplus", "sqrt", "square",
-    "squared_difference", "std", "subtract", "sum", "tan", "tanh", "top_k", "truediv", "var", "xlogy",
-]  # fmt: skip

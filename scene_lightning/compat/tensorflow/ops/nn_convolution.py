@@ -217,9 +217,3 @@ def scale_regularization_loss(regularization_loss: Any) -> Any:
         regularization_loss: one or several numbers.
     """
     return as_tensor(regularization_loss).sum()
-
-
-__all__ = [
-    "batch_normalization", "bias_add", "compute_average_loss", "conv2d", "conv2d_transpose", "convolution",
-    "depthwise_conv2d", "local_response_normalization", "lrn", "scale_regularization_loss", "separable_conv2d",
-]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What of `tf`, `tf.math` and `tf.linalg` moves, scatters, contracts or loops over tensors, and `tf.*_initializer`."""
+"""What of `tf`, `tf.math` and `tf.linalg` moves, scatters, contracts or loops over tensors."""
 
 from __future__ import annotations
 
@@ -7,25 +7,9 @@ from typing import Any
 
 import torch
 
-from scene_lightning import initializers
 from scene_lightning.compat.tensorflow.dtypes import as_dtype
 from scene_lightning.compat.tensorflow.ops.array_ops import _sides
-from scene_lightning.compat.tensorflow.ops.math_ops import _float, _unary
 from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation
-
-acos = _unary(_float(torch.acos), "The angle whose cosine is x.")
-asin = _unary(_float(torch.asin), "The angle whose sine is x.")
-atan = _unary(_float(torch.atan), "The angle whose tangent is x.")
-cosh = _unary(_float(torch.cosh), "Hyperbolic cosine.")
-sinh = _unary(_float(torch.sinh), "Hyperbolic sine.")
-erfc = _unary(_float(torch.erfc), "1 - erf(x).")
-expm1 = _unary(_float(torch.expm1), "exp(x) - 1.")
-rint = _unary(torch.round, "The nearest whole number.")
-matrix_transpose = _unary(lambda x: x.transpose(-2, -1), "The last two axes exchanged.")
-diag_part = _unary(lambda x: torch.diagonal(x, dim1=-2, dim2=-1), "The diagonals of matrices.")
-trace = _unary(lambda x: torch.diagonal(x, dim1=-2, dim2=-1).sum(-1), "The sums of the diagonals of matrices.")
-inv = _unary(torch.linalg.inv, "The inverses of matrices.")
-det = _unary(torch.linalg.det, "The determinants of matrices.")
 
 
 @operation
@@ -398,20 +382,3 @@ def case(pred_fn_pairs: Any, default: Any = None, **_: Any) -> Any:
     """
     chosen = next((function for holds, function in pred_fn_pairs if bool(holds)), default)
     return None if chosen is None else chosen()
-
-
-zeros_initializer, ones_initializer = initializers.Zeros, initializers.Ones
-constant_initializer = initializers.Constant
-random_normal_initializer = initializers.RandomNormal
-random_uniform_initializer = initializers.RandomUniform
-truncated_normal_initializer = initializers.TruncatedNormal
-
-__all__ = [
-    "acos", "add_n", "asin", "atan", "band_part", "bincount", "case", "clip_by_global_norm", "clip_by_norm",
-    "constant_initializer", "cosh", "count_nonzero", "cumprod", "depth_to_space", "det", "diag", "diag_part",
-    "einsum", "ensure_shape", "erfc", "expm1", "global_norm", "histogram_fixed_width", "inv", "matrix_transpose",
-    "meshgrid", "ones_initializer", "random_normal_initializer", "random_uniform_initializer", "rint", "roll",
-    "scatter_nd", "searchsorted", "sequence_mask", "sinh", "space_to_depth", "strided_slice", "switch_case",
-    "tensor_scatter_nd_add", "tensor_scatter_nd_update", "tensordot", "trace", "truncated_normal_initializer",
-    "while_loop", "zeros_initializer",
-]  # fmt: skip

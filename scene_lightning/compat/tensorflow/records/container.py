@@ -33,9 +33,8 @@ class TFRecordOptions:
     Args:
         compression_type: "", "GZIP" or "ZLIB", or one of `TFRecordCompressionType`.
         compression_level: zlib's, 0 to 9.
-        flush_mode, input_buffer_size, output_buffer_size, window_bits, compression_method, mem_level,
-            compression_strategy: taken for TensorFlow's sake; the files are read the same.
-        flush_mode, input_buffer_size: for TensorFlow's sake, without effect.
+        flush_mode, input_buffer_size, output_buffer_size, window_bits: for TensorFlow's sake, without effect.
+        compression_method, mem_level, compression_strategy: for TensorFlow's sake, without effect.
     """
 
     def __init__(

@@ -98,6 +98,3 @@ class TFRecordWriter:
         with _Writer(self._filename, self._kind) as writer:
             for record in records():
                 writer.write(record)
-
-
-__all__ = ["TFRecordDataset", "TFRecordWriter", "TextLineDataset"]

@@ -258,9 +258,3 @@ def _unpacked(proto: Any, wanted: Any, shape: list[int]) -> torch.Tensor:
     values = list(getattr(proto, _VALUE_FIELDS.get(wanted, "int_val"))) or [0]
     count = math.prod(shape)
     return torch.tensor((values + values[-1:] * (count - len(values)))[:count]).to(wanted).reshape(shape)
-
-
-__all__ = [
-    "FixedLenFeature", "FixedLenSequenceFeature", "VarLenFeature", "parse_example", "parse_single_example",
-    "parse_tensor", "serialize_tensor",
-]  # fmt: skip

@@ -9,7 +9,6 @@ from typing import Any
 
 from scene_lightning._unsupported import refuse
 from scene_lightning._usage_report import ledger
-from scene_lightning.compat.tensorflow.random import set_random_seed
 
 _MEMORY = "torch takes GPU memory as it needs it"
 
@@ -134,12 +133,3 @@ disable_v2_behavior = disable_eager_execution
 
 def reset_default_graph() -> None:
     """Does nothing: there are no graphs."""
-
-
-__all__ = [
-    "ConfigProto", "GPUOptions", "Graph", "InteractiveSession", "Session", "disable_eager_execution",
-    "disable_v2_behavior", "enable_eager_execution", "enable_resource_variables", "enable_v2_behavior",
-    "enable_v2_tensorshape", "get_default_graph", "get_default_session", "global_variables_initializer",
-    "initialize_all_variables", "local_variables_initializer", "reset_default_graph", "set_random_seed",
-    "tables_initializer",
-]  # fmt: skip
