@@ -66,24 +66,18 @@ RIDDLES: set[str] = set()
 UNDESCRIBED = {
     "_objectives",
     "activations",
-    "applications",
-    "backend",
     "compat",
     "data",
-    "datasets",
-    "demo_scenes",
     "feeds",
     "inference",
     "initializers",
     "layers",
     "losses",
     "metrics",
-    "preprocessing",
     "recipes",
     "reports",
     "runs",
     "tuning",
-    "utils",
 }
 
 

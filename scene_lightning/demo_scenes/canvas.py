@@ -21,17 +21,43 @@ _ROUGHNESS = (0.45, 0.6, 0.82)  # each costs a tile, so there are few
 
 
 def rgb(red: float, green: float, blue: float) -> Colour:
-    """One colour, float32, 0..255."""
+    """One colour, float32, 0..255.
+
+    Args:
+        red, green, blue: 0 to 255; for a tint, factors about 1.
+    """
     return np.array([red, green, blue], np.float32)
 
 
 def mix(first: np.ndarray, second: np.ndarray, share: np.ndarray | float) -> np.ndarray:
-    """`first` where `share` is 0, `second` where it is 1."""
+    """`first` where `share` is 0, `second` where it is 1.
+
+    Args:
+        first, second: arrays that broadcast, such as a colour and a picture.
+        share: of the second, 0 to 1.
+    """
     return first + (second - first) * share
 
 
+def shades(colour: Colour, low: float, high: float, share: np.ndarray) -> Picture:
+    """A surface in one colour, darker and lighter from place to place.
+
+    Args:
+        colour: its colour.
+        low, high: factors of the brightness where `share` is 0 and where it is 1.
+        share: `(side, side)`, 0 to 1.
+    """
+    return mix(colour * low, colour * high, share[..., None])
+
+
 def jitter(rng: np.random.Generator, colour: Colour, amount: float = 14) -> Colour:
-    """`colour`, a little lighter or darker and a little off in hue."""
+    """`colour`, a little lighter or darker and a little off in hue.
+
+    Args:
+        rng: where the random numbers come from.
+        colour: what to vary.
+        amount: standard deviation of the brightness, in steps of 0 to 255; the hue's is half of it.
+    """
     brightness, *hue = rng.normal(0, amount, 4).tolist()
     red, green, blue = colour.tolist()
     return rgb(
@@ -40,18 +66,33 @@ def jitter(rng: np.random.Generator, colour: Colour, amount: float = 14) -> Colo
 
 
 def pick(rng: np.random.Generator, colours: list[Colour], amount: float = 14) -> Colour:
-    """One of `colours`, varied."""
+    """One of `colours`, varied.
+
+    Args:
+        rng: where the random numbers come from.
+        colours: what to choose from.
+        amount: as for `jitter`.
+    """
     return jitter(rng, colours[rng.integers(len(colours))], amount)
 
 
 def ink(colour: Colour) -> tuple[int, int, int]:
-    """A colour as PIL takes it."""
+    """A colour as PIL takes it.
+
+    Args:
+        colour: 0 to 255; what is beyond is clipped.
+    """
     red, green, blue = colour.tolist()
     return int(min(max(red, 0), 255)), int(min(max(green, 0), 255)), int(min(max(blue, 0), 255))
 
 
 def smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 below `low`, 1 above `high`, smooth between."""
+    """0 below `low`, 1 above `high`, smooth between.
+
+    Args:
+        values: an array.
+        low, high: where the rise begins and ends.
+    """
     share = np.clip((values - low) / (high - low), 0, 1)
     return share * share * (3 - 2 * share)
 
@@ -73,7 +114,14 @@ def _tile(roughness: float) -> Image.Image:
 def texture(
     rng: np.random.Generator, side: int, wide: float = 1.0, tall: float = 1.0, roughness: float = 0.55
 ) -> np.ndarray:
-    """(side, side) fractal noise in 0..1; features grow `wide` and `tall` times. Fine detail below 1, coarse above."""
+    """(side, side) fractal noise in 0..1; features grow `wide` and `tall` times. Fine detail below 1, coarse above.
+
+    Args:
+        rng: where the random numbers come from.
+        side: height and width of the picture in pixels.
+        wide, tall: how many times larger the features are than at first.
+        roughness: weight of each finer octave, 0 to 1; the nearest of three is taken.
+    """
     width, height = min(_VIEW / wide, _TILE_SIDE), min(_VIEW / tall, _TILE_SIDE)
     left, top = rng.uniform(0, _TILE_SIDE - width), rng.uniform(0, _TILE_SIDE - height)
     box = (left, top, left + width, top + height)
@@ -84,7 +132,14 @@ def texture(
 
 
 def ground_texture(rng: np.random.Generator, side: int, horizon: float, wide: float, deep: float) -> np.ndarray:
-    """(side, side) noise in 0..1 that lies flat below the row `horizon`: features shrink towards it."""
+    """(side, side) noise in 0..1 that lies flat below the row `horizon`: features shrink towards it.
+
+    Args:
+        rng: where the random numbers come from.
+        side: height and width of the picture in pixels.
+        horizon: the row in which the ground ends, in pixels.
+        wide, deep: size of the features across and along the view, about 1.
+    """
     tile = _tile_array()
     near = np.clip((np.arange(side, dtype=np.float32) - horizon) / (side - horizon), 0, 1)
     away = 1 / (near + 0.06)
@@ -101,7 +156,14 @@ def _tile_array() -> np.ndarray:
 
 
 def ridge(rng: np.random.Generator, side: int, jaggedness: float = 0.5, knots: int = 3) -> np.ndarray:
-    """(side,) a mountain line, 0 to 1: straight pieces, and finer straight pieces on them."""
+    """(side,) a mountain line, 0 to 1: straight pieces, and finer straight pieces on them.
+
+    Args:
+        rng: where the random numbers come from.
+        side: height and width of the picture in pixels.
+        jaggedness: weight of each finer set of pieces, 0 to 1.
+        knots: corners of the coarsest line.
+    """
     across = np.linspace(0, 1, side)
     line, amount = np.zeros(side), 1.0
     for _ in range(7):
@@ -115,7 +177,15 @@ def ridge(rng: np.random.Generator, side: int, jaggedness: float = 0.5, knots: i
 
 @dataclass(frozen=True)
 class Light:
-    """The time of day: the sky's colours, and what the light does to everything below it."""
+    """The time of day: the sky's colours, and what the light does to everything below it.
+
+    Attributes:
+        top: colour of the sky overhead.
+        bottom: colour of the sky at the horizon, which is the haze's, too.
+        tint: factor of the three channels for all that is lit.
+        low_sun: whether the sun is near the horizon.
+        night: whether it is night.
+    """
 
     top: Colour
     bottom: Colour
@@ -137,7 +207,13 @@ _LIGHTS = [
 
 
 def draw_light(rng: np.random.Generator, night: float = 0.05, low_sun: float = 0.2) -> Light:
-    """A time of day; `night` and `low_sun` are the chances of those kinds."""
+    """A time of day; `night` and `low_sun` are the chances of those kinds.
+
+    Args:
+        rng: where the random numbers come from.
+        night: probability of a night.
+        low_sun: probability of a low sun.
+    """
     chance = rng.random()
     kinds = [
         light
@@ -149,7 +225,14 @@ def draw_light(rng: np.random.Generator, night: float = 0.05, low_sun: float = 0
 
 
 def sky(rng: np.random.Generator, side: int, light: Light, horizon: float = 1.0) -> Picture:
-    """A gradient down to `horizon` (a share of the height), often with clouds."""
+    """A gradient down to `horizon` (a share of the height), often with clouds.
+
+    Args:
+        rng: where the random numbers come from.
+        side: height and width of the picture in pixels.
+        light: the time of day.
+        horizon: where the gradient ends, as a share of the height.
+    """
     down = np.clip(np.linspace(0, 1 / max(horizon, 0.05), side, dtype=np.float32), 0, 1)[:, None, None]
     picture = mix(light.top, light.bottom, down ** rng.uniform(0.7, 1.6)) * np.ones((1, side, 1), np.float32)
     if rng.random() < 0.65:
@@ -157,13 +240,20 @@ def sky(rng: np.random.Generator, side: int, light: Light, horizon: float = 1.0)
         shape = texture(rng, side, rng.uniform(0.4, 1.1), rng.uniform(0.2, 0.4))
         cover = smoothstep(shape, amount, amount + 0.35)
         white = mix(light.bottom, rgb(255, 255, 255) * light.tint, 0.2 if light.night else 0.75)
-        shade = mix(white, white * 0.78, texture(rng, side, 0.8, 0.3)[..., None])
+        shade = shades(white, 1, 0.78, texture(rng, side, 0.8, 0.3))
         picture = mix(picture, shade, (cover * rng.uniform(0.4, 0.95))[..., None])
     return picture
 
 
 def add_sun(picture: Picture, x: float, y: float, radius: float, colour: Colour) -> Picture:
-    """A disc with a glow around it; `x`, `y` and `radius` in pixels."""
+    """A disc with a glow around it; `x`, `y` and `radius` in pixels.
+
+    Args:
+        picture: float32 `(side, side, 3)`, 0 to 255.
+        x, y: the centre, in pixels.
+        radius: of the disc, in pixels.
+        colour: of disc and glow.
+    """
     rows, columns = np.mgrid[: len(picture), : len(picture)].astype(np.float32)
     away = np.hypot(rows - y, columns - x) / radius
     glow = 0.75 * np.exp(-away / 2.5)
@@ -171,31 +261,58 @@ def add_sun(picture: Picture, x: float, y: float, radius: float, colour: Colour)
 
 
 def below(line: np.ndarray, side: int) -> np.ndarray:
-    """(side, side) how far each pixel lies below `line` (side,), in pixels; negative above it."""
+    """(side, side) how far each pixel lies below `line` (side,), in pixels; negative above it.
+
+    Args:
+        line: a row for each column, in pixels.
+        side: height and width of the picture in pixels.
+    """
     return np.arange(side, dtype=np.float32)[:, None] - line[None, :].astype(np.float32)
 
 
 def paint_below(picture: Picture, line: np.ndarray, colour: np.ndarray) -> Picture:
-    """`colour` (one, or a picture) wherever a pixel is below `line`, with a soft edge."""
+    """`colour` (one, or a picture) wherever a pixel is below `line`, with a soft edge.
+
+    Args:
+        picture: float32 `(side, side, 3)`, 0 to 255.
+        line: a row for each column, in pixels.
+        colour: one colour or a picture.
+    """
     return mix(picture, colour, np.clip(below(line, len(picture)) + 0.5, 0, 1)[..., None])
 
 
 def relief(rng: np.random.Generator, side: int, wide: float, tall: float, strength: float = 12) -> np.ndarray:
-    """(side, side) light and shadow, 0..1, on a rugged slope that is lit from one side."""
+    """(side, side) light and shadow, 0..1, on a rugged slope that is lit from one side.
+
+    Args:
+        rng: where the random numbers come from.
+        side: height and width of the picture in pixels.
+        wide, tall: as for `texture`.
+        strength: contrast of light and shadow.
+    """
     height = texture(rng, side, wide, tall, 0.62)
     step = max(side // 96, 1)
     lit = np.roll(height, step, axis=1) - height + 0.35 * (np.roll(height, step, axis=0) - height)
     return np.clip(0.5 + strength * lit, 0, 1)
 
 
-def to_canvas(picture: Picture) -> Image.Image:
-    """A picture as a canvas, `FINE` times as large."""
+def to_canvas(picture: Picture) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    """Enlarges a picture `FINE` times to a canvas, and gives what draws on that, too.
+
+    Args:
+        picture: float32 `(side, side, 3)`, 0 to 255.
+    """
     side = len(picture) * FINE
-    return _to_image(picture).resize((side, side), Image.Resampling.BILINEAR)
+    canvas = _to_image(picture).resize((side, side), Image.Resampling.BILINEAR)
+    return canvas, ImageDraw.Draw(canvas)
 
 
 def to_picture(canvas: Image.Image) -> Picture:
-    """A canvas as a picture again."""
+    """Shrinks a canvas to a picture again.
+
+    Args:
+        canvas: `FINE` times as large as the picture.
+    """
     return np.asarray(canvas.reduce(FINE)).astype(np.float32)
 
 
@@ -203,7 +320,7 @@ def _to_image(picture: Picture) -> Image.Image:
     return Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
 
 
-def conifer(draw: ImageDraw.ImageDraw, x: float, foot: float, height: float, colour: Colour) -> None:
+def _conifer(draw: ImageDraw.ImageDraw, x: float, foot: float, height: float, colour: Colour) -> None:
     """A fir: four tiers of branches, narrowing upwards."""
     width = height * 0.36
     draw.rectangle((x - width * 0.06, foot - height * 0.15, x + width * 0.06, foot), fill=ink(colour * 0.6))
@@ -215,14 +332,21 @@ def conifer(draw: ImageDraw.ImageDraw, x: float, foot: float, height: float, col
 
 
 def conifers(rng: np.random.Generator, picture: Picture, line: np.ndarray, height: float, colour: Colour) -> Picture:
-    """A dense row of firs that stand on `line` (pixels), about `height` pixels tall."""
-    canvas = to_canvas(picture)
-    draw = ImageDraw.Draw(canvas)
+    """A dense row of firs that stand on `line` (pixels), about `height` pixels tall.
+
+    Args:
+        rng: where the random numbers come from.
+        picture: float32 `(side, side, 3)`, 0 to 255.
+        line: a row for each column, in pixels.
+        height: mean height of a tree, in pixels.
+        colour: of the branches.
+    """
+    canvas, draw = to_canvas(picture)
     side = len(picture)
     for x in np.arange(-height / 4, side + height / 4, height * rng.uniform(0.16, 0.3)):
         at = x + rng.normal(0, height * 0.08)
         foot = line[int(min(max(at, 0), side - 1))] + height * 0.1
-        conifer(draw, at * FINE, foot * FINE, height * FINE * rng.uniform(0.6, 1.25), jitter(rng, colour, 6))
+        _conifer(draw, at * FINE, foot * FINE, height * FINE * rng.uniform(0.6, 1.25), jitter(rng, colour, 6))
     return to_picture(canvas)
 
 
@@ -235,7 +359,16 @@ def bush(
     colour: Colour,
     blobs: int = 20,
 ) -> None:
-    """A crown of leaves around (x, y) of a canvas: dark blobs below, lighter ones above."""
+    """A crown of leaves around (x, y) of a canvas: dark blobs below, lighter ones above.
+
+    Args:
+        rng: where the random numbers come from.
+        draw: what draws on the canvas.
+        x, y: the centre, in pixels of the canvas.
+        radius: in pixels of the canvas.
+        colour: of the leaves in full light.
+        blobs: how many discs it is made of.
+    """
     red, green, blue = colour.tolist()
     offsets = rng.normal(0, 0.5 * radius, (blobs, 2)).tolist()
     sizes = (radius * rng.uniform(0.12, 0.36, blobs)).tolist()
@@ -247,7 +380,12 @@ def bush(
 
 
 def finish(rng: np.random.Generator, picture: Picture) -> Image.Image:
-    """What a camera does: exposure, colour cast, vignette and grain; the picture as an image."""
+    """What a camera does: exposure, colour cast, vignette and grain; the picture as an image.
+
+    Args:
+        rng: where the random numbers come from.
+        picture: float32 `(side, side, 3)`, 0 to 255.
+    """
     side = len(picture)
     small = picture[:, ::-1] if rng.random() < 0.5 else picture
     small = (small - 128) * rng.uniform(0.82, 1.15) + 132 + rng.normal(0, 9)

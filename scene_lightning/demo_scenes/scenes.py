@@ -30,7 +30,15 @@ _SPLITS = ("seg_train", "seg_test", "seg_pred")
 
 
 def draw_scene(kind: str, number: int, *, seed: int = 777, split: str = "seg_train", size: int = 96) -> Image.Image:
-    """The picture `number` of `kind` in `split`: RGB, `size` x `size` pixels, the same at every call."""
+    """The picture `number` of `kind` in `split`: RGB, `size` x `size` pixels, the same at every call.
+
+    Args:
+        kind: a name of `SCENE_NAMES`.
+        number: which picture of its kind and split.
+        seed: another seed gives other pictures.
+        split: "seg_train", "seg_test" or "seg_pred".
+        size: height and width in pixels.
+    """
     rng = np.random.default_rng([seed, _SPLITS.index(split), SCENE_NAMES.index(kind), number])
     return finish(rng, PAINTERS[kind](rng, size))
 

@@ -23,6 +23,14 @@ class Camera:
     """A pinhole at (0, `eye`, 0) that looks along z, turned by `yaw` and up by `pitch` (radians); units are metres.
 
     `side` is the canvas': `FINE` times the picture's.
+
+    Attributes:
+        side: height and width of the canvas in pixels: `FINE` times the picture's.
+        eye: height above the ground, in metres.
+        yaw: turn to the side, in radians.
+        pitch: turn upwards, in radians.
+        focal: focal length, as a share of `side`.
+        horizon: where the line of sight meets the canvas, as a share of its height from the top.
     """
 
     side: int
@@ -45,7 +53,7 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Style:
+class _Style:
     """How a building's walls look."""
 
     wall: Colour
@@ -56,13 +64,19 @@ class Style:
     lit: float
     frame: bool
 
-    def in_haze(self, light: Light, share: float) -> Style:
+    def in_haze(self, light: Light, share: float) -> _Style:
         """The same walls seen through the air of a distance."""
         return replace(self, wall=mix(self.wall, light.bottom, share), glass=mix(self.glass, light.bottom, share))
 
 
-def draw_style(rng: np.random.Generator, light: Light, modern_share: float = 0.3) -> Style:
-    """Stone with small windows, or a curtain of glass (with the chance `modern_share`)."""
+def draw_style(rng: np.random.Generator, light: Light, modern_share: float = 0.3) -> _Style:
+    """Stone with small windows, or a curtain of glass (with the chance `modern_share`).
+
+    Args:
+        rng: where the random numbers come from.
+        light: the time of day.
+        modern_share: probability of a curtain of glass.
+    """
     modern = rng.random() < modern_share
     wall = pick(rng, _WALLS, 12) * (0.7 if modern else 1.0)
     glass = mix(rgb(52, 62, 78), light.bottom, rng.uniform(0.25, 0.7) if modern else rng.uniform(0, 0.25))
@@ -72,11 +86,18 @@ def draw_style(rng: np.random.Generator, light: Light, modern_share: float = 0.3
         else (rng.uniform(0.38, 0.6), rng.uniform(0.45, 0.65))
     )
     lit = rng.uniform(0.25, 0.6) if light.night else 0.12 * float(light.low_sun)
-    return Style(wall * light.tint, glass, rng.uniform(2.8, 3.6), rng.uniform(2.2, 3.6), fill, lit, rng.random() < 0.6)
+    return _Style(wall * light.tint, glass, rng.uniform(2.8, 3.6), rng.uniform(2.2, 3.6), fill, lit, rng.random() < 0.6)
 
 
 def polygon(draw: ImageDraw.ImageDraw, camera: Camera, points: list[np.ndarray] | np.ndarray, colour: Colour) -> None:
-    """A filled polygon of points in space."""
+    """A filled polygon of points in space.
+
+    Args:
+        draw: what draws on the canvas.
+        camera: what looks at it.
+        points: `(corners, 3)` in metres.
+        colour: of the whole.
+    """
     draw.polygon([tuple(point) for point in camera.project(np.asarray(points, float)).tolist()], fill=ink(colour))
 
 
@@ -87,10 +108,20 @@ def wall(
     start: np.ndarray,
     end: np.ndarray,
     height: float,
-    style: Style,
+    style: _Style,
     shade: float,
 ) -> None:
-    """An upright wall between two points on the ground, with its grid of windows; `shade` darkens its side."""
+    """An upright wall between two points on the ground, with its grid of windows; `shade` darkens its side.
+
+    Args:
+        rng: where the random numbers come from.
+        draw: what draws on the canvas.
+        camera: what looks at it.
+        start, end: its foot, `(3,)` each in metres.
+        height: in metres.
+        style: how it looks.
+        shade: factor of its brightness.
+    """
     up = np.array([0.0, height, 0.0])
     polygon(draw, camera, [start, end, end + up, start + up], style.wall * shade)
     width = float(np.hypot(*(end - start)[[0, 2]]))
@@ -118,9 +149,18 @@ def wall(
 
 def box(
     rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, corner: tuple[float, float],
-    size: tuple[float, float, float], style: Style,
+    size: tuple[float, float, float], style: _Style,
 ) -> None:  # fmt: skip
-    """A block of (width, height, depth) whose near left corner on the ground is (x, z); the sides in view are drawn."""
+    """A block of (width, height, depth) whose near left corner on the ground is (x, z); the sides in view are drawn.
+
+    Args:
+        rng: where the random numbers come from.
+        draw: what draws on the canvas.
+        camera: what looks at it.
+        corner: (x, z) in metres.
+        size: (width, height, depth) in metres.
+        style: how its walls look.
+    """
     (x, z), (width, height, depth) = corner, size
     near_left, near_right = np.array([x, 0.0, z]), np.array([x + width, 0.0, z])
     far = np.array([0.0, 0.0, depth])

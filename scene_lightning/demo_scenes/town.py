@@ -19,6 +19,7 @@ from scene_lightning.demo_scenes.canvas import (
     paint_below,
     pick,
     rgb,
+    shades,
     sky,
     smoothstep,
     to_canvas,
@@ -28,16 +29,21 @@ from scene_lightning.demo_scenes.solids import LAMPLIGHT, NEAREST, Camera, box, 
 
 
 def buildings(rng: np.random.Generator, side: int) -> Picture:
-    """Towers seen from below, a row of old fronts, or a house with a gable."""
+    """Towers seen from below, a row of old fronts, or a house with a gable.
+
+    Args:
+        rng: where the random numbers come from.
+        side: height and width of the picture in pixels.
+    """
     light = draw_light(rng, night=0.12, low_sun=0.2)
     kind = rng.choice(["towers", "row", "house"], p=[0.5, 0.28, 0.22])
     picture = sky(rng, side, light)
     if kind == "towers":
-        return towers(rng, picture, light)
-    return row_of_fronts(rng, picture, light) if kind == "row" else house(rng, picture, light)
+        return _towers(rng, picture, light)
+    return _row_of_fronts(rng, picture, light) if kind == "row" else _house(rng, picture, light)
 
 
-def towers(rng: np.random.Generator, picture: Picture, light: Light) -> Picture:
+def _towers(rng: np.random.Generator, picture: Picture, light: Light) -> Picture:
     """Two to five high blocks, the far ones first, paler."""
     side = len(picture) * FINE
     camera = Camera(
@@ -46,8 +52,7 @@ def towers(rng: np.random.Generator, picture: Picture, light: Light) -> Picture:
     ground = float(camera.project(np.array([[0.0, 0.0, 400.0]]))[0, 1]) / FINE
     square = pick(rng, [rgb(122, 120, 118), rgb(84, 104, 64), rgb(96, 96, 98)]) * light.tint
     picture = paint_below(picture, np.full(len(picture), ground), square)
-    canvas = to_canvas(picture)
-    draw = ImageDraw.Draw(canvas)
+    canvas, draw = to_canvas(picture)
     count = int(rng.integers(2, 6))
     for distance in np.sort(rng.uniform(20, 62, count))[::-1]:
         style = draw_style(rng, light).in_haze(light, float(smoothstep(np.asarray(distance), 30, 150)))
@@ -73,12 +78,11 @@ def towers(rng: np.random.Generator, picture: Picture, light: Light) -> Picture:
     return to_picture(canvas)
 
 
-def row_of_fronts(rng: np.random.Generator, picture: Picture, light: Light) -> Picture:
+def _row_of_fronts(rng: np.random.Generator, picture: Picture, light: Light) -> Picture:
     """Old houses wall to wall, seen from across a square, with cornices, doors and sloping roofs."""
     side = len(picture) * FINE
     camera = Camera(side, 3.0, rng.uniform(-0.45, 0.45), 0.0, rng.uniform(0.8, 1.1), rng.uniform(0.72, 0.9))
-    canvas = to_canvas(picture)
-    draw = ImageDraw.Draw(canvas)
+    canvas, draw = to_canvas(picture)
     ground = float(camera.project(np.array([[0.0, 0.0, 22.0]]))[0, 1]) / FINE
     paving = pick(rng, [rgb(120, 118, 116), rgb(150, 140, 126), rgb(96, 118, 70)]) * light.tint
     distance, x = 22.0, -40.0
@@ -99,11 +103,11 @@ def row_of_fronts(rng: np.random.Generator, picture: Picture, light: Light) -> P
         polygon(draw, camera, [door, door + step, door + step + tall, door + tall], style.wall * 0.4)
         x += width + float(rng.choice([0, 0, 2.5]))
     picture = to_picture(canvas)
-    stones = mix(paving * 0.8, paving * 1.1, ground_texture(rng, len(picture), ground, 0.5, 2)[..., None])
+    stones = shades(paving, 0.8, 1.1, ground_texture(rng, len(picture), ground, 0.5, 2))
     return paint_below(picture, np.full(len(picture), ground), stones)
 
 
-def house(rng: np.random.Generator, picture: Picture, light: Light) -> Picture:
+def _house(rng: np.random.Generator, picture: Picture, light: Light) -> Picture:
     """One house with a gabled roof on a lawn, between trees."""
     side = len(picture) * FINE
     camera = Camera(side, 2.0, rng.uniform(-0.1, 0.1), 0.02, rng.uniform(0.9, 1.25), rng.uniform(0.62, 0.74))
@@ -111,11 +115,8 @@ def house(rng: np.random.Generator, picture: Picture, light: Light) -> Picture:
     lawn = pick(rng, [rgb(86, 116, 58), rgb(110, 120, 72), rgb(140, 132, 116)]) * light.tint
     ground = float(camera.project(np.array([[0.0, 0.0, 60.0]]))[0, 1])
     blades = ground_texture(rng, len(picture), ground / FINE, 0.4, 3)
-    picture = paint_below(
-        picture, np.full(len(picture), ground / FINE), mix(lawn * 0.75, lawn * 1.15, blades[..., None])
-    )
-    canvas = to_canvas(picture)
-    draw = ImageDraw.Draw(canvas)
+    picture = paint_below(picture, np.full(len(picture), ground / FINE), shades(lawn, 0.75, 1.15, blades))
+    canvas, draw = to_canvas(picture)
     leaf = pick(rng, [rgb(54, 84, 44), rgb(84, 104, 54), rgb(150, 110, 50)]) * light.tint
     for _ in range(int(rng.integers(2, 7))):
         bush(rng, draw, rng.uniform(0, side), ground - side * 0.08, side * rng.uniform(0.08, 0.2), leaf, 20)
@@ -153,7 +154,12 @@ def house(rng: np.random.Generator, picture: Picture, light: Light) -> Picture:
 
 
 def street(rng: np.random.Generator, side: int) -> Picture:
-    """A road to its vanishing point between rows of fronts, with pavements, markings, lamps, cars and people."""
+    """A road to its vanishing point between rows of fronts, with pavements, markings, lamps, cars and people.
+
+    Args:
+        rng: where the random numbers come from.
+        side: height and width of the picture in pixels.
+    """
     light = draw_light(rng, night=0.1, low_sun=0.2)
     camera = Camera(
         side * FINE, rng.uniform(1.6, 4), rng.uniform(-0.16, 0.16), 0.0, rng.uniform(0.6, 0.95), rng.uniform(0.42, 0.58)
@@ -162,24 +168,21 @@ def street(rng: np.random.Generator, side: int) -> Picture:
     road = pick(rng, [rgb(84, 86, 90), rgb(104, 102, 100), rgb(68, 70, 76), rgb(126, 118, 108)], 8) * light.tint
     horizon = np.full(side, camera.horizon * side)
     paving = mix(road, rgb(176, 170, 160) * light.tint, 0.6)
-    picture = paint_below(
-        picture, horizon, mix(paving * 0.85, paving * 1.08, ground_texture(rng, side, horizon[0], 0.5, 2)[..., None])
-    )
-    canvas = to_canvas(picture)
-    draw = ImageDraw.Draw(canvas)
+    picture = paint_below(picture, horizon, shades(paving, 0.85, 1.08, ground_texture(rng, side, horizon[0], 0.5, 2)))
+    canvas, draw = to_canvas(picture)
     half, kerb = rng.uniform(3, 5.5), rng.uniform(1.5, 3.2)
-    road_surface(rng, draw, camera, half, road, light)
+    _road_surface(rng, draw, camera, half, road, light)
     for left in (True, False):
         if rng.random() < 0.88:
-            street_side(rng, draw, camera, half + kerb, left, light)
+            _street_side(rng, draw, camera, half + kerb, left, light)
         else:
             for z in np.arange(60, 4, -6.0):
-                tree(rng, draw, camera, (-1 if left else 1) * (half + kerb + 1), z, light)
-    furniture(rng, draw, camera, half, kerb, light)
+                _tree(rng, draw, camera, (-1 if left else 1) * (half + kerb + 1), z, light)
+    _furniture(rng, draw, camera, half, kerb, light)
     return to_picture(canvas)
 
 
-def road_surface(
+def _road_surface(
     rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, half: float, road: Colour, light: Light
 ) -> None:
     """Asphalt, kerbs, a broken or double middle line, sometimes a crossing."""
@@ -204,7 +207,7 @@ def road_surface(
             strip(x, x + 0.45, z, z + 2.6, paint)
 
 
-def street_side(
+def _street_side(
     rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, x: float, left: bool, light: Light
 ) -> None:
     """Fronts wall to wall along one side of the street, the far ones first; shops on the ground floor."""
@@ -227,7 +230,9 @@ def street_side(
         polygon(draw, camera, [near + shop, far + shop, far + sign, near + sign], colour * np.maximum(light.tint, 0.55))
 
 
-def tree(rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, x: float, z: float, light: Light) -> None:
+def _tree(
+    rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, x: float, z: float, light: Light
+) -> None:
     """A street tree at (x, z)."""
     foot, top = camera.project(np.array([[x, 0.0, z], [x, rng.uniform(4, 6), z]])).tolist()
     tall = foot[1] - top[1]
@@ -235,7 +240,7 @@ def tree(rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, x:
     bush(rng, draw, top[0], top[1], tall * 0.5, jitter(rng, rgb(66, 98, 48), 10) * light.tint)
 
 
-def furniture(
+def _furniture(
     rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, half: float, kerb: float, light: Light
 ) -> None:
     """Lamps or trees at the kerbs, cars in the lanes and at the side, people on the pavements; far ones first."""
@@ -252,16 +257,16 @@ def furniture(
         things.append((rng.uniform(5, 30), "person", rng.choice([-1, 1]) * (half + rng.uniform(0.6, kerb))))
     for z, kind, x in sorted(things, reverse=True):
         if kind == "tree":
-            tree(rng, draw, camera, x, z, light)
+            _tree(rng, draw, camera, x, z, light)
         elif kind == "lamp":
-            lamp(draw, camera, x, z, light)
+            _lamp(draw, camera, x, z, light)
         elif kind == "car":
-            car(rng, draw, camera, x, z, light)
+            _car(rng, draw, camera, x, z, light)
         else:
-            person(rng, draw, camera, x, z, light)
+            _person(rng, draw, camera, x, z, light)
 
 
-def lamp(draw: ImageDraw.ImageDraw, camera: Camera, x: float, z: float, light: Light) -> None:
+def _lamp(draw: ImageDraw.ImageDraw, camera: Camera, x: float, z: float, light: Light) -> None:
     """A post with an arm over the road; it shines when the light is low."""
     arm = x * 0.78
     foot, top, end = camera.project(np.array([[x, 0.0, z], [x, 5.5, z], [arm, 5.7, z]])).tolist()
@@ -273,7 +278,7 @@ def lamp(draw: ImageDraw.ImageDraw, camera: Camera, x: float, z: float, light: L
     draw.ellipse((end[0] - glow, end[1] - glow * 0.6, end[0] + glow, end[1] + glow * 0.6), fill=colour)
 
 
-def car(rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, x: float, z: float, light: Light) -> None:
+def _car(rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, x: float, z: float, light: Light) -> None:
     """A car from behind or in front: body, cabin with its window, wheels, lights."""
     paint = pick(rng, [rgb(180, 40, 38), rgb(220, 220, 222), rgb(50, 52, 58), rgb(52, 84, 140), rgb(206, 176, 60)])
     paint = paint * np.maximum(light.tint, 0.5)
@@ -292,7 +297,7 @@ def car(rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, x: 
         plate(at, at + 0.25, 0.0, 0.3, rgb(16, 16, 18))
 
 
-def person(
+def _person(
     rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, x: float, z: float, light: Light
 ) -> None:
     """Someone who stands or walks: legs, coat, head."""

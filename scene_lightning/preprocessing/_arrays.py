@@ -22,7 +22,11 @@ from scene_lightning.errors import InputError, UnsupportedError
 
 
 def check_data_format(data_format: str | None) -> str:
-    """`data_format`, or the global one for None; InputError for anything but Keras' two."""
+    """`data_format`, or the global one for None; InputError for anything but Keras' two.
+
+    Args:
+        data_format: "channels_last", "channels_first" or None.
+    """
     chosen = data_format or image_data_format()
     if chosen not in ("channels_last", "channels_first"):
         raise InputError(

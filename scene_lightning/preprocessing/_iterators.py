@@ -135,7 +135,14 @@ class Iterator:
 
 
 def save_batch(iterator: Any, batch: Array, index_array: Array, hashes: int) -> None:
-    """Write a batch's images into `save_to_dir`, if there is one, under Keras' names."""
+    """Write a batch's images into `save_to_dir`, if there is one, under Keras' names.
+
+    Args:
+        iterator: what the batch comes from; it says where and under which prefix.
+        batch: the images.
+        index_array: the number of each image in the data.
+        hashes: how many random numbers there are for the end of a name.
+    """
     if not iterator.save_to_dir:
         return
     for image, index in zip(batch, index_array, strict=True):

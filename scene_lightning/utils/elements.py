@@ -23,12 +23,21 @@ class TensorSpec(NamedTuple):
 
 
 def map_leaves(fn: Callable[[Any], Any], element: Any) -> Any:
-    """`element` with `fn` applied to each tensor in it; only tuples and dicts are structures, as in tf.data."""
+    """Calls `fn` on each tensor of an element; only tuples and dicts are structures, as in tf.data.
+
+    Args:
+        fn: called with each tensor; its result takes the place.
+        element: a tensor, or tuples and dicts of them.
+    """
     return tree.map_leaves(fn, element, lambda part: isinstance(part, tuple | Mapping))
 
 
 def to_leaf(value: Any) -> Any:
-    """An array, number, list or tensor → a CPU tensor; text stays as it is."""
+    """Converts an array, number, list or tensor to a tensor, and text to `Text` or `Bytes`.
+
+    Args:
+        value: what a generator or an array gave.
+    """
     if isinstance(value, str | bytes) or value is None:
         return string(value)
     if isinstance(value, torch.Tensor):
@@ -46,7 +55,14 @@ def to_leaf(value: Any) -> Any:
 
 
 def stack_elements(leaves: tuple[Any, ...]) -> Any:
-    """Elements of one structure → one, each tensor with a batch axis. Raises InputError when shapes differ."""
+    """Stacks elements into one whose tensors have a batch axis.
+
+    Args:
+        leaves: the elements, all of one structure.
+
+    Raises:
+        InputError: tensors of different shapes.
+    """
     first = leaves[0]
     if isinstance(first, tuple):
         return tuple(stack_elements(tuple(leaf[i] for leaf in leaves)) for i in range(len(first)))
@@ -62,14 +78,24 @@ def stack_elements(leaves: tuple[Any, ...]) -> Any:
 
 
 def leaves_of(element: Any) -> list[Any]:
-    """The tensors of `element`, in order."""
+    """Lists the tensors of an element, in order.
+
+    Args:
+        element: a tensor, or tuples and dicts of them.
+    """
     leaves: list[Any] = []
     map_leaves(leaves.append, element)
     return leaves
 
 
 def threaded_map(call: Callable[[Any], Any], elements: Iterator[Any], threads: int) -> Iterator[Any]:
-    """`map(call, elements)` with up to `threads` calls at a time, in order, no further ahead than twice that."""
+    """`map(call, elements)` with up to `threads` calls at a time, in order, no further ahead than twice that.
+
+    Args:
+        call: the function; it may run in several threads at once.
+        elements: its arguments, one a call.
+        threads: the most calls at a time.
+    """
     pool = ThreadPoolExecutor(threads, thread_name_prefix="scene-lightning-map")
     waiting: deque[Any] = deque()
     try:
@@ -84,7 +110,12 @@ def threaded_map(call: Callable[[Any], Any], elements: Iterator[Any], threads: i
 
 
 def row(arrays: Any, index: int) -> Any:
-    """Element `index` of stacked arrays."""
+    """Takes one element out of stacked arrays.
+
+    Args:
+        arrays: an array, or tuples and dicts of them, all of one length.
+        index: which row.
+    """
 
     def take(leaf: Any) -> Any:
         value = leaf[index]

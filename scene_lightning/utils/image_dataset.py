@@ -229,7 +229,13 @@ def _check_split(validation_split: float | None, subset: str | None, shuffle: bo
 def split_files(
     files: list[str], labels: Any, validation_split: float | None, subset: str | None
 ) -> tuple[list[str], Any]:
-    """The first files for training, the last int(share · n) for validation; says how many.
+    """Takes the first files for training or the last int(share · n) for validation, and prints how many.
+
+    Args:
+        files: the paths, in their final order.
+        labels: one a file, or None.
+        validation_split: share in (0, 1) of the files for validation; None gives all files.
+        subset: "training" or "validation".
 
     Raises:
         DataError: the share is less than one file (Keras would give all files to both).
@@ -257,7 +263,17 @@ def index_directory(
     follow_links: bool = False,
     verbose: bool = True,
 ) -> tuple[list[str], Any, list[str] | None]:
-    """The files of a folder, their labels, and the class names. Source: Keras' `index_directory`.
+    """Lists the files of a folder, their labels and the class names. Source: Keras' `index_directory`.
+
+    Args:
+        directory: the folder.
+        labels: "inferred" from its folders, one integer a file, or None.
+        formats: the endings of image files, in lower case.
+        class_names: the folders to take, in the order of their numbers; None takes all, sorted.
+        shuffle: mix files and labels.
+        seed: makes the mix repeatable; None draws one.
+        follow_links: whether linked folders are entered.
+        verbose: print how many files were found.
 
     Raises:
         DataError: no such folder.

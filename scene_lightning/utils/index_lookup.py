@@ -20,7 +20,21 @@ _DROPPED = -1  # stands for the mask in vectors: no class
 
 
 class IndexLookup(Layer):
-    """The base of `StringLookup` and `IntegerLookup`, which hold what the arguments mean."""
+    """The base of `StringLookup` and `IntegerLookup`, which hold what the arguments mean.
+
+    Args:
+        max_tokens: the most positions, special tokens included; None for no limit.
+        num_oov_indices: how many positions unknown tokens share.
+        mask_token: the token that stands for nothing; None for none.
+        oov_token: what an unknown position gives with `invert`.
+        vocabulary: the tokens, or the path of a file with one a line; None to learn them with `adapt`.
+        idf_weights: weight of each token, for "tf_idf".
+        invert: positions → tokens.
+        output_mode: "int", "one_hot", "multi_hot", "count" or "tf_idf".
+        pad_to_max_tokens: make vectors `max_tokens` long.
+        sparse: must be False.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+    """
 
     _random_when_called_bare = False
 

@@ -18,9 +18,11 @@ _STEPS = 1024  # TensorFlow's bicubic looks its weights up in a table of so many
 def resize_image(
     image: torch.Tensor, size: tuple[int, int], interpolation: str = "bilinear", antialias: bool = False
 ) -> torch.Tensor:
-    """(…, H, W, C) → (…, *size, C) float32. Pixel centres lie at half integers. Source: tf.image.resize.
+    """Resizes images to float32 `(…, *size, channels)`; pixel centres lie at half integers. Source: tf.image.resize.
 
     Args:
+        image: `(…, height, width, channels)`.
+        size: (height, width) in pixels.
         interpolation: a name of `INTERPOLATIONS`.
         antialias: widen the kernel when the image shrinks; "nearest" and "area" have no kernel to widen.
     """
@@ -42,13 +44,24 @@ def resize_image(
 
 
 def weighted(image: torch.Tensor, rows: Any, columns: Any) -> torch.Tensor:
-    """(…, H, W, C) → (…, h, w, C) float32 by weights (h, H) of the rows and (w, W) of the columns."""
+    """Resamples images with one matrix for the rows and one for the columns, to float32.
+
+    Args:
+        image: `(…, height, width, channels)`.
+        rows: `(new height, height)`: how much each input row gives to each output row.
+        columns: `(new width, width)`, likewise.
+    """
     down, across = (torch.as_tensor(each, dtype=torch.float32, device=image.device) for each in (rows, columns))
     return torch.einsum("hi,wj,...ijc->...hwc", down, across, image.to(torch.float32))
 
 
 def crop_to_aspect(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """The largest centred part of (H, W, C) with the proportions of `size`. Source: Keras' smart_resize."""
+    """Crops the largest centred part with the proportions of `size`. Source: Keras' smart_resize.
+
+    Args:
+        image: `(height, width, channels)`.
+        size: the (height, width) whose proportions count.
+    """
     height, width = image.shape[:2]
     crop_height = min(height, int(float(width * size[0]) / size[1]))
     crop_width = min(width, int(float(height * size[1]) / size[0]))
@@ -57,7 +70,13 @@ def crop_to_aspect(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def resize_with_pad(image: torch.Tensor, size: tuple[int, int], interpolation: str) -> torch.Tensor:
-    """(H, W, C) resized to fit in `size`, on a black ground."""
+    """Resizes an image to fit into `size`, on a black ground.
+
+    Args:
+        image: `(height, width, channels)`.
+        size: (height, width) in pixels of the result.
+        interpolation: a name of `INTERPOLATIONS`.
+    """
     height, width = image.shape[:2]
     ratio = max(width / size[1], height / size[0])
     inner = tuple(max(1, math.floor(side / ratio + 1e-6)) for side in (height, width))
@@ -89,7 +108,13 @@ def _weights(length: int, target: int, interpolation: str, antialias: bool = Fal
 
 
 def overlaps(length: int, target: int, scale: float) -> np.ndarray:
-    """(target, length): the share of each output pixel, `scale` input pixels wide, that an input pixel covers."""
+    """Makes a matrix `(target, length)` of the share of each output pixel that an input pixel covers.
+
+    Args:
+        length: number of input pixels.
+        target: number of output pixels.
+        scale: how many input pixels wide an output pixel is.
+    """
     start = np.arange(target)[:, None] * scale
     pixel = np.arange(length)[None, :]
     inner = np.clip(np.minimum(start + scale, pixel + 1) - np.maximum(start, pixel), 0, None)
@@ -97,7 +122,12 @@ def overlaps(length: int, target: int, scale: float) -> np.ndarray:
 
 
 def cubic_steps(places: np.ndarray, a: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For places between pixels: four (pixel, weight) pairs of Keys' cubic with the parameter `a`."""
+    """Gives, for places between pixels, the four (pixel, weight) pairs of Keys' cubic kernel.
+
+    Args:
+        places: where to interpolate, in input pixels.
+        a: the kernel's parameter: -0.5 is Keys' own choice and TensorFlow's, -0.75 that of PyTorch and OpenCV.
+    """
     first = np.floor(places)
     share = np.rint((places - first) * _STEPS) / _STEPS
     return [(first + step, _keys(np.abs(share - step), a)) for step in (-1, 0, 1, 2)]

@@ -44,7 +44,7 @@ def split_dataset(
     elements, batch_size = _elements(dataset)
     if shuffle:
         random.Random(random.randint(0, 10**6) if seed is None else seed).shuffle(elements)
-    left, right = split_sizes(left_size, right_size, len(elements))
+    left, right = _split_sizes(left_size, right_size, len(elements))
     halves = []
     for half in (elements[:left], elements[-right:]):
         made = Dataset(lambda _, half=half: iter(half), len(half))  # type: ignore[misc]
@@ -69,7 +69,7 @@ def _elements(dataset: Any) -> tuple[list[Any], int | None]:
     )
 
 
-def split_sizes(left: float | None, right: float | None, total: int) -> tuple[int, int]:
+def _split_sizes(left: float | None, right: float | None, total: int) -> tuple[int, int]:
     """Numbers or shares → two numbers of samples. Raises InputError when they do not fit `total`."""
     for name, size in (("left_size", left), ("right_size", right)):
         if size is None:

@@ -63,19 +63,31 @@ class Texts(np.ndarray):
 
 
 def string(value: Any) -> Any:
-    """Python's or NumPy's text or bytes → Text or Bytes; anything else as it is."""
+    """Converts text or bytes of Python or NumPy to `Text` or `Bytes`; anything else stays as it is.
+
+    Args:
+        value: anything.
+    """
     if isinstance(value, Text | Bytes):
         return value
     return Text(value) if isinstance(value, str) else Bytes(value) if isinstance(value, bytes) else value
 
 
 def holds_bytes(values: Any) -> bool:
-    """Whether it is a list or tuple that begins with bytes."""
+    """Says whether a value is a list or tuple that begins with bytes.
+
+    Args:
+        values: anything.
+    """
     return isinstance(values, list | tuple) and len(values) > 0 and isinstance(values[0], bytes)
 
 
 def strings(values: Any) -> Any:
-    """An array or sequence of text or bytes → Texts; of anything else an array."""
+    """Converts an array or sequence of text or bytes to `Texts`, of anything else to an array.
+
+    Args:
+        values: an array, list or tuple.
+    """
     if holds_bytes(values):  # which NumPy would cut at zeros, or take for arrays of numbers
         array = np.empty(len(values), dtype=object)
         for index, value in enumerate(values):
@@ -90,7 +102,11 @@ def strings(values: Any) -> Any:
 
 
 def as_text(value: Any) -> Text:
-    """A path or text in any form (str, bytes, NumPy scalar, pathlib) → Text."""
+    """Converts a path or text in any form (str, bytes, NumPy scalar, pathlib) to `Text`.
+
+    Args:
+        value: the path or text.
+    """
     if isinstance(value, np.ndarray):
         value = value.item()
     if isinstance(value, os.PathLike):
@@ -99,7 +115,14 @@ def as_text(value: Any) -> Text:
 
 
 def matching(file_pattern: Any) -> list[Text]:
-    """The paths that match a pattern, or several, in order. Raises DataError when there is none."""
+    """Lists the paths that match a pattern, or several, in order.
+
+    Args:
+        file_pattern: a pattern with `*`, `?` and `[…]`, or a list of them.
+
+    Raises:
+        DataError: nothing matches.
+    """
     patterns = file_pattern if isinstance(file_pattern, list | tuple) else [file_pattern]
     paths = sorted(path for pattern in patterns for path in glob.glob(as_text(pattern)))
     if not paths:

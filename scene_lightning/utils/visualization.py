@@ -28,6 +28,10 @@ class DotText:
     """The part of `pydot.Dot` that programs use: the graph as DOT text, or drawn by matplotlib.
 
     `create_png()`, `write_svg(path)` and so on are there for each format that `create` takes.
+
+    Args:
+        text: the graph in Graphviz's language DOT.
+        picture: draws it: takes a format such as "png" and gives bytes.
     """
 
     def __init__(self, text: str, picture: Callable[[str], bytes]) -> None:

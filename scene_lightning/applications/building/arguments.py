@@ -16,7 +16,14 @@ Shape = tuple[int | None, ...]
 
 
 def check_weights(weights: Any, include_top: bool, classes: int, classifier_activation: Any) -> None:
-    """Raise InputError for weights that cannot be meant, or that do not go with the top."""
+    """Raise InputError for weights that cannot be meant, or that do not go with the top.
+
+    Args:
+        weights: "imagenet", a path or None.
+        include_top: whether the classifier is asked for.
+        classes: how many the classifier tells apart.
+        classifier_activation: what the classifier ends in; None for logits.
+    """
     if weights is not None and weights != "imagenet" and not _exists(weights):
         raise InputError(
             "The `weights` argument should be either `None` (random initialization), 'imagenet' (pre-training on "
@@ -44,7 +51,11 @@ def _exists(path: Any) -> bool:
 
 
 def check_pooling(pooling: Any) -> None:
-    """Raise InputError for anything but None, "avg" and "max" (Keras takes it for None and says nothing)."""
+    """Raise InputError for anything but None, "avg" and "max" (Keras takes it for None and says nothing).
+
+    Args:
+        pooling: what was asked for.
+    """
     if pooling not in (None, "avg", "max"):
         raise InputError(f"`pooling` should be None, 'avg' or 'max'. Received: pooling={pooling!r}")
 
@@ -53,6 +64,13 @@ def obtain_input_shape(
     input_shape: Any, default_size: int, min_size: int, require_flatten: bool, weights: Any
 ) -> Shape:
     """The input shape to build for. Keras: `applications.imagenet_utils.obtain_input_shape`.
+
+    Args:
+        input_shape: (height, width, channels) that was asked for; None for the default.
+        default_size: height and width in pixels for which the network was published.
+        min_size: smallest height and width in pixels.
+        require_flatten: whether the classifier is there, which needs a known size.
+        weights: "imagenet" demands three channels.
 
     Raises:
         InputError: not (H, W, C); smaller than `min_size`; another shape than the ImageNet top takes; a top on images
@@ -92,7 +110,12 @@ def obtain_input_shape(
 
 
 def image_input(input_tensor: Any, shape: Shape) -> KerasTensor:
-    """The symbolic image that the network reads."""
+    """The symbolic image that the network reads.
+
+    Args:
+        input_tensor: a symbolic image, or None for a new `Input`.
+        shape: (height, width, channels) of a new one.
+    """
     if image_data_format() != "channels_last":
         raise UnsupportedError(
             "The applications take channels_last images: keras.backend.set_image_data_format('channels_last') first."

@@ -13,12 +13,20 @@ Rename = Callable[[str], str]
 
 
 def by_table(table: dict[str, str]) -> Rename:
-    """Full paths → names."""
+    """Makes a renaming function of a table from paths to names.
+
+    Args:
+        table: torch's path → Keras' layer name; other paths stay.
+    """
     return lambda path: table.get(path, path)
 
 
 def vgg(convolutions: tuple[int, ...]) -> Rename:
-    """VGG with so many convolutions in its five blocks: `block1_conv1` … `block5_pool`, `flatten`, `fc1`, `fc2`."""
+    """Makes the renaming function of a VGG: `block1_conv1` … `block5_pool`, `flatten`, `fc1`, `fc2`.
+
+    Args:
+        convolutions: how many each of the five blocks has.
+    """
     table = {"classifier.0": "fc1", "classifier.3": "fc2"}
     position = 0
     for block, count in enumerate(convolutions, 1):
@@ -47,7 +55,11 @@ _RESNET_BLOCK = {
 
 
 def resnet(path: str) -> str:
-    """`conv1_conv` …, `conv2_block1_1_conv`, `…_0_bn`, `…_add`, `…_out`."""
+    """Names a ResNet's layers: `conv1_conv` …, `conv2_block1_1_conv`, `…_0_bn`, `…_add`, `…_out`.
+
+    Args:
+        path: a module's dotted path, or an operation's, in torch's network.
+    """
     block = re.fullmatch(r"layer(\d)\.(\d+)\.(.+)", path)
     if block is None:
         return _RESNET_STEM.get(path, path)
@@ -67,7 +79,11 @@ _TRANSITION = {"norm": "bn", "pool": "pool"}
 
 
 def densenet(layers_per_block: tuple[int, ...]) -> Rename:
-    """`conv2_block1_0_bn` …, `conv2_block1_concat`, `pool2_conv`, `bn`, `relu`."""
+    """Makes the renaming function of a DenseNet: `conv2_block1_0_bn` …, `conv2_block1_concat`, `pool2_conv`, `bn`.
+
+    Args:
+        layers_per_block: how many dense layers each of the four blocks has.
+    """
 
     def rename(path: str) -> str:
         layer = re.fullmatch(r"features\.denseblock(\d)\.denselayer(\d+)\.(.+)", path)
@@ -91,7 +107,11 @@ _MIXED = ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")
 
 
 def inception_v3(path: str) -> str:
-    """The ends of the blocks are `mixed0` … `mixed10`; the branches keep their torch names."""
+    """Names the ends of InceptionV3's blocks `mixed0` … `mixed10`; the branches keep their torch names.
+
+    Args:
+        path: a module's dotted path, or an operation's, in torch's network.
+    """
     join = re.fullmatch(r"Mixed_(\d\w)\.concat(?:#(\d))?", path)
     if join is None:
         return path
@@ -104,7 +124,11 @@ _UNIT = {"0": "", "1": "_BN", "2": "_relu"}
 
 
 def mobilenet_v2(path: str) -> str:
-    """`Conv1`, `expanded_conv_depthwise`, `block_1_expand`, `…_project_BN`, `…_add`, `Conv_1`, `out_relu`."""
+    """Names MobileNetV2's layers: `Conv1`, `expanded_conv_depthwise`, `block_1_expand`, `…_project_BN`, `Conv_1`.
+
+    Args:
+        path: a module's dotted path, or an operation's, in torch's network.
+    """
     match = re.fullmatch(r"features\.(\d+)\.(?:conv\.)?(.+)", path)
     if match is None:
         return path
@@ -129,7 +153,11 @@ _EFFICIENT_UNIT = {"0": "{}conv", "1": "{}bn", "2": "{}activation", "0.pad": "{}
 
 
 def efficientnet(last: int) -> Rename:
-    """`stem_conv`, `block1a_dwconv`, `block2a_expand_bn`, `…_se_reduce`, `…_add`, `top_conv`, `top_dropout`."""
+    """Makes the renaming function of an EfficientNet: `stem_conv`, `block1a_dwconv`, `…_se_reduce`, `…_add`.
+
+    Args:
+        last: number of the last entry of torch's `features`, the convolution in front of the pooling.
+    """
 
     def rename(path: str) -> str:
         outer = re.fullmatch(r"features\.(\d+)\.(0\.pad|\d)", path)

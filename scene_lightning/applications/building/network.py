@@ -34,7 +34,18 @@ C = TypeVar("C", bound=Callable[..., Functional])
 
 @dataclass(frozen=True)
 class Request:
-    """What the caller of a constructor asked for, in Keras' names."""
+    """What the caller of a constructor asked for, in Keras' names.
+
+    Attributes:
+        include_top: whether the classifier is built.
+        weights: "imagenet", the path of a file, or None for random ones.
+        input_tensor: a symbolic image to build on; None for a new `Input`.
+        input_shape: (height, width, channels) of one image; None for the default.
+        pooling: "avg", "max" or None; only without the classifier.
+        classes: how many the classifier tells apart.
+        classifier_activation: what the classifier ends in; None for logits.
+        name: the model's name; None for the network's.
+    """
 
     include_top: bool = True
     weights: Any = "imagenet"
@@ -48,14 +59,24 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """What both kinds have: Keras' name of it, and the image sizes it takes."""
+    """What torchvision's networks and those in Keras' layers have in common.
+
+    Attributes:
+        title: the constructor's name, such as "ResNet50".
+        model_name: Keras' default name of the model, such as "resnet50".
+        default_size: height and width in pixels of the images it was trained on.
+        min_size: smallest height and width in pixels.
+        names_pooling: whether pooling="avg" gives a layer `avg_pool`; in Keras' other networks it has no name.
+        normalises: whether it takes 0 to 255 and scales it itself.
+        mean, std: of each channel of its training images, for values in 0 to 1.
+    """
 
     title: str
     model_name: str
     default_size: int = 224
     min_size: int = 32
-    names_pooling: bool = False  # pooling="avg" gives a layer avg_pool; in Keras' other networks it has no name
-    normalises: bool = False  # takes 0 to 255 and scales it itself
+    names_pooling: bool = False
+    normalises: bool = False
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
 
@@ -139,7 +160,11 @@ class KerasNetwork(Network):
 
 
 def build(network: Network, request: Request) -> Functional:
-    """The model that a constructor returns.
+    """Builds the model that a constructor returns, with its weights.
+
+    Args:
+        network: which one.
+        request: the arguments of its constructor.
 
     Raises:
         InputError: arguments that Keras refuses too, in Keras' words.
@@ -195,7 +220,11 @@ def _load(model: Functional, network: Network, request: Request, fill: Callable[
 
 
 def constructor(network: Network) -> Constructor:
-    """The function that Keras has for a network, with its arguments and their order."""
+    """The function that Keras has for a network, with its arguments and their order.
+
+    Args:
+        network: which one it builds.
+    """
 
     def construct(
         include_top: bool = True,
@@ -218,7 +247,13 @@ def constructor(network: Network) -> Constructor:
 
 
 def documented(construct: C, network: Network, described: Any) -> C:
-    """`construct` under the network's name, with the description of its type."""
+    """Gives a function the network's name and the description of its type.
+
+    Args:
+        construct: the function.
+        network: what it builds.
+        described: the protocol that has its signature and describes its arguments.
+    """
     function: Any = construct
     scaling = (
         "It takes RGB of 0 to 255 and scales it itself."
@@ -233,7 +268,11 @@ def documented(construct: C, network: Network, described: Any) -> C:
 
 
 def scaling_constructor(network: Network) -> ScalingConstructor:
-    """`constructor` for a network whose own scaling can be left out (`include_preprocessing=False`)."""
+    """`constructor` for a network whose own scaling can be left out (`include_preprocessing=False`).
+
+    Args:
+        network: which one it builds.
+    """
 
     def construct(
         include_top: bool = True,

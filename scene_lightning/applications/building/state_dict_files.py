@@ -17,6 +17,9 @@ ENDINGS = (".pth", ".pt", ".safetensors")
 def read_state(path: Path) -> dict[str, Any]:
     """The state dict that a file holds; one level of wrapping ("state_dict", "model") is taken off.
 
+    Args:
+        path: a .pth, .pt or .safetensors file.
+
     Raises:
         FileFormatError: damaged, or not a state dict.
         UnsupportedError: safetensors without the package that reads it.

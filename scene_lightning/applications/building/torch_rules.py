@@ -70,7 +70,12 @@ def _argument(node: fx.Node, position: int, name: str, default: Any = None) -> A
 
 
 def is_adaptive_pool(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
-    """Whether a step is an adaptive average pooling."""
+    """Whether a step is an adaptive average pooling.
+
+    Args:
+        node: a step of the trace.
+        modules: dotted path → module of the traced network.
+    """
     if node.op == "call_module":
         return isinstance(modules[str(node.target)], nn.AdaptiveAvgPool2d)
     return node.target is F.adaptive_avg_pool2d

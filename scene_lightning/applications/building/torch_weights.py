@@ -16,7 +16,16 @@ Source = tuple[torch.Tensor, str, Callable[[torch.Tensor], torch.Tensor]]
 
 @dataclass(frozen=True)
 class Binding:
-    """A layer, the path of its torch module, how its tensors lie, and (H, W, C) before a Flatten in front of it."""
+    """Says which torch tensors a Keras layer takes its weights from, and how they lie.
+
+    Attributes:
+        layer: the Keras layer.
+        path: the dotted path of its torch module.
+        kind: how torch's tensors lie: "convolution", "depthwise", "linear", "batch_norm", "layer_norm" or
+            "channel_scale".
+        grid: (height, width, channels) of the feature maps that a Flatten in front of it takes; None without
+            one.
+    """
 
     layer: Any
     path: str
@@ -70,6 +79,7 @@ def load_state(bindings: Sequence[Binding], state: Mapping[str, Any], where: str
     """Fill the layers from `state`; nothing is changed when anything is missing, left over or of another shape.
 
     Args:
+        bindings: which layer takes which tensors.
         state: names and tensors as torchvision writes them.
         where: the file, for messages.
         torch_names: every name that the whole network has; the top's may be there without being used.
@@ -103,7 +113,11 @@ def load_state(bindings: Sequence[Binding], state: Mapping[str, Any], where: str
 
 
 def with_present_names(state: Mapping[str, Any]) -> dict[str, Any]:
-    """torchvision's DenseNet files still say `norm.1.weight` for what has long been `norm1.weight`."""
+    """Renames what torchvision's DenseNet files still call `norm.1.weight` to today's `norm1.weight`.
+
+    Args:
+        state: name → tensor.
+    """
     return {_OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
 
 

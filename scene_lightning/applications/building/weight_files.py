@@ -23,7 +23,12 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Published:
-    """A weights file on the web; `checksum` is the whole md5 or the head of the sha256, in hexadecimal."""
+    """A weights file on the web.
+
+    Attributes:
+        url: its address, or its name alone where it cannot be fetched.
+        checksum: the whole md5 or the head of the sha256, in hexadecimal.
+    """
 
     url: str
     checksum: str = ""
@@ -45,6 +50,11 @@ def keras_folder() -> Path:
 
 def locate(files: Sequence[Published], home: Path, network: str) -> Path:
     """The first of `files` that is on this machine; otherwise the first of all, downloaded into `home`.
+
+    Args:
+        files: those that would do, the best first.
+        home: the folder they belong in.
+        network: its name, for messages.
 
     Raises:
         DataError: it is not here and cannot be fetched. The message says where to put it.
