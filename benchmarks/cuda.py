@@ -22,8 +22,9 @@ from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.cache import cache_images
 from scene_lightning.data.decode import DecodeSpec
 from scene_lightning.data.scan import scan_folder
+from scene_lightning.data.sources import ArraySource
 from scene_lightning.data.standardize import Standardize
-from scene_lightning.feeds.images import ArrayImageFeed, ImageFeed, encode_targets
+from scene_lightning.feeds.images import ImageFeed, encode_targets
 
 
 def matrix_rate(size: int = 8192, repeats: int = 20) -> float:
@@ -50,7 +51,7 @@ def make_feed(data: str, batch: int) -> ImageFeed:
         rng = np.random.default_rng(0)
         labels = rng.integers(0, CLASSES, 8192)
         pixels = rng.integers(0, 256, (8192, SIZE, SIZE, 3), dtype=np.uint8)
-        return ArrayImageFeed(pixels, encode_targets(labels, CLASSES, "categorical"), **options)
+        return ImageFeed(ArraySource(pixels), encode_targets(labels, CLASSES, "categorical"), **options)
     cached = cache_images(scan_folder(data), DecodeSpec((SIZE, SIZE)), "ram")
     return ImageFeed(cached.source, encode_targets(cached.table.labels, CLASSES, "categorical"), **options)
 

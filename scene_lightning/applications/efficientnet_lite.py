@@ -18,8 +18,8 @@ from typing import Any
 
 from scene_lightning import layers
 from scene_lightning.applications.building.network import Network, Request, constructor
+from scene_lightning.applications.building.published_weights import FOLDER_VARIABLE, Published, torch_folder
 from scene_lightning.applications.building.torch_weights import Binding, load_state
-from scene_lightning.applications.building.weight_files import FOLDER_VARIABLE, Published, torch_folder
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import unchanged as preprocess_input
 from scene_lightning.errors import DataError

@@ -14,7 +14,7 @@ import torch
 from torchvision.models import AlexNet_Weights
 
 from scene_lightning._settings import image_data_format
-from scene_lightning.applications.building.weight_files import keras_folder
+from scene_lightning.applications.building.published_weights import keras_folder
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers import Rescaling
 from scene_lightning.layers.base.symbolic import KerasTensor

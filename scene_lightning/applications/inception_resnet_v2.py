@@ -10,7 +10,7 @@ from typing import Any
 
 from scene_lightning import layers
 from scene_lightning.applications.building.network import KerasNetwork, Request, constructor
-from scene_lightning.applications.building.weight_files import Published
+from scene_lightning.applications.building.published_weights import Published
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import from_minus_one_to_one as preprocess_input
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from scene_lightning import layers
 from scene_lightning.applications.building.network import KerasNetwork, Request, build
-from scene_lightning.applications.building.weight_files import Published
+from scene_lightning.applications.building.published_weights import Published
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import from_minus_one_to_one as preprocess_input
 from scene_lightning.errors import InputError

@@ -14,7 +14,7 @@ from scene_lightning.inference.predict import predict
 from scene_lightning.inference.predictor import RunOn
 from scene_lightning.runs.comparison import compare
 from scene_lightning.runs.cross_validation import show_folds, train_folds
-from scene_lightning.runs.finders import find_batch_size, find_learning_rate
+from scene_lightning.runs.recipe_finders import find_batch_size, find_learning_rate
 from scene_lightning.runs.train import FinishedRun, train
 
 __all__ = [

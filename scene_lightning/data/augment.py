@@ -1,6 +1,6 @@
 """Augments whole batches of images as Keras' ImageDataGenerator augments one image.
 
-Chance and work are apart: `AugmentRanges.draw` (or `KerasAffine.make_params`) draws, `apply_affine` applies. Images
+Drawing and applying are apart: `AugmentRanges.draw` (or `KerasAffine.make_params`) draws, `apply_affine` applies. Images
 hold grey levels of 0..255 here; rescaling comes after (standardize.py).
 """
 

@@ -101,7 +101,7 @@ class Feed:
         """Take back a batch that was only looked at, where it would not come again by itself."""
 
     def agree(self) -> None:
-        """Take over what the first of several processes drew by chance: all must read one order."""
+        """Take over what the first of several processes drew at random: all must read one order."""
         self.seed = from_first_process(self.seed)
 
     def _agree_once(self, world_size: int) -> None:

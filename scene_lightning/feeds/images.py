@@ -17,9 +17,9 @@ from torch import Tensor
 from scene_lightning.data.augment import AffineParams, AugmentRanges
 from scene_lightning.data.balance import balanced_count, balanced_order
 from scene_lightning.data.decode import DecodeSpec
-from scene_lightning.data.growth import Growth
+from scene_lightning.data.progressive_sizes import ProgressiveSizes
 from scene_lightning.data.randomness import permutation
-from scene_lightning.data.sources import ArraySource, FileSource, ImageSource
+from scene_lightning.data.sources import FileSource, ImageSource
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.feeds.base import PlannedFeed
@@ -108,7 +108,7 @@ class ImageFeed(PlannedFeed):
         balance: (N,) class numbers, to draw every class equally often (`balanced_order`); an epoch is then not every
             image once, and `shuffle` has no say. None for no balancing.
         mix: (x, y) → (x, y) on each training batch, images standardised: mixup, CutMix.
-        grow: in which size each epoch's training batches are.
+        progressive_sizes: in which size each epoch's training batches are.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class ImageFeed(PlannedFeed):
         on_order: Callable[[NDArray[np.int64]], None] | None = None,
         mix: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
         balance: NDArray[np.int64] | None = None,
-        grow: Growth | None = None,
+        progressive_sizes: ProgressiveSizes | None = None,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1; received {batch_size}.")
@@ -144,7 +144,7 @@ class ImageFeed(PlannedFeed):
         self.standardize = standardize or Standardize()
         self.host_function, self.channels_first = host_function, channels_first
         self.skip_unreadable, self.on_order = skip_unreadable, on_order
-        self.mix, self.grow, self.balance = mix, grow, balance
+        self.mix, self.progressive_sizes, self.balance = mix, progressive_sizes, balance
         self.unreadable = {}
         self.samples = len(source) if balance is None else balanced_count(balance)
         self.steps = self.steps_on(1)
@@ -248,14 +248,14 @@ class ImageFeed(PlannedFeed):
 
     def to_device_batch(self, batch: ImageBatch, epoch: int, training: bool) -> tuple[Any, Any, Any]:
         """On the device: uint8 → augmented → standardised float32 (x, y, sample_weight)."""
-        x = batch.images
+        x, sizes = batch.images, self.progressive_sizes if training else None
         if batch.resident:
             assert self._resident is not None
             x = self._resident.index_select(0, x)
         if self.augment is not None and batch.params is not None and (training or self.augment_always):
-            x = self.augment.apply(x, batch.params, self.grow.view_in(epoch) if training and self.grow else None)
-        elif training and self.grow is not None:
-            x = self.grow(x, epoch)
+            x = self.augment.apply(x, batch.params, sizes.view_in(epoch) if sizes else None)
+        elif sizes:
+            x = sizes(x, epoch)
         if self.channels_first and self.host_function is None:
             x = x.permute(0, 3, 1, 2)
         x = self.standardize(x)
@@ -274,12 +274,3 @@ def _as_targets(targets: Any, count: int) -> Any:
     if len(tensor) != count:
         raise DataError(f"Expected one target an image, {count}; received {len(tensor)}.")
     return tensor
-
-
-class ArrayImageFeed(ImageFeed):
-    """Images in memory: (N, H, W, C), uint8 as they are, anything else as float32; options as for `ImageFeed`."""
-
-    def __init__(self, images: NDArray[Any], targets: Any = None, **options: Any) -> None:
-        images = np.asarray(images)
-        images = images if images.dtype == np.uint8 else images.astype(np.float32)
-        super().__init__(ArraySource(images), targets, **options)

@@ -1,7 +1,7 @@
 """Mixes pairs of images and their targets in training batches: mixup and CutMix.
 
 Mixup (Zhang et al., 2018) and CutMix (Yun et al., 2019), by torchvision; each batch gets one of those that are asked
-for. Chance comes from torch's generator, which a run seeds anew each epoch.
+for. The random numbers come from torch's generator, which a run seeds anew each epoch.
 """
 
 from __future__ import annotations

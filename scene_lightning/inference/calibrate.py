@@ -17,7 +17,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.inference.evaluate import labelled_images
 from scene_lightning.inference.held_out import held_out_images
 from scene_lightning.inference.images_seen import CALIBRATED, ImagesSeen, Overlap, digests_of
-from scene_lightning.inference.predictor import Answerer, RunOn
+from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.inference.temperature import at_temperature, calibration_error, fit_temperature
 from scene_lightning.layers import Activation, Dense, Softmax
 from scene_lightning.models.persistence import check_target
@@ -54,19 +54,19 @@ def calibrate(
             can be written.
     """
     place = _checked(out, half)
-    answerer = Answerer.load(model, run_on or RunOn())
-    layer = last_dense(answerer.model)
-    table = held_out_images(answerer, data) if held_out else labelled_images(data, answerer.info)
+    predictor = Predictor.load(model, run_on or RunOn())
+    layer = last_dense(predictor.model)
+    table = held_out_images(predictor, data) if held_out else labelled_images(data, predictor.info)
     if len(table) < FEWEST:
         raise InputError(f"{data!r} has {len(table)} photographs to fit a temperature on. Expected at least {FEWEST}.")
-    seen = ImagesSeen.of_model(answerer.model)
-    rows, labels = answerer.probabilities(table.paths), np.asarray(table.labels)
+    seen = ImagesSeen.of_model(predictor.model)
+    rows, labels = predictor.probabilities(table.paths), np.asarray(table.labels)
     temperature = fit_temperature(rows, labels)
     with torch.no_grad():
         for weight in layer.weights:
             weight.div_(temperature)
-    answerer.model._images_seen = seen.and_also(CALIBRATED, digests_of(table.paths)).as_text()
-    answerer.model.save(str(place), save_format="float16" if half else None)
+    predictor.model._images_seen = seen.and_also(CALIBRATED, digests_of(table.paths)).as_text()
+    predictor.model.save(str(place), save_format="float16" if half else None)
     after = calibration_error(at_temperature(rows, temperature), labels)
     return Calibrated(temperature, calibration_error(rows, labels), after, len(table), seen.among(table.paths))
 

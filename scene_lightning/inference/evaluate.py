@@ -27,7 +27,7 @@ from scene_lightning.data.scan import (
 from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
 from scene_lightning.inference.inputs import report_unreadable
-from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn, gives_logits
+from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn, gives_logits
 from scene_lightning.reports.tables import format_report, format_table, report_from_matrix
 
 _MOST_SHOWN = 30  # classes; a matrix of more fits no terminal
@@ -40,8 +40,8 @@ def evaluate(model: str, data: str, run_on: RunOn | None = None, *, strict: bool
     Raises:
         InputError: no model, no labelled images, or a class that the model does not know.
     """
-    answerer = Answerer.load(model, run_on or RunOn())
-    return score(answerer, labelled_images(data, answerer.info), strict=strict)
+    predictor = Predictor.load(model, run_on or RunOn())
+    return score(predictor, labelled_images(data, predictor.info), strict=strict)
 
 
 def labelled_images(data: str, info: ImageInfo) -> ImageTable:
@@ -59,7 +59,7 @@ def _is_half(data: str, half: str, folders: Sequence[str]) -> bool:
     return any(name in folders for name in TRAIN_FOLDERS) or bool(class_folders(os.path.join(data, half)))
 
 
-def score(answerer: Answerer, table: ImageTable, *, strict: bool = False, verbose: bool = True) -> dict[str, Any]:
+def score(predictor: Predictor, table: ImageTable, *, strict: bool = False, verbose: bool = True) -> dict[str, Any]:
     """Keys: data, split, seen, images, loss (None without one), accuracy, classes, per_class, confusion_matrix.
 
     `data` is the folder of the class folders, `split` its name where that is a split's (seg_test), else None; `seen`
@@ -67,23 +67,23 @@ def score(answerer: Answerer, table: ImageTable, *, strict: bool = False, verbos
     `per_class` maps a class name to precision, recall, f1 and support (images of the class); `confusion_matrix` has a
     row for each true class and a column for each predicted one.
     """
-    names = list(answerer.info.class_names)
+    names = list(predictor.info.class_names)
     matrix = np.zeros((len(names), len(names)), dtype=np.int64)
-    total = LossSum(answerer.model, len(names))
+    total = LossSum(predictor.model, len(names))
 
     def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
         true = table.labels[list(positions)]
         np.add.at(matrix, (true, probabilities.argmax(axis=1)), 1)
         total.add(true, outputs)
 
-    feed = answerer.answer(table.paths, take, strict=strict, verbose=verbose)
+    feed = predictor.predict(table.paths, take, strict=strict, verbose=verbose)
     report_unreadable(list(feed.unreadable.values()), len(table))
     figures = report_from_matrix(matrix, names)
     read = [path for path in table.paths if path not in feed.unreadable]
     return {
         "data": table.root,
         "split": split_name(table),
-        "seen": ImagesSeen.of_model(answerer.model).among(read).as_dict(),
+        "seen": ImagesSeen.of_model(predictor.model).among(read).as_dict(),
         "images": figures["images"],
         "loss": total.mean(),
         **{key: figures[key] for key in ("accuracy", "classes", "per_class", "confusion_matrix")},

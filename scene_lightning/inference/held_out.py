@@ -5,34 +5,34 @@ from __future__ import annotations
 from scene_lightning.data.scan import ImageTable, Splits, find_splits, relabel
 from scene_lightning.errors import InputError
 from scene_lightning.inference.images_seen import CHOSE, TRAINED, ImagesSeen, digests_of
-from scene_lightning.inference.predictor import Answerer
+from scene_lightning.inference.predictor import Predictor
 
 
-def held_out_images(answerer: Answerer, trained_on: str) -> ImageTable:
+def held_out_images(predictor: Predictor, trained_on: str) -> ImageTable:
     """The same share again: which it was follows from the recipe in the model's file.
 
     Raises:
         InputError: a file without its recipe, or data that cannot be what it was trained on.
     """
-    return relabel(_splits(answerer, trained_on).validation, answerer.info.class_names)
+    return relabel(_splits(predictor, trained_on).validation, predictor.info.class_names)
 
 
-def seen_by(answerer: Answerer, trained_on: str | None = None) -> ImagesSeen:
+def seen_by(predictor: Predictor, trained_on: str | None = None) -> ImagesSeen:
     """What the model's file says that it has seen; where it does not, the split of `trained_on` says it.
 
     Raises:
         InputError: as `held_out_images`.
     """
-    seen = ImagesSeen.of_model(answerer.model)
+    seen = ImagesSeen.of_model(predictor.model)
     if seen.complete or trained_on is None:
         return seen
-    splits = _splits(answerer, trained_on)
+    splits = _splits(predictor, trained_on)
     seen = seen.and_also(TRAINED, digests_of(splits.train.paths), complete=True)
     return seen.and_also(CHOSE, digests_of(splits.validation.paths))  # as in best.ckpt; nobody knows that it did not
 
 
-def _splits(answerer: Answerer, trained_on: str) -> Splits:
-    recipe = answerer.model._recipe
+def _splits(predictor: Predictor, trained_on: str) -> Splits:
+    recipe = predictor.model._recipe
     if not recipe:
         raise InputError(
             "The model's file does not say which share of the data its training held out. Expected a model that "

@@ -20,7 +20,7 @@ from scene_lightning._atomic_write import atomic_write
 from scene_lightning.inference.evaluate import labelled_images
 from scene_lightning.inference.held_out import held_out_images, seen_by
 from scene_lightning.inference.images_seen import Overlap
-from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn
+from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
 from scene_lightning.inference.temperature import at_temperature, calibration_error, fit_temperature
 from scene_lightning.recipes.yaml_reader import dump
 from scene_lightning.reports.metrics_file import read_metrics
@@ -72,23 +72,23 @@ def measure(model: str, data: str, run_on: RunOn | None = None, *, trained_on: s
     Raises:
         InputError: no model, no labelled images, classes that the model does not know, or a file without its recipe.
     """
-    answerer = Answerer.load(model, run_on or RunOn())
-    table = labelled_images(data, answerer.info)
+    predictor = Predictor.load(model, run_on or RunOn())
+    table = labelled_images(data, predictor.info)
     begun = time.perf_counter()
-    plain = answerer.probabilities(table.paths)
+    plain = predictor.probabilities(table.paths)
     seconds = time.perf_counter() - begun
-    averaged = np.asarray((plain + answerer.probabilities(table.paths, mirrored=True)) / 2, dtype=np.float32)
+    averaged = np.asarray((plain + predictor.probabilities(table.paths, mirrored=True)) / 2, dtype=np.float32)
     return Measured(
-        list(answerer.info.class_names), table.root, seen_by(answerer, trained_on).among(table.paths),
+        list(predictor.info.class_names), table.root, seen_by(predictor, trained_on).among(table.paths),
         np.asarray(table.labels), plain, averaged, seconds,
-        answerer.model._recipe or {}, int(answerer.model.count_params()),
-        None if trained_on is None else _held_out(answerer, trained_on),
+        predictor.model._recipe or {}, int(predictor.model.count_params()),
+        None if trained_on is None else _held_out(predictor, trained_on),
     )  # fmt: skip
 
 
-def _held_out(answerer: Answerer, trained_on: str) -> tuple[np.ndarray, Probabilities]:
-    table = held_out_images(answerer, trained_on)
-    return np.asarray(table.labels), answerer.probabilities(table.paths)
+def _held_out(predictor: Predictor, trained_on: str) -> tuple[np.ndarray, Probabilities]:
+    table = held_out_images(predictor, trained_on)
+    return np.asarray(table.labels), predictor.probabilities(table.paths)
 
 
 def write_card(

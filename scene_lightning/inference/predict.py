@@ -17,7 +17,7 @@ from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.scan import scan_images
 from scene_lightning.errors import InputError
 from scene_lightning.inference.inputs import report_unreadable
-from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn
+from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
 from scene_lightning.reports import plots
 
 FORMATS = (".csv", ".json", ".jsonl")
@@ -54,8 +54,8 @@ def predict(
     """
     check_targets(out, grid)
     files = scan_images(paths)
-    answerer = Answerer.load(model, run_on or RunOn())
-    names = answerer.info.class_names
+    predictor = Predictor.load(model, run_on or RunOn())
+    names = predictor.info.class_names
     if top_k > len(names):
         raise InputError(f"--top-k {top_k}: the model knows {len(names)} classes.")
     # Chosen before anything is known about them, and the same at every call.
@@ -70,7 +70,7 @@ def predict(
                 if position in wanted:
                     shown.append((files[position], row))
 
-        feed = answerer.answer(files, take, strict=strict, verbose=out is not None)
+        feed = predictor.predict(files, take, strict=strict, verbose=out is not None)
         report_unreadable(list(feed.unreadable.values()), len(files))
     if grid:
         draw_grid(shown, names, grid)

@@ -41,7 +41,7 @@ class RunOn:
 
 
 @dataclass(frozen=True)
-class Answerer:
+class Predictor:
     """A model that is ready to answer. `model`: as loaded; `info`: how it wants its images."""
 
     model: Any
@@ -49,7 +49,7 @@ class Answerer:
     run_on: RunOn
 
     @classmethod
-    def load(cls, path: str, run_on: RunOn) -> Answerer:
+    def load(cls, path: str, run_on: RunOn) -> Predictor:
         """From a model file or a run folder.
 
         Raises:
@@ -65,7 +65,7 @@ class Answerer:
             raise InputError(f"{path!r} has {outputs[1]} outputs but names {len(info.class_names)} classes.")
         return cls(model, info, run_on)
 
-    def answer(
+    def predict(
         self,
         paths: Sequence[str],
         on_batch: Callable[[Sequence[int], Any, Probabilities], None],
@@ -101,7 +101,7 @@ class Answerer:
         def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
             rows[list(positions)] = probabilities
 
-        self.answer(paths, take, strict=True, verbose=False, mirrored=mirrored)
+        self.predict(paths, take, strict=True, verbose=False, mirrored=mirrored)
         return rows
 
 

@@ -17,7 +17,7 @@ from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.scan import ImageTable
 from scene_lightning.errors import InputError
 from scene_lightning.feeds.images import encode_targets
-from scene_lightning.inference.predictor import Answerer, Probabilities, RunOn
+from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
 from scene_lightning.recipes.schema import TrainingRecipe
 
 ANSWERS = "teacher.npz"
@@ -45,26 +45,26 @@ def _answers(teachers: Sequence[str], training: TrainingRecipe, table: ImageTabl
                 return np.asarray(kept["probabilities"], dtype=np.float32)
     answerers = [_load(teacher, training, table) for teacher in teachers]  # all are checked before the first looks
     probabilities = np.zeros((len(table), len(table.class_names)), dtype=np.float32)
-    for teacher, answerer in zip(teachers, answerers, strict=True):
+    for teacher, predictor in zip(teachers, answerers, strict=True):
         print(f"teacher   {teacher} looks at {len(table)} images", flush=True)
-        probabilities += _ask(answerer, table.paths) / len(teachers)
+        probabilities += _ask(predictor, table.paths) / len(teachers)
     with atomic_write(file) as temporary, open(temporary, "wb") as out:
         np.savez_compressed(out, asked=known, probabilities=probabilities)
     return probabilities
 
 
-def _load(teacher: str, training: TrainingRecipe, table: ImageTable) -> Answerer:
-    answerer = Answerer.load(teacher, RunOn(training.accelerator, training.precision, 32))
-    if list(answerer.info.class_names) != list(table.class_names):
+def _load(teacher: str, training: TrainingRecipe, table: ImageTable) -> Predictor:
+    predictor = Predictor.load(teacher, RunOn(training.accelerator, training.precision, 32))
+    if list(predictor.info.class_names) != list(table.class_names):
         raise InputError(
-            f"The teacher {teacher!r} knows the classes {', '.join(answerer.info.class_names)}; the data have "
+            f"The teacher {teacher!r} knows the classes {', '.join(predictor.info.class_names)}; the data have "
             f"{', '.join(table.class_names)}. Expected a teacher that was trained on the same classes; "
             "--set teacher=null trains without one."
         )
-    return answerer
+    return predictor
 
 
-def _ask(answerer: Answerer, paths: Sequence[str]) -> Probabilities:
+def _ask(predictor: Predictor, paths: Sequence[str]) -> Probabilities:
     """Answers to the images as they are and mirrored, averaged."""
-    plain, mirrored = (answerer.probabilities(paths, mirrored=way) for way in (False, True))
+    plain, mirrored = (predictor.probabilities(paths, mirrored=way) for way in (False, True))
     return np.asarray((plain + mirrored) / 2, dtype=np.float32)

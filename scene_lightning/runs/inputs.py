@@ -13,7 +13,7 @@ from scene_lightning.feeds.images import ImageFeed, encode_targets
 from scene_lightning.feeds.mixing import mixer
 from scene_lightning.inference.inputs import info_of_recipe
 from scene_lightning.recipes.recipe import Recipe
-from scene_lightning.runs.progressive_resizing import growth
+from scene_lightning.runs.progressive_resizing import progressive_sizes
 
 
 def decode_all(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool) -> CachedImages:
@@ -38,7 +38,7 @@ def training_feed(recipe: Recipe, images: CachedImages, targets: Any = None) -> 
     weights = class_weights(recipe.training.class_weight, table)
     return _labelled(
         recipe, images, targets, shuffle=True, training=True, seed=recipe.training.seed, augment=_ranges(recipe),
-        mix=mix, grow=growth(recipe),
+        mix=mix, progressive_sizes=progressive_sizes(recipe),
         sample_weight=None if weights is None else weights[table.labels],
         balance=table.labels if recipe.data.sampling == "balanced" else None,
     )  # fmt: skip

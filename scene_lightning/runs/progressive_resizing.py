@@ -9,11 +9,11 @@ from torch.nn import functional as F
 
 from scene_lightning import layers
 from scene_lightning.callbacks import Callback
-from scene_lightning.data.growth import Growth
+from scene_lightning.data.progressive_sizes import ProgressiveSizes
 from scene_lightning.recipes.schema import Recipe, last_map, seen_size
 
 
-def growth(recipe: Recipe) -> Growth | None:
+def progressive_sizes(recipe: Recipe) -> ProgressiveSizes | None:
     """None where all images have the network's size. Its last maps are what `Flatten` sees: pixels that valid
     convolutions and pooling drop at the right and the bottom are not computed."""
     shares = recipe.training.progressive_resizing
@@ -21,7 +21,7 @@ def growth(recipe: Recipe) -> Growth | None:
         return None
     seen = seen_size(recipe.model)
     sizes = [(round(share * seen[0]), round(share * seen[1])) for share in shares]
-    return Growth(sizes, recipe.training.epochs, seen)
+    return ProgressiveSizes(sizes, recipe.training.epochs, seen)
 
 
 class WholeMaps(Callback):

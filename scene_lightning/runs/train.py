@@ -22,18 +22,18 @@ from scene_lightning.data.scan import ImageTable, find_splits
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.inference.evaluate import score, write_evaluation
 from scene_lightning.inference.inputs import info_of_recipe, report_unreadable
-from scene_lightning.inference.predictor import Answerer, RunOn
+from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.recipes.backbones import Unfreeze
 from scene_lightning.recipes.network import build_model, compile_model
 from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_recipe
 from scene_lightning.reports import plots, run_folder
 from scene_lightning.runs.callbacks import RunRecorder, checkpoints
 from scene_lightning.runs.distillation import soft_targets
-from scene_lightning.runs.images_seen import seen_by_run
+from scene_lightning.runs.image_record import seen_by_run
 from scene_lightning.runs.inputs import decode_all, training_feed, validation_feed
 from scene_lightning.runs.progressive_resizing import WholeMaps
 from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
-from scene_lightning.runs.resume import Resume
+from scene_lightning.runs.resume_checkpoint import Resume
 from scene_lightning.training import devices
 
 
@@ -278,8 +278,8 @@ def _leave_process_group() -> None:
 
 def _evaluate_best(folder: Path, table: ImageTable, recipe: Recipe) -> dict[str, Any]:
     training = recipe.training
-    answerer = Answerer.load(str(folder), RunOn(training.accelerator, training.precision, training.batch_size))
-    result = score(answerer, table, verbose=False)
+    predictor = Predictor.load(str(folder), RunOn(training.accelerator, training.precision, training.batch_size))
+    result = score(predictor, table, verbose=False)
     write_evaluation(result, folder / run_folder.EVALUATION)
     plots.plot_confusion_matrix(result["confusion_matrix"], result["classes"], folder / run_folder.CONFUSION)
     return result

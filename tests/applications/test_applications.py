@@ -16,7 +16,7 @@ import torchvision
 
 from scene_lightning import applications, layers, models
 from scene_lightning.applications import imagenet_utils
-from scene_lightning.applications.building import weight_files
+from scene_lightning.applications.building import published_weights
 from scene_lightning.errors import DataError, InputError, UnsupportedError
 
 # Parameters with the top of 1000 classes, as torchvision's documentation counts them …
@@ -210,7 +210,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise URLError("no network")
 
-    monkeypatch.setattr(weight_files, "urlopen", refuse)
+    monkeypatch.setattr(published_weights, "urlopen", refuse)
     monkeypatch.setattr("urllib.request.urlopen", refuse)
 
 
@@ -242,10 +242,10 @@ def test_a_disturbed_download_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mo
     served = tmp_path / "served" / "net-00000000.pth"
     served.write_bytes(b"half a file")
     with pytest.raises(InputError, match="checksum"):
-        weight_files.locate([weight_files.Published(served.as_uri(), "00000000")], tmp_path / "home", "Net")
+        published_weights.locate([published_weights.Published(served.as_uri(), "00000000")], tmp_path / "home", "Net")
     assert not list((tmp_path / "home").iterdir())
-    right = weight_files.Published(served.as_uri(), "")
-    assert weight_files.locate([right], tmp_path / "home", "Net").read_bytes() == b"half a file"
+    right = published_weights.Published(served.as_uri(), "")
+    assert published_weights.locate([right], tmp_path / "home", "Net").read_bytes() == b"half a file"
 
 
 # -- preprocessing and class names -------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.errors import InputError
 from scene_lightning.inference.evaluate import LossSum, score
 from scene_lightning.inference.inputs import info_of_model, info_of_recipe
-from scene_lightning.inference.predictor import Answerer, RunOn, as_probabilities
+from scene_lightning.inference.predictor import Predictor, RunOn, as_probabilities
 from scene_lightning.recipes.network import build_model, compile_model
 from scene_lightning.recipes.recipe import load_recipe
 from scene_lightning.reports import run_folder
@@ -127,9 +127,9 @@ def test_scores_equal_scikit_learns(tmp_path: Path) -> None:
     draw_scenes(tmp_path, 2, test_per_class=4, predict=1, size=16)
     table = scan_folder(str(tmp_path / "seg_test"))
     model = small_classifier(layers.Dense(6, activation="softmax"))
-    answerer = Answerer(model, ImageInfo(tuple(table.class_names), (8, 8)), RunOn(accelerator="cpu", batch_size=7))
-    found = score(answerer, table, verbose=False)
-    images = np.stack([answerer_image(path, answerer.info) for path in table.paths])
+    predictor = Predictor(model, ImageInfo(tuple(table.class_names), (8, 8)), RunOn(accelerator="cpu", batch_size=7))
+    found = score(predictor, table, verbose=False)
+    images = np.stack([answerer_image(path, predictor.info) for path in table.paths])
     probabilities = model(torch.from_numpy(images)).detach().numpy()
     told = classification_report(
         table.labels, probabilities.argmax(1), target_names=table.class_names, output_dict=True, zero_division=0
@@ -158,10 +158,10 @@ def test_a_keras_file_answers_as_its_checkpoint_does(tmp_path: Path) -> None:
     told = []
     for name in ("model.ckpt", "model.keras"):
         model.save(str(tmp_path / name))
-        answerer = Answerer.load(str(tmp_path / name), RunOn(accelerator="cpu"))
-        assert answerer.info.class_names == tuple("abcdef") and answerer.info.interpolation == "bilinear"
+        predictor = Predictor.load(str(tmp_path / name), RunOn(accelerator="cpu"))
+        assert predictor.info.class_names == tuple("abcdef") and predictor.info.interpolation == "bilinear"
         rows: list[np.ndarray] = []
-        answerer.answer(paths, lambda _, __, found, rows=rows: rows.extend(found), verbose=False)
+        predictor.predict(paths, lambda _, __, batch, rows=rows: rows.extend(batch), verbose=False)
         told.append(np.stack(rows))
     np.testing.assert_array_equal(told[0], told[1])
 

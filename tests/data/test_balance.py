@@ -15,8 +15,9 @@ from scene_lightning.data.balance import (
     stratified_folds,
 )
 from scene_lightning.data.scan import ImageTable
+from scene_lightning.data.sources import ArraySource
 from scene_lightning.errors import DataError, InputError
-from scene_lightning.feeds.images import ArrayImageFeed
+from scene_lightning.feeds.images import ImageFeed
 
 RARE = np.repeat([0, 1, 2], [90, 9, 1])
 
@@ -78,10 +79,10 @@ def test_no_images_are_no_draws() -> None:
     assert balanced_count(np.array([], int)) == 0 and len(balanced_order(np.array([], int), 0, 0)) == 0
 
 
-def feed_of(labels: np.ndarray, **options: object) -> ArrayImageFeed:
+def feed_of(labels: np.ndarray, **options: object) -> ImageFeed:
     images = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1, 1) * np.ones((1, 4, 4, 3), np.uint8)
     targets = np.eye(3, dtype=np.float32)[labels]
-    return ArrayImageFeed(images, targets, batch_size=8, training=True, shuffle=True, balance=labels, **options)  # type: ignore[arg-type]
+    return ImageFeed(ArraySource(images), targets, batch_size=8, training=True, shuffle=True, balance=labels, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])

@@ -15,12 +15,12 @@ import torch
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.decode import DecodeSpec
 from scene_lightning.data.scan import scan_folder
-from scene_lightning.data.sources import FileSource
+from scene_lightning.data.sources import ArraySource, FileSource
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.feeds.base import FeedModule
 from scene_lightning.feeds.folder import ImageFolderDataModule
-from scene_lightning.feeds.images import ArrayImageFeed, ImageFeed
+from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.feeds.prefetch import prefetched
 
 SPEC = DecodeSpec((12, 10))
@@ -39,9 +39,9 @@ def images(count: int) -> np.ndarray:
 
 
 def test_same_numbers_in_every_run_and_new_ones_each_epoch() -> None:
-    def make() -> ArrayImageFeed:
-        return ArrayImageFeed(
-            images(20),
+    def make() -> ImageFeed:
+        return ImageFeed(
+            ArraySource(images(20)),
             np.arange(20),
             batch_size=8,
             shuffle=True,
@@ -63,7 +63,9 @@ def test_augmentation_does_not_depend_on_batch_or_device() -> None:
     ranges = AugmentRanges(rotation_range=30, zoom_range=(0.7, 1.3))
     by_index: list[dict[int, torch.Tensor]] = []
     for batch_size, world_size in ((3, 1), (5, 2)):
-        feed = ArrayImageFeed(images(12), batch_size=batch_size, shuffle=True, seed=1, training=True, augment=ranges)
+        feed = ImageFeed(
+            ArraySource(images(12)), batch_size=batch_size, shuffle=True, seed=1, training=True, augment=ranges
+        )
         found = {}
         for rank in range(world_size):
             for indices, x, _, _ in read(feed, 2, True, rank, world_size):
@@ -77,28 +79,30 @@ def test_validation_is_not_augmented_unless_asked() -> None:
     plain = images(6)
     ranges = AugmentRanges(rotation_range=30)
     for always in (False, True):
-        feed = ArrayImageFeed(plain, augment=ranges, augment_always=always, batch_size=6)
+        feed = ImageFeed(ArraySource(plain), augment=ranges, augment_always=always, batch_size=6)
         (_, x, y, weight) = read(feed, training=False)[0]
         assert np.array_equal(x.numpy(), plain) is not always
         assert y is None and weight is None
 
 
 def test_labels_weights_and_inputs_as_targets() -> None:
-    weighted = ArrayImageFeed(images(5), np.arange(5), sample_weight=np.arange(5) / 2, shuffle=True, batch_size=3)
+    weighted = ImageFeed(
+        ArraySource(images(5)), np.arange(5), sample_weight=np.arange(5) / 2, shuffle=True, batch_size=3
+    )
     for indices, _, y, weight in read(weighted):
         assert y.tolist() == indices.tolist() and weight.tolist() == (indices / 2).tolist()
-    _, x, y, _ = read(ArrayImageFeed(images(4), "input"))[0]
+    _, x, y, _ = read(ImageFeed(ArraySource(images(4)), "input"))[0]
     assert torch.equal(x, y)
-    several = read(ArrayImageFeed(images(4), [np.arange(4), np.ones((4, 2))]))[0][2]
+    several = read(ImageFeed(ArraySource(images(4)), [np.arange(4), np.ones((4, 2))]))[0][2]
     assert [tuple(one.shape) for one in several] == [(4,), (4, 2)]
     with pytest.raises(InputError, match="must be numbers"):
-        ArrayImageFeed(images(2), np.array(["sea", "forest"]))
+        ImageFeed(ArraySource(images(2)), np.array(["sea", "forest"]))
     with pytest.raises(DataError, match="one target an image"):
-        ArrayImageFeed(images(2), np.arange(3))
+        ImageFeed(ArraySource(images(2)), np.arange(3))
 
 
 def test_shuffled_batches_keep_their_members() -> None:
-    feed = ArrayImageFeed(images(10), batch_size=4, shuffle="batches", seed=2)
+    feed = ImageFeed(ArraySource(images(10)), batch_size=4, shuffle="batches", seed=2)
     orders = [[tuple(one[0]) for one in read(feed, epoch)] for epoch in range(6)]
     assert {frozenset(order) for order in orders} == {frozenset({(0, 1, 2, 3), (4, 5, 6, 7), (8, 9)})}
     assert len({tuple(order) for order in orders}) > 1
@@ -111,12 +115,12 @@ def test_host_function_sees_each_augmented_image_once() -> None:
         seen.append(image.shape)
         return image * 2
 
-    feed = ArrayImageFeed(images(5), batch_size=2, host_function=double, standardize=Standardize(rescale=0.5))
+    feed = ImageFeed(ArraySource(images(5)), batch_size=2, host_function=double, standardize=Standardize(rescale=0.5))
     batches = read(feed)
     np.testing.assert_allclose(torch.cat([one[1] for one in batches]).numpy(), images(5))
     assert seen == [(8, 6, 3)] * 5
     with pytest.raises(InputError, match="keep an image's shape"):
-        read(ArrayImageFeed(images(2), host_function=lambda image: image[:2]))
+        read(ImageFeed(ArraySource(images(2)), host_function=lambda image: image[:2]))
 
 
 def test_standardize_acts_per_image_and_per_channel() -> None:
@@ -153,7 +157,7 @@ def test_remembered_files_are_read_once(scenes: Path) -> None:
 
 
 def test_leaving_early_stops_the_thread() -> None:
-    for batch in ArrayImageFeed(images(30), batch_size=1).batches(0):
+    for batch in ImageFeed(ArraySource(images(30)), batch_size=1).batches(0):
         assert len(batch) == 1
         break
     assert not [thread for thread in threading.enumerate() if thread.name == "scene-lightning-prefetch"]
@@ -216,15 +220,19 @@ def test_a_lightning_trainer_takes_the_folder_module(scenes: Path) -> None:
 
 
 def test_module_length_counts_devices() -> None:
-    module = FeedModule(train=ArrayImageFeed(images(10), batch_size=2, training=True))
+    module = FeedModule(train=ImageFeed(ArraySource(images(10)), batch_size=2, training=True))
     module.rank_and_world_size = lambda: (0, 2)  # type: ignore[method-assign]
     assert len(module.train_dataloader()) == 3
 
 
 @pytest.mark.cuda
 def test_batches_are_pinned_and_augmented_on_the_gpu() -> None:
-    feed = ArrayImageFeed(
-        images(8), np.arange(8), augment=AugmentRanges(rotation_range=20), augment_always=True, batch_size=8
+    feed = ImageFeed(
+        ArraySource(images(8)),
+        np.arange(8),
+        augment=AugmentRanges(rotation_range=20),
+        augment_always=True,
+        batch_size=8,
     )
     batch = next(iter(feed.batches(0)))
     assert batch.images.is_pinned() and batch.targets.is_pinned()

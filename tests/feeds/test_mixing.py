@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from scene_lightning.data.augment import AugmentRanges, change_contrast, change_saturation
+from scene_lightning.data.sources import ArraySource
 from scene_lightning.data.standardize import Standardize
-from scene_lightning.feeds.images import ArrayImageFeed
+from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.feeds.mixing import mixer
 
 
@@ -47,7 +48,7 @@ def test_cutmix_gives_the_share_of_the_area_to_the_target() -> None:
 
 def test_a_feed_mixes_in_training_only_and_repeats_with_the_seed() -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
-    feed = ArrayImageFeed(images, np.eye(6, dtype=np.float32), batch_size=6, mix=mixer(0.4, 1.0, 6))
+    feed = ImageFeed(ArraySource(images), np.eye(6, dtype=np.float32), batch_size=6, mix=mixer(0.4, 1.0, 6))
     (batch,) = feed.batches(0)
     found = []
     for _ in range(2):

@@ -12,16 +12,18 @@ import scene_lightning as keras
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.sources import ArraySource
 from scene_lightning.feeds import images as feed_module
-from scene_lightning.feeds.images import ArrayImageFeed
+from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.feeds.resident import can_reside, copy_to
 
 CPU = torch.device("cpu")
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 8, 6, 3), dtype=np.uint8)
 
 
-def make_feed() -> ArrayImageFeed:
+def make_feed() -> ImageFeed:
     ranges = AugmentRanges(zoom_range=(0.8, 1.2), shear_range=0.2, horizontal_flip=True)
-    return ArrayImageFeed(IMAGES, np.arange(23), batch_size=5, shuffle=True, seed=3, training=True, augment=ranges)
+    return ImageFeed(
+        ArraySource(IMAGES), np.arange(23), batch_size=5, shuffle=True, seed=3, training=True, augment=ranges
+    )
 
 
 def read(feed: Any, epoch: int) -> list[tuple[Any, ...]]:
@@ -55,7 +57,7 @@ def test_the_host_keeps_reading_for_itself() -> None:
 
 def test_a_function_on_the_host_needs_the_pixels_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "can_reside", lambda source, device: True)
-    feed = ArrayImageFeed(IMAGES, host_function=lambda image: image, batch_size=5)
+    feed = ImageFeed(ArraySource(IMAGES), host_function=lambda image: image, batch_size=5)
     feed.keep_on(CPU)
     assert not any(batch.resident for batch in feed.batches(0))
 

@@ -15,7 +15,7 @@ from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.scan import find_splits
 from scene_lightning.errors import InputError
 from scene_lightning.inference.calibrate import calibrate, last_dense
-from scene_lightning.inference.predictor import Answerer, RunOn
+from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.inference.temperature import calibration_error, fit_temperature
 from scene_lightning.runs.train import train
 
@@ -64,7 +64,7 @@ def test_odds_that_were_far_too_sure_come_true(ending: str, tmp_path: Path) -> N
     assert found.images == 400
     assert found.temperature == pytest.approx(SURE, rel=0.25)
     assert found.before > 0.15 and found.after < 0.08
-    before, after = (Answerer.load(str(tmp_path / f"{name}.keras"), RunOn()) for name in ("sure", "honest"))
+    before, after = (Predictor.load(str(tmp_path / f"{name}.keras"), RunOn()) for name in ("sure", "honest"))
     table = find_splits(str(data), 0.5, 0).train
     table_labels = np.asarray([after.info.class_names.index(table.class_names[label]) for label in table.labels])
     rows = after.probabilities(table.paths)

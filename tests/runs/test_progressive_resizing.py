@@ -19,7 +19,7 @@ from scene_lightning.recipes.network import build_model
 from scene_lightning.recipes.recipe import load_recipe
 from scene_lightning.recipes.schema import last_map, seen_size
 from scene_lightning.runs.inputs import training_feed
-from scene_lightning.runs.progressive_resizing import growth
+from scene_lightning.runs.progressive_resizing import progressive_sizes
 from scene_lightning.runs.train import TrainingInterrupted, decode_shown, train
 
 SMALL = ["filters=[4,4]", "dense=[8]", "input_size=25", "batch_size=8", "epochs=4", "precision=32-true"]
@@ -66,11 +66,11 @@ def test_sizes_follow_the_epoch(data: Path) -> None:
 
 
 def test_smaller_images_are_averages() -> None:
-    grow = growth(load_recipe("paper", [*SMALL, "progressive_resizing=[0.5,1]"]))
-    assert grow is not None
+    sizes = progressive_sizes(load_recipe("paper", [*SMALL, "progressive_resizing=[0.5,1]"]))
+    assert sizes is not None
     halves = torch.zeros(1, 25, 25, 3)
     halves[:, :, 12:] = 200
-    smaller = grow(halves, 0)
+    smaller = sizes(halves, 0)
     assert smaller.shape == (1, 11, 11, 3)
     assert smaller.mean() == pytest.approx(200 * 10 / 22, abs=3)
     np.testing.assert_allclose(smaller[0, 3, [0, -1], 0], [0, 200], atol=1e-3)
@@ -159,6 +159,6 @@ def test_impossible_sizes_are_refused(settings: list[str], message: str) -> None
 
 def test_images_may_stay_smaller_where_the_statistics_are_those_of_whole_ones() -> None:
     recipe = load_recipe("paper", [*SMALL, "progressive_resizing=[0.5,0.75]", "recalibrate_batchnorm=true"])
-    grow = growth(recipe)
-    assert grow is not None
-    assert grow.size_in(recipe.training.epochs - 1) == (16, 16)
+    sizes = progressive_sizes(recipe)
+    assert sizes is not None
+    assert sizes.size_in(recipe.training.epochs - 1) == (16, 16)

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import scene_lightning as keras
-from scene_lightning.feeds.images import ArrayImageFeed
+from scene_lightning.data.sources import ArraySource
+from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.training import finders
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.finders import BatchTrial, RateCurve, sweep_rates, try_batch_sizes
@@ -27,12 +28,12 @@ def small_model(optimizer: object = "adam", normalise: bool = True) -> keras.Mod
     return model
 
 
-def feed(batch_size: int = 16) -> ArrayImageFeed:
+def feed(batch_size: int = 16) -> ImageFeed:
     """96 images: dark and bright."""
     random = np.random.default_rng(0)
     labels = np.arange(96) % 2
     images = np.clip(random.normal(90 + 80 * labels[:, None, None, None], 40, (96, 6, 6, 1)), 0, 255).astype(np.uint8)
-    return ArrayImageFeed(images, np.eye(2)[labels], batch_size=batch_size, shuffle=True, training=True, seed=1)
+    return ImageFeed(ArraySource(images), np.eye(2)[labels], batch_size=batch_size, shuffle=True, training=True, seed=1)
 
 
 def plain(variables: Any) -> list[Any]:

@@ -16,9 +16,10 @@ from lightning.fabric.utilities.apply_func import move_data_to_device
 
 import scene_lightning as keras
 from scene_lightning import activations, constraints, layers, losses, metrics, optimizers, regularizers
-from scene_lightning.data.growth import Growth
+from scene_lightning.data.progressive_sizes import ProgressiveSizes
+from scene_lightning.data.sources import ArraySource
 from scene_lightning.feeds.arrays import ArrayFeed
-from scene_lightning.feeds.images import ArrayImageFeed
+from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.feeds.mixing import mixer
 from scene_lightning.preprocessing.image import ImageDataGenerator
 from tests.training.pretended import (
@@ -240,10 +241,10 @@ def test_each_augmentation_of_the_generator(
 
 
 def test_mixed_and_growing_images() -> None:
-    feed = ArrayImageFeed(
-        np.zeros((6, 8, 8, 3), "uint8"), np.eye(6, dtype="float32"), batch_size=6, training=True,
+    feed = ImageFeed(
+        ArraySource(np.zeros((6, 8, 8, 3), "uint8")), np.eye(6, dtype="float32"), batch_size=6, training=True,
         augment=ImageDataGenerator(rotation_range=9, zoom_range=0.2).ranges(), mix=mixer(0.2, 1.0, 6),
-        grow=Growth([(4, 4), (8, 8)], 2, (8, 8)),
+        progressive_sizes=ProgressiveSizes([(4, 4), (8, 8)], 2, (8, 8)),
     )  # fmt: skip
     for epoch, side in ((0, 4), (1, 8)):
         for batch in feed.batches(epoch):

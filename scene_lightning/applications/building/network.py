@@ -19,9 +19,9 @@ from scene_lightning import layers
 from scene_lightning.applications.building import arguments
 from scene_lightning.applications.building.constructors import Constructor, ScalingConstructor
 from scene_lightning.applications.building.layer_names import Rename
+from scene_lightning.applications.building.published_weights import Published, keras_folder, locate, torch_folder
 from scene_lightning.applications.building.state_dict_files import ENDINGS, read_state
 from scene_lightning.applications.building.torch_weights import load_state, with_present_names
-from scene_lightning.applications.building.weight_files import Published, keras_folder, locate, torch_folder
 from scene_lightning.applications.from_torch import Translation, structure
 from scene_lightning.applications.imagenet_utils import MEAN, STD
 from scene_lightning.errors import InputError

@@ -18,7 +18,7 @@ from scene_lightning.data.geometry import View
 
 
 @dataclass(frozen=True)
-class Growth:
+class ProgressiveSizes:
     """How large images are in each epoch.
 
     Attributes:

@@ -13,7 +13,7 @@ from scene_lightning.inference.images_seen import CHOSE, TRAINED, WATCHED, Image
 from scene_lightning.models import load_model
 from scene_lightning.recipes.recipe import Recipe
 from scene_lightning.reports import run_folder
-from scene_lightning.runs.resume import Resume
+from scene_lightning.runs.resume_checkpoint import Resume
 
 
 def seen_by_run(
