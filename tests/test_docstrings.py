@@ -64,16 +64,10 @@ MADE_FROM_TABLES = {"ops", "applications"}
 RIDDLES: set[str] = set()
 # Folders with functions or classes whose arguments nobody has described yet.
 UNDESCRIBED = {
-    "_objectives",
-    "activations",
     "compat",
     "data",
     "feeds",
     "inference",
-    "initializers",
-    "layers",
-    "losses",
-    "metrics",
     "recipes",
     "reports",
     "runs",
@@ -227,7 +221,7 @@ def written_parameters(arguments: ast.arguments) -> list[str]:
     names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     names += ["*" + arguments.vararg.arg] if arguments.vararg else []
     names += ["**" + arguments.kwarg.arg] if arguments.kwarg else []
-    return [name for name in names if name not in ("self", "cls") and not name.startswith("_")]
+    return [name for name in names if name not in ("self", "cls") and not name.lstrip("*").startswith("_")]
 
 
 def described_arguments(thing: ast.FunctionDef | ast.ClassDef) -> list[str]:

@@ -108,7 +108,13 @@ def m3ce_crossentropy(
 
 
 def check_m3ce(margin: float, eta: float | None, slope: float | None, weight: float = 1.0) -> None:
-    """Raise InputError for an argument out of its range."""
+    """Raise InputError for an argument out of its range.
+
+    Args:
+        margin: smallest wanted difference of probabilities, 0 to 1.
+        eta, slope: above 0, or None.
+        weight: of the margin's part of the loss, 0 or more.
+    """
     if not 0 <= margin <= 1:
         raise InputError(f"margin is a difference of probabilities: expected 0 to 1; received {margin}.")
     if weight < 0:

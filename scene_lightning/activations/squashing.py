@@ -17,7 +17,11 @@ from scene_lightning._settings import torch_dtype
 
 
 def as_tensor(x: Any) -> Tensor:
-    """A tensor as it is; anything array-like as a tensor (Python numbers and integers in `floatx()`)."""
+    """A tensor as it is; anything array-like as a tensor (Python numbers and integers in `floatx()`).
+
+    Args:
+        x: a tensor, array, number or list.
+    """
     if isinstance(x, Tensor):
         return x
     array = np.asarray(x)

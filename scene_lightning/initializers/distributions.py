@@ -161,7 +161,7 @@ class VarianceScaling(RandomInitializer):
         self.output_axes = output_axes
 
     def __call__(self, shape: Shape, dtype: DType = None, **kwargs: Any) -> Tensor:
-        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
+        fan_in, fan_out = _compute_fans(shape, self.input_axes, self.output_axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[self.mode]
         variance = self.scale / max(1.0, fan)
         if self.distribution == "uniform":
@@ -298,7 +298,7 @@ class Orthogonal(RandomInitializer):
         return (self.gain * q.reshape(tuple(shape))).to(torch_dtype(dtype))
 
 
-def compute_fans(
+def _compute_fans(
     shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
 ) -> tuple[int, int]:
     """(inputs, outputs) of one unit: of a convolution kh·kw·in and kh·kw·out."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning import activations
 from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.symbolic import InputSpec
@@ -112,9 +112,7 @@ class PReLU(SameShape):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
+        self._set_options("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
         self.shared_axes = (shared_axes,) if isinstance(shared_axes, int) else shared_axes and tuple(shared_axes)
 
     def build(self, input_shape: ShapeLike) -> None:
@@ -123,13 +121,7 @@ class PReLU(SameShape):
         if any(not (isinstance(axis, int) and 1 <= axis < rank) for axis in shared):
             raise InputError(f"`shared_axes` must be axes from 1 to {rank - 1}. Received: shared_axes={shared}")
         sides = [1 if axis in shared else side for axis, side in enumerate(input_shape)][1:]
-        self.alpha = self.add_weight(
-            name="alpha",
-            shape=sides,
-            initializer=self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.alpha = self._add_named_weight("alpha", sides)
         self.input_spec = InputSpec(ndim=rank, axes={a: n for a, n in enumerate(input_shape) if a and a not in shared})
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:

@@ -19,7 +19,11 @@ from scene_lightning.layers.regularization import Dropout
 
 
 def masked_score(dtype: torch.dtype) -> float:
-    """What Keras adds to the score of a masked place; in float16, half of the least number, which stays finite."""
+    """What Keras adds to the score of a masked place; in float16, half of the least number, which stays finite.
+
+    Args:
+        dtype: dtype of the scores.
+    """
     return max(-1e9, torch.finfo(dtype).min / 2)
 
 

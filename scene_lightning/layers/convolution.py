@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning import activations
 from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import positive_int
@@ -18,7 +18,6 @@ from scene_lightning.layers.base.types import (
     ConstraintLike,
     InitializerLike,
     RegularizerLike,
-    Shape,
     ShapeLike,
     Sizes,
 )
@@ -27,7 +26,15 @@ from scene_lightning.layers.base.windows import from_channels_first, to_channels
 
 
 class Convolution(WindowedLayer):
-    """The base of `Conv1D`, `Conv2D` and `Conv3D`: a convolution of any rank."""
+    """The base of `Conv1D`, `Conv2D` and `Conv3D`: a convolution of any rank.
+
+    Args:
+        filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation, use_bias: as for
+            `Conv2D`.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as for `Conv2D`.
+        activity_regularizer, kernel_constraint, bias_constraint: as for `Conv2D`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+    """
 
     _takes_rows_and_columns = True
 
@@ -60,11 +67,10 @@ class Convolution(WindowedLayer):
                 f"Received: groups={groups}, filters={filters}."
             )
         self._set_window(kernel_size, strides, padding, dilation_rate, data_format)
-        self._set_bias(use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.use_bias = bool(use_bias)
+        self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.activation = activations.get(activation)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
 
     def build(self, input_shape: ShapeLike) -> None:
         depth = self._fix_channels(input_shape)
@@ -74,13 +80,7 @@ class Convolution(WindowedLayer):
                 f"groups={self.groups}, but the input has {depth} channels (full input shape is {tuple(input_shape)})."
             )
         self.compute_output_shape(input_shape)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(*self.kernel_size, depth // self.groups, self.filters),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = self._add_named_weight("kernel", (*self.kernel_size, depth // self.groups, self.filters))
         self._add_bias_weight(self.filters)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -93,9 +93,6 @@ class Convolution(WindowedLayer):
         images = to_channels_first(as_float(inputs), self.data_format)
         outputs = self._convolve(images, torch_kernel(kernel), bias, self.groups)
         return from_channels_first(outputs, self.data_format)
-
-    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
-        return self._output_shape(input_shape, self.filters)
 
 
 class Conv1D(Convolution):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning import activations
 from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base.arguments import known_axis, positive_int
@@ -81,32 +81,16 @@ class Dense(StandardLayer):
         self.units = positive_int(units, "units")
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: ShapeLike) -> None:
         features = known_axis(-1, input_shape)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(features, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = self._add_named_weight("kernel", (features, self.units))
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = self._add_named_weight("bias", (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -123,7 +107,12 @@ class Dense(StandardLayer):
 
 
 def refuse(kwargs: dict[str, Any], *names: str) -> None:
-    """Take Keras' arguments `names` out of `kwargs`. Raises UnsupportedError when one of them asks for something."""
+    """Take Keras' arguments `names` out of `kwargs`. Raises UnsupportedError when one of them asks for something.
+
+    Args:
+        kwargs: keyword arguments of a layer's constructor; changed in place.
+        *names: the arguments that Keras has and this package does not.
+    """
     for name in names:
         if kwargs.pop(name, None):
             raise UnsupportedError(f"{name} is not supported: train in float32 or mixed precision, without it.")
@@ -293,19 +282,11 @@ class Embedding(StandardLayer):
             raise UnsupportedError("Embedding(mask_zero=True) is not supported: masks belong to sequence models.")
         self.input_dim = positive_int(input_dim, "input_dim")
         self.output_dim = positive_int(output_dim, "output_dim")
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self._set_options("embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint)
         self.mask_zero = False
 
     def build(self, input_shape: ShapeLike) -> None:
-        self.embeddings = self.add_weight(
-            name="embeddings",
-            shape=(self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        self.embeddings = self._add_named_weight("embeddings", (self.input_dim, self.output_dim))
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         return F.embedding(inputs.long(), self.embeddings)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning import activations
 from scene_lightning._settings import as_float
 from scene_lightning.layers.base.arguments import positive_int
 from scene_lightning.layers.base.convolve import convolve
@@ -25,7 +25,15 @@ from scene_lightning.layers.base.windows import channels, from_channels_first, t
 
 
 class DepthwiseConvolution(WindowedLayer):
-    """The base of `DepthwiseConv1D` and `DepthwiseConv2D`: each channel convolved by itself."""
+    """The base of `DepthwiseConv1D` and `DepthwiseConv2D`: each channel convolved by itself.
+
+    Args:
+        kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate: as for `DepthwiseConv2D`.
+        activation, use_bias: as for `DepthwiseConv2D`.
+        depthwise_initializer, bias_initializer, depthwise_regularizer, bias_regularizer: as for `DepthwiseConv2D`.
+        activity_regularizer, depthwise_constraint, bias_constraint: as for `DepthwiseConv2D`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+    """
 
     def __init__(
         self,
@@ -49,21 +57,16 @@ class DepthwiseConvolution(WindowedLayer):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier")
         self._set_window(kernel_size, strides, padding, dilation_rate, data_format)
-        self._set_bias(use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.use_bias = bool(use_bias)
+        self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.activation = activations.get(activation)
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
+        self._set_options("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
 
     def build(self, input_shape: ShapeLike) -> None:
         depth = self._fix_channels(input_shape)
         self.compute_output_shape(input_shape)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(*self.kernel_size, depth, self.depth_multiplier),
-            initializer=self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
+        self.kernel = self._add_named_weight(
+            "kernel", (*self.kernel_size, depth, self.depth_multiplier), options="depthwise"
         )
         self._add_bias_weight(depth * self.depth_multiplier)
 
@@ -167,7 +170,7 @@ class DepthwiseConv2D(DepthwiseConvolution):
     rank = 2
 
 
-class SeparableConvolution(WindowedLayer):
+class _SeparableConvolution(WindowedLayer):
     """The base of `SeparableConv1D` and `SeparableConv2D`: a depthwise convolution, then a 1 x 1 convolution."""
 
     _takes_rows_and_columns = True
@@ -199,31 +202,20 @@ class SeparableConvolution(WindowedLayer):
         self.filters = positive_int(filters, "filters")
         self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier")
         self._set_window(kernel_size, strides, padding, dilation_rate, data_format)
-        self._set_bias(use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.use_bias = bool(use_bias)
+        self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.activation = activations.get(activation)
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
-        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        self._set_options("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
+        self._set_options("pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint)
 
     def build(self, input_shape: ShapeLike) -> None:
         depth = self._fix_channels(input_shape)
         self.compute_output_shape(input_shape)
-        self.depthwise_kernel = self.add_weight(
-            name="depthwise_kernel",
-            shape=(*self.kernel_size, depth, self.depth_multiplier),
-            initializer=self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
+        self.depthwise_kernel = self._add_named_weight(
+            "depthwise_kernel", (*self.kernel_size, depth, self.depth_multiplier), options="depthwise"
         )
-        self.pointwise_kernel = self.add_weight(
-            name="pointwise_kernel",
-            shape=(*(1,) * self.rank, depth * self.depth_multiplier, self.filters),
-            initializer=self.pointwise_initializer,
-            regularizer=self.pointwise_regularizer,
-            constraint=self.pointwise_constraint,
+        self.pointwise_kernel = self._add_named_weight(
+            "pointwise_kernel", (*(1,) * self.rank, depth * self.depth_multiplier, self.filters), options="pointwise"
         )
         self._add_bias_weight(self.filters)
 
@@ -234,11 +226,8 @@ class SeparableConvolution(WindowedLayer):
         outputs = convolve(spread, torch_kernel(self.pointwise_kernel), self.bias, ones, [(0, 0)] * self.rank, ones)
         return self.activation(from_channels_first(outputs, self.data_format))
 
-    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
-        return self._output_shape(input_shape, self.filters)
 
-
-class SeparableConv1D(SeparableConvolution):
+class SeparableConv1D(_SeparableConvolution):
     """Convolve each channel of sequences by itself, then mix the channels.
 
     A depthwise convolution and a convolution of kernel size 1 (the pointwise one) after it: most of what `Conv1D` does,
@@ -278,7 +267,7 @@ class SeparableConv1D(SeparableConvolution):
     rank = 1
 
 
-class SeparableConv2D(SeparableConvolution):
+class SeparableConv2D(_SeparableConvolution):
     """Convolve each channel of images by itself, then mix the channels.
 
     A depthwise convolution and a convolution of kernel size 1 (the pointwise one) after it: most of what `Conv2D` does,

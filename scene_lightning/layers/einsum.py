@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning import activations
 from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.standard import StandardLayer
@@ -72,12 +72,8 @@ class EinsumDense(StandardLayer):
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         self.activation = activations.get(activation)
         self.bias_axes = bias_axes
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def _sides(self, input_shape: Any) -> tuple[str, dict[str, int | None], Shape]:
         """(the kernel's letters, the side of each letter, the output's shape) for an input's shape."""
@@ -115,22 +111,10 @@ class EinsumDense(StandardLayer):
 
     def build(self, input_shape: ShapeLike) -> None:
         letters, sides, output_shape = self._sides(tuple(input_shape))
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=tuple(sides[letter] for letter in letters),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = self._add_named_weight("kernel", tuple(sides[letter] for letter in letters))
         self.bias = None
         if self.bias_axes is not None:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=self._bias_shape(output_shape),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = self._add_named_weight("bias", self._bias_shape(output_shape))
 
     def _bias_shape(self, output_shape: Shape) -> Shape:
         output = self.equation.partition("->")[2]

@@ -21,6 +21,7 @@ def encoded(numbers: torch.Tensor, mode: str, depth: int, weights: torch.Tensor 
         numbers: () or (N,): one sample; (N, n): a row a sample. For "one_hot" any shape; a last side of 1 goes.
         mode: "one_hot", "multi_hot" (1 where a number occurs) or "count".
         weights: of each number, in its shape, for "count".
+        depth: number of classes, the length of the vectors.
     """
     if numbers.ndim == 0:
         numbers = numbers.unsqueeze(0)

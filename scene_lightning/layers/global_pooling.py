@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,10 +15,11 @@ from scene_lightning.layers.base.types import Shape, ShapeLike
 from scene_lightning.layers.base.windows import channels, image_shape
 
 
-class GlobalPooling(StandardLayer):
+class _GlobalPooling(StandardLayer):
     """The base of the layers that pool whole images: (N, ..., C) → (N, C)."""
 
     rank: int
+    _reduce: Callable[..., torch.Tensor]
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -27,10 +29,7 @@ class GlobalPooling(StandardLayer):
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         first = 1 if self.data_format == "channels_last" else 2
-        return self._reduce(as_float(inputs), tuple(range(first, first + self.rank)))
-
-    def _reduce(self, inputs: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
-        raise NotImplementedError
+        return self._reduce(as_float(inputs), tuple(range(first, first + self.rank)), self.keepdims)
 
     def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         depth = channels(input_shape, self.data_format)
@@ -39,18 +38,16 @@ class GlobalPooling(StandardLayer):
         return input_shape[0], depth
 
 
-class GlobalAveragePooling(GlobalPooling):
+class GlobalAveragePooling(_GlobalPooling):
     """The mean of each channel."""
 
-    def _reduce(self, inputs: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
-        return inputs.mean(dim=axes, keepdim=self.keepdims)
+    _reduce = staticmethod(torch.mean)
 
 
-class GlobalMaxPooling(GlobalPooling):
+class GlobalMaxPooling(_GlobalPooling):
     """The largest value of each channel."""
 
-    def _reduce(self, inputs: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
-        return inputs.amax(dim=axes, keepdim=self.keepdims)
+    _reduce = staticmethod(torch.amax)
 
 
 class GlobalAveragePooling1D(GlobalAveragePooling):

@@ -97,13 +97,9 @@ class MultiHeadAttention(StandardLayer):
         self._features = None if not output_shape else _as_tuple(output_shape)
         self.attention_axes = None if attention_axes is None else _as_tuple(attention_axes)
         self.sliding_window = None if sliding_window is None else positive_int(sliding_window, "sliding_window")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         self._activity = regularizers.get(activity_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
 
     # -- weights ---------------------------------------------------------------------------------------------------
 

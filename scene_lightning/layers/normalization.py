@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import distributed
 
-from scene_lightning import constraints, initializers, regularizers
+from scene_lightning import initializers
 from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base.arguments import known_axis
@@ -17,7 +17,11 @@ from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, R
 
 
 def single_axis(axis: Any) -> int:
-    """`3` or Keras 2's `[3]` → 3. Raises InputError for anything else."""
+    """`3` or Keras 2's `[3]` → 3. Raises InputError for anything else.
+
+    Args:
+        axis: what a user or a file gave.
+    """
     if isinstance(axis, list | tuple) and len(axis) == 1:
         axis = axis[0]
     if isinstance(axis, bool) or not isinstance(axis, int):
@@ -33,25 +37,9 @@ class ScaledAndCentred(StandardLayer):
     gamma: Any
     beta: Any
 
-    def _set_affine(self, center: bool, scale: bool, options: dict[str, Any]) -> None:
-        self.center, self.scale = bool(center), bool(scale)
-        for part in ("beta", "gamma"):
-            setattr(self, f"{part}_initializer", initializers.get(options[f"{part}_initializer"]))
-            setattr(self, f"{part}_regularizer", regularizers.get(options[f"{part}_regularizer"]))
-            setattr(self, f"{part}_constraint", constraints.get(options[f"{part}_constraint"]))
-
     def _add_affine_weights(self, shape: tuple[int, ...]) -> None:
-        self.gamma = self.beta = None
-        for part, wanted in (("gamma", self.scale), ("beta", self.center)):
-            if wanted:
-                weight = self.add_weight(
-                    name=part,
-                    shape=shape,
-                    initializer=getattr(self, f"{part}_initializer"),
-                    regularizer=getattr(self, f"{part}_regularizer"),
-                    constraint=getattr(self, f"{part}_constraint"),
-                )
-                setattr(self, part, weight)
+        self.gamma = self._add_named_weight("gamma", shape) if self.scale else None
+        self.beta = self._add_named_weight("beta", shape) if self.center else None
 
     def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return tuple(input_shape)
@@ -136,18 +124,9 @@ class BatchNormalization(ScaledAndCentred):
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
         self.synchronized = bool(synchronized)
-        self._set_affine(
-            center,
-            scale,
-            {
-                "beta_initializer": beta_initializer,
-                "gamma_initializer": gamma_initializer,
-                "beta_regularizer": beta_regularizer,
-                "gamma_regularizer": gamma_regularizer,
-                "beta_constraint": beta_constraint,
-                "gamma_constraint": gamma_constraint,
-            },
-        )
+        self.center, self.scale = bool(center), bool(scale)
+        self._set_options("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self._set_options("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 

@@ -20,7 +20,7 @@ from scene_lightning.layers.normalization import ScaledAndCentred, single_axis
 from scene_lightning.layers.regularization import SameShape
 
 
-def axis_list(axis: Any) -> list[int]:
+def _axis_list(axis: Any) -> list[int]:
     """`-1`, `[1, 2]` → a list. Raises InputError for anything else."""
     axes = [axis] if isinstance(axis, int) else list(axis) if isinstance(axis, list | tuple) else []
     if not axes or any(isinstance(a, bool) or not isinstance(a, int) for a in axes):
@@ -78,28 +78,19 @@ class LayerNormalization(ScaledAndCentred):
     ) -> None:
         _refuse_rms_scaling(kwargs)
         super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else axis_list(axis)
+        self.axis = axis if isinstance(axis, int) else _axis_list(axis)
         self.epsilon = float(epsilon)
-        self._set_affine(
-            center,
-            scale,
-            {
-                "beta_initializer": beta_initializer,
-                "gamma_initializer": gamma_initializer,
-                "beta_regularizer": beta_regularizer,
-                "gamma_regularizer": gamma_regularizer,
-                "beta_constraint": beta_constraint,
-                "gamma_constraint": gamma_constraint,
-            },
-        )
+        self.center, self.scale = bool(center), bool(scale)
+        self._set_options("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self._set_options("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 
     def build(self, input_shape: Any) -> None:
-        axes = _sorted_axes(axis_list(self.axis), input_shape)
+        axes = _sorted_axes(_axis_list(self.axis), input_shape)
         self._add_affine_weights(tuple(input_shape[axis] for axis in axes))
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         values = as_float(inputs)
-        axes = _sorted_axes(axis_list(self.axis), values.shape)
+        axes = _sorted_axes(_axis_list(self.axis), values.shape)
         sides = [values.shape[axis] for axis in axes]
         if axes == list(range(values.ndim - len(axes), values.ndim)):  # the last axes: torch's fused kernel
             return F.layer_norm(values, sides, self.gamma, self.beta, self.epsilon)
@@ -137,16 +128,16 @@ class RMSNormalization(SameShape):
 
     def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else axis_list(axis)
+        self.axis = axis if isinstance(axis, int) else _axis_list(axis)
         self.epsilon = float(epsilon)
 
     def build(self, input_shape: Any) -> None:
-        axes = _sorted_axes(axis_list(self.axis), input_shape)
+        axes = _sorted_axes(_axis_list(self.axis), input_shape)
         self.scale = self.add_weight(name="scale", shape=tuple(input_shape[a] for a in axes), initializer="ones")
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         values = as_float(inputs)
-        axes = _sorted_axes(axis_list(self.axis), values.shape)
+        axes = _sorted_axes(_axis_list(self.axis), values.shape)
         shape = [n if axis in axes else 1 for axis, n in enumerate(values.shape)]
         squares = values.square().mean(axes, keepdim=True)
         return values * torch.rsqrt(squares + self.epsilon) * self.scale.view(shape)
@@ -201,18 +192,9 @@ class GroupNormalization(ScaledAndCentred):
         self.groups = groups if groups == -1 else positive_int(groups, "groups")
         self.axis = single_axis(axis)
         self.epsilon = float(epsilon)
-        self._set_affine(
-            center,
-            scale,
-            {
-                "beta_initializer": beta_initializer,
-                "gamma_initializer": gamma_initializer,
-                "beta_regularizer": beta_regularizer,
-                "gamma_regularizer": gamma_regularizer,
-                "beta_constraint": beta_constraint,
-                "gamma_constraint": gamma_constraint,
-            },
-        )
+        self.center, self.scale = bool(center), bool(scale)
+        self._set_options("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self._set_options("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 
     def build(self, input_shape: Any) -> None:
         depth = known_axis(self.axis, input_shape)
@@ -253,11 +235,11 @@ class UnitNormalization(SameShape):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else axis_list(axis)
+        self.axis = axis if isinstance(axis, int) else _axis_list(axis)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         values = as_float(inputs)
-        squares = values.square().sum(axis_list(self.axis), keepdim=True)
+        squares = values.square().sum(_axis_list(self.axis), keepdim=True)
         return values * torch.rsqrt(squares.clamp_min(1e-12))
 
 

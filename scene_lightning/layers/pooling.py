@@ -28,7 +28,12 @@ _AVG_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
 class Pooling(StandardLayer):
-    """The base of the layers that pool windows; padding of "same" never counts as a value."""
+    """The base of the layers that pool windows; padding of "same" never counts as a value.
+
+    Args:
+        pool_size, strides, padding, data_format: as for `MaxPooling2D`.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+    """
 
     rank: int
 

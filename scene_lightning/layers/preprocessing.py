@@ -92,7 +92,13 @@ class ImageLayer(StandardLayer):
 
 
 def on_batch(inputs: torch.Tensor, data_format: str, transform: Any) -> torch.Tensor:
-    """`transform` applied to float (N, H, W, C) whatever the layout and rank of `inputs`."""
+    """`transform` applied to float (N, H, W, C) whatever the layout and rank of `inputs`.
+
+    Args:
+        inputs: one image or a batch, in the layout of `data_format`.
+        data_format: "channels_last" or "channels_first".
+        transform: function of a float batch (batch, height, width, channels) that gives another.
+    """
     if inputs.ndim not in (3, 4):
         raise InputError(
             "Expected the input image to be rank 3 or 4, (H, W, C) or (N, H, W, C). "
@@ -107,7 +113,14 @@ def on_batch(inputs: torch.Tensor, data_format: str, transform: Any) -> torch.Te
 
 
 def resize(images: torch.Tensor, size: tuple[int, int], interpolation: str, antialias: bool = False) -> torch.Tensor:
-    """(N, H, W, C) → (N, *size, C) with half-pixel centres, as Keras and TensorFlow 2 resize."""
+    """(N, H, W, C) → (N, *size, C) with half-pixel centres, as Keras and TensorFlow 2 resize.
+
+    Args:
+        images: tensor of (batch, height, width, channels).
+        size: new (height, width) in pixels.
+        interpolation: "nearest", "bilinear", "bicubic" or "area".
+        antialias: whether to blur before shrinking; for "bilinear" and "bicubic".
+    """
     if tuple(images.shape[1:3]) == size:
         return images
     smooth = interpolation in ("bilinear", "bicubic")
@@ -118,7 +131,12 @@ def resize(images: torch.Tensor, size: tuple[int, int], interpolation: str, anti
 
 
 def crop_to_aspect(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """The largest central window of (N, H, W, C) with the aspect ratio of `size`: a view."""
+    """The largest central window of (N, H, W, C) with the aspect ratio of `size`: a view.
+
+    Args:
+        images: tensor of (batch, height, width, channels).
+        size: a (height, width) of the aspect ratio.
+    """
     (height, width), (target_height, target_width) = images.shape[1:3], size
     rows = max(min(height, int(width * target_height / target_width)), 1)
     columns = max(min(width, int(height * target_width / target_height)), 1)
@@ -126,7 +144,7 @@ def crop_to_aspect(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return images[:, top : top + rows, left : left + columns]
 
 
-def pad_to_aspect(images: torch.Tensor, size: tuple[int, int], value: float) -> torch.Tensor:
+def _pad_to_aspect(images: torch.Tensor, size: tuple[int, int], value: float) -> torch.Tensor:
     """(N, H, W, C) with a border of `value`, so that it has the aspect ratio of `size`."""
     (height, width), (target_height, target_width) = images.shape[1:3], size
     rows = (max(height, int(width * target_height / target_width)) - height) // 2
@@ -194,7 +212,7 @@ class Resizing(ImageLayer):
         if self.crop_to_aspect_ratio:
             images = crop_to_aspect(images, size)
         elif self.pad_to_aspect_ratio:
-            images = pad_to_aspect(images, size, self.fill_value)
+            images = _pad_to_aspect(images, size, self.fill_value)
         return resize(images, size, self.interpolation, self.antialias)
 
     def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
@@ -230,13 +248,13 @@ class CenterCrop(ImageLayer):
         self.data_format = layout(data_format)
 
     def _images(self, images: torch.Tensor) -> torch.Tensor:
-        return center_crop(images, (self.height, self.width))
+        return _center_crop(images, (self.height, self.width))
 
     def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
         return self._sized(input_shape, self.height, self.width)
 
 
-def center_crop(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def _center_crop(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """(N, H, W, C) → (N, *size, C): a view when the images are large enough, else the nearest crop, enlarged."""
     top, left = (n - wanted for n, wanted in zip(images.shape[1:3], size, strict=True))
     if top >= 0 and left >= 0:

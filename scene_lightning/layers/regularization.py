@@ -26,7 +26,32 @@ class SameShape(StandardLayer):
         return tuple(input_shape)
 
 
-class Dropout(SameShape):
+class _RandomMask(SameShape):
+    """The base of the dropouts whose mask may have a shape of its own."""
+
+    def __init__(
+        self, rate: float, noise_shape: ShapeLike | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.rate = fraction(rate)
+        self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
+        self._seeds = SeedStream(seed)
+        self.seed = self._seeds.seed
+
+    def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The mask's shape for inputs of this shape; None: the same."""
+        if self.noise_shape is None:
+            return None
+        return tuple(n if mask is None else mask for n, mask in zip(shape, self.noise_shape, strict=True))
+
+    def _kept(self, values: torch.Tensor) -> torch.Tensor:
+        """1 with the probability 1 - rate, else 0."""
+        shape = tuple(values.shape)
+        kept = values.new_empty(self._mask_shape(shape) or shape)
+        return kept.bernoulli_(1 - self.rate, generator=self._seeds.next(values.device))
+
+
+class Dropout(_RandomMask):
     """Set a random share of the values to 0 in training.
 
     The other values are multiplied by 1 / (1 - rate), so that their expected sum stays. At inference nothing changes.
@@ -55,34 +80,15 @@ class Dropout(SameShape):
         [0.0, 2.0]
     """
 
-    def __init__(
-        self, rate: float, noise_shape: ShapeLike | None = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.rate = fraction(rate)
-        self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
-        self._seeds = SeedStream(seed)
-        self.seed = self._seeds.seed
-
     def call(self, inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
         if not training or self.rate == 0:
             return inputs
         values = as_float(inputs)
-        shape = self._mask_shape(tuple(values.shape))
-        if self.seed is None and shape is None:
+        if self.seed is None and self._mask_shape(tuple(values.shape)) is None:
             return F.dropout(values, self.rate, True)
-        return values * self._mask(values, shape or tuple(values.shape))
-
-    def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-        if self.noise_shape is None:
-            return None
-        return tuple(n if mask is None else mask for n, mask in zip(shape, self.noise_shape, strict=True))
-
-    def _mask(self, values: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
         if self.rate == 1:
-            return values.new_zeros(shape)
-        kept = values.new_empty(shape).bernoulli_(1 - self.rate, generator=self._seeds.next(values.device))
-        return kept.div_(1 - self.rate)
+            return values * 0
+        return values * self._kept(values).div_(1 - self.rate)
 
 
 def _noise_shape(value: Any) -> tuple[int | None, ...]:
@@ -95,7 +101,14 @@ def _noise_shape(value: Any) -> tuple[int | None, ...]:
 
 
 class SpatialDropout(Dropout):
-    """The base of `SpatialDropout1D`, `2D` and `3D`: drops whole channels."""
+    """The base of `SpatialDropout1D`, `2D` and `3D`: drops whole channels.
+
+    Args:
+        rate: share of the channels that are dropped, from 0 to 1.
+        data_format: "channels_last", "channels_first" or None for the configured default.
+        seed: whole number that makes the draws the same in every run; None: drawn from torch's generator.
+        **kwargs: name, dtype and trainable, as for `Layer`.
+    """
 
     rank: int
 
@@ -266,7 +279,7 @@ class GaussianDropout(SameShape):
         return values * torch.empty_like(values).normal_(1.0, stddev, generator=self._seeds.next(values.device))
 
 
-class AlphaDropout(SameShape):
+class AlphaDropout(_RandomMask):
     """Drop values in training and keep the mean and variance that SELU gives.
 
     Dropped values become SELU's lower bound, and all are then scaled and shifted. Source: Klambauer et al. 2017
@@ -291,23 +304,11 @@ class AlphaDropout(SameShape):
 
     _LOW = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
 
-    def __init__(
-        self, rate: float, noise_shape: ShapeLike | None = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.rate = fraction(rate)
-        self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
-        self._seeds = SeedStream(seed)
-        self.seed = self._seeds.seed
-
     def call(self, inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
         if not training or self.rate == 0:
             return inputs
         values = as_float(inputs)
-        shape = tuple(values.shape)
-        if self.noise_shape is not None:
-            shape = tuple(n if mask is None else mask for n, mask in zip(shape, self.noise_shape, strict=True))
-        kept = values.new_empty(shape).bernoulli_(1 - self.rate, generator=self._seeds.next(values.device))
+        kept = self._kept(values)
         a = ((1 - self.rate) * (1 + self.rate * self._LOW**2)) ** -0.5 if self.rate < 1 else 0.0
         b = -a * self._LOW * self.rate
         return a * (values * kept + self._LOW * (1 - kept)) + b

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from scene_lightning import activations, constraints, initializers, regularizers
+from scene_lightning import activations
 from scene_lightning._settings import as_float
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import int_tuple, positive_int
@@ -25,7 +25,7 @@ from scene_lightning.layers.base.windowed import WindowedLayer, torch_kernel
 from scene_lightning.layers.base.windows import from_channels_first, image_shape, spatial, to_channels_first
 
 
-class TransposedConvolution(WindowedLayer):
+class _TransposedConvolution(WindowedLayer):
     """The base of `Conv1DTranspose`, `Conv2DTranspose` and `Conv3DTranspose`: the gradient of a convolution, which
     enlarges.
     """
@@ -56,7 +56,8 @@ class TransposedConvolution(WindowedLayer):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive_int(filters, "filters")
         self._set_window(kernel_size, strides, padding, dilation_rate, data_format)
-        self._set_bias(use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.use_bias = bool(use_bias)
+        self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.output_padding = None
         if output_padding is not None:
             self.output_padding = int_tuple(output_padding, self.rank, "output_padding", allow_zero=True)
@@ -66,20 +67,12 @@ class TransposedConvolution(WindowedLayer):
                     f"Received: output_padding={self.output_padding}, strides={self.strides}"
                 )
         self.activation = activations.get(activation)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
 
     def build(self, input_shape: ShapeLike) -> None:
         depth = self._fix_channels(input_shape)
         self.compute_output_shape(input_shape)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(*self.kernel_size, self.filters, depth),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = self._add_named_weight("kernel", (*self.kernel_size, self.filters, depth))
         self._add_bias_weight(self.filters)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -125,7 +118,7 @@ def _transposed_crop(window: int, stride: int, padding: str, extra: int | None) 
     return window - 1 - before, window - 1 - (total - before)
 
 
-class Conv1DTranspose(TransposedConvolution):
+class Conv1DTranspose(_TransposedConvolution):
     """Enlarge sequences by a transposed convolution with learned kernels.
 
     The gradient of a convolution, also called deconvolution: each step spreads over the output as the kernel says,
@@ -166,7 +159,7 @@ class Conv1DTranspose(TransposedConvolution):
     rank = 1
 
 
-class Conv2DTranspose(TransposedConvolution):
+class Conv2DTranspose(_TransposedConvolution):
     """Enlarge images by a transposed convolution with learned kernels.
 
     The gradient of a convolution, also called deconvolution: each pixel spreads over the output as the kernel says,
@@ -208,7 +201,7 @@ class Conv2DTranspose(TransposedConvolution):
     rank = 2
 
 
-class Conv3DTranspose(TransposedConvolution):
+class Conv3DTranspose(_TransposedConvolution):
     """Enlarge volumes by a transposed convolution with learned kernels.
 
     The gradient of a convolution, also called deconvolution: each voxel spreads over the output as the kernel says,

@@ -112,6 +112,11 @@ def get_for(identifier: Any, y_true: Tensor, y_pred: Tensor) -> Loss | None:
     """What `compile(loss=identifier)` means for this output: always a `Loss`, named as logs name it.
 
     'crossentropy' and 'ce' choose binary, sparse or categorical by the shapes, as Keras 3 does.
+
+    Args:
+        identifier: what `compile(loss=)` was given for this output.
+        y_true: a batch of targets.
+        y_pred: a batch of outputs.
     """
     if identifier is None:
         return None

@@ -62,7 +62,7 @@ class Loss:
             values = self.call(target, prediction)
             masks = [mask for mask in (get_mask(y_pred), get_mask(values)) if mask is not None]
             mask = None if not masks else masks[0] if len(masks) == 1 else masks[0] & masks[1]
-            return reduce_weighted(values, sample_weight, mask, self.reduction)
+            return _reduce_weighted(values, sample_weight, mask, self.reduction)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         """Compute one value a sample; subclasses override this.
@@ -129,7 +129,14 @@ class LossFunctionWrapper(Loss):
 
 
 class DeclaredLoss(LossFunctionWrapper):
-    """Base of the losses with a function of their own: a subclass declares it as `_fn` and gives its options."""
+    """Base of the losses with a function of their own: a subclass declares it as `_fn` and gives its options.
+
+    Args:
+        reduction: how the values of a batch become one, as for `Loss`.
+        name: name in logs; None: that of the class in snake case.
+        dtype: as for `Loss`.
+        **options: keyword arguments of the function.
+    """
 
     _fn: ClassVar[Callable[..., Any]]
 
@@ -138,7 +145,13 @@ class DeclaredLoss(LossFunctionWrapper):
 
 
 class LossWithoutOptions(DeclaredLoss):
-    """Base of the losses whose function takes no options, and gives them their name."""
+    """Base of the losses whose function takes no options, and gives them their name.
+
+    Args:
+        reduction: how the values of a batch become one, as for `Loss`.
+        name: name in logs; None: that of the function.
+        dtype: as for `Loss`.
+    """
 
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None
@@ -146,7 +159,7 @@ class LossWithoutOptions(DeclaredLoss):
         super().__init__(reduction, name or type(self)._fn.__name__, dtype)
 
 
-def reduce_weighted(values: Tensor, sample_weight: Any, mask: Tensor | None, reduction: str | None) -> Tensor:
+def _reduce_weighted(values: Tensor, sample_weight: Any, mask: Tensor | None, reduction: str | None) -> Tensor:
     """Weigh `values` and reduce them; every mean but the last divides by the number of values, not by Σ weights."""
     weight = None
     if sample_weight is not None:

@@ -198,7 +198,13 @@ class Metric(Configured, torchmetrics.Metric):
 
 
 def to_tensor(x: Any, like: Tensor | None = None, dtype: torch.dtype | None = None) -> Tensor:
-    """Anything array-like → a detached tensor, on the device of `like`; 16-bit floats become float32."""
+    """Anything array-like → a detached tensor, on the device of `like`; 16-bit floats become float32.
+
+    Args:
+        x: tensor, array, number or list.
+        like: a tensor on the wanted device; None: `x` stays where it is.
+        dtype: wanted dtype; None: that of `x`.
+    """
     tensor = x.detach() if isinstance(x, Tensor) else torch.as_tensor(np.asarray(x))
     if dtype is not None:
         tensor = tensor.to(dtype)

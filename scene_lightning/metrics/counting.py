@@ -30,6 +30,9 @@ class Thresholds:
     """Score limits in [0, 1], kept on the device where they were last used.
 
     Evenly spaced ones sort scores into buckets (memory as the batch), others compare each with each.
+
+    Args:
+        values: the limits, ascending.
     """
 
     def __init__(self, values: Sequence[float]) -> None:
@@ -52,6 +55,10 @@ class Thresholds:
 
 def parse_thresholds(thresholds: Any, default: float) -> Thresholds:
     """What a user gave (a number, several, or None) as `Thresholds`.
+
+    Args:
+        thresholds: what a user gave.
+        default: the limit when nothing was given.
 
     Raises:
         InputError: one of them lies outside [0, 1].
@@ -101,7 +108,18 @@ def count(
     multi_label: bool = False,
     label_weights: Tensor | None = None,
 ) -> Counts:
-    """The counts of one batch; scores above a threshold are positive, labels other than 0 true."""
+    """The counts of one batch; scores above a threshold are positive, labels other than 0 true.
+
+    Args:
+        y_true: labels, in the shape of `y_pred`.
+        y_pred: scores in [0, 1].
+        thresholds: limits above which a score is positive.
+        sample_weight: weights that are broadcast to the labels; None: 1 each.
+        top_k: only the k largest scores of a sample may be positive; None: all.
+        class_id: only this class on the last axis counts; None: all.
+        multi_label: whether each class on the last axis is counted by itself.
+        label_weights: weight of each class, for `multi_label`.
+    """
     true, pred = _prepared(y_true, y_pred, top_k, class_id)
     weights = _weights(true, sample_weight, label_weights)
     labels = true.shape[-1] if multi_label else 1
@@ -134,5 +152,10 @@ def _above_in_buckets(weights: Tensor, scores: Tensor, thresholds: Thresholds) -
 
 
 def divide_no_nan(a: Tensor, b: Tensor) -> Tensor:
-    """a/b, and 0 where b is 0."""
+    """a/b, and 0 where b is 0.
+
+    Args:
+        a: numerators.
+        b: denominators, in a shape that broadcasts.
+    """
     return torch.where(b == 0, torch.zeros_like(a), a / torch.where(b == 0, torch.ones_like(b), b))

@@ -12,7 +12,13 @@ from scene_lightning.tree import map_structure
 
 
 class MetricVariable:
-    """A name for one state of one metric; reading gives the state's present tensor."""
+    """A name for one state of one metric; reading gives the state's present tensor.
+
+    Args:
+        owner: the metric.
+        state: the attribute of the metric that holds the tensor.
+        name: the variable's name.
+    """
 
     def __init__(self, owner: Any, state: str, name: str) -> None:
         self._owner = owner
@@ -105,5 +111,9 @@ class MetricVariable:
 
 
 def plain(value: Any) -> Any:
-    """A metric's variable → its tensor; anything else as it is."""
+    """A metric's variable → its tensor; anything else as it is.
+
+    Args:
+        value: operand of an arithmetic operation.
+    """
     return value.value if isinstance(value, MetricVariable) else value

@@ -169,7 +169,24 @@ class RandomGrayscale(RandomImageLayer):
         return torch.where(parameters["grey"].view(-1, 1, 1, 1), grey, images)
 
 
-class RandomSaturation(RandomImageLayer):
+class _RandomColour(RandomImageLayer):
+    """The base of the layers that change hue or saturation by a factor from 0 to 1."""
+
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Sequence[float] = (0, 255),
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.factor = _share(factor)
+        self.value_range = _value_range(value_range)
+        self._set_random(seed, data_format)
+
+
+class RandomSaturation(_RandomColour):
     """Make the colours of images paler or stronger at random.
 
     With a factor f drawn for each image, the saturation is multiplied by f / (1 - f): 0 is grey, 0.5 leaves it, 1 is
@@ -200,19 +217,6 @@ class RandomSaturation(RandomImageLayer):
         InputError: a factor outside 0 to 1, or images without 3 channels.
     """
 
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Sequence[float] = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.factor = _share(factor)
-        self.value_range = _value_range(value_range)
-        self._set_random(seed, data_format)
-
     def draw(self, shape: tuple[int, ...], device: torch.device) -> Parameters:
         factor = self._between(self.factor, shape[0], device)
         return {"saturation": factor / (1 - factor + 1e-7)}
@@ -223,7 +227,7 @@ class RandomSaturation(RandomImageLayer):
         return _rgb(hue, saturation, value)
 
 
-class RandomHue(RandomImageLayer):
+class RandomHue(_RandomColour):
     """Turn the hues of images at random.
 
     With a factor f drawn for each image, hues turn by f half circles one way or the other. Images change in training
@@ -251,19 +255,6 @@ class RandomHue(RandomImageLayer):
     Raises:
         InputError: a factor outside 0 to 1, or images without 3 channels.
     """
-
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Sequence[float] = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.factor = _share(factor)
-        self.value_range = _value_range(value_range)
-        self._set_random(seed, data_format)
 
     def draw(self, shape: tuple[int, ...], device: torch.device) -> Parameters:
         sign = torch.where(self._between((0, 1), shape[0], device) > 0.5, -1.0, 1.0)

@@ -127,7 +127,7 @@ class RandomCrop(RandomImageLayer):
         return self._sized(input_shape, self.height, self.width)
 
 
-class RandomSide(RandomImageLayer):
+class _RandomSide(RandomImageLayer):
     """The base of `RandomHeight` and `RandomWidth`: one side of the whole batch is scaled by a random factor."""
 
     _axis: int
@@ -165,7 +165,7 @@ class RandomSide(RandomImageLayer):
         return self._sized(input_shape, sides[0], sides[1])
 
 
-class RandomHeight(RandomSide):
+class RandomHeight(_RandomSide):
     """Stretch or squeeze the height of images at random.
 
     The whole batch gets one height, between (1 + low) and (1 + high) times its own. Keras 2's layer, which Keras 3 no
@@ -198,7 +198,7 @@ class RandomHeight(RandomSide):
     _axis = 1
 
 
-class RandomWidth(RandomSide):
+class RandomWidth(_RandomSide):
     """Stretch or squeeze the width of images at random.
 
     The whole batch gets one width, between (1 + low) and (1 + high) times its own. Keras 2's layer, which Keras 3 no

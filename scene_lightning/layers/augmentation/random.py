@@ -61,7 +61,14 @@ class RandomImageLayer(ImageLayer):
 
 
 def factor_pair(value: Any, name: str, low: float = -1.0, high: float = 1.0, *, open_low: bool = False) -> Any:
-    """`f` → (-f, f), `(a, b)` → sorted. Raises InputError outside [low, high]."""
+    """`f` → (-f, f), `(a, b)` → sorted. Raises InputError outside [low, high].
+
+    Args:
+        value: what a user gave.
+        name: the argument's name, for messages.
+        low, high: least and largest number allowed.
+        open_low: whether `low` itself is refused.
+    """
     pair = tuple(value) if isinstance(value, tuple | list) else (value,)
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in pair)
     if not numbers or len(pair) not in (1, 2) or any(not low <= v <= high or (open_low and v == low) for v in pair):
@@ -73,7 +80,13 @@ def factor_pair(value: Any, name: str, low: float = -1.0, high: float = 1.0, *, 
 
 
 def check_fill(fill_mode: str, interpolation: str, layer: str) -> tuple[str, str]:
-    """The two arguments, if they are known ones."""
+    """The two arguments, if they are known ones.
+
+    Args:
+        fill_mode: one of `FILL_MODES`.
+        interpolation: "nearest" or "bilinear".
+        layer: the layer's class, for messages.
+    """
     return (
         one_of(fill_mode, FILL_MODES, "fill_mode", layer),
         one_of(interpolation, ("nearest", "bilinear"), "interpolation", layer),
@@ -88,6 +101,9 @@ def affine(
     Args:
         matrices: (N, 2, 3), rows for x (column) and y (row) of the input.
         fill_mode: outside the image: "reflect" (d c b a | a b c d | d c b a), "wrap", "nearest" or "constant".
+        images: tensor of (batch, height, width, channels).
+        interpolation: "nearest" or "bilinear".
+        fill_value: value outside the image for "constant".
     """
     first = images.movedim(-1, 1)
     height, width = images.shape[1:3]

@@ -13,7 +13,14 @@ from scene_lightning.errors import InputError
 
 
 def int_tuple(value: Any, n: int, name: str, *, allow_zero: bool = False) -> tuple[int, ...]:
-    """`2` or `(2, 2)` → `(2, 2)`. Raises InputError for another length, non-integers or values out of range."""
+    """`2` or `(2, 2)` → `(2, 2)`. Raises InputError for another length, non-integers or values out of range.
+
+    Args:
+        value: an int, or as many as `n`.
+        n: number of sides.
+        name: the argument's name, for messages.
+        allow_zero: whether 0 is in range, not only 1 and more.
+    """
     if isinstance(value, int):
         values: tuple[Any, ...] = (value,) * n
     else:
@@ -42,7 +49,13 @@ def _is_integral(value: Any) -> bool:
 
 
 def pairs(value: Any, n: int, name: str) -> tuple[tuple[int, int], ...]:
-    """`1`, `(1, 2)` or `((1, 1), (2, 2))` → n (before, after) pairs: what padding and cropping layers take."""
+    """`1`, `(1, 2)` or `((1, 1), (2, 2))` → n (before, after) pairs: what padding and cropping layers take.
+
+    Args:
+        value: what a user gave.
+        n: number of sides.
+        name: the argument's name, for messages.
+    """
     if isinstance(value, int):
         value = (value,) * n
     if n == 1 and len(value) == 2 and all(isinstance(v, int) for v in value):
@@ -59,7 +72,14 @@ def _pair(values: tuple[int, ...]) -> tuple[int, int]:
 
 
 def one_of(value: Any, allowed: Sequence[Any], name: str, layer: str) -> Any:
-    """`value` if allowed. Raises InputError naming what is, and the nearest."""
+    """`value` if allowed. Raises InputError naming what is, and the nearest.
+
+    Args:
+        value: what a user gave.
+        allowed: the values that it may have.
+        name: the argument's name, for messages.
+        layer: the layer's class, for messages.
+    """
     if value not in allowed:
         hint = did_you_mean(value, [a for a in allowed if isinstance(a, str)]) if isinstance(value, str) else ""
         raise InputError(
@@ -70,7 +90,12 @@ def one_of(value: Any, allowed: Sequence[Any], name: str, layer: str) -> Any:
 
 
 def padding_name(value: Any, *, allow_causal: bool = False) -> str:
-    """`"SAME"` → `"same"`."""
+    """`"SAME"` → `"same"`.
+
+    Args:
+        value: "valid" or "same" in any case.
+        allow_causal: whether "causal" is allowed, too: for sequences.
+    """
     allowed = ("valid", "same", "causal") if allow_causal else ("valid", "same")
     if not isinstance(value, str) or value.lower() not in allowed:
         raise InputError(f"The `padding` argument must be one of {allowed}. Received: padding={value!r}")
@@ -78,7 +103,11 @@ def padding_name(value: Any, *, allow_causal: bool = False) -> str:
 
 
 def layout(value: Any) -> str:
-    """A `data_format` argument → `"channels_last"` or `"channels_first"`; None is the configured default."""
+    """A `data_format` argument → `"channels_last"` or `"channels_first"`; None is the configured default.
+
+    Args:
+        value: what a user gave.
+    """
     if value is None:
         return image_data_format()
     if str(value).lower() not in ("channels_last", "channels_first"):
@@ -90,7 +119,12 @@ def layout(value: Any) -> str:
 
 
 def positive_int(value: Any, name: str) -> int:
-    """A strictly positive integer. Raises InputError otherwise."""
+    """A strictly positive integer. Raises InputError otherwise.
+
+    Args:
+        value: what a user gave.
+        name: the argument's name, for messages.
+    """
     if isinstance(value, bool) or not _is_integral(value) or int(value) <= 0:
         raise InputError(
             f"Received an invalid value for `{name}`, expected a positive integer. Received: {name}={value!r}"
@@ -99,7 +133,12 @@ def positive_int(value: Any, name: str) -> int:
 
 
 def fraction(value: Any, name: str = "rate") -> float:
-    """A number in [0, 1]. Raises InputError otherwise."""
+    """A number in [0, 1]. Raises InputError otherwise.
+
+    Args:
+        value: what a user gave.
+        name: the argument's name, for messages.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise InputError(
             f"Invalid value received for argument `{name}`. Expected a float value between 0 and 1. "
@@ -109,7 +148,12 @@ def fraction(value: Any, name: str = "rate") -> float:
 
 
 def known_axis(axis: int, shape: Sequence[int | None]) -> int:
-    """The size of `axis`. Raises InputError when it is out of bounds or unknown."""
+    """The size of `axis`. Raises InputError when it is out of bounds or unknown.
+
+    Args:
+        axis: number of the axis; negative ones count from the end.
+        shape: input shape, batch axis included.
+    """
     if not -len(shape) <= axis < len(shape):
         raise InputError(f"Axis {axis} is out of bounds for input shape {tuple(shape)}. Received: axis={axis}")
     size = shape[axis]
@@ -122,5 +166,10 @@ def known_axis(axis: int, shape: Sequence[int | None]) -> int:
 
 
 def constant(values: Any, like: torch.Tensor) -> torch.Tensor:
-    """Numbers as a tensor where `like` is, in its dtype; a GPU takes the copy in turn, and nobody waits for it."""
+    """Numbers as a tensor where `like` is, in its dtype; a GPU takes the copy in turn, and nobody waits for it.
+
+    Args:
+        values: a number, or a list of them to any depth.
+        like: the tensor to compute with.
+    """
     return torch.tensor(values, dtype=like.dtype, device="cpu").to(like.device, non_blocking=True)

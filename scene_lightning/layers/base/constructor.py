@@ -14,7 +14,11 @@ OF_OTHER_BACKENDS = (
 
 
 def declared_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
-    """The shape that the old `input_shape=`, `batch_input_shape=` or `input_dim=` gives; they leave `kwargs`."""
+    """The shape that the old `input_shape=`, `batch_input_shape=` or `input_dim=` gives; they leave `kwargs`.
+
+    Args:
+        kwargs: keyword arguments of a layer's constructor; changed in place.
+    """
     shape = kwargs.pop("input_shape", None)
     batch_shape = kwargs.pop("batch_input_shape", None) or kwargs.pop("batch_shape", None)
     features = kwargs.pop("input_dim", None)
@@ -32,7 +36,11 @@ def signature_names(cls: type) -> list[str]:
 
 
 def bound_arguments(layer: Any) -> dict[str, Any]:
-    """What the layer's constructor was given, by name: the config of a class without a `get_config` of its own."""
+    """What the layer's constructor was given, by name: the config of a class without a `get_config` of its own.
+
+    Args:
+        layer: the layer, constructed.
+    """
     args, kwargs = layer._constructor_arguments
     try:
         bound = inspect.signature(type(layer).__init__).bind(layer, *args, **kwargs).arguments  # type: ignore[misc]

@@ -13,7 +13,13 @@ _UNKNOWN_LENGTH = 33  # stands for an unknown height or width
 
 
 def dry_run(layer: Any, *input_shapes: Any, **kwargs: Any) -> Any:
-    """Output shapes, by running the layer on zeros of batch size 1 (unknown sides stand at 33, then at 47)."""
+    """Output shapes, by running the layer on zeros of batch size 1 (unknown sides stand at 33, then at 47).
+
+    Args:
+        layer: a layer whose weights exist.
+        *input_shapes: shape, or structure of shapes, of each positional argument, batch axis included.
+        **kwargs: keyword arguments of the call, as `shape_or_value` gives them.
+    """
 
     def run(length: int) -> Any:
         def zeros(shape: Any) -> torch.Tensor:
@@ -43,4 +49,9 @@ class _SymbolicShape(tuple):
 
 
 def shape_or_value(leaf: Any) -> Any:
+    """What stands for an argument in a dry run: the shape of a `KerasTensor`, anything else as it is.
+
+    Args:
+        leaf: an argument of a call.
+    """
     return _SymbolicShape(leaf.shape) if isinstance(leaf, KerasTensor) else leaf

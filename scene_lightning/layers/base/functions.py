@@ -31,6 +31,10 @@ def function_config(function: Callable[..., Any], layer_name: str) -> FunctionCo
     """A function → Keras 3's dict. Source: keras/src/layers/core/lambda_layer.py.
 
     Warns when a `lambda` closes over something that is no data: Keras could then not call it after loading.
+
+    Args:
+        function: the function of a Lambda layer.
+        layer_name: the layer's name, for warnings.
     """
     if isinstance(function, types.FunctionType) and function.__name__ == "<lambda>":
         code: Any = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
@@ -70,7 +74,12 @@ def _is_data(value: Any) -> bool:
 
 
 def plain(value: Any, layer_name: str) -> Any:
-    """`value` as JSON has it; None, with a warning, for what a file cannot hold."""
+    """`value` as JSON has it; None, with a warning, for what a file cannot hold.
+
+    Args:
+        value: default value or closed-over variable of a function.
+        layer_name: the layer's name, for warnings.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic):
@@ -93,6 +102,7 @@ def function_from_config(config: Any, layer_name: str) -> Callable[..., Any]:
 
     Args:
         config: a callable, Keras 3's dict, Keras 2's name, or its list (code, defaults, closure).
+        layer_name: the layer's name, under which `custom_objects` may have the function.
 
     Raises:
         UnsupportedError: bytecode, or a name that nothing was handed in for; it says what to pass.

@@ -46,11 +46,11 @@ RENAMED: dict[str, dict[str, str]] = {
     "Dense": {**_KERNEL, "output_dim": "units"},
     "Embedding": {"init": "embeddings_initializer", "W_regularizer": "embeddings_regularizer"},
     "Convolution": _CONVOLUTION,
-    "TransposedConvolution": _CONVOLUTION,
+    "_TransposedConvolution": _CONVOLUTION,
     "DepthwiseConvolution": {**_CONVOLUTION, "init": "depthwise_initializer"},
-    "SeparableConvolution": _SEPARABLE,
+    "_SeparableConvolution": _SEPARABLE,
     "Pooling": {**_IMAGE, "pool_length": "pool_size", "stride": "strides"},
-    "GlobalPooling": _IMAGE,
+    "_GlobalPooling": _IMAGE,
     "Padding": _IMAGE,
     "Cropping": _IMAGE,
     "UpSampling": {**_IMAGE, "length": "size"},
@@ -78,13 +78,13 @@ DROPPED: dict[str, tuple[str, ...]] = {"BatchNormalization": ("mode",)}
 _UNUSED = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
 UNUSED_IN_KERAS_2: dict[str, dict[str, str]] = {
     "DepthwiseConvolution": {name: name.replace("kernel", "depthwise") + "=" for name in _UNUSED},
-    "SeparableConvolution": {
+    "_SeparableConvolution": {
         name: f"{name.replace('kernel', 'depthwise')}= and {name.replace('kernel', 'pointwise')}=" for name in _UNUSED
     },
 }
 
 
-def modern_arguments(layer: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _modern_arguments(layer: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """`kwargs` of a layer's constructor with today's names and values."""
     table: dict[str, str] = {}
     kwargs = dict(kwargs)
@@ -149,7 +149,7 @@ class OldKeras:
 old_keras = OldKeras()
 
 
-def rows_and_columns(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+def _rows_and_columns(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """Conv2D(filters, rows, columns, ...) of Keras before 2.4: taken so where the call or its program is that old.
 
     Two whole numbers after the filters are kernel_size and strides in every Keras since 2.4, so that reading stands
@@ -177,12 +177,16 @@ def rows_and_columns(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 def accepting_old_spelling(init: Callable[..., None]) -> Callable[..., None]:
-    """`__init__` that also takes the old names; the signature seen from outside stays the new one."""
+    """`__init__` that also takes the old names; the signature seen from outside stays the new one.
+
+    Args:
+        init: constructor of a layer.
+    """
 
     def __init__(self: nn.Module, *args: Any, **kwargs: Any) -> None:
         if getattr(self, "_takes_rows_and_columns", False):
-            args = rows_and_columns(self, args, kwargs)
-        init(self, *args, **(modern_arguments(self, kwargs) if kwargs else kwargs))
+            args = _rows_and_columns(self, args, kwargs)
+        init(self, *args, **(_modern_arguments(self, kwargs) if kwargs else kwargs))
 
     __init__.__wrapped__ = init  # type: ignore[attr-defined]  # inspect.signature shows the new arguments
     __init__.__doc__ = init.__doc__

@@ -24,7 +24,11 @@ state = CallState()
 
 @contextmanager
 def training_phase(training: bool | None) -> Iterator[None]:
-    """Within the block, layers called without `training=` take this value; None leaves it as it is."""
+    """Within the block, layers called without `training=` take this value; None leaves it as it is.
+
+    Args:
+        training: True for training, False for inference.
+    """
     before = state.training
     if training is not None:
         state.training = training
@@ -36,7 +40,11 @@ def training_phase(training: bool | None) -> Iterator[None]:
 
 @contextmanager
 def nested_call(layer: Any) -> Iterator[bool]:
-    """Around one layer's call; gives True when no other layer's call encloses it."""
+    """Around one layer's call; gives True when no other layer's call encloses it.
+
+    Args:
+        layer: the layer that is called.
+    """
     state.depth += 1
     before = state.path, state.caller
     _enter(layer)
@@ -49,7 +57,11 @@ def nested_call(layer: Any) -> Iterator[bool]:
 
 @contextmanager
 def name_scope(layer: Any) -> Iterator[None]:
-    """Within the block weights are made under this layer's name: "model/layer/kernel". Keras: `name_scope`."""
+    """Within the block weights are made under this layer's name: "model/layer/kernel". Keras: `name_scope`.
+
+    Args:
+        layer: the layer that makes weights.
+    """
     before = state.path, state.caller
     _enter(layer)
     try:

@@ -60,7 +60,11 @@ def dtype_policy() -> DTypePolicy:
 
 
 def make_current(policy: DTypePolicy) -> None:
-    """From here on layers are made with `policy`."""
+    """From here on layers are made with `policy`.
+
+    Args:
+        policy: the new global policy.
+    """
     _current[0] = policy
 
 

@@ -12,7 +12,11 @@ _STEP = 0x9E3779B97F4A7C15  # odd, so that (seed, call) pairs spread over all 64
 
 
 class SeedStream:
-    """None: torch's own generator. A number: generators that are a function of (seed, number of the call)."""
+    """None: torch's own generator. A number: generators that are a function of (seed, number of the call).
+
+    Args:
+        seed: whole number, `SeedGenerator` or None.
+    """
 
     def __init__(self, seed: Any = None) -> None:
         seed = getattr(seed, "seed", seed)  # a keras.random.SeedGenerator

@@ -12,6 +12,8 @@ from typing import Any
 from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.legacy_spelling import accepting_old_spelling
+from scene_lightning.layers.base.types import ShapeLike
+from scene_lightning.layers.base.variable import Variable
 
 _SERIALIZERS = {
     "initializer": initializers.serialize,
@@ -34,6 +36,17 @@ class StandardLayer(Layer):
     def __setattr__(self, name: str, value: Any) -> None:
         # `layer.activation = None`, as programs write it that look at a network's logits, means linear here too.
         super().__setattr__(name, activations.linear if name == "activation" and value is None else value)
+
+    def _set_options(self, weight: str, initializer: Any, regularizer: Any = None, constraint: Any = None) -> None:
+        """Keep how a weight is made, penalised and bounded: `<weight>_initializer`, `_regularizer`, `_constraint`."""
+        setattr(self, f"{weight}_initializer", initializers.get(initializer))
+        setattr(self, f"{weight}_regularizer", regularizers.get(regularizer))
+        setattr(self, f"{weight}_constraint", constraints.get(constraint))
+
+    def _add_named_weight(self, name: str, shape: ShapeLike, options: str | None = None) -> Variable:
+        """Make a weight as `<options>_initializer`, `_regularizer` and `_constraint` say; options: None for `name`."""
+        kinds = ("initializer", "regularizer", "constraint")
+        return self.add_weight(shape, name=name, **{kind: getattr(self, f"{options or name}_{kind}") for kind in kinds})
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again, less those that are None and initializers at their default."""

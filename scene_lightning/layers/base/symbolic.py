@@ -151,12 +151,20 @@ class KerasTensor:
 
 
 def shapes_of(inputs: Any) -> Any:
-    """The shape(s) of a tensor, an array, or a structure of them; batch axis kept as it is."""
+    """The shape(s) of a tensor, an array, or a structure of them; batch axis kept as it is.
+
+    Args:
+        inputs: a tensor, array, `KerasTensor`, or structure of them.
+    """
     return map_structure(lambda leaf: tuple(leaf.shape) if hasattr(leaf, "shape") else leaf, inputs)
 
 
 def is_symbolic(args: Any) -> bool:
-    """Whether any leaf is a `KerasTensor`."""
+    """Whether any leaf is a `KerasTensor`.
+
+    Args:
+        args: arguments of a call: lists, tuples and dicts to any depth.
+    """
     if isinstance(args, dict):
         args = args.values()
     elif not isinstance(args, list | tuple):
@@ -166,7 +174,14 @@ def is_symbolic(args: Any) -> bool:
 
 @dataclass(eq=False)
 class Node:
-    """One call of one layer on symbolic tensors."""
+    """One call of one layer on symbolic tensors.
+
+    Args:
+        layer: the layer that was called.
+        args, kwargs: what it was called with; `KerasTensor`s may stand in them at any depth.
+        outputs: its symbolic outputs, in order.
+        output_structure: the same, in the structure that the layer returns.
+    """
 
     layer: Any
     args: tuple[Any, ...]
@@ -191,7 +206,11 @@ class Node:
 
 
 def node_of(tensor: KerasTensor) -> Node:
-    """The node that produced `tensor`."""
+    """The node that produced `tensor`.
+
+    Args:
+        tensor: output of a layer or of `Input`.
+    """
     history = tensor._keras_history
     if history is None:
         raise InputError(f"{tensor!r} was not produced by a layer. Use Input(shape=...) to start a functional model.")
@@ -199,7 +218,14 @@ def node_of(tensor: KerasTensor) -> Node:
 
 
 def record_node(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output_shapes: Any, dtype: str) -> Any:
-    """Remember one symbolic call of `layer` and return its output tensor(s), shaped like `output_shapes`."""
+    """Remember one symbolic call of `layer` and return its output tensor(s), shaped like `output_shapes`.
+
+    Args:
+        layer: the layer that is called.
+        args, kwargs: what it is called with.
+        output_shapes: shape, or structure of shapes, of its outputs.
+        dtype: name of the outputs' dtype.
+    """
     node = Node(layer, _own(args), _own(kwargs))  # the caller may go on appending to a list that it gave
     node_index = len(layer._inbound_nodes)
 
@@ -225,12 +251,20 @@ def _as_constant(leaf: Any) -> Any:
 
 
 def is_shape(value: Any) -> bool:
-    """Whether `value` is one shape (a tuple or list of ints and Nones) and not a structure of shapes."""
+    """Whether `value` is one shape (a tuple or list of ints and Nones) and not a structure of shapes.
+
+    Args:
+        value: a shape, a structure of shapes or anything else.
+    """
     return isinstance(value, tuple | list | torch.Size) and all(n is None or isinstance(n, int) for n in value)
 
 
 def shape_leaves(shapes: Any) -> list[Any]:
-    """The shapes in a structure of shapes."""
+    """The shapes in a structure of shapes.
+
+    Args:
+        shapes: structure of shapes; numbers, strings and None hold none.
+    """
     leaves: list[Any] = []
     if not isinstance(shapes, int | float | str | bool) and shapes is not None:
         map_shape_structure(leaves.append, shapes)
@@ -238,7 +272,11 @@ def shape_leaves(shapes: Any) -> list[Any]:
 
 
 def merge_shapes(first: Any, second: Any) -> Any:
-    """Two results of a dry run at different unknown lengths → the shape, None where they differ."""
+    """Two results of a dry run at different unknown lengths → the shape, None where they differ.
+
+    Args:
+        first, second: shapes, or structures of them, from the first and the second run.
+    """
     if is_shape(first):
         merged = tuple(a if a == b else None for a, b in zip(first, second, strict=True))
         return (None, *merged[1:]) if merged and merged[0] == 1 else merged

@@ -24,7 +24,13 @@ from scene_lightning.tree import flatten
 
 @dataclass(frozen=True)
 class WeightSpec:
-    """What belongs to a weight besides its values."""
+    """What belongs to a weight besides its values.
+
+    Args:
+        regularizer: gives the penalty on the weight that is added to the loss; None: none.
+        constraint: applied to the weight after each training step; None: none.
+        trainable: whether training may change it while the layer is trainable.
+    """
 
     regularizer: Callable[[torch.Tensor], torch.Tensor] | None
     constraint: Callable[[torch.Tensor], torch.Tensor] | None
@@ -41,7 +47,11 @@ _budget = _Budget()
 @contextmanager
 def weight_budget(values: int) -> Iterator[None]:
     """Within the block, layers may make weights of that many values in all: a file's config asks for no more memory
-    than the file itself has."""
+    than the file itself has.
+
+    Args:
+        values: number of values, of all weights together.
+    """
     before, _budget.values_left = _budget.values_left, values
     try:
         yield
@@ -50,7 +60,11 @@ def weight_budget(values: int) -> Iterator[None]:
 
 
 def spend_budget(shape: tuple[int, ...]) -> None:
-    """Before a weight is made. Raises InputError when it is more than `weight_budget` allows."""
+    """Before a weight is made. Raises InputError when it is more than `weight_budget` allows.
+
+    Args:
+        shape: shape of the weight.
+    """
     if _budget.values_left is not None:
         _budget.values_left -= math.prod(shape)
         if _budget.values_left < 0:
@@ -58,7 +72,13 @@ def spend_budget(shape: tuple[int, ...]) -> None:
 
 
 def as_variable(values: torch.Tensor, trainable: bool, name: str | None = None) -> torch.Tensor:
-    """A leaf of its own that a layer counts among its weights once it is an attribute of it, as `tf.Variable` is."""
+    """A leaf of its own that a layer counts among its weights once it is an attribute of it, as `tf.Variable` is.
+
+    Args:
+        values: the first values.
+        trainable: whether training changes it; whole numbers have no gradient in any case.
+        name: without "/"; None: "variable", "variable_1", …
+    """
     return Variable.around(values, name, trainable, trainable and values.is_floating_point())
 
 
@@ -71,7 +91,13 @@ def _is_tracked(value: Any) -> bool:
 
 
 class TrackedList(list[Any]):
-    """A list attribute whose layers and variables become those of their owner, also when appended later."""
+    """A list attribute whose layers and variables become those of their owner, also when appended later.
+
+    Args:
+        owner: the layer that has the list.
+        attribute: the attribute's name, which numbered names of the items begin with.
+        items: the first items.
+    """
 
     def __init__(self, owner: Tracking, attribute: str, items: Iterable[Any]) -> None:
         super().__init__()
@@ -346,7 +372,11 @@ def _unique(weights: Iterable[torch.Tensor]) -> list[torch.Tensor]:
 
 
 def clear_added_losses(module: nn.Module) -> None:
-    """Forget what `add_loss` gave in the call before, of all layers inside."""
+    """Forget what `add_loss` gave in the call before, of all layers inside.
+
+    Args:
+        module: the model or layer.
+    """
     for part in module.modules():
         added = getattr(part, "_added_losses", None)
         if added:

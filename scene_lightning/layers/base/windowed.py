@@ -7,14 +7,13 @@ from typing import Any
 
 import torch
 
-from scene_lightning import constraints, initializers, regularizers
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.arguments import int_tuple, known_axis, layout, padding_name
 from scene_lightning.layers.base.convolve import convolve
 from scene_lightning.layers.base.phase import state
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
-from scene_lightning.layers.base.types import Shape, Sizes
+from scene_lightning.layers.base.types import Shape, ShapeLike, Sizes
 from scene_lightning.layers.base.windows import image_shape, output_sides, refuse_channels_first, same_paddings, spatial
 
 
@@ -22,6 +21,7 @@ class WindowedLayer(StandardLayer):
     """What all convolutions share: rank, windows, layout, the input check and the bias."""
 
     rank: int
+    filters: int
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
     dilation_rate: tuple[int, ...]
@@ -50,30 +50,18 @@ class WindowedLayer(StandardLayer):
             refuse_channels_first(input_shape, self.name)
         super()._build_once(input_shape)
 
-    def _set_bias(self, use_bias: Any, initializer: Any, regularizer: Any, constraint: Any) -> None:
-        self.use_bias = bool(use_bias)
-        self.bias_initializer = initializers.get(initializer)
-        self.bias_regularizer = regularizers.get(regularizer)
-        self.bias_constraint = constraints.get(constraint)
-
     def _fix_channels(self, input_shape: Any) -> int:
         axis = -1 if self.data_format == "channels_last" else 1
         self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
         self.input_spec.check(tuple(input_shape), self.name)
         depth = known_axis(axis, input_shape)
-        self.input_spec = ChannelSpec(self.rank, axis, depth)
+        self.input_spec = _ChannelSpec(self.rank, axis, depth)
         return depth
 
     def _add_bias_weight(self, size: int) -> None:
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(size,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = self._add_named_weight("bias", (size,))
 
     def _convolve(
         self,
@@ -98,8 +86,11 @@ class WindowedLayer(StandardLayer):
         )
         return image_shape(input_shape[0], sides, filters, self.data_format)
 
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
+        return self._output_shape(input_shape, self.filters)
 
-class ChannelSpec(InputSpec):
+
+class _ChannelSpec(InputSpec):
     """Rank and channels of an image input; says what is wrong with a batch whose channels stand first."""
 
     def __init__(self, rank: int, axis: int, depth: int) -> None:
@@ -122,13 +113,21 @@ class ChannelSpec(InputSpec):
 
 
 def torch_kernel(kernel: torch.Tensor) -> torch.Tensor:
-    """Keras' (..., I, O) → torch's (O, I, ...), as a view."""
+    """Keras' (..., I, O) → torch's (O, I, ...), as a view.
+
+    Args:
+        kernel: tensor of (rows, columns, inputs, outputs), with as many sides as the images have.
+    """
     view = kernel.permute(kernel.ndim - 1, kernel.ndim - 2, *range(kernel.ndim - 2))
     # One filter: with a batch of one, torch takes a CPU kernel whose backward pass refuses views. The copy is small.
     return view.contiguous() if kernel.shape[-1] == 1 else view
 
 
 def depthwise_kernel(kernel: torch.Tensor) -> torch.Tensor:
-    """Keras' (..., C, multiplier) → torch's grouped (C·multiplier, 1, ...)."""
+    """Keras' (..., C, multiplier) → torch's grouped (C·multiplier, 1, ...).
+
+    Args:
+        kernel: tensor of (rows, columns, channels, multiplier), with as many sides as the images have.
+    """
     rank = kernel.ndim - 2
     return kernel.permute(rank, rank + 1, *range(rank)).reshape(-1, 1, *kernel.shape[:rank])
