@@ -31,6 +31,7 @@ ORDER = (
     {"compat"},
     {"recipes", "reports"},
     {"inference"},
+    {"dataset_check"},
     {"runs"},
     {"tuning", "demo_scenes"},
     {"cli.options"},

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from scene_lightning import __version__
-from scene_lightning.cli import calibrate, finders, model_card, tuning
+from scene_lightning.cli import calibrate, check, finders, model_card, tuning
 from scene_lightning.cli.options import (
     Accelerator,
     BatchSize,
@@ -327,6 +327,9 @@ def stats(data: DataFolder, as_json: JsonFlag = False) -> None:
     from scene_lightning.cli import pipeline
 
     pipeline.stats(data, as_json=as_json)
+
+
+app.command()(check.check)
 
 
 @app.command()

@@ -1,0 +1,34 @@
+"""The command `check`, which looks for faults in a folder of images before they cost a training. No torch here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scene_lightning.cli.options import JsonFlag
+
+
+def check(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A folder of images, as for train.")],
+    as_json: JsonFlag = False,
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE.csv", help="Also write all findings, a row for each file.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with status 1 where there are errors, for CI.")
+    ] = False,
+) -> int:
+    """Find faults in a folder of images.
+
+    Finds files that are damaged or no images, copies (also between classes, and between training and test images),
+    formats that are read otherwise than shown, dark, blurred and empty pictures, and faults of classes and folders.
+    Nothing is changed. What was learnt is kept, so that a second look is quick.
+    """
+    from scene_lightning.cli import pipeline
+
+    report = pipeline.check_dataset(data, show_progress=not as_json)
+    if out is not None:
+        pipeline.write_findings(report, out)
+    pipeline.show_check(report, as_json=as_json)
+    return 1 if strict and report.of("error") else 0

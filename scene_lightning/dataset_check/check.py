@@ -1,0 +1,117 @@
+"""Checks a folder of images: one pass over all files, then what it says about each, about copies and about classes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from scene_lightning.data.scan import is_image_name, require_folder
+from scene_lightning.dataset_check.classes import find_odd_classes
+from scene_lightning.dataset_check.duplicates import find_duplicates
+from scene_lightning.dataset_check.examine import FileFacts
+from scene_lightning.dataset_check.facts import facts_of
+from scene_lightning.dataset_check.findings import KINDS, SEVERITIES, Finding, Severity
+from scene_lightning.dataset_check.looks import find_odd_images
+from scene_lightning.dataset_check.tree import DataTree, FileEntry, read_tree
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check of a data folder found.
+
+    Attributes:
+        data: the folder as it was given.
+        root: the folder whose splits or classes were looked at.
+        files: the regular files of the class folders.
+        facts: what is known of each of them.
+        counts: split → class → readable images; the split is "" where class folders stand alone.
+        findings: in the order of `KINDS`, then of paths.
+        known: files that an earlier look had examined.
+        seconds: how long this one took.
+    """
+
+    data: str
+    root: str
+    files: list[FileEntry]
+    facts: list[FileFacts]
+    counts: dict[str, dict[str, int]]
+    findings: list[Finding]
+    known: int
+    seconds: float
+
+    def of(self, severity: Severity) -> list[Finding]:
+        """The findings of one severity."""
+        return [finding for finding in self.findings if finding.severity == severity]
+
+    @property
+    def images(self) -> int:
+        """How many images can be read."""
+        return sum(sum(by_class.values()) for by_class in self.counts.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "folder": self.data,
+            "looked_at": self.root,
+            "files": len(self.files),
+            "images": self.images,
+            "classes": self.counts,
+            "known_before": self.known,
+            "seconds": round(self.seconds, 3),
+            **{f"{severity}s": len(self.of(severity)) for severity in SEVERITIES},
+            "findings": [finding.as_dict() for finding in self.findings],
+        }
+
+
+def check_dataset(data: str, *, show_progress: bool = False) -> CheckReport:
+    """Look at every file of a data folder; none is changed.
+
+    Args:
+        data: holds splits (seg_train and seg_test, train and val, …) or class folders.
+        show_progress: a progress bar on stderr, where that is a terminal.
+
+    Raises:
+        DataError: no such folder.
+    """
+    require_folder(data)
+    start = time.perf_counter()
+    tree = read_tree(data)
+    with _progress(len(tree.files), show_progress) as progress:
+        facts, known = facts_of(tree.files, tree.root, progress)
+    counts = _counts(tree, facts)
+    findings = [
+        *tree.findings,
+        *find_odd_classes(tree, counts),
+        *find_duplicates(tree.files, facts),
+        *find_odd_images(tree.files, facts),
+    ]
+    order = {kind: position for position, kind in enumerate(KINDS)}
+    findings.sort(key=lambda finding: (order[finding.kind], finding.paths))
+    seconds = time.perf_counter() - start
+    return CheckReport(data, tree.root, tree.files, facts, counts, findings, known, seconds)
+
+
+def _counts(tree: DataTree, facts: list[FileFacts]) -> dict[str, dict[str, int]]:
+    counts = {split: dict.fromkeys(names, 0) for split, names in tree.class_folders.items()}
+    for entry, one in zip(tree.files, facts, strict=True):
+        if one.fault is None and is_image_name(entry.path):
+            counts[entry.split][entry.class_name] += 1
+    return counts
+
+
+@contextlib.contextmanager
+def _progress(total: int, shown: bool) -> Iterator[Callable[[int], None] | None]:
+    if not shown or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("looking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("looking", total=total)
+        yield lambda number: bar.advance(task, number)
