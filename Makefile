@@ -9,8 +9,8 @@ NEEDS_PYTHON = import sys; sys.exit(sys.version_info < (3, 11))
 help:
 	@echo "make demo    draw a small set of scenes, train on it, evaluate, predict (runs/demo-...)"
 	@echo "make test    all tests, a worker a processor (TESTS=path, PYTEST_ARGS=... and WORKERS=number change that)"
-	@echo "make parity  every layer, optimizer, ... beside Keras on many drawn configurations (EXAMPLES=300)"
-	@echo "make fuzz    drawn stacks of layers beside plain torch in float64 (FUZZ_CASES=10000, FUZZ_FIRST=number)"
+	@echo "make parity  every layer, optimizer, ... beside Keras on many random configurations (EXAMPLES=300)"
+	@echo "make fuzz    random stacks of layers beside plain torch in float64 (FUZZ_CASES=10000, FUZZ_FIRST=number)"
 	@echo "make lint    ruff and mypy, and whether the files are formatted; make format does it"
 	@echo "make bench   this project beside Keras (installs TensorFlow and JAX too)"
 	@echo "make release make, check, commit and tag a release (VERSION=1.2.0); publishing stays with you"
@@ -42,14 +42,14 @@ PARALLEL = $(if $(findstring .py,$(TESTS)),,-n $(WORKERS) --dist worksteal)
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) $(TESTS)
 
-# The tests that draw their configurations, with so many of them, and other ones in each run.
+# The tests of random configurations, with so many of them, and other ones in each run.
 EXAMPLES ?= 300
 PARITY := tests/layers tests/optimizers tests/callbacks tests/metrics tests/losses tests/ops tests/test_activations.py \
 	tests/test_initializers.py tests/test_regularizers_constraints.py
 parity: $(VENV)/.installed-dev
 	SCENE_LIGHTNING_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --timeout 0 $(PYTEST_ARGS) $(PARITY)
 
-# Drawn stacks of layers, each against plain torch in float64; FUZZ_FIRST=number repeats a run.
+# Random stacks of layers, each against plain torch in float64; FUZZ_FIRST=number repeats a run.
 FUZZ_CASES ?= 10000
 fuzz: $(VENV)/.installed-dev
 	FUZZ_CASES=$(FUZZ_CASES) $(BIN)/python -m pytest -s $(PYTEST_ARGS) tests/fuzz

@@ -43,8 +43,8 @@ def installed(side: str) -> bool:
 
 
 def run_side(side: str, case: str, options: dict[str, Any]) -> dict[str, Any]:
-    """What `benchmarks.side` reports, from a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.side", side, case, json.dumps(options)]
+    """What `benchmarks.one_case` reports, from a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.one_case", side, case, json.dumps(options)]
     threads = str(options["threads"])
     # Every library gets the same cores; TensorFlow and XLA do not listen to OpenMP's variable.
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads,

@@ -58,7 +58,7 @@ def test_distributions_equal_keras(name: str, options: dict[str, Any]) -> None:
 
 
 SCALES = st.floats(0.125, 3, width=32)
-DRAWN: dict[str, Any] = {
+STRATEGIES: dict[str, Any] = {
     "RandomNormal": st.fixed_dictionaries({"mean": st.floats(-2, 2, width=32), "stddev": SCALES}),
     "TruncatedNormal": st.fixed_dictionaries({"mean": st.floats(-2, 2, width=32), "stddev": SCALES}),
     "RandomUniform": st.fixed_dictionaries({"minval": st.floats(-2, 0, width=32), "maxval": SCALES}),
@@ -77,11 +77,11 @@ DRAWN: dict[str, Any] = {
 SHAPES = st.sampled_from([(800,), (30, 40), (40, 30), (3, 3, 8, 16), (1, 7, 4, 40), (2, 3, 3, 8, 9)])
 
 
-@pytest.mark.parametrize("name", sorted(DRAWN))
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_any_distribution_equals_keras(name: str) -> None:
     """Mean, spread, bounds and the whole distribution, for any options and shape."""
 
-    @given(options=DRAWN[name], shape=SHAPES, seed=st.integers(0, 10_000))
+    @given(options=STRATEGIES[name], shape=SHAPES, seed=st.integers(0, 10_000))
     def draw(options: dict[str, Any], shape: tuple[int, ...], seed: int) -> None:
         if name == "Orthogonal" and len(shape) < 2:
             shape = (30, 40)
@@ -114,7 +114,7 @@ def test_every_exported_initializer_is_compared() -> None:
         for name in initializers.__all__
         if isinstance(getattr(initializers, name), type)
     }
-    assert classes - {"Initializer"} == {name for name, *_ in FIXED} | set(DRAWN)
+    assert classes - {"Initializer"} == {name for name, *_ in FIXED} | set(STRATEGIES)
     assert not {n for n in dir(keras.initializers) if not n.startswith("_")} - set(dir(initializers))
 
 

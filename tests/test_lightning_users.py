@@ -33,7 +33,7 @@ def test_the_program_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     runpy.run_path(str(ROOT / "examples" / "with_lightning.py"), run_name="__main__")
     printed = capsys.readouterr().out
     accuracy = re.search(r"compiled: \{'test_accuracy': ([\d.]+)", printed)
-    assert accuracy and float(accuracy[1]) > 0.5  # of six kinds of drawn scene
+    assert accuracy and float(accuracy[1]) > 0.5  # of six kinds of synthetic scene
     for line in ("loaded:   (24, 6)", "own steps: {", "exported:  (5, 6)"):
         assert line in printed
 

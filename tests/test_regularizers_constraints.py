@@ -56,14 +56,14 @@ def test_constraints_equal_keras(name: str, options: dict[str, Any]) -> None:
 
 
 AMOUNT = st.floats(0, 3, width=32)
-DRAWN_REGULARIZERS: dict[str, Any] = {
+ANY_REGULARIZER: dict[str, Any] = {
     "L1": st.fixed_dictionaries({"l1": AMOUNT}),
     "L2": st.fixed_dictionaries({"l2": AMOUNT}),
     "L1L2": st.fixed_dictionaries({"l1": AMOUNT, "l2": AMOUNT}),
     "OrthogonalRegularizer": st.fixed_dictionaries({"factor": AMOUNT, "mode": st.sampled_from(["rows", "columns"])}),
 }
 AXES = st.sampled_from([0, 1, -1, [0], [0, 1], [-1, 0], [1, 2], [0, 1, 2]])
-DRAWN_CONSTRAINTS: dict[str, Any] = {
+ANY_CONSTRAINT: dict[str, Any] = {
     "MaxNorm": st.fixed_dictionaries({"max_value": AMOUNT, "axis": AXES}),
     "NonNeg": st.just({}),
     "UnitNorm": st.fixed_dictionaries({"axis": AXES}),
@@ -73,9 +73,9 @@ DRAWN_CONSTRAINTS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(DRAWN_REGULARIZERS))
+@pytest.mark.parametrize("name", sorted(ANY_REGULARIZER))
 def test_any_regularizer_equals_keras(name: str) -> None:
-    @given(options=DRAWN_REGULARIZERS[name], rank=st.integers(1, 4), sides=st.integers(1, 5), seed=st.integers(0, 99))
+    @given(options=ANY_REGULARIZER[name], rank=st.integers(1, 4), sides=st.integers(1, 5), seed=st.integers(0, 99))
     def draw(options: dict[str, Any], rank: int, sides: int, seed: int) -> None:
         shape = (sides, 3) if name == "OrthogonalRegularizer" else (sides, 2, 3, 2)[:rank]
         values = np.random.default_rng(seed).normal(size=shape).astype("float32")
@@ -92,9 +92,9 @@ def test_any_regularizer_equals_keras(name: str) -> None:
     draw()
 
 
-@pytest.mark.parametrize("name", sorted(DRAWN_CONSTRAINTS))
+@pytest.mark.parametrize("name", sorted(ANY_CONSTRAINT))
 def test_any_constraint_equals_keras(name: str) -> None:
-    @given(options=DRAWN_CONSTRAINTS[name], sides=st.integers(1, 5), seed=st.integers(0, 99))
+    @given(options=ANY_CONSTRAINT[name], sides=st.integers(1, 5), seed=st.integers(0, 99))
     def draw(options: dict[str, Any], sides: int, seed: int) -> None:
         w = torch.tensor(np.random.default_rng(seed).normal(size=(sides, 3, 2, 4)).astype("float32"))
         mine, theirs = getattr(constraints, name)(**options)(w), getattr(keras.constraints, name)(**options)(w)
@@ -115,8 +115,8 @@ def check_config(ours: Any, theirs: Any, name: str, options: dict[str, Any]) -> 
 
 def test_every_exported_one_is_compared() -> None:
     for module, theirs, cases, base in (
-        (regularizers, keras.regularizers, DRAWN_REGULARIZERS, "Regularizer"),
-        (constraints, keras.constraints, DRAWN_CONSTRAINTS, "Constraint"),
+        (regularizers, keras.regularizers, ANY_REGULARIZER, "Regularizer"),
+        (constraints, keras.constraints, ANY_CONSTRAINT, "Constraint"),
     ):
         classes = {getattr(module, n).__name__ for n in module.__all__ if isinstance(getattr(module, n), type)}
         assert classes - {base} == set(cases)

@@ -1,4 +1,4 @@
-"""`keras.tree` beside the real Keras, on drawn nests."""
+"""`keras.tree` beside the real Keras, on random nests."""
 
 from __future__ import annotations
 

@@ -130,8 +130,8 @@ def _top(
 def demo(out: OutFolder = None, accelerator: Accelerator = None, epochs: Epochs = None, seed: Seed = None) -> None:
     """Draw a data set, train on it, evaluate and predict.
 
-    Needs neither data nor a network connection; the drawn scenes are always the same. Results and pictures are in the
-    run's folder.
+    Needs neither data nor a network connection; the synthetic scenes are always the same. Results and pictures are in
+    the run's folder.
     """
     from scene_lightning.cli import pipeline
 

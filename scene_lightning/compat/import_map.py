@@ -154,10 +154,10 @@ _ALL_OPS = tuple(
         "ops.tensor_ops",
         "ops.gradients",
         "module",
-        "records.former",
+        "records.v1",
     )
 )
-_IMAGES = ("geometry", "sizes", "colour", "chance", "measures", "boxes", "files")
+_IMAGES = ("geometry", "resize", "colour", "chance", "similarity", "boxes", "files")
 _V1 = tuple(f"{_TF}.v1.{name}" for name in ("session", "spellings", "messages"))
 _OPS_AND_V1 = (*_ALL_OPS, *_V1)
 _RECORDS = tuple(f"{_TF}.records.{name}" for name in ("container", "parsing"))

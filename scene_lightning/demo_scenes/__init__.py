@@ -1,1 +1,1 @@
-"""The demo, and the drawn scenes that it trains on."""
+"""The demo, and the synthetic scenes that it trains on."""

@@ -1,4 +1,4 @@
-"""What all drawn scenes share: skies, textures, ridge lines, trees, and the finish of a photograph.
+"""Draws what all synthetic scenes share: skies, textures, ridge lines, trees, and the finish of a photograph.
 
 A picture is a float32 array (side, side, 3) of 0..255 in its final size; a canvas is PIL's image of it at `FINE` times
 that size, on which outlines are drawn, so that they are smooth when it becomes a picture again.

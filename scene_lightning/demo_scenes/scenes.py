@@ -1,4 +1,4 @@
-"""Writes a data set of six kinds of drawn scene: seg_train, seg_test and seg_pred, as JPEG files.
+"""Writes a data set of six kinds of synthetic scene: seg_train, seg_test and seg_pred, as JPEG files.
 
 Every picture is a function of (seed, split, class, number): more pictures per class do not change the first ones.
 """

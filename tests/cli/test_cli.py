@@ -1,4 +1,4 @@
-"""Every command as a process, as a user starts it, on a small drawn data set; and what bad input is answered with."""
+"""Every command as a process, as a user starts it, on synthetic data; and what bad input is answered with."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import torch
 
 from scene_lightning import activations
 from scene_lightning.compat.tensorflow import data, random
-from scene_lightning.compat.tensorflow.images import boxes, chance, colour, geometry, measures
+from scene_lightning.compat.tensorflow.images import boxes, chance, colour, geometry, similarity
 from scene_lightning.compat.tensorflow.ops import math_ops, nn, tensor_ops
 from scene_lightning.layers import Dense, Input
 from scene_lightning.models import Model, Sequential, load_model
@@ -38,18 +38,18 @@ def test_colours_go_there_and_back() -> None:
         np.testing.assert_allclose(getattr(colour, back)(changed), IMAGES, atol=1e-5)
 
 
-def test_measures() -> None:
+def test_similarity_and_edges() -> None:
     first, second = IMAGES[:1].repeat(2, 1).repeat(2, 2), IMAGES[1:].repeat(2, 1).repeat(2, 2)
-    np.testing.assert_allclose(measures.ssim(first, first, 1.0), [1.0], atol=1e-5)
-    np.testing.assert_allclose(measures.ssim(first, second, 1.0), keras.ops.image.ssim(first, second), atol=1e-4)
+    np.testing.assert_allclose(similarity.ssim(first, first, 1.0), [1.0], atol=1e-5)
+    np.testing.assert_allclose(similarity.ssim(first, second, 1.0), keras.ops.image.ssim(first, second), atol=1e-4)
     error = ((first - second) ** 2).mean()
-    np.testing.assert_allclose(measures.psnr(first, second, 1.0), [-10 * np.log10(error)], rtol=1e-5)
+    np.testing.assert_allclose(similarity.psnr(first, second, 1.0), [-10 * np.log10(error)], rtol=1e-5)
     expected = np.abs(np.diff(first, axis=1)).sum() + np.abs(np.diff(first, axis=2)).sum()
-    np.testing.assert_allclose(measures.total_variation(first), [expected], rtol=1e-5)
+    np.testing.assert_allclose(similarity.total_variation(first), [expected], rtol=1e-5)
     np.testing.assert_allclose(
-        measures.sobel_edges(first)[:, 1:-1, 1:-1], keras.ops.image.sobel_edges(first)[:, 1:-1, 1:-1], atol=1e-5
+        similarity.sobel_edges(first)[:, 1:-1, 1:-1], keras.ops.image.sobel_edges(first)[:, 1:-1, 1:-1], atol=1e-5
     )
-    down, right = measures.image_gradients(first)
+    down, right = similarity.image_gradients(first)
     np.testing.assert_allclose(down[:, :-1], np.diff(first, axis=1), atol=1e-6)
     assert float(right[:, :, -1].abs().max()) == 0
 

@@ -1,4 +1,4 @@
-"""Computes a drawn stack with plain NCHW torch in float64: outputs and gradients, what ours are held against."""
+"""Computes a random stack with plain NCHW torch in float64: outputs and gradients, what ours are held against."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from drawn_stacks import Stack
+from random_stacks import Stack
 from torch import Tensor
 from torch.nn import functional as F
 

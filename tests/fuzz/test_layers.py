@@ -1,4 +1,4 @@
-"""Thousands of drawn stacks of layers against plain torch in float64: wrong numbers, crashes and hangs are failures.
+"""Thousands of random stacks of layers against plain torch in float64: wrong numbers, crashes and hangs are failures.
 
 `make fuzz` draws FUZZ_CASES of them, others than the last time unless FUZZ_FIRST says from which number; `make test` a
 few hundred, always the same. The heap is filled with 1e30 wherever nobody has written, so that nobody reads it unseen.
@@ -48,7 +48,7 @@ def test_what_was_wrong_once_is_right() -> None:
 
 
 @pytest.mark.timeout(0)
-def test_drawn_stacks_compute_what_plain_torch_computes() -> None:
+def test_random_stacks_compute_what_plain_torch_computes() -> None:
     verdicts = run_stacks(FIRST, CASES)
     compared = [seed for seed, problem in verdicts.items() if not (problem or "").startswith("skipped")]
     wrong = {seed: verdicts[seed] for seed in compared if verdicts[seed]}

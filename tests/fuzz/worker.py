@@ -1,4 +1,4 @@
-"""Runs drawn stacks in this process, `python worker.py FIRST COUNT` or `python worker.py known`; prints JSON lines.
+"""Runs random stacks in this process, `python worker.py FIRST COUNT` or `python worker.py known`; prints JSON lines.
 
 Each stack gives `{"seed": …}` before and `{"seed": …, "problem": …}` after it. A stack that crashes takes the process
 with it, one that hangs ends it after SECONDS: no verdict follows the first line then.
@@ -15,7 +15,7 @@ import warnings
 from typing import Any
 
 import torch
-from drawn_stacks import KNOWN, Stack, draw
+from random_stacks import KNOWN, Stack, draw
 from reference import Round, compute, rounding
 from torch import Tensor
 
@@ -51,7 +51,7 @@ class _Relay(torch.autograd.Function):
 
 
 def _relaid(x: Tensor, chance: random.Random) -> Tensor:
-    """Dense, its axes in a drawn order; the stride of an axis of length 1 means nothing and may be any."""
+    """Dense, its axes in a random order; the stride of an axis of length 1 means nothing and may be any."""
     order = chance.sample(range(x.ndim), x.ndim)
     strides, size = [0] * x.ndim, 1
     for axis in reversed(order):
@@ -71,7 +71,7 @@ def run(stack: Stack) -> str | None:
     if _products(model, stack) > WEIGHTY * 1e6:
         return "skipped: too large"
     for layer in model.layers:
-        layer.set_weights(_drawn_weights(layer))
+        layer.set_weights(_random_weights(layer))
     x = torch.randn(stack.batch, *stack.input_shape)
     wrong = [] if stack.predicts_only else _training(model, stack, x)
     return "; ".join(wrong + _prediction(model, stack, x)) or None
@@ -81,7 +81,7 @@ def _made(name: str, arguments: dict[str, Any]) -> Any:
     return Relaid(**arguments) if name == "Relaid" else getattr(layers, name)(**arguments)
 
 
-def _drawn_weights(layer: Any) -> list[Any]:
+def _random_weights(layer: Any) -> list[Any]:
     """Kernels that keep the size of what they are applied to; scales and variances above zero."""
     shapes = [torch.Size(weight.shape) for weight in layer.weights]
     if isinstance(layer, layers.BatchNormalization):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import scene_lightning as ours
 from scene_lightning.errors import InputError
-from tests.layers.drawn_attention import ATTENTION, CALLS
+from tests.layers.attention_strategies import ATTENTION, CALLS
 
 RNG = np.random.default_rng(0)
 QUERY = RNG.normal(size=(2, 5, 6)).astype("float32")

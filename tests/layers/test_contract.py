@@ -1,7 +1,7 @@
 """One contract over every layer: real Keras (torch backend) and ours, same weights and inputs, give the same.
 
-Configurations come from a table (cases.py: what once went wrong, and what people write) and from hypothesis (drawn.py;
-the Random* layers, whose numbers are drawn, in test_augmentation_drawn.py).
+Configurations come from a table (cases.py: what once went wrong, and what people write) and from hypothesis
+(strategies.py; the Random* layers, whose numbers are drawn, in test_augmentation_random.py).
 SCENE_LIGHTNING_EXAMPLES=300, or `make parity`, draws more of them, and other ones in each run.
 """
 
@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 
 from scene_lightning import layers
 from scene_lightning.layers.base.symbolic import is_shape
+from tests.layers.attention_strategies import ATTENTION
+from tests.layers.augmentation_strategies import RANDOM_LAYERS, RANDOM_SIDES
 from tests.layers.cases import CASES, ELSEWHERE
-from tests.layers.drawn import STRATEGIES
-from tests.layers.drawn_attention import ATTENTION
-from tests.layers.drawn_random import RANDOM_LAYERS, RANDOM_SIDES
+from tests.layers.strategies import STRATEGIES
 
 # With training=True these draw random numbers; inference is compared here, their noise in test_noise.py.
 RANDOM = {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from scene_lightning._unsupported import where_in_script
 from scene_lightning._usage_report import ledger
-from scene_lightning.compat.opencv.sizes import INTER_AREA, INTER_CUBIC, INTER_LINEAR, INTER_NEAREST, error, resize
+from scene_lightning.compat.opencv.resize import INTER_AREA, INTER_CUBIC, INTER_LINEAR, INTER_NEAREST, error, resize
 from scene_lightning.errors import UnsupportedError
 
 __version__ = "4.12.0"  # whose names and numbers these are

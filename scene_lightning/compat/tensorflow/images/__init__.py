@@ -1,1 +1,1 @@
-"""`tf.image` in parts: geometry, sizes, colours, chance, measures, boxes, and TensorFlow 1's own resizing."""
+"""`tf.image` in parts: geometry, resizing, colours, chance, similarity, boxes, and TensorFlow 1's own resizing."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from scene_lightning.compat.tensorflow.images.arguments import pair, picture, require
-from scene_lightning.compat.tensorflow.images.sizes import fitting, method_named, resize_with_pad
+from scene_lightning.compat.tensorflow.images.resize import fitting, method_named, resize_with_pad
 from scene_lightning.compat.tensorflow.ops.operation import operation
 from scene_lightning.utils.resize import cubic_steps, overlaps, weighted
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scene_lightning import layers
-from tests.layers.drawn_random import RANDOM_LAYERS, RANDOM_SIDES
+from tests.layers.augmentation_strategies import RANDOM_LAYERS, RANDOM_SIDES
 
 JITTER = ("brightness", "contrast", "saturation", "hue")
 MANY = 1000

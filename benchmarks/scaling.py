@@ -1,4 +1,6 @@
-"""How time and memory grow. Usage: python -m benchmarks.growth --data FOLDER [--images 900,8741,25000]
+"""Measures how time and memory grow with the data.
+
+Usage: python -m benchmarks.scaling --data FOLDER [--images 900,8741,25000]
 
 Over image files (the folder's, repeated by links): the scan, cold and from its cache, and prediction to a CSV file;
 over batch size, image size and classes: a training step. Each point runs in a process of its own.
@@ -73,7 +75,7 @@ def measure(what: str, given: dict[str, Any]) -> dict[str, float]:
 
 
 def point(what: str, **given: Any) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.growth", "--point", what, json.dumps(given)]
+    command = [sys.executable, "-m", "benchmarks.scaling", "--point", what, json.dumps(given)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"error: {given} failed:\n{done.stderr[-2000:]}")
@@ -85,7 +87,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--point"]:
         print(json.dumps(measure(sys.argv[2], json.loads(sys.argv[3]))))
         return
-    parser = argparse.ArgumentParser(prog="benchmarks.growth")
+    parser = argparse.ArgumentParser(prog="benchmarks.scaling")
     parser.add_argument("--data", required=True, help="a folder with one folder of JPEGs a class")
     parser.add_argument("--images", default="900,8741,25000")
     asked = parser.parse_args()

@@ -1,4 +1,6 @@
-"""How near this package comes to the machine's own limit. Usage: python -m benchmarks.limits [--batch] [--rounds]
+"""Measures which share of the processor's own speed training and prediction reach.
+
+Usage: python -m benchmarks.efficiency [--batch N] [--steps N] [--rounds N]
 
 A training step's (and a prediction's) operations a second over those of square matrix products, measured in turn in
 one process, with and without the fast paths.
@@ -25,7 +27,7 @@ def seconds_a_step(run: Any, steps: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks.limits")
+    parser = argparse.ArgumentParser(prog="benchmarks.efficiency")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=5)

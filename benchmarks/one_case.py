@@ -1,6 +1,6 @@
 """Times one case with one library, in a process of its own, and prints the result as one JSON line.
 
-Usage: python -m benchmarks.side SIDE CASE OPTIONS, where OPTIONS is a JSON object: steps, batch, data, precision.
+Usage: python -m benchmarks.one_case SIDE CASE OPTIONS, where OPTIONS is a JSON object: steps, batch, data, precision.
 SIDE: ours, plain (ours without its fast paths), compiled (ours with jit_compile=True; the compiling is not timed),
 keras-torch, keras-tensorflow, keras-jax, lightning
 CASE: train, predict, epoch, folder, augment

@@ -11,6 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.layers.attention_strategies import ATTENTION, einsum_dense
 from tests.layers.drawing import (
     ACTIVATIONS,
     INITIALIZERS,
@@ -26,8 +27,7 @@ from tests.layers.drawing import (
     some_axes,
     some_axis,
 )
-from tests.layers.drawn_attention import ATTENTION, einsum_dense
-from tests.layers.drawn_windows import (
+from tests.layers.window_strategies import (
     border,
     convolution,
     depthwise,
