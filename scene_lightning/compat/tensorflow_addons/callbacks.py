@@ -13,7 +13,7 @@ class TQDMProgressBar(Callback):
     """Does nothing: `fit` draws its own progress.
 
     Args:
-        **_: for Addons's sake, without effect.
+        **_: for Addons' sake, without effect.
     """
 
     def __init__(self, **_: Any) -> None:

@@ -53,12 +53,6 @@ class StochasticDepth(layers.Layer):
             return shortcut + self.survival_probability * residual
         return shortcut + (torch.rand((), device=residual.device) < self.survival_probability) * residual
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape[0]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "survival_probability": self.survival_probability}
-
 
 @register_in_package("Addons")
 class GELU(layers.Layer):
@@ -75,12 +69,6 @@ class GELU(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         return activations.gelu(inputs, approximate=self.approximate)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "approximate": self.approximate}
 
 
 def hardshrink(x: Any, lower: float = -0.5, upper: float = 0.5) -> Any:
@@ -100,7 +88,7 @@ def rrelu(x: Any, lower: float = 0.125, upper: float = 1 / 3, training: Any = No
         x: a tensor.
         lower, upper: the slope's bounds.
         training: whether the slope is drawn; otherwise it is the middle.
-        **_: for Addons's sake, without effect.
+        **_: for Addons' sake, without effect.
     """
     return torch.nn.functional.rrelu(x, lower, upper, bool(training))
 

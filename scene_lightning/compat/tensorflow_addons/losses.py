@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from scene_lightning._registry import register_in_package
-from scene_lightning.losses import Loss, binary_crossentropy
+from scene_lightning.losses import binary_crossentropy
+from scene_lightning.losses.base import DeclaredLoss
 
 
 def sigmoid_focal_crossentropy(
@@ -33,7 +34,7 @@ def sigmoid_focal_crossentropy(
 
 
 @register_in_package("Addons")
-class SigmoidFocalCrossEntropy(Loss):
+class SigmoidFocalCrossEntropy(DeclaredLoss):
     """`sigmoid_focal_crossentropy`; per sample unless `reduction` says otherwise, as in Addons.
 
     Args:
@@ -44,19 +45,13 @@ class SigmoidFocalCrossEntropy(Loss):
         name: what logs call it.
     """
 
+    _fn = staticmethod(sigmoid_focal_crossentropy)
+
     def __init__(
         self, from_logits: bool = False, alpha: float = 0.25, gamma: float = 2.0, reduction: str = "none",
         name: str = "sigmoid_focal_crossentropy",
     ) -> None:  # fmt: skip
-        super().__init__(name, reduction)
-        self.from_logits, self.alpha, self.gamma = from_logits, alpha, gamma
-
-    def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        return sigmoid_focal_crossentropy(y_true, y_pred, self.alpha, self.gamma, self.from_logits)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"from_logits": self.from_logits, "alpha": self.alpha, "gamma": self.gamma}
-        return {**super().get_config(), **own}
+        super().__init__(reduction, name, None, from_logits=from_logits, alpha=alpha, gamma=gamma)
 
 
 def contrastive_loss(y_true: Any, y_pred: Any, margin: float = 1.0) -> Tensor:
@@ -73,7 +68,7 @@ def contrastive_loss(y_true: Any, y_pred: Any, margin: float = 1.0) -> Tensor:
 
 
 @register_in_package("Addons")
-class ContrastiveLoss(Loss):
+class ContrastiveLoss(DeclaredLoss):
     """`contrastive_loss`. Hadsell et al., 2006.
 
     Args:
@@ -82,17 +77,12 @@ class ContrastiveLoss(Loss):
         name: what logs call it.
     """
 
+    _fn = staticmethod(contrastive_loss)
+
     def __init__(
         self, margin: float = 1.0, reduction: str = "sum_over_batch_size", name: str = "contrastive_loss"
     ) -> None:
-        super().__init__(name, reduction)
-        self.margin = margin
-
-    def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        return contrastive_loss(y_true, y_pred, self.margin)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "margin": self.margin}
+        super().__init__(reduction, name, None, margin=margin)
 
 
 def _distances(embeddings: Tensor, squared: bool) -> Tensor:
@@ -128,25 +118,20 @@ def triplet_semihard_loss(y_true: Any, y_pred: Any, margin: float = 1.0, distanc
 
 
 @register_in_package("Addons")
-class TripletSemiHardLoss(Loss):
+class TripletSemiHardLoss(DeclaredLoss):
     """`triplet_semihard_loss` over a batch. Schroff et al., 2015.
 
     Args:
         margin: by how much others should be farther.
         distance_metric: "L2" or "squared-L2".
         name: what logs call it.
-        **_: for Addons's sake, without effect.
+        **_: for Addons' sake, without effect.
     """
 
+    _fn = staticmethod(triplet_semihard_loss)
+
     def __init__(self, margin: float = 1.0, distance_metric: str = "L2", name: str | None = None, **_: Any) -> None:
-        super().__init__(name or "triplet_semihard_loss")
-        self.margin, self.distance_metric = margin, distance_metric
-
-    def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        return triplet_semihard_loss(y_true, y_pred, self.margin, self.distance_metric)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "margin": self.margin, "distance_metric": self.distance_metric}
+        super().__init__("mean", name or "triplet_semihard_loss", None, margin=margin, distance_metric=distance_metric)
 
 
 def npairs_loss(y_true: Any, y_pred: Any) -> Tensor:
@@ -163,18 +148,15 @@ def npairs_loss(y_true: Any, y_pred: Any) -> Tensor:
 
 
 @register_in_package("Addons")
-class NpairsLoss(Loss):
+class NpairsLoss(DeclaredLoss):
     """`npairs_loss` over a batch. Sohn, 2016.
 
     Args:
         name: what logs call it.
+        **_: for Addons' sake, without effect.
     """
 
-    def __init__(self, name: str = "npairs_loss") -> None:
-        super().__init__(name)
+    _fn = staticmethod(npairs_loss)
 
-    def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        return npairs_loss(y_true, y_pred)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name}
+    def __init__(self, name: str = "npairs_loss", **_: Any) -> None:
+        super().__init__("mean", name, None)

@@ -24,15 +24,14 @@ class FBetaScore(metrics.FBetaScore):
         dtype: of the counts.
     """
 
+    _arguments = ("num_classes", "average", "beta", "threshold")
+
     def __init__(
         self, num_classes: int | None = None, average: str | None = None, beta: float = 1.0,
         threshold: float | None = None, name: str = "fbeta_score", dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(average, beta, threshold, name, dtype)
         self.num_classes = num_classes
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "num_classes": self.num_classes}
 
 
 @register_in_package("Addons")
@@ -47,14 +46,13 @@ class F1Score(FBetaScore):
         dtype: of the counts.
     """
 
+    _arguments = ("num_classes", "average", "threshold")
+
     def __init__(
         self, num_classes: int | None = None, average: str | None = None, threshold: float | None = None,
         name: str = "f1_score", dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(num_classes, average, 1.0, threshold, name, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {key: value for key, value in super().get_config().items() if key != "beta"}
 
 
 @register_in_package("Addons")
@@ -70,6 +68,7 @@ class CohenKappa(Metric):
         dtype: of the counts.
     """
 
+    _arguments = ("num_classes", "weightage", "sparse_labels", "regression")
     _direction = "up"
     counts: torch.Tensor
 
@@ -103,9 +102,3 @@ class CohenKappa(Metric):
         return torch.where(
             disagreement > 0, 1 - (costs * self.counts).sum() / disagreement.clamp(min=1e-12), torch.zeros(())
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(), "num_classes": self.num_classes, "weightage": self.weightage,
-            "sparse_labels": self.sparse_labels, "regression": self.regression,
-        }  # fmt: skip

@@ -240,7 +240,7 @@ def Lookahead(
         optimizer: the one that steps, which is given back.
         sync_period: steps from copy to copy.
         slow_step_size: the part of the way that the copy moves.
-        name, **_: for Addons's sake, without effect.
+        name, **_: for Addons' sake, without effect.
     """
     inner = optimizers.get(optimizer)
     take_step = inner._step
@@ -268,7 +268,7 @@ def MovingAverage(
     Args:
         optimizer: the one that steps, which is given back.
         average_decay: the share of the old average that is kept.
-        num_updates, start_step, name, **_: for Addons's sake, without effect.
+        num_updates, start_step, name, **_: for Addons' sake, without effect.
     """
     inner = optimizers.get(optimizer)
     inner.use_ema, inner.ema_momentum = True, average_decay
@@ -283,7 +283,7 @@ def SWA(
     Args:
         optimizer: the one that steps, which is given back.
         average_period: so many steps make up most of the average.
-        start_averaging, name, **_: for Addons's sake, without effect.
+        start_averaging, name, **_: for Addons' sake, without effect.
     """
     return MovingAverage(optimizer, 1.0 - 1.0 / max(average_period, 2))
 
@@ -303,10 +303,6 @@ def extend_with_decoupled_weight_decay(base_optimizer: type[optimizers.Optimizer
     return Extended
 
 
-def _triangle(step: Any) -> float:
-    return 1.0
-
-
 class CyclicalLearningRate(LearningRateSchedule):
     """A rate that goes up and down between two. Smith, 2017.
 
@@ -318,9 +314,11 @@ class CyclicalLearningRate(LearningRateSchedule):
         name: kept for the config only.
     """
 
+    _arguments = ("initial_learning_rate", "maximal_learning_rate", "step_size", "scale_mode", "name")
+
     def __init__(
         self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float,
-        scale_fn: Callable[[Any], Any] = _triangle, scale_mode: str = "cycle", name: str = "CyclicalLearningRate",
+        scale_fn: Callable[[Any], Any] = lambda _: 1.0, scale_mode: str = "cycle", name: str = "CyclicalLearningRate",
     ) -> None:  # fmt: skip
         self.initial_learning_rate, self.maximal_learning_rate = initial_learning_rate, maximal_learning_rate
         self.step_size, self.scale_fn, self.scale_mode, self.name = step_size, scale_fn, scale_mode, name
@@ -333,12 +331,6 @@ class CyclicalLearningRate(LearningRateSchedule):
         reach = self.maximal_learning_rate - self.initial_learning_rate
         return torch.tensor(self.initial_learning_rate + reach * height * scale, dtype=torch.float32)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "initial_learning_rate": self.initial_learning_rate, "maximal_learning_rate": self.maximal_learning_rate,
-            "step_size": self.step_size, "scale_mode": self.scale_mode, "name": self.name,
-        }  # fmt: skip
-
 
 class TriangularCyclicalLearningRate(CyclicalLearningRate):
     """A rate that goes up and down between two, as high in every cycle.
@@ -346,34 +338,32 @@ class TriangularCyclicalLearningRate(CyclicalLearningRate):
     Args:
         initial_learning_rate, maximal_learning_rate: the lower and the upper one.
         step_size: steps from one to the other.
-        scale_mode: without effect here.
-        name: kept for the config only.
+        scale_mode: "cycle" or "iterations": what a subclass' factor of the height is reckoned from.
+        name: kept for the config only; None for that of the class.
     """
 
     def __init__(
         self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float, scale_mode: str = "cycle",
-        name: str = "TriangularCyclicalLearningRate",
-    ) -> None:  # fmt: skip
-        super().__init__(initial_learning_rate, maximal_learning_rate, step_size, _triangle, scale_mode, name)
-
-
-class Triangular2CyclicalLearningRate(CyclicalLearningRate):
-    """A rate that goes up and down between two, half as high in each next cycle.
-
-    Args:
-        initial_learning_rate, maximal_learning_rate: the lower and the upper one.
-        step_size: steps from one to the other.
-        scale_mode: "cycle", or "iterations", which halves it in each step.
-        name: kept for the config only.
-    """
-
-    def __init__(
-        self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float, scale_mode: str = "cycle",
-        name: str = "Triangular2CyclicalLearningRate",
+        name: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
-            initial_learning_rate, maximal_learning_rate, step_size, lambda n: 0.5 ** (float(n) - 1), scale_mode, name
+            initial_learning_rate,
+            maximal_learning_rate,
+            step_size,
+            self._factor,
+            scale_mode,
+            name or type(self).__name__,
         )
+
+    def _factor(self, number: Any) -> float:
+        return 1.0
+
+
+class Triangular2CyclicalLearningRate(TriangularCyclicalLearningRate):
+    """A rate that goes up and down between two, half as high in each next cycle; its arguments are its base's."""
+
+    def _factor(self, number: Any) -> float:
+        return 0.5 ** (float(number) - 1)
 
 
 class ExponentialCyclicalLearningRate(CyclicalLearningRate):
