@@ -154,6 +154,7 @@ _ALL_OPS = tuple(
         "ops.tensor_ops",
         "ops.gradients",
         "module",
+        "records.parsing",
         "records.v1",
     )
 )
@@ -187,7 +188,7 @@ _TENSORFLOW = {
     "dtypes": (f"{_TF}.dtypes", f"{_TF}.ops.array_ops"),
     "errors": (f"{_TF}.errors",),
     "image": tuple(f"{_TF}.images.{name}" for name in (*_IMAGES, "v1_names")),
-    "compat.v1.image": tuple(f"{_TF}.images.{name}" for name in ("v1", *_IMAGES)),
+    "compat.v1.image": tuple(f"{_TF}.images.{name}" for name in ("v1", "v1_names", *_IMAGES)),
     "experimental.numpy": ("scene_lightning.ops.numpy", f"{_TF}.config"),
     "flags": (f"{_TF}.v1.flags",),
     "io": (f"{_TF}.io", *_RECORDS, f"{_TF}.sparse"),

@@ -14,7 +14,7 @@ from tensorboard.compat.tensorflow_stub import pywrap_tensorflow
 from scene_lightning.compat.tensorflow import distribute, dtypes, errors, sparse, text
 from scene_lightning.compat.tensorflow.images import files as pictures
 from scene_lightning.compat.tensorflow.ops import array_ops, making_ops
-from scene_lightning.compat.tensorflow.records import checksum, container, example, parsing
+from scene_lightning.compat.tensorflow.records import container, example, parsing
 from scene_lightning.compat.tensorflow.records.dataset import TextLineDataset, TFRecordDataset
 from scene_lightning.compat.tensorflow.records.dataset import TFRecordWriter as DatasetWriter
 from scene_lightning.errors import UnsupportedError
@@ -147,15 +147,10 @@ def test_a_length_that_lies_reserves_no_memory(tmp_path: Path) -> None:
         list(TFRecordDataset(str(tmp_path / "huge")))
 
 
-@pytest.mark.parametrize("length", [0, 1, 3, 4, 5, 31, 1023, 1024, 1025, 5000])
+@pytest.mark.parametrize("length", [0, 1, 1024, 5000])
 def test_checksums_are_tensorboards(length: int) -> None:
     data = np.random.default_rng(length).bytes(length)
-    assert checksum.by_numpy(data) == pywrap_tensorflow.crc32c(data) == checksum.crc32c(data)
-
-
-def test_the_checksum_of_rfc_3720() -> None:
-    assert checksum.by_numpy(b"123456789") == 0xE3069283  # the check value of CRC-32/ISCSI
-    assert checksum.by_numpy(bytes(32)) == 0x8A9136AA and checksum.by_numpy(b"\xff" * 32) == 0x62A8AB43
+    assert container._masked(data) == pywrap_tensorflow.masked_crc32c(data)
 
 
 def test_files_are_named_in_every_way(tmp_path: Path) -> None:

@@ -35,26 +35,24 @@ class StaticHashTable:
 
     Args:
         initializer: a `KeyValueTensorInitializer`.
-        default_value: what is found for a key that is not there.
+        default_value: what is given for a key that is not there.
         name, **_: for TensorFlow's sake, without effect.
     """
 
     def __init__(self, initializer: KeyValueTensorInitializer, default_value: Any, name: Any = None, **_: Any) -> None:
         self.default_value = _items([default_value])[0]
-        self._found = dict(zip(initializer.keys, initializer.values, strict=True))
+        self._entries = dict(zip(initializer.keys, initializer.values, strict=True))
         self._texts = any(isinstance(value, str) for value in (*initializer.values, self.default_value))
 
     def lookup(self, keys: Any, name: Any = None) -> Any:
         """The values of `keys`, in their shape: a tensor of numbers, or texts."""
         if isinstance(keys, str | bytes | np.bytes_) or getattr(keys, "ndim", 1) == 0:
-            found = self._found.get(_items([keys])[0], self.default_value)
-            return Text(found) if self._texts else torch.tensor(found, dtype=self._dtype(found))
+            value = self._entries.get(_items([keys])[0], self.default_value)
+            return Text(value) if self._texts else torch.tensor(value, dtype=self._dtype(value))
         shape = tuple(keys.shape) if hasattr(keys, "shape") else (len(keys),)
-        values = [self._found.get(key, self.default_value) for key in _items(keys)]
+        values = [self._entries.get(key, self.default_value) for key in _items(keys)]
         if self._texts:
-            array = np.empty(len(values), dtype=object)
-            array[:] = [Text(value) for value in values]
-            return array.reshape(shape)
+            return np.array([Text(value) for value in values], dtype=object).reshape(shape)
         return torch.tensor(values, dtype=self._dtype(self.default_value)).reshape(shape)
 
     def _dtype(self, value: Any) -> torch.dtype:
@@ -64,7 +62,7 @@ class StaticHashTable:
 
     def size(self, name: Any = None) -> Any:
         """The number of keys."""
-        return as_tensor(len(self._found))
+        return as_tensor(len(self._entries))
 
 
 def _items(values: Any) -> list[Any]:

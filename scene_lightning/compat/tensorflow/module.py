@@ -9,6 +9,7 @@ import torch
 
 from scene_lightning.compat.tensorflow.runtime import name_scope
 from scene_lightning.layers import Layer
+from scene_lightning.tree import flatten
 
 
 class Module:
@@ -58,16 +59,10 @@ class Module:
 
 
 def _tensors_of(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        if value.is_leaf:
-            yield value
-    elif isinstance(value, Layer):
-        yield from value.weights
-    elif isinstance(value, Module):
-        yield from value._leaves()
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors_of(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors_of(item)
+    for part in flatten(value):
+        if isinstance(part, Layer):
+            yield from part.weights
+        elif isinstance(part, Module):
+            yield from part._leaves()
+        elif isinstance(part, torch.Tensor) and part.is_leaf:
+            yield part

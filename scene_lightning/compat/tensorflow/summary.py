@@ -5,7 +5,7 @@ Writers nest: what is written goes to the innermost `with writer.as_default():`,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -75,15 +75,16 @@ def create_file_writer(logdir: Any, *_: Any, **__: Any) -> SummaryWriter:
     return SummaryWriter(str(as_text(logdir)))
 
 
-def _target(step: Any) -> tuple[Any, int] | None:
-    """The writer in force and the step; None when nothing is to be written."""
+def _written(step: Any, write: Callable[[Any, int], Any]) -> bool:
+    """Calls `write` with the events of the writer in force and the step, unless nothing is to be written."""
     recording = _recording[-1]() if callable(_recording[-1]) else _recording[-1]
     if not _open or not bool(recording):
-        return None
+        return False
     number = _steps[-1] if step is None else step
     if number is None:
         raise InputError("No step set: pass step=, or call tf.summary.experimental.set_step first.")
-    return _open[-1].events, int(number)
+    write(_open[-1].events, int(number))
+    return True
 
 
 def _array(data: Any) -> np.ndarray:
@@ -99,10 +100,7 @@ def scalar(name: str, data: Any, step: Any = None, description: Any = None) -> b
         step: None for that of `set_step`.
         description: for TensorFlow's sake, without effect.
     """
-    target = _target(step)
-    if target is not None:
-        target[0].add_scalar(name, float(_array(data)), target[1])
-    return target is not None
+    return _written(step, lambda events, number: events.add_scalar(name, float(_array(data)), number))
 
 
 def image(name: str, data: Any, step: Any = None, max_outputs: int = 3, description: Any = None) -> bool:
@@ -115,14 +113,14 @@ def image(name: str, data: Any, step: Any = None, max_outputs: int = 3, descript
         max_outputs: so many of the batch at most.
         description: for TensorFlow's sake, without effect.
     """
-    target = _target(step)
-    if target is not None:
+
+    def write(events: Any, at: int) -> None:
         tensor = as_tensor(data)[:max_outputs].detach().cpu()
         pixels = tensor.float().clamp(0, 1) if tensor.is_floating_point() else tensor
         for number, picture in enumerate(pixels):
-            tag = f"{name}/{number}" if len(pixels) > 1 else name
-            target[0].add_image(tag, picture.numpy(), target[1], dataformats="HWC")
-    return target is not None
+            events.add_image(f"{name}/{number}" if len(pixels) > 1 else name, picture.numpy(), at, dataformats="HWC")
+
+    return _written(step, write)
 
 
 def histogram(name: str, data: Any, step: Any = None, buckets: Any = None, description: Any = None) -> bool:
@@ -134,10 +132,7 @@ def histogram(name: str, data: Any, step: Any = None, buckets: Any = None, descr
         step: None for that of `set_step`.
         buckets, description: for TensorFlow's sake, without effect.
     """
-    target = _target(step)
-    if target is not None:
-        target[0].add_histogram(name, _array(data).ravel(), target[1])
-    return target is not None
+    return _written(step, lambda events, number: events.add_histogram(name, _array(data).ravel(), number))
 
 
 def text(name: str, data: Any, step: Any = None, description: Any = None) -> bool:
@@ -149,10 +144,7 @@ def text(name: str, data: Any, step: Any = None, description: Any = None) -> boo
         step: None for that of `set_step`.
         description: for TensorFlow's sake, without effect.
     """
-    target = _target(step)
-    if target is not None:
-        target[0].add_text(name, str(as_text(data)), target[1])
-    return target is not None
+    return _written(step, lambda events, number: events.add_text(name, str(as_text(data)), number))
 
 
 def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> bool:
@@ -165,11 +157,8 @@ def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> bool:
     """
     from tensorboard.compat.proto.summary_pb2 import Summary  # heavy, and an optional package
 
-    target = _target(step)
-    if target is not None:
-        content = tensor if isinstance(tensor, bytes) else np.asarray(tensor).item()
-        target[0]._get_file_writer().add_summary(Summary.FromString(content), target[1])
-    return target is not None
+    content = tensor if isinstance(tensor, bytes) else np.asarray(tensor).item()
+    return _written(step, lambda events, at: events._get_file_writer().add_summary(Summary.FromString(content), at))
 
 
 @contextmanager

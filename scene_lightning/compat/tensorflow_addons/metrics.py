@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -24,7 +24,7 @@ class FBetaScore(metrics.FBetaScore):
         dtype: of the counts.
     """
 
-    _arguments = ("num_classes", "average", "beta", "threshold")
+    _arguments: ClassVar[tuple[str, ...]] = ("num_classes", "average", "beta", "threshold")
 
     def __init__(
         self, num_classes: int | None = None, average: str | None = None, beta: float = 1.0,

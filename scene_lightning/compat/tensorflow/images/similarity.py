@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -89,9 +89,7 @@ def _likeness(
     line = torch.softmax(-(reach**2) / (2 * sigma**2), 0)
 
     def blurred(values: torch.Tensor) -> torch.Tensor:
-        planes = values.movedim(-1, -3)
-        soft = F.conv2d(planes.reshape(-1, 1, *planes.shape[-2:]), torch.outer(line, line)[None, None])
-        return soft.reshape(*planes.shape[:-2], *soft.shape[-2:]).movedim(-3, -1)
+        return _by_plane(values, lambda planes: F.conv2d(planes, torch.outer(line, line)[None, None]))
 
     c1, c2 = (k1 * most) ** 2, (k2 * most) ** 2
     mean_x, mean_y = blurred(x), blurred(y)
@@ -139,22 +137,24 @@ def ssim_multiscale(
     """
     x, y, most = _floats(img1, img2, max_val)
     x, y = torch.broadcast_tensors(x, y)
-    made: torch.Tensor | None = None
+    require(len(power_factors) > 0, "power_factors is empty.")
+    made = torch.ones((), device=x.device)
     for number, power in enumerate(power_factors):
         if number:
             x, y = _halved(x), _halved(y)
         likeness, structure = _likeness(x, y, most, filter_size, filter_sigma, k1, k2)
-        part = (likeness if number == len(power_factors) - 1 else structure).mean((-3, -2)).relu() ** power
-        made = part if made is None else made * part
-    require(made is not None, "power_factors is empty.")
-    assert made is not None
+        made = made * (likeness if number == len(power_factors) - 1 else structure).mean((-3, -2)).relu() ** power
     return made.mean(-1)
 
 
 def _halved(x: torch.Tensor) -> torch.Tensor:
     """(…, H, W, C) → (…, ⌈H/2⌉, ⌈W/2⌉, C): means of four; an odd last row or column counts twice."""
+    odd = (0, x.shape[-2] % 2, 0, x.shape[-3] % 2)
+    return _by_plane(x, lambda planes: F.avg_pool2d(F.pad(planes, odd, mode="replicate"), 2))
+
+
+def _by_plane(x: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """`change` of each channel of (…, H, W, C) as an image (1, H, W)."""
     planes = x.movedim(-1, -3)
-    flat = planes.reshape(-1, 1, *planes.shape[-2:])
-    flat = F.pad(flat, (0, flat.shape[-1] % 2, 0, flat.shape[-2] % 2), mode="replicate")
-    small = F.avg_pool2d(flat, 2)
-    return small.reshape(*planes.shape[:-2], *small.shape[-2:]).movedim(-3, -1)
+    made = change(planes.reshape(-1, 1, *planes.shape[-2:]))
+    return made.reshape(*planes.shape[:-2], *made.shape[-2:]).movedim(-3, -1)

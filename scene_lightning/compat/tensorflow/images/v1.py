@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 
 from scene_lightning.compat.tensorflow.images.arguments import pair, picture, require
-from scene_lightning.compat.tensorflow.images.resize import fitting, method_named, resize_with_pad
+from scene_lightning.compat.tensorflow.images.resize import fitting, method_named
 from scene_lightning.compat.tensorflow.ops.operation import operation
 from scene_lightning.utils.resize import cubic_steps, overlaps, weighted
 
@@ -65,26 +63,3 @@ def _weights(length: int, target: int, method: str, align_corners: bool) -> np.n
     for pixel, share in taps:  # what would lie outside is the outermost pixel
         np.add.at(weights, (np.arange(target), np.clip(pixel, 0, length - 1).astype(int)), share)
     return weights
-
-
-def _by(method: str) -> Callable[..., torch.Tensor]:
-    def call(
-        images: Any, size: Any, align_corners: bool = False, name: Any = None, half_pixel_centers: bool = False
-    ) -> Any:
-        require(not half_pixel_centers, "half_pixel_centers=True is what tf.image.resize has: call that.")
-        return resize(images, size, method, align_corners)
-
-    call.__doc__ = f"`resize` with the method {method!r}."
-    return call
-
-
-resize_bilinear, resize_nearest_neighbor, resize_bicubic, resize_area = (
-    _by(method) for method in ("bilinear", "nearest", "bicubic", "area")
-)
-resize_images = resize
-resize_image_with_pad = resize_with_pad
-
-__all__ = [
-    "ResizeMethod", "resize", "resize_area", "resize_bicubic", "resize_bilinear", "resize_image_with_pad",
-    "resize_images", "resize_nearest_neighbor",
-]  # fmt: skip

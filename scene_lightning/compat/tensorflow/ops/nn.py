@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from scene_lightning import activations, layers
 from scene_lightning.compat.tensorflow.ops.array_ops import gather
-from scene_lightning.compat.tensorflow.ops.math_ops import in_top_k, l2_normalize, top_k
+from scene_lightning.compat.tensorflow.ops.math_ops import in_top_k, l2_normalize, sigmoid, tanh, top_k
 from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation
 from scene_lightning.compat.tensorflow.ops.tensor_ops import depth_to_space, space_to_depth
 
@@ -37,11 +37,8 @@ def _known_as(activation: Callable[..., Any]) -> Callable[[Any], Any]:
 
 elu, gelu, selu = (_activation(function) for function in (activations.elu, activations.gelu, activations.selu))
 relu, relu6 = _activation(activations.relu), _activation(activations.relu6)
-sigmoid = _activation(activations.sigmoid)
 silu = swish = _activation(activations.silu)
-softplus, softsign, tanh = (
-    _activation(function) for function in (activations.softplus, activations.softsign, activations.tanh)
-)
+softplus, softsign = _activation(activations.softplus), _activation(activations.softsign)
 
 
 @_known_as(activations.softmax)

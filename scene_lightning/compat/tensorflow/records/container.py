@@ -12,7 +12,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from scene_lightning.compat.tensorflow.records.checksum import crc32c
+import google_crc32c
+
 from scene_lightning.compat.tensorflow.text import as_text
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.utils.text import Bytes
@@ -159,7 +160,7 @@ def _hint(path: str) -> str:
 
 
 def _masked(data: bytes) -> int:
-    crc = crc32c(data)
+    crc = google_crc32c.value(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 

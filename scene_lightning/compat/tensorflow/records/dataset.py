@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from scene_lightning.compat.tensorflow.records.container import TFRecordWriter as _Writer
@@ -34,7 +33,7 @@ class TFRecordDataset(Dataset):
         name: Any = None,
     ) -> None:  # fmt: skip
         kind = compression_named(compression_type)
-        paths = filenames if isinstance(filenames, Dataset) else _listed(filenames)
+        paths = _listed(filenames)
         if num_parallel_reads is None:
             files = paths.flat_map(lambda path: _records(path, kind))
         else:
@@ -57,7 +56,7 @@ class TextLineDataset(Dataset):
         name: Any = None,
     ) -> None:  # fmt: skip
         kind = compression_named(compression_type)
-        paths = filenames if isinstance(filenames, Dataset) else _listed(filenames)
+        paths = _listed(filenames)
         super().__init__(paths.flat_map(lambda path: _lines(path, kind))._make, UNKNOWN)
 
 
@@ -66,6 +65,8 @@ def _lines(path: Any, kind: str) -> Dataset:
 
 
 def _listed(filenames: Any) -> Dataset:
+    if isinstance(filenames, Dataset):
+        return filenames
     several = [filenames] if isinstance(filenames, str | bytes) or not hasattr(filenames, "__iter__") else filenames
     paths = [as_text(path) for path in several]
     return Dataset(lambda _: iter(paths), len(paths))
@@ -88,13 +89,8 @@ class TFRecordWriter:
 
     def write(self, dataset: Dataset) -> None:
         """Write every element, which must be bytes. Raises InputError for another."""
-
-        def records() -> Iterator[bytes]:
+        with _Writer(self._filename, self._kind) as writer:
             for element in dataset:
                 if not isinstance(element, bytes | str):
                     raise InputError(f"Expected a dataset of records (bytes); received a {type(element).__name__}.")
-                yield element.encode() if isinstance(element, str) else element
-
-        with _Writer(self._filename, self._kind) as writer:
-            for record in records():
-                writer.write(record)
+                writer.write(element)

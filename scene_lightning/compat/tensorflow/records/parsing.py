@@ -68,9 +68,7 @@ def _tensor(values: Any, dtype: Any, shape: Sequence[int]) -> Any:
     if wanted is string:
         if not len(shape):
             return Bytes(values[0])
-        flat = np.empty(len(values), dtype=object)
-        flat[:] = values
-        return strings(flat.reshape(shape))
+        return strings(np.array(values, dtype=object).reshape(shape))
     return torch.tensor(values, dtype=wanted).reshape(tuple(shape))
 
 
@@ -152,16 +150,8 @@ def parse_single_example(serialized: Any, features: Any, example_names: Any = No
         InputError (`tf.errors.InvalidArgumentError`): a feature without a default is missing, or has another dtype or
             number of values; or the bytes are no example.
     """
-    asked, example = _check(features), _example(serialized)
-    made: dict[str, Any] = {}
-    for key, feature in asked.items():
-        if isinstance(feature, FixedLenFeature):
-            made[key] = _fixed(key, feature, example)
-        elif isinstance(feature, FixedLenSequenceFeature):
-            made[key] = _sequence(key, feature, example)
-        else:
-            made[key] = _sparse(key, feature, [example], False)
-    return made
+    example = _example(serialized)
+    return {key: _parsed(key, feature, [example], False) for key, feature in _check(features).items()}
 
 
 def parse_example(serialized: Any, features: Any, example_names: Any = None, name: Any = None) -> dict[str, Any]:
@@ -174,19 +164,21 @@ def parse_example(serialized: Any, features: Any, example_names: Any = None, nam
     """
     if isinstance(serialized, bytes | str):
         return parse_single_example(serialized, features)
-    asked, examples = _check(features), [_example(one) for one in serialized]
-    made: dict[str, Any] = {}
-    for key, feature in asked.items():
-        if isinstance(feature, FixedLenFeature):
-            made[key] = stack_elements(tuple(_fixed(key, feature, example) for example in examples))
-        elif isinstance(feature, FixedLenSequenceFeature):
-            made[key] = _padded([_sequence(key, feature, example) for example in examples], feature)
-        else:
-            made[key] = _sparse(key, feature, examples, True)
-    return made
+    examples = [_example(one) for one in serialized]
+    return {key: _parsed(key, feature, examples, True) for key, feature in _check(features).items()}
 
 
-def _padded(rows: list[Any], feature: FixedLenSequenceFeature) -> Any:
+def _parsed(key: str, feature: Any, examples: Sequence[Any], is_batch: bool) -> Any:
+    if isinstance(feature, VarLenFeature):
+        return _sparse(key, feature, examples, is_batch)
+    is_fixed = isinstance(feature, FixedLenFeature)
+    parts = tuple((_fixed if is_fixed else _sequence)(key, feature, example) for example in examples)
+    if not is_batch:
+        return parts[0]
+    return stack_elements(parts) if is_fixed else _padded(parts, feature)
+
+
+def _padded(rows: Sequence[Any], feature: FixedLenSequenceFeature) -> Any:
     """Sequences of several lengths → one tensor, filled up with the feature's default (0 or "")."""
     longest, is_text = max(map(len, rows)), as_dtype(feature.dtype) is string
     fill: Any = feature.default_value if feature.default_value is not None else b"" if is_text else 0
