@@ -29,7 +29,7 @@ from scene_lightning.data.sources import ArraySource, FileSource, ImageSource
 from scene_lightning.errors import DataError, InputError
 
 MODES = ("auto", "off", "ram", "disk")
-_FORMAT = 2  # raise it when the same key would mean other bytes
+_FORMAT = 3  # raise it when the same key would mean other bytes
 _CHUNK = 256  # images decoded between two writes
 _ABANDONED_AFTER = 24 * 3600.0  # seconds; a partial file this old belongs to no living process
 

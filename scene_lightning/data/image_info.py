@@ -19,6 +19,7 @@ class ImageInfo:
         rescale: factor on grey levels of 0..255.
         color_mode: "rgb", "grayscale" or "rgba".
         interpolation: how images are resized.
+        fit: how images of other proportions are brought to `input_size`: "stretch", "crop" or "pad".
     """
 
     class_names: Sequence[str]
@@ -26,11 +27,12 @@ class ImageInfo:
     rescale: float = 1 / 255
     color_mode: str = "rgb"
     interpolation: str = "nearest"
+    fit: str = "stretch"
 
     @property
     def spec(self) -> DecodeSpec:
-        """How files become pixels."""
-        return DecodeSpec(self.input_size, self.color_mode, self.interpolation)
+        """How files become pixels: as people see them."""
+        return DecodeSpec.as_seen(self.input_size, self.color_mode, self.interpolation, self.fit)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as model files and `model.image_info` keep them."""

@@ -17,7 +17,7 @@ from PIL import Image
 
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.cache import cache_folder, files_key
-from scene_lightning.data.decode import default_threads
+from scene_lightning.data.decode import default_threads, header_size
 from scene_lightning.data.scan import ImageTable
 
 _WORTH_KEEPING = 1000  # images; fewer are read in no time
@@ -50,10 +50,9 @@ class ImageStatistics:
 
 
 def image_size(path: str) -> tuple[int, int] | None:
-    """(height, width) in pixels from a file's header, or None when it is no image."""
+    """(height, width) in pixels of the upright picture, from a file's header, or None when it is no image."""
     try:
-        with Image.open(path) as image:
-            return image.height, image.width
+        return header_size(path)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 
@@ -70,7 +69,7 @@ def image_statistics(table: ImageTable) -> ImageStatistics:
 
 def _sizes(paths: Sequence[str]) -> NDArray[np.int64]:
     """(N, 2) heights and widths; zeros for what is no image."""
-    kept = cache_folder() / f"{files_key(paths, 'sizes 1')}.sizes.npy" if len(paths) >= _WORTH_KEEPING else None
+    kept = cache_folder() / f"{files_key(paths, 'sizes 2')}.sizes.npy" if len(paths) >= _WORTH_KEEPING else None
     if kept is not None:
         try:
             sizes = np.load(kept, allow_pickle=False)

@@ -27,7 +27,8 @@ class ImageFolderDataModule(FeedModule):
         augment: a dict of `AugmentRanges` arguments, such as {"horizontal_flip": True, "zoom_range": (0.8, 1.2)};
             training only.
         rescale: factor applied last. class_mode: "categorical", "sparse" or "binary".
-        color_mode, interpolation, keep_aspect_ratio: as in Keras' `load_img`.
+        color_mode, interpolation: as in Keras' `load_img`.
+        keep_aspect_ratio: crop to the target's proportions before resizing, as in Keras' `load_img`.
         cache: "auto", "off", "ram" or "disk": see `cache_images`. strict: an unreadable image is an error.
         val_split: share held out when there is no validation folder. seed: of that split, the order, the augmentation.
 
@@ -55,7 +56,8 @@ class ImageFolderDataModule(FeedModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.spec = DecodeSpec(target_size, color_mode, interpolation, keep_aspect_ratio)
+        fit = "crop" if keep_aspect_ratio else "stretch"
+        self.spec = DecodeSpec.as_seen(target_size, color_mode, interpolation, fit)
         splits = _splits(train, validation, val_split, seed)
         self.class_names = splits.train.class_names
         self.num_classes = len(self.class_names)
@@ -82,7 +84,7 @@ class ImageFolderDataModule(FeedModule):
         """What prediction must know of the images; goes into the model file."""
         spec = self.spec
         return ImageInfo(
-            self.class_names, spec.target_size, self.rescale, spec.color_mode, spec.interpolation
+            self.class_names, spec.target_size, self.rescale, spec.color_mode, spec.interpolation, spec.fit
         ).as_dict()
 
 

@@ -20,7 +20,8 @@ _COLOR_MODES = {channels: mode for mode, channels in CHANNELS.items()}
 def info_of_recipe(recipe: Recipe, class_names: Sequence[str]) -> ImageInfo:
     """How a recipe's network wants its images."""
     data = recipe.data
-    return ImageInfo(tuple(class_names), recipe.model.input_size, data.rescale, data.color_mode, data.interpolation)
+    size = recipe.model.input_size
+    return ImageInfo(tuple(class_names), size, data.rescale, data.color_mode, data.interpolation, data.fit)
 
 
 def info_of_model(model: Any) -> ImageInfo:
@@ -49,6 +50,7 @@ def info_of_model(model: Any) -> ImageInfo:
         float(rescale),
         known.get("color_mode") or _COLOR_MODES[channels],
         known.get("interpolation") or "nearest",
+        known.get("fit") or "stretch",
     )
 
 

@@ -43,6 +43,7 @@ def load_img(
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
     grayscale: bool = False,
+    exif: bool = False,
 ) -> Image.Image:
     """Read an image file as a PIL image.
 
@@ -53,6 +54,8 @@ def load_img(
         interpolation: "nearest" (default), "bilinear", "bicubic", "lanczos", "box" or "hamming".
         keep_aspect_ratio: crop the centre to the target's proportions before resizing, so that nothing is distorted.
         grayscale: Keras 2's old spelling of `color_mode="grayscale"`, with a warning.
+        exif: turn a photograph upright that is stored otherwise, as its EXIF orientation says. Keras has no such
+            argument and never does; nor does this by default.
 
     Returns:
         A `PIL.Image.Image`.
@@ -69,7 +72,7 @@ def load_img(
     if grayscale:
         warnings.warn('grayscale is deprecated. Please use color_mode = "grayscale"', stacklevel=2)
         color_mode = "grayscale"
-    return open_image(path, color_mode, target_size, interpolation, keep_aspect_ratio)
+    return open_image(path, color_mode, target_size, interpolation, keep_aspect_ratio, exif)
 
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> NDArray[Any]:

@@ -57,6 +57,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         keep_aspect_ratio: crop to the target's proportions before resizing.
         dtype: of the batches.
         validate_filenames: drop rows whose file is missing or no image, with a warning. False is faster.
+        exif: turn photographs upright, as their EXIF orientation says; not Keras'.
 
     Raises:
         TypeError: labels of a type that the class_mode cannot use.
@@ -89,6 +90,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         keep_aspect_ratio: bool = False,
         dtype: Any = "float32",
         validate_filenames: bool = True,
+        exif: bool = False,
     ) -> None:
         self.set_processing_attrs(
             image_data_generator,
@@ -101,6 +103,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
             subset,
             interpolation,
             keep_aspect_ratio,
+            exif,
         )
         self.directory = os.fspath(directory) if directory else ""
         self.class_mode, self.dtype = class_mode, dtype

@@ -46,6 +46,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
         interpolation: as for `load_img`.
         keep_aspect_ratio: crop to the target's proportions before resizing.
         dtype: of the batches; None takes `keras.config.floatx()`.
+        exif: turn photographs upright, as their EXIF orientation says; not Keras'.
 
     Raises:
         MissingFolderError: no such folder.
@@ -74,6 +75,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
         interpolation: str = "nearest",
         keep_aspect_ratio: bool = False,
         dtype: Any = None,
+        exif: bool = False,
     ) -> None:
         self.set_processing_attrs(
             image_data_generator,
@@ -86,6 +88,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
             subset,
             interpolation,
             keep_aspect_ratio,
+            exif,
         )
         self.directory = os.fspath(directory)
         if class_mode not in self.allowed_class_modes:

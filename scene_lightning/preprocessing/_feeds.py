@@ -94,6 +94,7 @@ class FeedMixin:
             float(generator.rescale) if generator is not None and generator.rescale else 1.0,
             getattr(self, "color_mode", "rgb"),
             getattr(self, "interpolation", "nearest"),
+            "crop" if getattr(self, "keep_aspect_ratio", False) else "stretch",
         ).as_dict()
 
     def _note_order(self, order: Any) -> None:
@@ -153,6 +154,7 @@ class FileFeedMixin(FeedMixin):
     color_mode: str
     interpolation: str
     keep_aspect_ratio: bool
+    exif: bool
     class_mode: str | None
     class_indices: dict[str, int]
     classes: Any
@@ -162,7 +164,8 @@ class FileFeedMixin(FeedMixin):
 
     def _source(self, training: bool) -> ImageSource:
         paths = list(self.filepaths)
-        spec = DecodeSpec(self.target_size, self.color_mode, self.interpolation, self.keep_aspect_ratio)
+        fit = "crop" if self.keep_aspect_ratio else "stretch"
+        spec = DecodeSpec(self.target_size, self.color_mode, self.interpolation, fit, self.exif)
         stamp = (spec, [_stamp(path) for path in paths])
         if self._remembered is not None and self._remembered[0] == stamp:
             source = self._remembered[1]

@@ -202,6 +202,7 @@ class ImageDataGenerator(RandomTransform):
         subset: str | None = None,
         interpolation: str = "nearest",
         keep_aspect_ratio: bool = False,
+        exif: bool = False,
     ) -> DirectoryIterator:
         """Batches of augmented images from a folder with one folder of images a class.
 
@@ -223,6 +224,8 @@ class ImageDataGenerator(RandomTransform):
             subset: "training" or "validation", with the generator's `validation_split`; None takes all.
             interpolation: "nearest" (default), "bilinear", "bicubic", "lanczos", "box" or "hamming".
             keep_aspect_ratio: crop to the target's proportions before resizing, so that nothing is distorted.
+            exif: turn photographs upright that are stored otherwise, as their EXIF orientation says. Keras has no such
+                argument and never does; nor does this by default.
 
         Returns:
             A `DirectoryIterator` of (images, labels) batches; images are `(batch, height, width, channels)`.
@@ -257,6 +260,7 @@ class ImageDataGenerator(RandomTransform):
             interpolation=interpolation,
             keep_aspect_ratio=keep_aspect_ratio,
             dtype=self.dtype,
+            exif=exif,
         )
 
     def flow_from_dataframe(
@@ -304,7 +308,8 @@ class ImageDataGenerator(RandomTransform):
             subset: "training" or "validation", with the generator's `validation_split`; None takes all.
             interpolation: "nearest" (default), "bilinear", "bicubic", "lanczos", "box" or "hamming".
             validate_filenames: drop rows whose file is missing or no image, with a warning. False is faster.
-            **kwargs: `keep_aspect_ratio`; and Keras 2's `has_ext`, `sort` and `drop_duplicates`, which only warn.
+            **kwargs: `keep_aspect_ratio`; `exif`, to turn photographs upright as their EXIF orientation says (not
+                Keras'); and Keras 2's `has_ext`, `sort` and `drop_duplicates`, which only warn.
 
         Returns:
             A `DataFrameIterator` of (images, labels) batches, or (images, labels, weights) with `weight_col`.
@@ -337,6 +342,7 @@ class ImageDataGenerator(RandomTransform):
             keep_aspect_ratio=kwargs.get("keep_aspect_ratio", False),
             dtype=self.dtype,
             validate_filenames=validate_filenames,
+            exif=kwargs.get("exif", False),
         )
 
 
@@ -362,7 +368,7 @@ def _old_dataframe_arguments(class_mode: str | None, arguments: dict[str, Any]) 
         "drop_duplicates": "you can drop duplicates by using the pandas.DataFrame.drop_duplicates method.",
     }
     own = inspect.signature(ImageDataGenerator.flow_from_dataframe).parameters
-    refuse_unknown("flow_from_dataframe()", arguments, [*list(own)[1:-1], *meanings, "keep_aspect_ratio"])
+    refuse_unknown("flow_from_dataframe()", arguments, [*list(own)[1:-1], *meanings, "keep_aspect_ratio", "exif"])
     for name in meanings.keys() & arguments.keys():
         warnings.warn(f"{name} is deprecated, {meanings[name]}", DeprecationWarning, stacklevel=3)
     if class_mode == "other":

@@ -172,6 +172,7 @@ class BatchFromFilesMixin(FileFeedMixin):
         subset: str | None,
         interpolation: str,
         keep_aspect_ratio: bool = False,
+        exif: bool = False,
     ) -> None:
         """Set the attributes that reading needs, as `ImageDataGenerator.flow_from_directory` describes them.
 
@@ -186,6 +187,7 @@ class BatchFromFilesMixin(FileFeedMixin):
             subset: "training", "validation" or None.
             interpolation: as for `load_img`.
             keep_aspect_ratio: crop to the target's proportions before resizing.
+            exif: turn photographs upright, as their EXIF orientation says.
         """
         check_color_mode(color_mode)
         check_interpolation(interpolation)
@@ -193,7 +195,7 @@ class BatchFromFilesMixin(FileFeedMixin):
             raise InputError(f"target_size must be (height, width); received {target_size!r}.")
         self.image_data_generator = image_data_generator
         self.target_size = (int(target_size[0]), int(target_size[1]))
-        self.keep_aspect_ratio, self.color_mode = keep_aspect_ratio, color_mode
+        self.keep_aspect_ratio, self.color_mode, self.exif = keep_aspect_ratio, color_mode, exif
         self.data_format = check_data_format(data_format)
         channels = (CHANNELS[color_mode],)
         last = self.data_format == "channels_last"
@@ -217,6 +219,7 @@ class BatchFromFilesMixin(FileFeedMixin):
                 target_size=self.target_size,
                 interpolation=self.interpolation,
                 keep_aspect_ratio=self.keep_aspect_ratio,
+                exif=self.exif,
             )
             x = img_to_array(img, data_format=self.data_format)
             img.close()

@@ -162,6 +162,8 @@ class DataRecipe(Section):
     val_split: Annotated[float, Field(gt=0, lt=1)] = 0.2
     color_mode: Literal["rgb", "grayscale", "rgba"] = "rgb"
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] = "nearest"
+    # how images of other proportions come to input_size: distorted; their centre alone; whole, with black borders
+    fit: Literal["stretch", "crop", "pad"] = "stretch"
     rescale: Annotated[Positive, BeforeValidator(to_number)] = 1 / 255
     cache: Literal["auto", "off", "ram", "disk"] = "auto"
     sampling: Literal["balanced"] | None = None  # balanced: every class is drawn equally often

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from scene_lightning._atomic_write import atomic_write
-from scene_lightning.data.decode import eight_bits, is_deep
+from scene_lightning.data.decode import open_as_seen
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.reports.tables import (
     classification_report,
@@ -250,8 +250,7 @@ def _as_image(source: Any) -> np.ndarray | None:
     """Anything a caller may hold → uint8 (H, W, 3) or (H, W), at most 256 pixels a side; None if it cannot be read."""
     if isinstance(source, str | Path):
         try:
-            with Image.open(source) as opened:
-                image = (eight_bits(opened) if is_deep(opened) else opened).convert("RGB")
+            image = open_as_seen(source)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # SyntaxError: broken PNG chunks
             return None
     elif isinstance(source, Image.Image):

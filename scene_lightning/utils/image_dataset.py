@@ -43,6 +43,7 @@ def image_dataset_from_directory(
     format: str = "tf",
     verbose: bool = True,
     smart_resize: bool = False,
+    exif: bool = False,
 ) -> Dataset | Any:  # Any: a list of two, for subset="both"
     """A dataset of image batches from a folder with one folder a class. Keras: `utils.image_dataset_from_directory`.
 
@@ -71,6 +72,8 @@ def image_dataset_from_directory(
         format: "tf" or "grain", Keras' choice of library; both give this package's `Dataset`.
         verbose: print `Found N files belonging to K classes.`
         smart_resize: the name of `crop_to_aspect_ratio` in Keras 2.3.
+        exif: turn photographs upright that are stored otherwise, as their EXIF orientation says. Keras has no such
+            argument and never does; nor does this by default.
 
     Returns:
         A `Dataset` with `class_names` and `file_paths`; with `subset="both"` a list of two, training and validation.
@@ -90,7 +93,9 @@ def image_dataset_from_directory(
     _check_labels(labels, class_names, label_mode)
     _check_split(validation_split, subset, shuffle, seed)
     size = _check_size(image_size)
-    reader = _Reader(color_mode, size, interpolation.lower(), crop_to_aspect_ratio, pad_to_aspect_ratio, data_format)
+    reader = _Reader(
+        color_mode, size, interpolation.lower(), crop_to_aspect_ratio, pad_to_aspect_ratio, data_format, exif
+    )
     if format not in ("tf", "grain"):
         raise InputError(f'`format` should be either "tf" or "grain". Received: format={format}')
     if labels is None or label_mode is None:
@@ -129,7 +134,14 @@ class _Reader:
     """Reads one file as a float32 (H, W, C) tensor of one size."""
 
     def __init__(
-        self, color_mode: str, size: tuple[int, int], interpolation: str, crop: bool, pad: bool, data_format: str | None
+        self,
+        color_mode: str,
+        size: tuple[int, int],
+        interpolation: str,
+        crop: bool,
+        pad: bool,
+        data_format: str | None,
+        exif: bool,
     ) -> None:
         if color_mode not in CHANNELS:
             raise InputError(
@@ -144,12 +156,12 @@ class _Reader:
         if data_format not in (None, "channels_last", "channels_first"):
             raise InputError(f"`data_format` must be 'channels_last' or 'channels_first'; received {data_format!r}.")
         self.color_mode, self.size, self.interpolation = color_mode, size, interpolation
-        self.crop, self.pad, self.channels_first = crop, pad, data_format == "channels_first"
+        self.crop, self.pad, self.channels_first, self.exif = crop, pad, data_format == "channels_first", exif
 
     def read(self, path: str) -> torch.Tensor:
         """The image at `path`. Raises DataError, naming the file, when it cannot be read."""
         try:
-            pixels = np.asarray(open_scaled(path, self.color_mode))
+            pixels = np.asarray(open_scaled(path, self.color_mode, self.exif))
         except (OSError, SyntaxError, ValueError) as error:
             raise DataError(f"Cannot read image {path!r}: {error}") from error
         image = torch.from_numpy(np.atleast_3d(pixels).astype(np.float32))
@@ -166,7 +178,8 @@ class _Reader:
 
     def image_info(self, class_names: list[str] | None) -> dict[str, Any]:
         """What prediction needs to read images in the same way."""
-        return ImageInfo(class_names or [], self.size, 1.0, self.color_mode, self.interpolation).as_dict()
+        fit = "crop" if self.crop else "pad" if self.pad else "stretch"
+        return ImageInfo(class_names or [], self.size, 1.0, self.color_mode, self.interpolation, fit).as_dict()
 
 
 def _labelled(files: list[str], labels: Any, label_mode: str | None, classes: int) -> Dataset:

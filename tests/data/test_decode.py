@@ -29,12 +29,12 @@ def odd_files(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("interpolation", sorted(INTERPOLATIONS))
-@pytest.mark.parametrize("keep_aspect_ratio", [False, True])
-def test_equals_keras_load_img(odd_files: list[Path], interpolation: str, keep_aspect_ratio: bool) -> None:
+@pytest.mark.parametrize("fit", ["stretch", "crop"])
+def test_equals_keras_load_img(odd_files: list[Path], interpolation: str, fit: str) -> None:
     for color_mode in ("rgb", "rgba", "grayscale"):
-        spec = DecodeSpec((17, 23), color_mode, interpolation, keep_aspect_ratio)
+        spec = DecodeSpec((17, 23), color_mode, interpolation, fit)
         for file in odd_files:
-            expected = keras_load_img(file, color_mode, (17, 23), interpolation, keep_aspect_ratio)
+            expected = keras_load_img(file, color_mode, (17, 23), interpolation, fit == "crop")
             result = decode_image(str(file), spec)
             assert result.shape == spec.shape
             np.testing.assert_array_equal(result.squeeze(), np.asarray(expected))

@@ -213,6 +213,7 @@ def test_image_info_names_what_prediction_needs(scenes: Path) -> None:
         "rescale": 1 / 255,
         "color_mode": "grayscale",
         "interpolation": "nearest",
+        "fit": "stretch",
     }
 
 
