@@ -69,9 +69,7 @@ UNDESCRIBED = {
     "feeds",
     "inference",
     "recipes",
-    "reports",
     "runs",
-    "tuning",
 }
 
 

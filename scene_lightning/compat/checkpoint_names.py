@@ -27,7 +27,12 @@ def name_as_latest(prefix: str, kept: list[str] | None = None) -> None:
 
 
 def named_checkpoints(folder: str, filename: str | None = None) -> tuple[str | None, list[str]]:
-    """The latest and all, as the folder's `checkpoint` names them, below `folder`; (None, []) without that file."""
+    """Read the latest checkpoint and all of them from the folder's file `checkpoint`: (None, []) without that file.
+
+    Args:
+        folder: the paths that are returned begin with it.
+        filename: of the file; None for `checkpoint`.
+    """
     state = os.path.join(folder, filename or "checkpoint")
     if not os.path.isfile(state):
         return None, []
@@ -39,5 +44,9 @@ def named_checkpoints(folder: str, filename: str | None = None) -> tuple[str | N
 
 
 def checkpoint_exists(prefix: Any) -> bool:
-    """Whether the file of a checkpoint is there. TensorFlow: `tf.train.checkpoint_exists`."""
+    """Tell whether the file of a checkpoint is there. TensorFlow: `tf.train.checkpoint_exists`.
+
+    Args:
+        prefix: the checkpoint, without the `.index` of its file.
+    """
     return os.path.exists(f"{os.fspath(prefix)}{SUFFIX}")

@@ -290,19 +290,32 @@ class Place(NamedTuple):
 
 
 def belongs(fullname: str) -> bool:
-    """Whether `fullname` is a module of Keras or TensorFlow."""
+    """Tell whether `fullname` is a module of Keras or TensorFlow.
+
+    Args:
+        fullname: a dotted path.
+    """
     root = fullname.partition(".")[0]
     return root in ROOTS or root in NEEDS_TENSORFLOW
 
 
 def may_be_a_module(place: Place, name: str) -> bool:
-    """Whether a name that nothing here gives may be a file of TensorFlow's own: `tensorflow.python.ops.nn_ops`."""
+    """Whether a name that nothing here gives may be a file of TensorFlow's own: `tensorflow.python.ops.nn_ops`.
+
+    Args:
+        place: of the module that is asked for the name.
+        name: what it does not have.
+    """
     parts = place.path.split(".")
     return parts[0] == "tensorflow" and len(parts) > 1 and parts[1] in _INTERNAL and name.islower()
 
 
 def is_here(fullname: str) -> bool:
-    """Whether a module of Keras' or TensorFlow's is one that this package knows, not only one that it lets pass."""
+    """Tell whether this package knows a module of Keras' or TensorFlow's, or only lets it pass.
+
+    Args:
+        fullname: a dotted path.
+    """
     parent, _, name = fullname.rpartition(".")
     place = place_of(fullname)
     if not parent:
@@ -312,7 +325,11 @@ def is_here(fullname: str) -> bool:
 
 
 def place_of(fullname: str) -> Place:
-    """The place of a module, known or not: an unknown one has the names of the nearest module above it."""
+    """Look up the place of a module; an unknown one has the names of the nearest module above it.
+
+    Args:
+        fullname: a dotted path.
+    """
     moved = _longest(fullname, _MOVED)
     if moved is not None:
         fullname = _MOVED[moved] + fullname[len(moved) :]

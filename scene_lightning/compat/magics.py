@@ -26,7 +26,11 @@ _ON_SCREEN = ("matplotlib", "tensorboard", "load_ext", "reload_ext", "autoreload
 
 
 def needs_shell(source: str) -> bool:
-    """Whether the text calls `get_ipython`, or is Python but for lines that begin with `%` or `!`."""
+    """Tell whether the text calls `get_ipython`, or is Python but for lines that begin with `%` or `!`.
+
+    Args:
+        source: a script's text.
+    """
     if "get_ipython" in source:
         return True
     if not re.search(r"(?m)^\s*[%!]", source):
@@ -39,12 +43,17 @@ def needs_shell(source: str) -> bool:
 
 
 def runnable(source: bytes, main: ModuleType) -> str | bytes:
-    """What `compile` takes for a program: its bytes, whose encoding Python reads, or IPython's lines as Python."""
+    """Give what `compile` takes for a program: its bytes, whose encoding Python reads, or IPython's lines as Python.
+
+    Args:
+        source: the script's bytes.
+        main: the module that it will run in.
+    """
     text = source.decode(errors="replace")
-    return plain_python(text, main) if needs_shell(text) else source
+    return _plain_python(text, main) if needs_shell(text) else source
 
 
-def plain_python(source: str, main: ModuleType) -> str:
+def _plain_python(source: str, main: ModuleType) -> str:
     """The text as Python, line for line; `get_ipython()` and `display` are then names of the script.
 
     Raises:

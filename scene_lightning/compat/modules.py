@@ -23,7 +23,12 @@ _MISSING = object()
 
 
 class CompatModule(ModuleType):
-    """A module of Keras or TensorFlow: its names come from this package, looked up when they are asked for."""
+    """A module of Keras or TensorFlow: its names come from this package, looked up when they are asked for.
+
+    Args:
+        fullname: the path that the program imports.
+        place: where its names come from.
+    """
 
     def __init__(self, fullname: str, place: Place) -> None:
         super().__init__(fullname, f"{place.path}, on scene_lightning.")

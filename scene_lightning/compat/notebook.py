@@ -27,11 +27,14 @@ except ImportError:
 
 
 def run_notebook(request: RunRequest) -> int:
-    """Execute the cells in order, save the notebook with its outputs, print the report; returns the exit status.
+    """Execute the cells in order, save the notebook with its outputs and print the report; returns the exit status.
 
     The terminal shows each cell's number, first line and seconds, and what it prints. The executed notebook is written
     after each cell, so that a run that is killed leaves what it did. A cell that raises ends the run with status 1,
     Ctrl-C with 130.
+
+    Args:
+        request: the notebook, and how to run it.
 
     Raises:
         InputError: nbclient is not installed, or there is no folder to write the executed notebook to.
@@ -130,7 +133,12 @@ def _merge_last(outputs: list[Any]) -> None:
 
 
 def appended(text: str, more: str) -> str:
-    """`text` with `more` after it, as a terminal shows both: what follows a carriage return replaces its line."""
+    """Append `more` to `text` as a terminal shows both: what follows a carriage return replaces its line.
+
+    Args:
+        text: what is there.
+        more: what a cell has printed since.
+    """
     done, newline, last = text.rpartition("\n")
     *lines, open_line = (last + more).split("\n")
     waits = "\r" * open_line.endswith("\r")  # what comes next decides whether the line is replaced, or ends

@@ -65,5 +65,9 @@ def _verbs() -> str:
 
 
 def names_in(source: str) -> set[str]:
-    """Every word of a program's text that may be a name."""
+    """List every word of a program's text that may be a name.
+
+    Args:
+        source: the text.
+    """
     return set(re.findall(r"[^\W\d]\w*", source))

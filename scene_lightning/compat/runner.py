@@ -17,7 +17,7 @@ from scene_lightning.compat.command import RunRequest, parse
 from scene_lightning.compat.install import install
 from scene_lightning.compat.magics import runnable
 from scene_lightning.compat.notebook import run_notebook
-from scene_lightning.compat.removed.missing import hint
+from scene_lightning.compat.removed.not_installed import install_hint
 from scene_lightning.compat.report import closing_report
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.training.processes import relaunch_with
@@ -28,9 +28,12 @@ _PACKAGE = str(Path(__file__).resolve().parents[1])
 
 
 def run(words: list[str]) -> int:
-    """`python -m scene_lightning …` for a script or a notebook; returns the exit status.
+    """Run a script or a notebook, as `python -m scene_lightning …` does; returns the exit status.
 
     Status: the script's own; 1 when it raised; 2 when it could not be started (one line says why); 130 interrupted.
+
+    Args:
+        words: those after `python -m scene_lightning`.
     """
     try:
         request = parse(words)
@@ -42,10 +45,10 @@ def run(words: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     relaunch_with([sys.executable, "-m", "scene_lightning", *words])
-    return run_script(request, source)
+    return _run_script(request, source)
 
 
-def run_script(request: RunRequest, source: bytes) -> int:
+def _run_script(request: RunRequest, source: bytes) -> int:
     """Run the program as `__main__`; print its traceback if it raises, and the report in any case."""
     _without_display()
     # float(loss) within a tape is how such programs print
@@ -104,7 +107,7 @@ def _show(error: BaseException) -> None:
         seen.add(id(part))
         part.__traceback__ = _of_the_program(part.__traceback__, isinstance(part, _TOLD_BY_THE_LINE))
         part = part.__cause__ or part.__context__
-    advice = hint(error.name) if isinstance(error, ModuleNotFoundError) and error.name else None
+    advice = install_hint(error.name) if isinstance(error, ModuleNotFoundError) and error.name else None
     if advice is not None:
         error.add_note(advice)
     traceback.print_exception(error)

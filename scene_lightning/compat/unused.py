@@ -11,9 +11,12 @@ from scene_lightning.compat.version_detection import parsed
 
 
 def never_used(source: str) -> list[str]:
-    """Their names, in order; [] for a text that is not Python.
+    """Name the modules that a program imports and never uses, in order; [] for a text that is not Python.
 
     A module is used when the name that the import gives it stands anywhere else in the text.
+
+    Args:
+        source: the program's text.
     """
     unused = set()
     for tree in parsed([source]):

@@ -35,15 +35,22 @@ _DEEPEST = 40  # files: a program's own modules, not a library's
 
 
 def old_spellings(program: Path) -> tuple[str, ...]:
-    """The evidence in a script or notebook and in the modules beside it that it imports; () when there is none.
+    """Find the evidence in a script or notebook and in the modules beside it that it imports; () when there is none.
 
     A program that cannot be read or parsed has none: running it will say why.
+
+    Args:
+        program: its file.
     """
     return _evidence(list(_trees_of(program)))
 
 
 def old_spellings_in(cells: Iterable[str]) -> tuple[str, ...]:
-    """The same for the cells of a notebook, as far as they have run."""
+    """Find the evidence in the cells of a notebook, as far as they have run.
+
+    Args:
+        cells: their texts.
+    """
     return _evidence(list(parsed(cells)))
 
 
@@ -79,7 +86,11 @@ def _texts_of(path: Path) -> list[str]:
 
 
 def parsed(texts: Iterable[str]) -> Iterator[ast.Module]:
-    """The texts that are Python, but for a notebook's magics, as trees."""
+    """Parse those texts that are Python, but for a notebook's magics.
+
+    Args:
+        texts: of files or cells.
+    """
     for text in texts:
         try:
             yield ast.parse(re.sub(r"(?m)^(\s*)[%!?].*$", r"\1pass", text))  # a notebook's magics are no Python

@@ -39,7 +39,12 @@ _MOST_LABELLED = 60  # classes; beyond, names would be too small to read
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:
-    """`figure` as a PNG (or whatever the ending of `path` says) that appears only when it is complete."""
+    """Save `figure` as a PNG, or what the ending of `path` says; the file appears only when it is complete.
+
+    Args:
+        figure: a figure without a canvas.
+        path: the file; its folder is made.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure)
@@ -58,7 +63,10 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
 
 
 def read_history(path: str | Path) -> dict[str, list[float]]:
-    """A CSV of metrics (one row an epoch, or Lightning's with several sparse rows an epoch) → name → values by epoch.
+    """Read a CSV of metrics, one row an epoch or Lightning's several sparse rows an epoch, as name → values by epoch.
+
+    Args:
+        path: a file with a header.
 
     Raises:
         DataError: no such file, or no column with a number in it.

@@ -29,6 +29,10 @@ _CHOSEN = "SCENE_LIGHTNING_RUN_FOLDER"
 def make_run_folder(name: str, out: str | os.PathLike[str] | None = None) -> Path:
     """Make the folder of a new run: `out`, or runs/<name>-<date>-<time>.
 
+    Args:
+        name: what the folder's name begins with, where `out` is None.
+        out: the folder, new or empty; None for runs/<name>-<date>-<time>.
+
     Raises:
         InputError: `out` holds a run already, or is a file.
     """
@@ -40,7 +44,11 @@ def make_run_folder(name: str, out: str | os.PathLike[str] | None = None) -> Pat
 
 
 def continue_run_folder(folder: Path) -> Path:
-    """Take up the folder of an earlier run, whose training goes on."""
+    """Take up the folder of an earlier run, whose training goes on.
+
+    Args:
+        folder: of the run.
+    """
     os.environ.setdefault(_CHOSEN, str(folder.resolve()))
     return _from_here(folder)
 
@@ -82,7 +90,10 @@ def _make_dated(parent: Path, name: str) -> Path:
 
 
 def find_model(path: str | os.PathLike[str]) -> Path:
-    """A model file as it is, a run folder's best (or else last) checkpoint, or a model of this package by its name.
+    """Find a model file: the path as it is, a run folder's best (or else last) checkpoint, or a model of this package.
+
+    Args:
+        path: a file, a folder, or a name such as "scenes".
 
     Raises:
         InputError: nothing there.
@@ -100,7 +111,11 @@ def find_model(path: str | os.PathLike[str]) -> Path:
 
 
 def find_run(path: str | os.PathLike[str]) -> Path:
-    """The folder of a run that has metrics, or an InputError."""
+    """Check that a folder is that of a run which has metrics.
+
+    Args:
+        path: the folder.
+    """
     folder = Path(path)
     if not folder.is_dir():
         siblings = os.listdir(folder.parent) if folder.parent.is_dir() else []

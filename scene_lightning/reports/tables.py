@@ -40,7 +40,12 @@ def classification_report(y_true: Any, y_pred: Any, class_names: Sequence[str]) 
 
 
 def report_from_matrix(matrix: Any, class_names: Sequence[str]) -> dict[str, Any]:
-    """`classification_report` of counts that are already there; `matrix` is (classes, classes), rows true."""
+    """Make a `classification_report` of counts that are already there.
+
+    Args:
+        matrix: (classes, classes) counts, rows true.
+        class_names: one a row.
+    """
     counts = np.asarray(matrix, np.int64)
     right, support, guessed = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     precision, recall = _ratio(right, guessed), _ratio(right, support)
@@ -73,7 +78,11 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def format_report(report: Mapping[str, Any]) -> str:
-    """A classification report as a table: a row a class, then the means; what is known of loss and accuracy below."""
+    """Format a classification report as a table: a row a class, then the means; accuracy and loss below.
+
+    Args:
+        report: what `classification_report` returns; a `loss` in it is shown.
+    """
     rows = [
         [name, *(f"{figures[key]:.3f}" for key in ("precision", "recall", "f1")), f"{figures['support']:,}"]
         for name, figures in report["per_class"].items()
@@ -110,7 +119,13 @@ def _pixels(value: float | None, digits: int) -> str:
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, rule_before_last: bool = False) -> str:
-    """Columns of equal width: the first to the left, the others to the right; widths as a terminal shows them."""
+    """Format columns of equal width: the first to the left, the others to the right; widths as a terminal shows them.
+
+    Args:
+        header: one text a column.
+        rows: one text a column.
+        rule_before_last: whether a line parts the last row from the others.
+    """
     table = [list(header), *map(list, rows)]
     widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
     lines = []

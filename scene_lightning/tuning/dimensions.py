@@ -50,7 +50,15 @@ class Dimension(Protocol):
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, both included; whole ones where these are whole and `whole` says so."""
+    """Numbers from `low` to `high`, both included; whole ones where these are whole and `whole` says so.
+
+    Attributes:
+        low: the least, included.
+        high: the greatest, included.
+        whole: whether only whole numbers are drawn.
+        step: the distance between two that may be drawn, counted from `low`; None for 1, or for any number.
+        log: whether each order of magnitude is equally likely.
+    """
 
     low: float
     high: float
@@ -81,7 +89,11 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """One of some values; a list among them is known to Optuna by its text."""
+    """One of some values; a list among them is known to Optuna by its text.
+
+    Attributes:
+        values: what may be drawn.
+    """
 
     values: tuple[Any, ...]
 
@@ -103,7 +115,15 @@ class Choices:
 
 @dataclass(frozen=True)
 class Layers:
-    """A list of so many layers: `low` to `high` of them, the first of a `width`, each wider by the factor `growth`."""
+    """A list of the widths of layers, each wider than the one before by the factor `growth`.
+
+    Attributes:
+        low: the fewest layers.
+        high: the most layers.
+        width: the widths that the first layer may have.
+        growth: the factors from one layer to the next that may be drawn; below 1 they narrow.
+        widest: the most that a layer has; None for no limit.
+    """
 
     low: int
     high: int
@@ -139,7 +159,10 @@ class Layers:
 
 
 def read_dimension(entry: Any) -> Dimension:
-    """`{type: float, low: …, high: …}` and the like, or a list of choices → a dimension.
+    """Read `{type: float, low: …, high: …}` and the like, or a list of choices, as a dimension.
+
+    Args:
+        entry: what stands in the file for a key.
 
     Raises:
         RecipeError: what was expected and what came; whoever calls says for which key.
@@ -248,7 +271,11 @@ def _in_steps(distance: float, step: float | None) -> bool:
 
 
 def texts(values: Iterable[Any]) -> list[str]:
-    """Values as a person reads them in a table: `32-64-128` for a list of layers, four digits for a number."""
+    """Values as a person reads them in a table: `32-64-128` for a list of layers, four digits for a number.
+
+    Args:
+        values: numbers, texts or lists of widths.
+    """
     return [_text(value) for value in values]
 
 

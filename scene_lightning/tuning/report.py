@@ -33,7 +33,13 @@ _MOST_BARS = 20
 
 @dataclass(frozen=True)
 class Place:
-    """Where a search's files lie: `folder`; what its data and storage are called there: `data`, `storage`."""
+    """Where a search's files lie, and what its data and storage are called there.
+
+    Attributes:
+        folder: of the tables, plots and best recipe.
+        data: the folder of images, as it was typed.
+        storage: the SQLite file.
+    """
 
     folder: Path
     data: str
@@ -41,7 +47,12 @@ class Place:
 
 
 def write_tables(search: Search, place: Place) -> None:
-    """study.csv, study.json, space.yaml, and best.yaml once a trial is complete; after each trial."""
+    """Write study.csv, study.json and space.yaml, and best.yaml once a trial is complete; called after each trial.
+
+    Args:
+        search: what is tabulated.
+        place: where the files go.
+    """
     rows = search.rows()
     _write(place.folder / SPACE, search.space.dump())
     _write(place.folder / TRIALS, _csv(rows, list(search.space.dimensions)))
@@ -93,7 +104,11 @@ def _summary(search: Search, rows: Sequence[Row], place: Place) -> dict[str, Any
 
 
 def format_best(search: Search) -> str:
-    """The best trials side by side: a row for each thing that was varied."""
+    """Format the best trials side by side, with a row for each thing that was varied.
+
+    Args:
+        search: whose trials.
+    """
     best = search.best()[:_SHOWN]
     names = short_names(list(search.space.dimensions))
     rows = [
@@ -107,7 +122,11 @@ def format_best(search: Search) -> str:
 
 
 def format_counts(search: Search) -> str:
-    """`6 trials: 4 complete, 1 pruned, 1 failed`, and for what reasons."""
+    """Say how many trials were completed, pruned and failed, and for what reasons: `6 trials: 4 complete, …`.
+
+    Args:
+        search: whose trials.
+    """
     rows = search.counted()
     states = Counter(row.state for row in rows)
     named = ", ".join(f"{count} {state}" for state, count in states.items())
@@ -118,7 +137,11 @@ def format_counts(search: Search) -> str:
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Key → its last part, or the whole key where two end alike."""
+    """Map each key to its last part, or to the whole key where two end alike.
+
+    Args:
+        keys: recipe keys, such as `training.batch_size`.
+    """
     ends = Counter(key.rpartition(".")[2] for key in keys)
     return {key: key if ends[key.rpartition(".")[2]] > 1 else key.rpartition(".")[2] for key in keys}
 
@@ -127,17 +150,22 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
 
 
 def write_pictures(search: Search, folder: Path) -> list[str]:
-    """history.png, and importance.png where enough trials are complete; the names of what was drawn."""
+    """Plot history.png, and importance.png where enough trials are complete.
+
+    Args:
+        search: whose trials.
+        folder: where the plots go.
+    """
     drawn = []
     if search.best():
-        drawn.append(plot_history(search.counted(), folder / HISTORY).name)
+        drawn.append(_plot_history(search.counted(), folder / HISTORY).name)
     shares = search.importance()
     if shares:
-        drawn.append(plot_importance(shares, len(search.best()), folder / IMPORTANCE).name)
+        drawn.append(_plot_importance(shares, len(search.best()), folder / IMPORTANCE).name)
     return drawn
 
 
-def plot_history(rows: Sequence[Row], path: Path) -> Path:
+def _plot_history(rows: Sequence[Row], path: Path) -> Path:
     """Accuracy against trials: complete ones (one at least), stopped and failed ones; the best so far as a line."""
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.add_subplot()
@@ -170,7 +198,7 @@ def plot_history(rows: Sequence[Row], path: Path) -> Path:
     return save_figure(figure, path)
 
 
-def plot_importance(shares: Mapping[str, float], trials: int, path: Path) -> Path:
+def _plot_importance(shares: Mapping[str, float], trials: int, path: Path) -> Path:
     """A bar a parameter, the most important on top."""
     shown = dict(list(shares.items())[:_MOST_BARS])
     figure = Figure(figsize=(7.2, 1.4 + 0.32 * len(shown)), layout="constrained")
@@ -191,12 +219,20 @@ def plot_importance(shares: Mapping[str, float], trials: int, path: Path) -> Pat
 
 
 def percent(share: float) -> str:
-    """A share of 1 in whole percents."""
+    """Format a share of 1 in whole percents.
+
+    Args:
+        share: 0..1.
+    """
     return "< 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
 
 
 def parameter_names(parameters: Sequence[str]) -> list[str]:
-    """`model.filters.layers` → `filters: layers`; others by their short names."""
+    """Shorten parameters for people: `model.filters.layers` → `filters: layers`, others to their keys' short names.
+
+    Args:
+        parameters: Optuna's names of them.
+    """
     parts = {name: name.rsplit(".", 2) for name in parameters}
     own = {name for name, split in parts.items() if split[-1] in ("layers", "width", "growth") and len(split) == 3}
     short = short_names([name for name in parameters if name not in own])

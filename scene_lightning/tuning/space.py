@@ -76,7 +76,11 @@ class Space:
 
 
 def load_space(name_or_path: str, recipe: Recipe) -> Space:
-    """A space of `space_names()`, or a YAML file with a line a key, each checked against `recipe`.
+    """Load a space of `space_names()`, or a YAML file with a line for each key.
+
+    Args:
+        name_or_path: its name or file.
+        recipe: what the space varies; keys and bounds are checked against it.
 
     Raises:
         RecipeError: no such space, no YAML, or unknown keys, types and impossible bounds, all of them together.

@@ -42,11 +42,11 @@ def run_trials(search: Search, runner: TrialRunner, jobs: int, timeout: float | 
     if jobs == 1:
         search.run(runner, lambda: time.time() >= deadline, announce=True)
     else:
-        WorkerPool(search, runner, jobs, deadline).run()
+        _WorkerPool(search, runner, jobs, deadline).run()
     return len(search.counted()) >= search.trials
 
 
-class WorkerPool:
+class _WorkerPool:
     """Worker processes that run a search's trials, and are replaced when they are killed.
 
     Args:

@@ -32,7 +32,12 @@ def _obtain_input_shape(
 
 
 def correct_pad(inputs: Any, kernel_size: Any) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The zero padding, as ((top, bottom), (left, right)), before a 'valid' convolution of stride 2 over `inputs`."""
+    """Give the zero padding, as ((top, bottom), (left, right)), before a 'valid' convolution of stride 2 over `inputs`.
+
+    Args:
+        inputs: a batch of images or feature maps, symbolic or not.
+        kernel_size: an int or (height, width).
+    """
     kernel = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
     first = 2 if image_data_format() == "channels_first" else 1
     odd = [1 if side is None else 1 - side % 2 for side in inputs.shape[first : first + 2]]

@@ -4,7 +4,11 @@ from scene_lightning.compat.tensorflow.v1.session import Session
 
 
 def get_session(op_input_list: object = ()) -> Session:
-    """A session that can be held and entered; it runs nothing."""
+    """Make a session that can be held and entered; it runs nothing.
+
+    Args:
+        op_input_list: ignored.
+    """
     return Session()
 
 

@@ -11,7 +11,11 @@ from scene_lightning.models import model_from_config
 
 
 def model_from_yaml(yaml_string: str, custom_objects: Any = None) -> Any:
-    """The architecture that `model.to_yaml()` wrote; plain data alone is read, no tags of Python's.
+    """Build the architecture that `model.to_yaml()` wrote; plain data alone is read, no tags of Python's.
+
+    Args:
+        yaml_string: the text.
+        custom_objects: name → class or function, for what is not Keras' own.
 
     Raises:
         InputError: no YAML, or not a model's.

@@ -43,7 +43,12 @@ _FORMATS = {
 
 
 def imread(filename: Any, flags: int = IMREAD_COLOR) -> np.ndarray | None:
-    """A file's pixels: uint8 (H, W, 3) in blue, green, red, or (H, W) grey; None where no image can be read."""
+    """Read a file's pixels: uint8 (H, W, 3) in blue, green, red, or (H, W) grey; None where no image can be read.
+
+    Args:
+        filename: the file.
+        flags: an IMREAD_ constant.
+    """
     try:
         with Image.open(os.fspath(filename)) as image:
             return _pixels(image, flags)
@@ -52,7 +57,12 @@ def imread(filename: Any, flags: int = IMREAD_COLOR) -> np.ndarray | None:
 
 
 def imdecode(buf: Any, flags: int = IMREAD_COLOR) -> np.ndarray | None:
-    """The pixels of a file's bytes, as `imread` gives them."""
+    """Decode a file's bytes, as `imread` does.
+
+    Args:
+        buf: the bytes, as an array or a buffer.
+        flags: an IMREAD_ constant.
+    """
     try:
         with Image.open(io.BytesIO(np.asarray(buf, np.uint8).tobytes())) as image:
             return _pixels(image, flags)
@@ -87,7 +97,13 @@ def _as_stored(pixels: np.ndarray) -> np.ndarray:
 
 
 def imwrite(filename: Any, img: Any, params: Any = None) -> bool:
-    """Write pixels (in blue, green, red) as a file of the kind that its name says."""
+    """Write pixels (in blue, green, red) as a file of the kind that its name says; False where it cannot be written.
+
+    Args:
+        filename: the file.
+        img: (H, W) or (H, W, 1, 3 or 4), 0..255.
+        params: pairs of an IMWRITE_ constant and its value.
+    """
     content = imencode(os.path.splitext(os.fspath(filename))[1], img, params)[1]
     try:
         with open(filename, "wb") as file:
@@ -98,7 +114,13 @@ def imwrite(filename: Any, img: Any, params: Any = None) -> bool:
 
 
 def imencode(ext: str, img: Any, params: Any = None) -> tuple[bool, np.ndarray]:
-    """The bytes of a file of the kind `ext` (".jpg"), and that it worked."""
+    """Encode pixels as the bytes of a file; returns that it worked, and the bytes.
+
+    Args:
+        ext: the kind, ".jpg".
+        img: (H, W) or (H, W, 1, 3 or 4), 0..255.
+        params: pairs of an IMWRITE_ constant and its value.
+    """
     kind = _FORMATS.get(ext.lower())
     if kind is None:
         raise error(f"could not find a writer for the specified extension {ext!r}")
@@ -116,7 +138,13 @@ def imencode(ext: str, img: Any, params: Any = None) -> tuple[bool, np.ndarray]:
 
 
 def cvtColor(src: Any, code: int, dst: Any = None, dstCn: int = 0) -> np.ndarray:
-    """The pixels in other colours: grey levels, channels in another order, with or without a fourth."""
+    """Convert pixels to other colours: grey levels, channels in another order, with or without a fourth.
+
+    Args:
+        src: (H, W) or (H, W, C).
+        code: a COLOR_ constant.
+        dst, dstCn: ignored.
+    """
     pixels = np.asarray(src) if src is not None else None
     if pixels is None or not pixels.size:
         raise error("(-215:Assertion failed) !_src.empty() in function 'cvtColor'")
@@ -154,40 +182,76 @@ def _with_alpha(pixels: np.ndarray, alpha: bool) -> np.ndarray:
 
 
 def flip(src: Any, flipCode: int, dst: Any = None) -> np.ndarray:
-    """Upside down (0), left and right exchanged (1), or both (-1)."""
+    """Flip upside down (0), left and right (1), or both (-1).
+
+    Args:
+        src: (H, W) or (H, W, C).
+        flipCode: which.
+        dst: ignored.
+    """
     axes = (0,) if flipCode == 0 else (1,) if flipCode > 0 else (0, 1)
     return np.ascontiguousarray(np.flip(np.asarray(src), axes))
 
 
 def rotate(src: Any, rotateCode: int, dst: Any = None) -> np.ndarray:
-    """A quarter or a half turn."""
+    """Turn by a quarter or a half.
+
+    Args:
+        src: (H, W) or (H, W, C).
+        rotateCode: a ROTATE_ constant.
+        dst: ignored.
+    """
     turns = {ROTATE_90_CLOCKWISE: 3, ROTATE_180: 2, ROTATE_90_COUNTERCLOCKWISE: 1}[rotateCode]
     return np.ascontiguousarray(np.rot90(np.asarray(src), turns))
 
 
 def transpose(src: Any, dst: Any = None) -> np.ndarray:
-    """Rows and columns exchanged."""
+    """Exchange rows and columns.
+
+    Args:
+        src: (H, W) or (H, W, C).
+        dst: ignored.
+    """
     return np.ascontiguousarray(np.swapaxes(np.asarray(src), 0, 1))
 
 
 def split(m: Any) -> tuple[np.ndarray, ...]:
-    """One (H, W) array for each channel."""
+    """Split into one (H, W) array for each channel.
+
+    Args:
+        m: (H, W) or (H, W, C).
+    """
     pixels = np.asarray(m)
     return tuple(np.ascontiguousarray(part) for part in (np.moveaxis(pixels, 2, 0) if pixels.ndim == 3 else [pixels]))
 
 
 def merge(mv: Any, dst: Any = None) -> np.ndarray:
-    """(H, W) arrays as the channels of one."""
+    """Make one array of which (H, W) arrays are the channels.
+
+    Args:
+        mv: the channels.
+        dst: ignored.
+    """
     return np.dstack(list(mv))
 
 
 def hconcat(src: Any, dst: Any = None) -> np.ndarray:
-    """Images side by side."""
+    """Put images side by side.
+
+    Args:
+        src: images of equal height.
+        dst: ignored.
+    """
     return np.concatenate(list(src), axis=1)
 
 
 def vconcat(src: Any, dst: Any = None) -> np.ndarray:
-    """Images one below the other."""
+    """Put images one below the other.
+
+    Args:
+        src: images of equal width.
+        dst: ignored.
+    """
     return np.concatenate(list(src), axis=0)
 
 
@@ -199,7 +263,15 @@ _BORDERS = {
 def copyMakeBorder(
     src: Any, top: int, bottom: int, left: int, right: int, borderType: int, dst: Any = None, value: Any = 0
 ) -> np.ndarray:
-    """The image within a border: of one colour, or continued."""
+    """Put a border around the image: of one colour, or continued.
+
+    Args:
+        src: (H, W) or (H, W, C).
+        top, bottom, left, right: its widths in pixels.
+        borderType: a BORDER_ constant.
+        dst: ignored.
+        value: the colour for BORDER_CONSTANT, one number or one a channel.
+    """
     pixels = np.asarray(src)
     margins = [(top, bottom), (left, right), (0, 0)][: pixels.ndim]
     if borderType != BORDER_CONSTANT:
@@ -213,7 +285,16 @@ def copyMakeBorder(
 
 
 def addWeighted(src1: Any, alpha: float, src2: Any, beta: float, gamma: float, dst: Any = None) -> np.ndarray:
-    """`src1 · alpha + src2 · beta + gamma`, within the range of the type."""
+    """Mix two images: `src1 · alpha + src2 · beta + gamma`, within the range of the type.
+
+    Args:
+        src1: an image.
+        alpha: its weight.
+        src2: an image of the same shape.
+        beta: its weight.
+        gamma: what is added.
+        dst: ignored.
+    """
     first = np.asarray(src1)
     mixed = first.astype(np.float64) * alpha + np.asarray(src2, np.float64) * beta + gamma
     if first.dtype == np.uint8:
@@ -222,18 +303,30 @@ def addWeighted(src1: Any, alpha: float, src2: Any, beta: float, gamma: float, d
 
 
 def setNumThreads(nthreads: int) -> None:
-    """Torch's number of threads (0 and less leave it)."""
+    """Set torch's number of threads.
+
+    Args:
+        nthreads: how many; 0 and less change nothing.
+    """
     if nthreads > 0:
         torch.set_num_threads(int(nthreads))
 
 
 def imshow(winname: str, mat: Any) -> None:
-    """Nothing: there is no screen."""
+    """Do nothing: there is no screen.
+
+    Args:
+        winname, mat: ignored.
+    """
     ledger.ignore("cv2.imshow", "there is no screen")
 
 
 def waitKey(delay: int = 0) -> int:
-    """-1: no key was pressed."""
+    """Return -1: no key was pressed.
+
+    Args:
+        delay: ignored.
+    """
     return -1
 
 

@@ -19,7 +19,15 @@ class error(Exception):
 def resize(
     src: Any, dsize: Any = None, dst: Any = None, fx: float = 0, fy: float = 0, interpolation: int = INTER_LINEAR
 ) -> np.ndarray:
-    """The image at `dsize` (width, height), or scaled by `fx` and `fy`: (H, W) or (H, W, C), in its own type.
+    """Resize the image to `dsize`, or by `fx` and `fy`, in its own type.
+
+    Args:
+        src: (H, W) or (H, W, C).
+        dsize: (width, height) in pixels; None for the factors' size.
+        dst: ignored.
+        fx: the factor of the width, where `dsize` is None.
+        fy: the factor of the height.
+        interpolation: an INTER_ constant.
 
     Raises:
         error: no image, or no size, as OpenCV raises it.

@@ -17,7 +17,7 @@ from typing import Any
 from scene_lightning.compat.modules import is_tried
 from scene_lightning.compat.removed import (
     matplotlib_names,
-    missing,
+    not_installed,
     notebook_names,
     numpy_names,
     pandas_names,
@@ -31,7 +31,7 @@ from scene_lightning.compat.removed.patching import Modern, note, restore
 
 _LIBRARIES = (
     standard_library, numpy_names, pillow, scipy_names, sklearn_names, pandas_names, matplotlib_names, seaborn_names,
-    notebook_names, missing,
+    notebook_names, not_installed,
 )  # fmt: skip
 # Module → what gives it its names back.
 _PATCHES: dict[str, Callable[[ModuleType], None]] = {
@@ -43,7 +43,7 @@ _PATCHES: dict[str, Callable[[ModuleType], None]] = {
 _MOVED: dict[str, Modern] = {
     name: modern for library in _LIBRARIES for name, modern in getattr(library, "MOVED", {}).items()
 }
-_RULES = (standard_library.successor, sklearn_names.successor, missing.successor)
+_RULES = (standard_library.successor, sklearn_names.successor, not_installed.successor)
 
 
 class _AfterImport(importlib.abc.MetaPathFinder):

@@ -10,7 +10,13 @@ from typing import Any
 
 
 def load_source(name: str, pathname: str, file: Any = None) -> ModuleType:
-    """The module in a file, under a name."""
+    """Load a file as a module.
+
+    Args:
+        name: of the module.
+        pathname: the file.
+        file: ignored.
+    """
     spec = importlib.util.spec_from_file_location(name, pathname)
     if spec is None or spec.loader is None:
         raise ImportError(f"No module can be loaded from {pathname!r}.")
@@ -21,7 +27,11 @@ def load_source(name: str, pathname: str, file: Any = None) -> ModuleType:
 
 
 def new_module(name: str) -> ModuleType:
-    """An empty module."""
+    """Make an empty module.
+
+    Args:
+        name: of the module.
+    """
     return ModuleType(name)
 
 

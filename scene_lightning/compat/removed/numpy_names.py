@@ -14,17 +14,17 @@ import numpy as np
 from scene_lightning.compat.removed.patching import Modern, Names, give_names, is_of_the_program, note, replace
 
 
-def in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False, **kwargs: Any) -> np.ndarray:
+def _in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False, **kwargs: Any) -> np.ndarray:
     """Which of the first array's elements, as one row, are in the second."""
     return np.isin(np.ravel(ar1), ar2, assume_unique=assume_unique, invert=invert, **kwargs)
 
 
-def asscalar(a: Any) -> Any:
+def _asscalar(a: Any) -> Any:
     """The one element as a number of Python."""
     return np.asarray(a).item()
 
 
-def asfarray(a: Any, dtype: Any = np.float64) -> np.ndarray:
+def _asfarray(a: Any, dtype: Any = np.float64) -> np.ndarray:
     """The array in a floating-point type."""
     return np.asarray(a, dtype if np.issubdtype(np.dtype(dtype), np.inexact) else np.float64)
 
@@ -60,12 +60,12 @@ _NAMES: Names = {
     "NINF": Modern("-np.inf", -math.inf),
     "NZERO": Modern("-0.0", -0.0),
     "PZERO": Modern("0.0", 0.0),
-    "asfarray": Modern("np.asarray(a, dtype=float)", asfarray),
-    "asscalar": Modern("a.item()", asscalar),
+    "asfarray": Modern("np.asarray(a, dtype=float)", _asfarray),
+    "asscalar": Modern("a.item()", _asscalar),
     "cast": Modern("np.asarray(x).astype(dtype)", _Cast()),
     "fastCopyAndTranspose": Modern("a.T.copy()", lambda a: np.asarray(a).T.copy()),
     "find_common_type": Modern("np.result_type", lambda arrays, scalars: np.result_type(*arrays, *scalars)),
-    "in1d": Modern("np.isin", in1d),
+    "in1d": Modern("np.isin", _in1d),
     "maximum_sctype": Modern("np.longdouble", lambda t: _SCTYPES[np.dtype(t).type.__name__.rstrip("0123456789")][-1]),
     "msort": Modern("np.sort(a, axis=0)", lambda a: np.sort(a, axis=0)),
     "obj2sctype": Modern("np.dtype(x).type", lambda rep, default=None: np.dtype(rep).type),

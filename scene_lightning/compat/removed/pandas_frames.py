@@ -10,7 +10,11 @@ import numpy as np
 
 
 def table_methods(pd: ModuleType) -> dict[str, tuple[str, Callable[[Any], Any]]]:
-    """Name → (the modern spelling, what gives it), for tables and columns."""
+    """Map each lost method to (the modern spelling, what gives it), for tables and columns.
+
+    Args:
+        pd: the module pandas.
+    """
 
     def append(table: Any) -> Any:
         def call(other: Any, ignore_index: bool = False, verify_integrity: bool = False, sort: bool = False) -> Any:

@@ -38,7 +38,11 @@ class Modern(NamedTuple):
 
 
 def to(path: str) -> Modern:
-    """The `Modern` of a dotted path, spelt as programs spell it."""
+    """Make the `Modern` of a dotted path, spelt as programs spell it.
+
+    Args:
+        path: of the thing that stands for the name.
+    """
     return Modern(shortened(path), path)
 
 
@@ -46,7 +50,11 @@ Names = Mapping[str, str | Modern]
 
 
 def shortened(path: str) -> str:
-    """`numpy.inf` → `np.inf`, as programs write it."""
+    """Shorten a dotted path as programs write it: `numpy.inf` → `np.inf`.
+
+    Args:
+        path: the whole path.
+    """
     for long, short in _SHORT.items():
         if path.startswith(long):
             return short + path.removeprefix(long)
@@ -54,12 +62,22 @@ def shortened(path: str) -> str:
 
 
 def note(name: str, modern: str) -> None:
-    """A removed name was used; the report says what to write instead."""
+    """Note for the report that a removed name was used.
+
+    Args:
+        name: the old name, with its module.
+        modern: what to write instead.
+    """
     ledger.aliases.setdefault(shortened(name), modern)
 
 
 def give_names(module: ModuleType, names: Names) -> None:
-    """Let `module` answer for `names` that it lacks. Values: a dotted path, or a `Modern`."""
+    """Let `module` answer for `names` that it lacks.
+
+    Args:
+        module: the library's.
+        names: old name → a dotted path, or a `Modern`.
+    """
     before = vars(module).get("__getattr__")
     library = module.__name__.partition(".")[0]
 
@@ -146,12 +164,20 @@ def amend(
 
 
 def renamed(new: str) -> Callable[[dict[str, Any], Any], None]:
-    """For `amend`: the value goes to the argument `new`."""
+    """Make the entry of `amend` that gives the value to another argument.
+
+    Args:
+        new: the argument's name today.
+    """
     return lambda kwargs, value: kwargs.__setitem__(new, value)
 
 
 def is_of_the_program(frame: FrameType) -> bool:
-    """Whether a line is neither of an installed package, nor of Python's library, nor of this package."""
+    """Tell whether a line is neither of an installed package, nor of Python's library, nor of this package.
+
+    Args:
+        frame: the line's.
+    """
     name = frame.f_code.co_filename
     return not ("site-packages" in name or name.startswith((_PACKAGE, _STANDARD_LIBRARY, "<frozen")))
 
@@ -163,7 +189,13 @@ def restore() -> None:
 
 
 def replace(owner: Any, name: str, value: Any) -> None:
-    """Put `value` in the place of an attribute, until `restore`."""
+    """Put `value` in the place of an attribute, until `restore`.
+
+    Args:
+        owner: the module or class.
+        name: of the attribute.
+        value: what stands there until then.
+    """
     had, before = name in vars(owner), vars(owner).get(name)
     setattr(owner, name, value)
     _undo.append((lambda: setattr(owner, name, before)) if had else (lambda: delattr(owner, name)))

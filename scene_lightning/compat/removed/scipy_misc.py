@@ -17,7 +17,13 @@ _RESAMPLING = {
 
 
 def fromimage(im: Image.Image, flatten: bool = False, mode: str | None = None) -> np.ndarray:
-    """A picture's pixels; of a palette, its colours; with `flatten`, grey levels as float32."""
+    """Read a picture's pixels; of a palette, its colours.
+
+    Args:
+        im: a Pillow image.
+        flatten: whether to return grey levels as float32.
+        mode: Pillow's name of the colours to convert to; None for the picture's own.
+    """
     if mode is not None and mode != im.mode:
         im = im.convert(mode)
     elif mode is None and im.mode == "P":
@@ -30,7 +36,12 @@ def fromimage(im: Image.Image, flatten: bool = False, mode: str | None = None) -
 
 
 def imread(name: Any, flatten: bool = False, mode: str | None = None) -> np.ndarray:
-    """A file's pixels: uint8 (H, W), (H, W, 3) or (H, W, 4)."""
+    """Read a file's pixels: uint8 (H, W), (H, W, 3) or (H, W, 4).
+
+    Args:
+        name: a path or an open file.
+        flatten, mode: as for `fromimage`.
+    """
     with Image.open(name) as image:
         return fromimage(image, flatten, mode)
 
@@ -38,7 +49,14 @@ def imread(name: Any, flatten: bool = False, mode: str | None = None) -> np.ndar
 def bytescale(
     data: Any, cmin: float | None = None, cmax: float | None = None, high: int = 255, low: int = 0
 ) -> np.ndarray:
-    """uint8 as it is; other values stretched so that the least becomes `low` and the greatest `high`."""
+    """Stretch values to uint8, so that the least becomes `low` and the greatest `high`; uint8 stays as it is.
+
+    Args:
+        data: an array of numbers.
+        cmin: what counts as the least; None for the data's.
+        cmax: what counts as the greatest; None for the data's.
+        high, low: the ends of the result's range, 0..255.
+    """
     array = np.asarray(data)
     if array.dtype == np.uint8:
         return array
@@ -54,7 +72,15 @@ def toimage(
     arr: Any, high: int = 255, low: int = 0, cmin: float | None = None, cmax: float | None = None, pal: Any = None,
     mode: str | None = None, channel_axis: int | None = None,
 ) -> Image.Image:  # fmt: skip
-    """A picture of an array (H, W), or with three or four channels on some axis, stretched by `bytescale`."""
+    """Make a picture of an array, stretched by `bytescale`.
+
+    Args:
+        arr: (H, W), or with three or four channels on some axis.
+        high, low, cmin, cmax: as for `bytescale`.
+        pal: (256, 3) colours of a palette.
+        mode: Pillow's name of the colours.
+        channel_axis: where the channels are; None for the first axis of 3 or 4.
+    """
     array = np.asarray(arr)
     if array.ndim == 2:
         if mode in ("F", "I"):
@@ -73,13 +99,26 @@ def toimage(
 
 
 def imsave(name: Any, arr: Any, format: str | None = None) -> None:
-    """Write an array as a picture, stretched by `bytescale`."""
+    """Write an array as a picture, stretched by `bytescale`.
+
+    Args:
+        name: a path or an open file.
+        arr: (H, W) or (H, W, C).
+        format: Pillow's name of the format; None for that of the ending.
+    """
     array = np.asarray(arr)
     toimage(array, channel_axis=2 if array.ndim == 3 else None).save(name, format)
 
 
 def imresize(arr: Any, size: Any, interp: str = "bilinear", mode: str | None = None) -> np.ndarray:
-    """The picture at another size: (height, width), a whole number of per cent, or a factor."""
+    """Resize an array as a picture.
+
+    Args:
+        arr: (H, W) or (H, W, C).
+        size: (height, width), a whole number of per cent, or a factor.
+        interp: "nearest", "lanczos", "bilinear", "bicubic" or "cubic".
+        mode: as for `toimage`.
+    """
     image = toimage(arr, mode=mode)
     if isinstance(size, int | np.integer):
         size = (np.array(image.size) * (size / 100.0)).astype(int)
@@ -91,12 +130,22 @@ def imresize(arr: Any, size: Any, interp: str = "bilinear", mode: str | None = N
 
 
 def imrotate(arr: Any, angle: float, interp: str = "bilinear") -> np.ndarray:
-    """The picture turned against the clock by so many degrees, within its own frame."""
+    """Turn the picture against the clock, within its own frame.
+
+    Args:
+        arr: (H, W) or (H, W, C).
+        angle: in degrees.
+        interp: as for `imresize`.
+    """
     return fromimage(toimage(arr).rotate(angle, _RESAMPLING[interp]))
 
 
 def imshow(arr: Any) -> None:
-    """The picture in the viewer of the machine."""
+    """Show the picture in the viewer of the machine.
+
+    Args:
+        arr: (H, W) or (H, W, C).
+    """
     toimage(arr).show()
 
 

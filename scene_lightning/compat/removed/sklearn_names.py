@@ -148,7 +148,11 @@ MOVED = {
 
 
 def successor(fullname: str) -> Modern | None:
-    """What stands for a file of scikit-learn's own: they have got an underscore since."""
+    """Give what stands for a file of scikit-learn's own: they have got an underscore since.
+
+    Args:
+        fullname: the module that was not found.
+    """
     parent, _, name = fullname.rpartition(".")
     if not parent.startswith("sklearn.") or name.startswith("_") or parent.startswith("sklearn.externals"):
         return None

@@ -29,19 +29,40 @@ def _folded(n: Any, name: str, n_splits: int, shuffle: bool, random_state: Any) 
 
 
 def KFold(n: Any, n_folds: int = 3, shuffle: bool = False, random_state: Any = None) -> _Folds:
-    """Folds of `n` samples, one after another or shuffled."""
+    """Make folds of `n` samples, one after another or shuffled.
+
+    Args:
+        n: the number of samples.
+        n_folds: how many.
+        shuffle: whether samples are shuffled first.
+        random_state: the seed of it.
+    """
     return _folded(n, "KFold", n_folds, shuffle, random_state)
 
 
 def StratifiedKFold(y: Any, n_folds: int = 3, shuffle: bool = False, random_state: Any = None) -> _Folds:
-    """Folds in which each class has its share."""
+    """Make folds in which each class has its share.
+
+    Args:
+        y: (N,) labels.
+        n_folds: how many.
+        shuffle: whether samples are shuffled first.
+        random_state: the seed of it.
+    """
     return _folded(np.asarray(y), "StratifiedKFold", n_folds, shuffle, random_state)
 
 
 def ShuffleSplit(
     n: int, n_iter: int = 10, test_size: Any = 0.1, train_size: Any = None, random_state: Any = None
 ) -> _Folds:
-    """`n_iter` random splits of `n` samples."""
+    """Make `n_iter` random splits of `n` samples.
+
+    Args:
+        n: the number of samples.
+        n_iter: how many.
+        test_size, train_size: a number of samples or a share of them; None for the rest.
+        random_state: the seed.
+    """
     split = _now.ShuffleSplit(n_iter, test_size=test_size, train_size=train_size, random_state=random_state)
     return _Folds(split, int(n))
 
@@ -49,13 +70,24 @@ def ShuffleSplit(
 def StratifiedShuffleSplit(
     y: Any, n_iter: int = 10, test_size: Any = 0.1, train_size: Any = None, random_state: Any = None
 ) -> _Folds:
-    """`n_iter` random splits in which each class has its share."""
+    """Make `n_iter` random splits in which each class has its share.
+
+    Args:
+        y: (N,) labels.
+        n_iter: how many.
+        test_size, train_size: a number of samples or a share of them; None for the rest.
+        random_state: the seed.
+    """
     split = _now.StratifiedShuffleSplit(n_iter, test_size=test_size, train_size=train_size, random_state=random_state)
     return _Folds(split, len(y), np.asarray(y))
 
 
 def LeaveOneOut(n: int) -> _Folds:
-    """`n` splits, each of which tests one sample."""
+    """Make `n` splits, each of which tests one sample.
+
+    Args:
+        n: the number of samples.
+    """
     return _Folds(_now.LeaveOneOut(), int(n))
 
 

@@ -16,12 +16,12 @@ from scene_lightning.compat.removed.patching import Modern, Names, amend, give_m
 _ArgSpec = namedtuple("_ArgSpec", "args varargs keywords defaults")
 
 
-def getargspec(func: Any) -> Any:
+def _getargspec(func: Any) -> Any:
     """Python 2's form of a function's signature."""
     return _ArgSpec(*inspect.getfullargspec(func)[:4])
 
 
-def linux_distribution(*_: Any, **__: Any) -> tuple[str, str, str]:
+def _linux_distribution(*_: Any, **__: Any) -> tuple[str, str, str]:
     """Nothing is known of the distribution, which is an answer that it always could give."""
     return "", "", ""
 
@@ -34,10 +34,11 @@ _NAMES: dict[str, Names] = {
     "cgi": {"escape": Modern("html.escape(s, quote=False)", lambda s, quote=False: html.escape(s, quote))},
     "collections": {name: f"collections.abc.{name}" for name in abc.__all__},
     "fractions": {"gcd": "math.gcd"},
-    "inspect": {"getargspec": Modern("inspect.getfullargspec", getargspec)},
+    "inspect": {"getargspec": Modern("inspect.getfullargspec", _getargspec)},
     "os": {"errno": "errno", "getcwdu": "os.getcwd"},
     "platform": {
-        name: Modern("platform.freedesktop_os_release()", linux_distribution) for name in ("linux_distribution", "dist")
+        name: Modern("platform.freedesktop_os_release()", _linux_distribution)
+        for name in ("linux_distribution", "dist")
     },
     "time": {"clock": "time.perf_counter"},
 }
@@ -98,6 +99,10 @@ MOVED = {
 
 
 def successor(fullname: str) -> Modern | None:
-    """What stands for distutils: setuptools has it."""
+    """Give what stands for distutils: setuptools has it.
+
+    Args:
+        fullname: the module that was not found.
+    """
     gone = fullname.partition(".")[0] == "distutils" and sys.version_info >= (3, 12)
     return to(f"setuptools._{fullname}") if gone else None

@@ -1,4 +1,4 @@
-"""Packages that are not installed: what a program is to install, and what stands for OpenCV."""
+"""Says what to install for a package that is not there, and lets a stand-in answer for OpenCV."""
 
 from __future__ import annotations
 
@@ -25,8 +25,12 @@ _DISTRIBUTIONS = {
 }
 
 
-def hint(package: str) -> str | None:
-    """What to do about a package that is not installed; None for names that cannot be one."""
+def install_hint(package: str) -> str | None:
+    """Say what to do about a package that is not installed; None for names that cannot be one.
+
+    Args:
+        package: the dotted name that could not be imported.
+    """
     root = package.partition(".")[0]
     if (instead := advice_of_table(root)) is not None:
         return f"{root} is not installed, and would not help here. {instead}."
@@ -37,7 +41,11 @@ def hint(package: str) -> str | None:
 
 
 def successor(fullname: str) -> Modern | None:
-    """OpenCV's stand-in, for the program's own imports: libraries ask whether `cv2` is there, and it is not."""
+    """Give OpenCV's stand-in to the program's own imports: libraries ask whether `cv2` is there, and it is not.
+
+    Args:
+        fullname: the module that was not found.
+    """
     frame = script_frame()
     if fullname != "cv2" or frame is None or "site-packages" in frame.f_code.co_filename:
         return None
