@@ -11,37 +11,17 @@ from collections.abc import Container
 from typing import NamedTuple
 
 ROOTS = (
-    "keras",
-    "tensorflow",
-    "tf_keras",
-    "keras_core",
-    "keras_preprocessing",
-    "keras_applications",
-    "tensorflowjs",
-    "tensorflow_addons",
-    "tensorflow_core",
-)
+    "keras", "tensorflow", "tf_keras", "keras_core", "keras_preprocessing", "keras_applications", "tensorflowjs",
+    "tensorflow_addons", "tensorflow_core",
+)  # fmt: skip
 # Packages that are made of TensorFlow's own operations: installing them would not help. They can be imported; what is
 # used of them is refused, with the nearest way (`_unsupported`).
 NEEDS_TENSORFLOW = (
-    "tensorflow_cloud",
-    "tensorflow_datasets",
-    "tensorflow_decision_forests",
-    "tensorflow_estimator",
-    "tensorflow_federated",
-    "tensorflow_gan",
-    "tensorflow_hub",
-    "tensorflow_io",
-    "tensorflow_model_optimization",
-    "tensorflow_probability",
-    "tensorflow_serving",
-    "tensorflow_similarity",
-    "tensorflow_text",
-    "tensorflow_transform",
-    "tf_slim",
-    "tflearn",
-    "theano",
-)
+    "tensorflow_cloud", "tensorflow_datasets", "tensorflow_decision_forests", "tensorflow_estimator",
+    "tensorflow_federated", "tensorflow_gan", "tensorflow_hub", "tensorflow_io", "tensorflow_model_optimization",
+    "tensorflow_probability", "tensorflow_serving", "tensorflow_similarity", "tensorflow_text", "tensorflow_transform",
+    "tf_slim", "tflearn", "theano",
+)  # fmt: skip
 # Where TensorFlow's files have lain besides, as editors wrote it into programs → where they are.
 _MOVED = {"tensorflow_core": "tensorflow", "tensorflow._api.v1": "tensorflow", "tensorflow._api.v2": "tensorflow"}
 # Below these TensorFlow keeps its own files, and a name in small letters may be one of them.
@@ -54,18 +34,17 @@ _HOMES = {
     **{f"tensorflow.{name}": name for name in _SHORT_NAMES.split()},
     **{f"tensorflow.compat.v2.{name}": name for name in _SHORT_NAMES.split()},
     "tensorflow.compat.v1.initializers": "initializers",
-    "tensorflow.keras": "",
-    "tensorflow.python.keras": "",
-    "tensorflow.contrib.keras": "",
-    "tensorflow.compat.v1.keras": "",
-    "tensorflow.compat.v2.keras": "",
-    "tensorflow.python.keras.api": "",
-    "tf_keras": "",
-    "keras_core": "",
-    "keras": "",
+    **dict.fromkeys(
+        (
+            "keras", "keras_core", "tf_keras", "tensorflow.keras", "tensorflow.compat.v1.keras",
+            "tensorflow.compat.v2.keras", "tensorflow.contrib.keras", "tensorflow.python.keras",
+            "tensorflow.python.keras.api",
+        ),
+        "",
+    ),
     "keras_preprocessing": "preprocessing",
     "keras_applications": "applications",
-}
+}  # fmt: skip
 _HIDDEN = (
     "_tf_keras.keras", "_impl.keras", "api._v1.keras", "api._v2.keras", "src", "api", "python.keras", "_legacy",
     "legacy",
@@ -73,44 +52,30 @@ _HIDDEN = (
 
 _DATASETS = "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters"
 _LEGACY = "scene_lightning.compat.keras_legacy"  # what older Keras had besides
+# Keras' paths whose names are those of the module of the same path here.
+_SAME_HERE = (
+    "activations applications callbacks config constraints datasets initializers layers losses metrics mixed_precision "
+    "ops ops.image ops.nn ops.numpy optimizers optimizers.schedules random saving tree"
+)
 # Keras' paths → modules of this package whose names they show. A path not listed shows what its parent shows.
-_PROVIDERS = {
-    "": ("scene_lightning.compat.keras_root",),
-    "activations": ("scene_lightning.activations",),
-    "applications": ("scene_lightning.applications",),
-    "backend": (f"{_LEGACY}.backend", "scene_lightning.backend"),
-    "callbacks": ("scene_lightning.callbacks",),
-    "config": ("scene_lightning.config",),
-    "constraints": ("scene_lightning.constraints",),
-    "datasets": ("scene_lightning.datasets",),
+_PROVIDERS: dict[str, tuple[str, ...]] = {
+    **{path: (f"scene_lightning.{path}",) for path in _SAME_HERE.split()},
     **{f"datasets.{name}": (f"scene_lightning.datasets.{name}",) for name in _DATASETS.split()},
+    "": ("scene_lightning.compat.keras_root",),
+    "backend": (f"{_LEGACY}.backend", "scene_lightning.backend"),
     "dtype_policies": ("scene_lightning.mixed_precision",),
     "engine": (f"{_LEGACY}.engine", "scene_lightning.models", "scene_lightning.layers"),
     "initializations": ("scene_lightning.initializers",),
-    "initializers": ("scene_lightning.initializers",),
-    "layers": ("scene_lightning.layers",),
-    "losses": ("scene_lightning.losses",),
-    "metrics": ("scene_lightning.metrics",),
-    "mixed_precision": ("scene_lightning.mixed_precision",),
     "mixed_precision.experimental": (f"{_LEGACY}.mixed_precision", "scene_lightning.mixed_precision"),
     "models": ("scene_lightning.models", "scene_lightning.layers", f"{_LEGACY}.models"),
     "objectives": ("scene_lightning.losses",),
-    "ops": ("scene_lightning.ops",),
-    "ops.image": ("scene_lightning.ops.image",),
-    "ops.nn": ("scene_lightning.ops.nn",),
-    "ops.numpy": ("scene_lightning.ops.numpy",),
     "optimizer_v1": ("scene_lightning.optimizers",),
     "optimizer_v2": ("scene_lightning.optimizers", "scene_lightning.optimizers.schedules"),
-    "optimizers": ("scene_lightning.optimizers",),
-    "optimizers.schedules": ("scene_lightning.optimizers.schedules",),
     "preprocessing": ("scene_lightning.compat.keras_preprocessing",),
     "preprocessing.image": ("scene_lightning.preprocessing.image", "scene_lightning.utils"),
     "preprocessing.sequence": (),
     "preprocessing.text": (),
-    "random": ("scene_lightning.random",),
     "regularizers": ("scene_lightning.regularizers", f"{_LEGACY}.regularizers"),
-    "saving": ("scene_lightning.saving",),
-    "tree": ("scene_lightning.tree",),
     "utils": (f"{_LEGACY}.utils", "scene_lightning.utils"),
     "wrappers": (),
 }
@@ -142,101 +107,58 @@ _CHILDREN = {
     ),
     "wrappers": "scikit_learn",
 }
-_TF = "scene_lightning.compat.tensorflow"
-_ALL_OPS = tuple(
-    f"{_TF}.{name}"
-    for name in (
-        "runtime",
-        "dtypes",
-        "ops.making_ops",
-        "ops.array_ops",
-        "ops.math_ops",
-        "ops.tensor_ops",
-        "ops.gradients",
-        "module",
-        "records.parsing",
-        "records.v1",
-    )
+_OPS = (
+    "runtime dtypes ops.making_ops ops.array_ops ops.math_ops ops.tensor_ops ops.gradients module records.parsing "
+    "records.v1"
 )
-_IMAGES = ("geometry", "resize", "colour", "chance", "similarity", "boxes", "files")
-_V1 = tuple(f"{_TF}.v1.{name}" for name in ("session", "spellings", "messages"))
-_OPS_AND_V1 = (*_ALL_OPS, *_V1)
-_RECORDS = tuple(f"{_TF}.records.{name}" for name in ("container", "parsing"))
+_V1 = "v1.session v1.spellings v1.messages"
+_IMAGES = "images.geometry images.resize images.colour images.chance images.similarity images.boxes images.files"
+# Files of compat/tensorflow → TensorFlow's paths that show their names.
+_SHOWN_AT = {
+    "": "python python.client python.platform types",
+    f"{_OPS} {_V1}": "compat.v2 python.framework python.ops",
+    f"{_V1} {_OPS}": "compat.v1",
+    _OPS: "python.eager",
+    _V1: "python.client.session",
+    "autograph": "autograph autograph.experimental",
+    "config": ("config config.experimental config.optimizer config.threading python.ops.numpy_ops sysconfig test"),
+    "data": "python.data",
+    "data records.dataset": "data data.experimental",
+    "debugging": "debugging",
+    "distribute": "distribute distribute.cluster_resolver distribute.experimental",
+    "dtypes ops.array_ops": "dtypes",
+    "errors": "errors python.framework.errors python.framework.errors_impl",
+    "gfile": "gfile io.gfile python.lib.io.file_io python.platform.gfile",
+    f"images.v1 images.v1_names {_IMAGES}": "compat.v1.image",
+    f"{_IMAGES} images.v1_names": "image python.ops.image_ops python.ops.image_ops_impl",
+    "io records.container records.parsing sparse": "io",
+    "logging": "logging compat.v1.logging python.platform.tf_logging",
+    "lookup": "lookup",
+    "nest": "nest python.util.nest",
+    "ops.bitwise": "bitwise",
+    "ops.math_ops ops.tensor_ops": "linalg",
+    "ops.math_ops ops.tensor_ops ops.nn": "math",
+    "ops.nn ops.nn_convolution": "nn python.ops.nn python.ops.nn_impl python.ops.nn_ops",
+    "random": "random random.experimental",
+    "records.container records.parsing": "python_io",
+    "sparse": "sparse",
+    "summary": "summary summary.experimental python.ops.summary_ops_v2",
+    "text": "compat strings",
+    "train": "train.experimental",
+    "train records.example": "train compat.v1.train",
+    "v1.flags": "app app.flags compat.v1.app compat.v1.flags flags python.platform.app python.platform.flags",
+}
+
+
+def _files(names: str) -> tuple[str, ...]:
+    return tuple(f"scene_lightning.compat.tensorflow.{name}" for name in names.split())
+
+
 _TENSORFLOW = {
-    "": _OPS_AND_V1,
-    "app": (f"{_TF}.v1.flags",),
-    "app.flags": (f"{_TF}.v1.flags",),
-    "autograph": (f"{_TF}.autograph",),
-    "autograph.experimental": (f"{_TF}.autograph",),
-    "bitwise": (f"{_TF}.ops.bitwise",),
-    "compat": (f"{_TF}.text",),
-    "compat.v1": (*_V1, *_ALL_OPS),
-    "compat.v1.app": (f"{_TF}.v1.flags",),
-    "compat.v1.flags": (f"{_TF}.v1.flags",),
-    "compat.v1.logging": (f"{_TF}.logging",),
-    "compat.v2": _OPS_AND_V1,
-    "config": (f"{_TF}.config",),
-    "config.experimental": (f"{_TF}.config",),
-    "config.optimizer": (f"{_TF}.config",),
-    "config.threading": (f"{_TF}.config",),
-    "data": (f"{_TF}.data", f"{_TF}.records.dataset"),
-    "data.experimental": (f"{_TF}.data", f"{_TF}.records.dataset"),
-    "debugging": (f"{_TF}.debugging",),
-    "distribute": (f"{_TF}.distribute",),
-    "distribute.cluster_resolver": (f"{_TF}.distribute",),
-    "distribute.experimental": (f"{_TF}.distribute",),
-    "dtypes": (f"{_TF}.dtypes", f"{_TF}.ops.array_ops"),
-    "errors": (f"{_TF}.errors",),
-    "image": tuple(f"{_TF}.images.{name}" for name in (*_IMAGES, "v1_names")),
-    "compat.v1.image": tuple(f"{_TF}.images.{name}" for name in ("v1", "v1_names", *_IMAGES)),
-    "experimental.numpy": ("scene_lightning.ops.numpy", f"{_TF}.config"),
-    "flags": (f"{_TF}.v1.flags",),
-    "io": (f"{_TF}.io", *_RECORDS, f"{_TF}.sparse"),
-    "python_io": _RECORDS,
-    "io.gfile": (f"{_TF}.gfile",),
-    "gfile": (f"{_TF}.gfile",),
-    "linalg": (f"{_TF}.ops.math_ops", f"{_TF}.ops.tensor_ops"),
-    "logging": (f"{_TF}.logging",),
-    "lookup": (f"{_TF}.lookup",),
-    "math": (f"{_TF}.ops.math_ops", f"{_TF}.ops.tensor_ops", f"{_TF}.ops.nn"),
-    "nest": (f"{_TF}.nest",),
-    "nn": (f"{_TF}.ops.nn", f"{_TF}.ops.nn_convolution"),
-    "python": (),
-    "python.client": (),
+    **{path: _files(names) for names, paths in _SHOWN_AT.items() for path in paths.split()},
+    "": _files(f"{_OPS} {_V1}"),
     "python.client.device_lib": ("scene_lightning.utils.device_lib",),
-    "python.client.session": _V1,
-    "python.data": (f"{_TF}.data",),
-    "python.eager": _ALL_OPS,
-    "python.framework": _OPS_AND_V1,
-    "python.framework.errors": (f"{_TF}.errors",),
-    "python.framework.errors_impl": (f"{_TF}.errors",),
-    "python.lib.io.file_io": (f"{_TF}.gfile",),
-    "python.ops": _OPS_AND_V1,
-    "python.ops.image_ops": tuple(f"{_TF}.images.{name}" for name in (*_IMAGES, "v1_names")),
-    "python.ops.image_ops_impl": tuple(f"{_TF}.images.{name}" for name in (*_IMAGES, "v1_names")),
-    "python.ops.nn": (f"{_TF}.ops.nn", f"{_TF}.ops.nn_convolution"),
-    "python.ops.nn_impl": (f"{_TF}.ops.nn", f"{_TF}.ops.nn_convolution"),
-    "python.ops.nn_ops": (f"{_TF}.ops.nn", f"{_TF}.ops.nn_convolution"),
-    "python.ops.numpy_ops": (f"{_TF}.config",),
-    "python.ops.summary_ops_v2": (f"{_TF}.summary",),
-    "python.platform": (),
-    "python.platform.app": (f"{_TF}.v1.flags",),
-    "python.platform.flags": (f"{_TF}.v1.flags",),
-    "python.platform.gfile": (f"{_TF}.gfile",),
-    "python.platform.tf_logging": (f"{_TF}.logging",),
-    "python.util.nest": (f"{_TF}.nest",),
-    "random": (f"{_TF}.random",),
-    "random.experimental": (f"{_TF}.random",),
-    "strings": (f"{_TF}.text",),
-    "summary": (f"{_TF}.summary",),
-    "summary.experimental": (f"{_TF}.summary",),
-    "sysconfig": (f"{_TF}.config",),
-    "test": (f"{_TF}.config",),
-    "sparse": (f"{_TF}.sparse",),
-    "train": (f"{_TF}.train", f"{_TF}.records.example"),
-    "train.experimental": (f"{_TF}.train",),
-    "compat.v1.train": (f"{_TF}.train", f"{_TF}.records.example"),
-    "types": (),
+    "experimental.numpy": ("scene_lightning.ops.numpy", *_files("config")),
 }
 _TENSORFLOW_CHILDREN = {
     "": (
@@ -333,7 +255,7 @@ def place_of(fullname: str) -> Place:
     moved = _longest(fullname, _MOVED)
     if moved is not None:
         fullname = _MOVED[moved] + fullname[len(moved) :]
-    home = _home_of(fullname)
+    home = _longest(fullname, _HOMES)
     if home is None:
         root, _, rest = fullname.partition(".")
         if root == "tensorflow_addons":
@@ -360,17 +282,10 @@ def _tensorflow_place(fullname: str, rest: str) -> Place:
     return Place(fullname, fullname, providers, tuple(children.split()))
 
 
-def _home_of(fullname: str) -> str | None:
-    return _longest(fullname, _HOMES)
-
-
 def _longest(path: str, table: Container[str]) -> str | None:
-    parts = path.split(".")
-    for length in range(len(parts), 0, -1):
-        prefix = ".".join(parts[:length])
-        if prefix in table:
-            return prefix
-    return None
+    while path and path not in table:
+        path = path.rpartition(".")[0]
+    return path or None
 
 
 def _keras_path(fullname: str, home: str) -> str:

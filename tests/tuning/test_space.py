@@ -54,16 +54,16 @@ def test_bounds_are_kept(tmp_path: Path) -> None:
         "model.dense: {type: categorical, choices: [[], [64, 32]]}\n"
         "model.filters: {type: layers, low: 1, high: 3, width: [4, 6], growth: [1.5, 2], widest: 14}\n",
     )
-    found = drawn(space, 200)
-    rates = [float(values["training.learning_rate"]) for values in found]  # type: ignore[arg-type]
+    recipes = drawn(space, 200)
+    rates = [float(values["training.learning_rate"]) for values in recipes]  # type: ignore[arg-type]
     assert all(1e-4 <= rate <= 1e-2 for rate in rates)
     assert 0.3 < sum(rate < 1e-3 for rate in rates) / 200 < 0.7  # half of them in each decade
-    assert {values["training.batch_size"] for values in found} == {8, 16, 24}
-    assert {values["model.dropout"] for values in found} == {0.0, 0.25, 0.5}
-    assert {values["training.optimizer"] for values in found} == {"adam", "sgd"}
-    assert {str(values["model.dense"]) for values in found} == {"[]", "[64, 32]"}
+    assert {values["training.batch_size"] for values in recipes} == {8, 16, 24}
+    assert {values["model.dropout"] for values in recipes} == {0.0, 0.25, 0.5}
+    assert {values["training.optimizer"] for values in recipes} == {"adam", "sgd"}
+    assert {str(values["model.dense"]) for values in recipes} == {"[]", "[64, 32]"}
     expected = {"[4]", "[6]", "[4, 6]", "[4, 8]", "[6, 9]", "[6, 12]", "[4, 6, 9]", "[4, 8, 14]", "[6, 9, 14]"}
-    assert {str(values["model.filters"]) for values in found} == {*expected, "[6, 12, 14]"}
+    assert {str(values["model.filters"]) for values in recipes} == {*expected, "[6, 12, 14]"}
 
 
 def test_what_is_set_by_hand_is_not_searched() -> None:
@@ -89,7 +89,7 @@ def test_a_choice_that_is_wrong_only_beside_others_is_allowed(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             "training.batchsize: [8, 16]",
@@ -125,12 +125,12 @@ def test_a_choice_that_is_wrong_only_beside_others_is_allowed(tmp_path: Path) ->
         ("a: [", "is not valid YAML"),
     ],
 )
-def test_a_wrong_space_is_told_what_was_expected(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(RecipeError, match=said):
+def test_a_wrong_space_gets_what_was_expected(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
         space_of(tmp_path, text)
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"has 2 problems:\n.*line 1: .*\n.*line 3: "):
         space_of(tmp_path, "epohcs: [1, 2]\nbatch_size: [8, 16]\ndropout: {type: float}\n")
 
