@@ -27,22 +27,25 @@ from scene_lightning.compat.removed import (
     sklearn_names,
     standard_library,
 )
-from scene_lightning.compat.removed.patching import Modern, note, restore
+from scene_lightning.compat.removed.patching import Methods, Modern, Names, give_methods, give_names, note, restore
 
 _LIBRARIES = (
     standard_library, numpy_names, pillow, scipy_names, sklearn_names, pandas_names, matplotlib_names, seaborn_names,
     notebook_names, not_installed,
 )  # fmt: skip
-# Module → what gives it its names back.
-_PATCHES: dict[str, Callable[[ModuleType], None]] = {
-    name: patch for library in _LIBRARIES for name, patch in library.PATCHES.items()
-}
 
 
+def _merged(table: str) -> dict[str, Any]:
+    """A table of the libraries' files: module → what it gets back."""
+    return {module: entry for library in _LIBRARIES for module, entry in getattr(library, table, {}).items()}
+
+
+_NAMES: dict[str, Names] = _merged("NAMES")
+_METHODS: dict[str, dict[str, Methods]] = _merged("METHODS")  # module → class → methods
+_PATCHES: dict[str, Callable[[ModuleType], None]] = _merged("PATCHES")  # what no table can say
+_WATCHED = {*_NAMES, *_METHODS, *_PATCHES}
 # Module that has gone → what stands for it; then the rules for many of a kind.
-_MOVED: dict[str, Modern] = {
-    name: modern for library in _LIBRARIES for name, modern in getattr(library, "MOVED", {}).items()
-}
+_MOVED: dict[str, Modern] = _merged("MOVED")
 _RULES = (standard_library.successor, sklearn_names.successor, not_installed.successor)
 
 
@@ -55,8 +58,7 @@ class _AfterImport(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        patch = _PATCHES.get(fullname)
-        if patch is None or fullname in self._looking:
+        if fullname not in _WATCHED or fullname in self._looking:
             return None
         self._looking.add(fullname)
         try:
@@ -64,17 +66,27 @@ class _AfterImport(importlib.abc.MetaPathFinder):
         finally:
             self._looking.discard(fullname)
         if spec is not None and spec.loader is not None:
-            _then(spec.loader, patch)
+            _patch_when_loaded(spec.loader)
         return spec
 
 
-def _then(loader: Any, patch: Callable[[ModuleType], None]) -> None:
-    """Have the loader, which belongs to this one module, call `patch` after it has run the module."""
+def _give_back(module: ModuleType) -> None:
+    name = module.__name__
+    if name in _NAMES:
+        give_names(module, _NAMES[name])
+    for cls, methods in _METHODS.get(name, {}).items():
+        give_methods(getattr(module, cls), methods)
+    if name in _PATCHES:
+        _PATCHES[name](module)
+
+
+def _patch_when_loaded(loader: Any) -> None:
+    """Have the loader, which belongs to this one module, give it its names back after it has run the module."""
     run = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
         run(module)
-        patch(module)
+        _give_back(module)
 
     loader.exec_module = exec_module
 
@@ -124,10 +136,8 @@ def install() -> None:
         return
     sys.meta_path.insert(0, _AfterImport())
     sys.meta_path.append(_Vanished())
-    for name, patch in _PATCHES.items():
-        module = sys.modules.get(name)
-        if module is not None:
-            patch(module)
+    for name in _WATCHED & sys.modules.keys():
+        _give_back(sys.modules[name])
 
 
 def uninstall() -> None:

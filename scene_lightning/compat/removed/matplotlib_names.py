@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from scene_lightning.compat.removed.patching import (
+    Methods,
     Modern,
     Names,
     amend,
     give_methods,
-    give_names,
     note,
     renamed,
     replace,
@@ -51,7 +51,7 @@ def _plot_date(
 _COLOUR_MAPS = {
     "spectral": "nipy_spectral", "Vega10": "tab10", "Vega20": "tab20", "Vega20b": "tab20b", "Vega20c": "tab20c",
 }  # fmt: skip
-_NAMES: dict[str, Names] = {
+NAMES: dict[str, Names] = {
     "matplotlib.pyplot": {
         "hold": Modern(_ALWAYS, _hold),
         "ishold": Modern(_ALWAYS, lambda: True),
@@ -69,12 +69,7 @@ _NAMES: dict[str, Names] = {
 }
 
 
-def _names(module: ModuleType) -> None:
-    give_names(module, _NAMES[module.__name__])
-
-
 def _pyplot(module: ModuleType) -> None:
-    _names(module)
     current: Callable[..., Any] = module.gca
 
     @functools.wraps(current)
@@ -117,20 +112,6 @@ def _axes(module: ModuleType) -> None:
     base = importlib.import_module("matplotlib.axes._base")._AxesBase
     amend(base, "grid", shown="Axes.grid", arguments=_AXES["grid"])
     _ticks(base)
-    spec = {
-        name: (f"ax.get_subplotspec().{name}()", lambda ax, name=name: getattr(ax.get_subplotspec(), name))
-        for name in ("is_first_col", "is_first_row", "is_last_col", "is_last_row")
-    }
-    methods = {
-        **spec,
-        "get_axes": ("ax.axes", lambda ax: lambda: ax.axes),
-        "get_axis_bgcolor": ("ax.get_facecolor", lambda ax: ax.get_facecolor),
-        "hold": (_ALWAYS, lambda ax: _hold),
-        "ishold": (_ALWAYS, lambda ax: lambda: True),
-        "set_axis_bgcolor": ("ax.set_facecolor", lambda ax: ax.set_facecolor),
-        "set_color_cycle": ("ax.set_prop_cycle(color=…)", lambda ax: lambda colors: ax.set_prop_cycle(color=colors)),
-    }
-    give_methods(cls, methods, "Axes")
 
 
 def _figure(module: ModuleType) -> None:
@@ -145,15 +126,9 @@ def _figure(module: ModuleType) -> None:
         return self.add_subplot(**kwargs)
 
     replace(cls, "gca", gca)
-    arguments = {"axisbg": ("facecolor=", renamed("facecolor"))}
-    amend(cls, "add_subplot", shown="add_subplot", arguments=arguments)
-    amend(
-        cls,
-        "savefig",
-        shown="savefig",
-        arguments={"frameon": ("facecolor=", None), "papertype": ("leave it out", None)},
-    )
-    give_methods(cls, {"hold": (_ALWAYS, lambda figure: _hold)}, "Figure")
+    amend(cls, "add_subplot", shown="add_subplot", arguments={"axisbg": ("facecolor=", renamed("facecolor"))})
+    dropped = {"frameon": ("facecolor=", None), "papertype": ("leave it out", None)}
+    amend(cls, "savefig", shown="savefig", arguments=dropped)
 
 
 def _canvas(module: ModuleType) -> None:
@@ -192,12 +167,33 @@ def _style(module: ModuleType) -> None:
         replace(module, name, functools.wraps(function)(call))
 
 
+def _of_subplotspec(name: str) -> Callable[[Any], Any]:
+    return lambda ax: getattr(ax.get_subplotspec(), name)
+
+
+METHODS: dict[str, dict[str, Methods]] = {
+    "matplotlib.axes": {
+        "Axes": {
+            **{
+                name: (f"ax.get_subplotspec().{name}()", _of_subplotspec(name))
+                for name in ("is_first_col", "is_first_row", "is_last_col", "is_last_row")
+            },
+            "get_axes": ("ax.axes", lambda ax: lambda: ax.axes),
+            "get_axis_bgcolor": ("ax.get_facecolor", lambda ax: ax.get_facecolor),
+            "hold": (_ALWAYS, lambda ax: _hold),
+            "ishold": (_ALWAYS, lambda ax: lambda: True),
+            "set_axis_bgcolor": ("ax.set_facecolor", lambda ax: ax.set_facecolor),
+            "set_color_cycle": (
+                "ax.set_prop_cycle(color=…)", lambda ax: lambda colors: ax.set_prop_cycle(color=colors)
+            ),
+        }
+    },
+    "matplotlib.figure": {"Figure": {"hold": (_ALWAYS, lambda figure: _hold)}},
+}  # fmt: skip
 PATCHES = {
     "matplotlib.axes": _axes,
     "matplotlib.backend_bases": _canvas,
-    "matplotlib.cm": _names,
     "matplotlib.figure": _figure,
-    "matplotlib.mlab": _names,
     "matplotlib.pyplot": _pyplot,
     "matplotlib.style": _style,
 }

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType
-
 from scene_lightning._unsupported import advice_of_table, script_frame
 from scene_lightning.compat.removed.patching import Modern
-
-PATCHES: dict[str, Callable[[ModuleType], None]] = {}
 
 # The name that programs import → the distribution that has it.
 _DISTRIBUTIONS = {

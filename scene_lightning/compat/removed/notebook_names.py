@@ -5,17 +5,12 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from scene_lightning.compat.removed.patching import give_names, replace
-
-_DISPLAY = "display display_html clear_output"
+from scene_lightning.compat.removed.patching import replace
 
 
 def _hparams(module: ModuleType) -> None:
     replace(module, "tf", importlib.import_module("tensorflow"))
 
 
-def _display(module: ModuleType) -> None:
-    give_names(module, {name: f"IPython.display.{name}" for name in _DISPLAY.split()})
-
-
-PATCHES = {"tensorboard.plugins.hparams.summary_v2": _hparams, "IPython.core.display": _display}
+NAMES = {"IPython.core.display": {n: f"IPython.display.{n}" for n in ("display", "display_html", "clear_output")}}
+PATCHES = {"tensorboard.plugins.hparams.summary_v2": _hparams}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from scene_lightning.compat.removed.patching import Modern, Names, give_names, is_of_the_program, note, replace
+from scene_lightning.compat.removed.patching import Modern, Names, is_of_the_program, note, replace
 
 
 def _in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False, **kwargs: Any) -> np.ndarray:
@@ -55,7 +55,7 @@ _RENAMED = {
     "numpy.trapezoid": "trapz", "numpy.uintp": "uint0", "numpy.vstack": "row_stack", "numpy.sctypeDict": "typeDict",
     "numpy.lib.npyio.DataSource": "DataSource", "ast.literal_eval": "safe_eval", "math": "math",
 }  # fmt: skip
-_NAMES: Names = {
+_NUMPY: Names = {
     **{old: modern for modern, names in _RENAMED.items() for old in names.split()},
     "NINF": Modern("-np.inf", -math.inf),
     "NZERO": Modern("-0.0", -0.0),
@@ -74,7 +74,6 @@ _NAMES: Names = {
 
 
 def _patch(module: ModuleType) -> None:
-    give_names(module, _NAMES)
     make, save = module.array, module.save
     for name in ("array", "asarray"):
         replace(module, name, _forgiving(getattr(module, name), name))
@@ -125,4 +124,5 @@ def _made(make: Callable[..., Any], name: str, asking: FrameType, args: tuple[An
         raise
 
 
+NAMES = {"numpy": _NUMPY}
 PATCHES = {"numpy": _patch}

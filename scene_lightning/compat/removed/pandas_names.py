@@ -10,18 +10,18 @@ from typing import Any
 
 from scene_lightning.compat.removed.pandas_frames import table_methods
 from scene_lightning.compat.removed.patching import (
+    Methods,
     Modern,
     Names,
     amend,
     give_methods,
-    give_names,
     note,
     renamed,
     replace,
     to,
 )
 
-_NAMES: Names = {
+_PANDAS: Names = {
     "datetime": to("datetime.datetime"),
     "np": to("numpy"),
     "rolling_mean": Modern("series.rolling(window).mean()", lambda arg, window, *_, **__: arg.rolling(window).mean()),
@@ -73,18 +73,12 @@ _METHODS = (
 
 
 def _patch(module: ModuleType) -> None:
-    give_names(module, _NAMES)
     for name, arguments in _FUNCTIONS.items():
         amend(module, name, shown=f"pd.{name}", arguments=arguments, positions=True)
     for name in ("read_csv", "read_table"):
         _squeezing(module, name)
     base = importlib.import_module("pandas.core.generic").NDFrame
     give_methods(base, table_methods(module), "DataFrame")
-    index = {
-        "get_values": ("index.to_numpy()", lambda index: index.to_numpy),
-        "is_monotonic": ("index.is_monotonic_increasing", lambda index: index.is_monotonic_increasing),
-    }
-    give_methods(module.Index, index, "Index")
     replace(module.DataFrame, "from_csv", staticmethod(_from_csv))
     for cls in (module.DataFrame, module.Series):
         for name in _METHODS.split():
@@ -130,12 +124,16 @@ def _filling(cls: type) -> None:
     replace(cls, "fillna", fillna)
 
 
-def _patch_json(module: ModuleType) -> None:
-    give_names(module, {"json_normalize": "pandas.json_normalize"})
-
-
-PATCHES = {"pandas": _patch, "pandas.io.json": _patch_json}
-
+NAMES: dict[str, Names] = {"pandas": _PANDAS, "pandas.io.json": {"json_normalize": "pandas.json_normalize"}}
+METHODS: dict[str, dict[str, Methods]] = {
+    "pandas": {
+        "Index": {
+            "get_values": ("index.to_numpy()", lambda index: index.to_numpy),
+            "is_monotonic": ("index.is_monotonic_increasing", lambda index: index.is_monotonic_increasing),
+        }
+    }
+}
+PATCHES = {"pandas": _patch}
 MOVED = {
     "pandas.core.index": to("pandas"),
     "pandas.tools": to("pandas"),

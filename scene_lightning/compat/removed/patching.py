@@ -47,6 +47,8 @@ def to(path: str) -> Modern:
 
 
 Names = Mapping[str, str | Modern]
+# Method → the modern spelling, what gives it for an instance.
+Methods = Mapping[str, tuple[str, Callable[[Any], Any]]]
 
 
 def shortened(path: str) -> str:
@@ -93,14 +95,15 @@ def give_names(module: ModuleType, names: Names) -> None:
         except (AttributeError, ImportError):
             if name not in names or _asked_by(library):
                 raise
-        modern = _modern(names[name])
+        entry = names[name]
+        modern = to(entry) if isinstance(entry, str) else entry
         note(f"{module.__name__}.{name}", modern.spelling)
-        return _resolved(modern.value)
+        return pkgutil.resolve_name(modern.value) if isinstance(modern.value, str) else modern.value
 
     replace(module, "__getattr__", find)
 
 
-def give_methods(cls: type, names: Mapping[str, tuple[str, Callable[[Any], Any]]], shown: str | None = None) -> None:
+def give_methods(cls: type, names: Methods, shown: str | None = None) -> None:
     """Let instances of `cls` answer for attributes that they lack.
 
     Args:
@@ -199,14 +202,6 @@ def replace(owner: Any, name: str, value: Any) -> None:
     had, before = name in vars(owner), vars(owner).get(name)
     setattr(owner, name, value)
     _undo.append((lambda: setattr(owner, name, before)) if had else (lambda: delattr(owner, name)))
-
-
-def _modern(entry: str | Modern) -> Modern:
-    return to(entry) if isinstance(entry, str) else entry
-
-
-def _resolved(value: Any) -> Any:
-    return pkgutil.resolve_name(value) if isinstance(value, str) else value
 
 
 def _asked_by(library: str) -> bool:

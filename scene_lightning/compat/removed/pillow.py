@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from scene_lightning.compat.removed.patching import Modern, Names, give_methods, give_names
+from scene_lightning.compat.removed.patching import Methods, Modern, Names, give_methods
 
-_NAMES: dict[str, Names] = {
+NAMES: dict[str, Names] = {
     "PIL": dict.fromkeys(("PILLOW_VERSION", "VERSION"), "PIL.__version__"),
     "PIL.Image": {
         "ANTIALIAS": Modern("Image.LANCZOS", "PIL.Image.LANCZOS"),
@@ -18,19 +18,6 @@ _NAMES: dict[str, Names] = {
         **dict.fromkeys(("PILLOW_VERSION", "VERSION"), "PIL.__version__"),
     },
 }
-
-
-def _names(module: ModuleType) -> None:
-    give_names(module, _NAMES[module.__name__])
-
-
-def _image(module: ModuleType) -> None:
-    _names(module)
-    methods = {
-        "tostring": ("image.tobytes()", lambda image: image.tobytes),
-        "fromstring": ("image.frombytes()", lambda image: image.frombytes),
-    }
-    give_methods(module.Image, methods, "Image")
 
 
 def _size(font: Any, text: Any, *args: Any, **kwargs: Any) -> tuple[int, int]:
@@ -58,17 +45,24 @@ def _font(module: ModuleType) -> None:
         give_methods(getattr(module, name), methods, "ImageFont")
 
 
-def _draw(module: ModuleType) -> None:
-    def textsize(draw: Any) -> Any:
-        def measure(text: Any, font: Any = None, spacing: int = 4, *_: Any, **__: Any) -> tuple[int, int]:
-            used = draw.getfont() if font is None else font
-            several = ("\n" if isinstance(text, str) else b"\n") in text
-            return _lines(used, text, spacing) if several else _size(used, text)
+def _textsize(draw: Any) -> Any:
+    def measure(text: Any, font: Any = None, spacing: int = 4, *_: Any, **__: Any) -> tuple[int, int]:
+        used = draw.getfont() if font is None else font
+        several = ("\n" if isinstance(text, str) else b"\n") in text
+        return _lines(used, text, spacing) if several else _size(used, text)
 
-        return measure
-
-    methods = dict.fromkeys(("textsize", "multiline_textsize"), ("draw.textbbox((0, 0), text)", textsize))
-    give_methods(module.ImageDraw, methods, "ImageDraw")
+    return measure
 
 
-PATCHES = {"PIL": _names, "PIL.Image": _image, "PIL.ImageFont": _font, "PIL.ImageDraw": _draw}
+METHODS: dict[str, dict[str, Methods]] = {
+    "PIL.Image": {
+        "Image": {
+            "tostring": ("image.tobytes()", lambda image: image.tobytes),
+            "fromstring": ("image.frombytes()", lambda image: image.frombytes),
+        }
+    },
+    "PIL.ImageDraw": {
+        "ImageDraw": dict.fromkeys(("textsize", "multiline_textsize"), ("draw.textbbox((0, 0), text)", _textsize))
+    },
+}
+PATCHES = {"PIL.ImageFont": _font}

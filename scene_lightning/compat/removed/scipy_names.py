@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from scene_lightning.compat.removed import scipy_misc
-from scene_lightning.compat.removed.patching import Modern, Names, give_names, to
+from scene_lightning.compat.removed.patching import Modern, Names, to
 from scene_lightning.errors import UnsupportedError
 
 
@@ -44,7 +43,7 @@ _WINDOWS = (
     "barthann bartlett blackman blackmanharris bohman boxcar chebwin cosine flattop gaussian general_gaussian hamming "
     "hann kaiser nuttall parzen triang tukey"
 )
-_NAMES: dict[str, Names] = {
+NAMES: dict[str, Names] = {
     "scipy": {
         **{name: f"numpy.{name}" for name in np.__all__},
         "misc": Modern("Pillow and imageio", "scipy.misc"),
@@ -73,12 +72,6 @@ _NAMES: dict[str, Names] = {
     },
 }
 
-
-def _patch(module: ModuleType) -> None:
-    give_names(module, _NAMES[module.__name__])
-
-
-PATCHES = dict.fromkeys(_NAMES, _patch)
 
 MOVED = {
     **dict.fromkeys(

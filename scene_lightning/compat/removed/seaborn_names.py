@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from scene_lightning.compat.removed.patching import Modern, Names, amend, give_names, note, renamed, replace
+from scene_lightning.compat.removed.patching import Modern, Names, amend, note, renamed, replace
 
 # x, y, hue and data could be given in this order.
 _XY = (
@@ -41,7 +41,7 @@ def _distplot(
     return axes
 
 
-_NAMES: Names = {
+_SEABORN: Names = {
     "distplot": Modern("sns.histplot or sns.kdeplot", _distplot),
     "factorplot": Modern(
         "sns.catplot(kind='point')",
@@ -51,7 +51,6 @@ _NAMES: Names = {
 
 
 def _patch(module: ModuleType) -> None:
-    give_names(module, _NAMES)
     height = {"size": ("height=", renamed("height"))}
     for name in ("catplot", "jointplot", "lmplot", "pairplot"):
         amend(module, name, shown=f"sns.{name}", arguments=height)
@@ -77,4 +76,5 @@ def _by_position(function: Callable[..., Any], name: str, order: tuple[str, ...]
     return call
 
 
+NAMES = {"seaborn": _SEABORN}
 PATCHES = {"seaborn": _patch}

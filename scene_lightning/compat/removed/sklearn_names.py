@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from scene_lightning.compat.removed.patching import Modern, Names, amend, give_methods, give_names, renamed, to
+from scene_lightning.compat.removed.patching import Methods, Modern, Names, amend, renamed, to
 from scene_lightning.errors import UnsupportedError
 
 
@@ -48,7 +48,7 @@ def _display(name: str) -> Modern:
     return Modern(f"sklearn.metrics.{name}.from_estimator", plot)
 
 
-_NAMES: dict[str, Names] = {
+NAMES: dict[str, Names] = {
     "sklearn": {
         name: Modern("sklearn.model_selection", f"sklearn.{name}")
         for name in ("cross_validation", "grid_search", "learning_curve")
@@ -116,7 +116,6 @@ def _root(kwargs: dict[str, Any], squared: Any) -> None:
 
 def _patch(module: ModuleType) -> None:
     name = module.__name__
-    give_names(module, _NAMES.get(name, {}))
     for cls, arguments in _ARGUMENTS.get(name, {}).items():
         amend(getattr(module, cls), "__init__", shown=cls, arguments=arguments, positions=True)
     for function in _BY_POSITION.get(name, "").split():
@@ -127,12 +126,16 @@ def _patch(module: ModuleType) -> None:
                 amend(target, "__init__", shown=function, positions=True)
         elif target is not None:
             amend(module, function, shown=function, arguments=arguments, positions=True)
-    if name == "sklearn.preprocessing":
-        names = {"get_feature_names": ("get_feature_names_out()", lambda encoder: encoder.get_feature_names_out)}
-        give_methods(module.OneHotEncoder, names, "OneHotEncoder")
 
 
-PATCHES = dict.fromkeys({*_NAMES, *_ARGUMENTS, *_BY_POSITION}, _patch)
+METHODS: dict[str, dict[str, Methods]] = {
+    "sklearn.preprocessing": {
+        "OneHotEncoder": {
+            "get_feature_names": ("get_feature_names_out()", lambda encoder: encoder.get_feature_names_out)
+        }
+    }
+}
+PATCHES = dict.fromkeys({*_ARGUMENTS, *_BY_POSITION}, _patch)
 
 MOVED = {
     "sklearn.cross_validation": Modern("sklearn.model_selection", "scene_lightning.compat.removed.sklearn_splits"),

@@ -11,7 +11,7 @@ from collections import abc, namedtuple
 from types import ModuleType
 from typing import Any
 
-from scene_lightning.compat.removed.patching import Modern, Names, amend, give_methods, give_names, note, replace, to
+from scene_lightning.compat.removed.patching import Methods, Modern, Names, amend, note, replace, to
 
 _ArgSpec = namedtuple("_ArgSpec", "args varargs keywords defaults")
 
@@ -26,7 +26,7 @@ def _linux_distribution(*_: Any, **__: Any) -> tuple[str, str, str]:
     return "", "", ""
 
 
-_NAMES: dict[str, Names] = {
+NAMES: dict[str, Names] = {
     "base64": {
         "encodestring": Modern("base64.encodebytes", base64.encodebytes),
         "decodestring": Modern("base64.decodebytes", base64.decodebytes),
@@ -44,16 +44,10 @@ _NAMES: dict[str, Names] = {
 }
 
 
-def _patch(module: ModuleType) -> None:
-    give_names(module, _NAMES[module.__name__])
-
-
-def _patch_threading(module: ModuleType) -> None:
-    give_methods(module.Thread, {"isAlive": ("Thread.is_alive()", lambda thread: thread.is_alive)})
-
-
-def _patch_html_parser(module: ModuleType) -> None:
-    give_methods(module.HTMLParser, {"unescape": ("html.unescape", lambda _: html.unescape)})
+METHODS: dict[str, dict[str, Methods]] = {
+    "html.parser": {"HTMLParser": {"unescape": ("html.unescape", lambda _: html.unescape)}},
+    "threading": {"Thread": {"isAlive": ("Thread.is_alive()", lambda thread: thread.is_alive)}},
+}
 
 
 def _patch_random(module: ModuleType) -> None:
@@ -84,13 +78,7 @@ def _patch_json(module: ModuleType) -> None:
         amend(module, name, shown=f"json.{name}", arguments={"encoding": ("leave it out: JSON is UTF-8", None)})
 
 
-PATCHES = {
-    **dict.fromkeys(_NAMES, _patch),
-    "json": _patch_json,
-    "random": _patch_random,
-    "threading": _patch_threading,
-    "html.parser": _patch_html_parser,
-}
+PATCHES = {"json": _patch_json, "random": _patch_random}
 
 MOVED = {
     "imp": Modern("importlib", "scene_lightning.compat.removed.imp"),
