@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,16 @@ from scene_lightning.feeds.prefetch import prefetched
 from scene_lightning.utils.dataset_base import INFINITE, UNKNOWN, DatasetBase
 from scene_lightning.utils.dataset_combine import Combining
 from scene_lightning.utils.dataset_files import Filed
-from scene_lightning.utils.elements import leaves_of, map_leaves, row, stack_elements, threaded_map, to_leaf
+from scene_lightning.utils.elements import (
+    call_on,
+    chunks,
+    leaves_of,
+    map_leaves,
+    row,
+    stack_elements,
+    threaded_map,
+    to_leaf,
+)
 from scene_lightning.utils.text import matching
 
 AUTOTUNE = -1
@@ -69,12 +79,8 @@ class Dataset(Filed, Combining):
         lengths = {len(leaf) for leaf in leaves_of(arrays)}
         if len(lengths) != 1:
             raise InputError(f"from_tensor_slices needs arrays of one length; received the lengths {sorted(lengths)}.")
-
-        def make(_: int) -> Iterator[Any]:
-            return (row(arrays, index) for index in range(length))
-
         length = lengths.pop()
-        return Dataset(make, length)
+        return Dataset(lambda _: (row(arrays, index) for index in range(length)), length)
 
     @staticmethod
     def from_tensors(tensors: Any) -> Dataset:
@@ -189,8 +195,7 @@ class Dataset(Filed, Combining):
         """
 
         def call(element: Any) -> Any:
-            result = map_func(*element) if isinstance(element, tuple) else map_func(element)
-            return map_leaves(to_leaf, result)
+            return map_leaves(to_leaf, call_on(map_func, element))
 
         threads = 0 if num_parallel_calls is None else int(num_parallel_calls)
         threads = default_threads() if threads == AUTOTUNE else min(threads, default_threads())
@@ -209,11 +214,7 @@ class Dataset(Filed, Combining):
             predicate: called with an element; where that is a tuple, with its parts as several arguments.
             name: without effect.
         """
-
-        def keeps(element: Any) -> bool:
-            return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
-
-        return self._derive(lambda number: filter(keeps, self._make(number)), UNKNOWN)
+        return self._derive(lambda number: filter(partial(call_on, predicate), self._make(number)), UNKNOWN)
 
     # -- batches ---------------------------------------------------------------------------------------------------
 
@@ -246,10 +247,7 @@ class Dataset(Filed, Combining):
             raise InputError(f"batch_size must be at least 1; received {batch_size}.")
 
         def make(number: int) -> Iterator[Any]:
-            elements = self._make(number)
-            while chunk := tuple(itertools.islice(elements, size)):
-                if len(chunk) == size or not drop_remainder:
-                    yield stack_elements(chunk)
+            return map(stack_elements, chunks(self._make(number), size, drop_remainder))
 
         length = self._length
         if length >= 0:

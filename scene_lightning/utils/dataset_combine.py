@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 
 from scene_lightning.errors import InputError
 from scene_lightning.utils.dataset_base import INFINITE, UNKNOWN, DatasetBase
-from scene_lightning.utils.elements import leaves_of, map_leaves, row, stack_elements, to_leaf
+from scene_lightning.utils.elements import call_on, chunks, leaves_of, map_leaves, row, stack_elements, to_leaf
 
 
 class Combining(DatasetBase):
@@ -70,7 +71,7 @@ class Combining(DatasetBase):
 
         def make(number: int) -> Iterator[Any]:
             for element in self._make(number):
-                yield from (map_func(*element) if isinstance(element, tuple) else map_func(element))._make(number)
+                yield from call_on(map_func, element)._make(number)
 
         return self._derive(make, UNKNOWN, keeps_elements=False)
 
@@ -105,14 +106,7 @@ class Combining(DatasetBase):
         block = 1 if block_length is None else int(block_length)
 
         def make(number: int) -> Iterator[Any]:
-            elements = self._make(number)
-
-            def started() -> Iterator[Iterator[Any]]:
-                for element in elements:
-                    made = map_func(*element) if isinstance(element, tuple) else map_func(element)
-                    yield made._make(number)
-
-            waiting = started()
+            waiting = (call_on(map_func, element)._make(number) for element in self._make(number))
             open_now = list(itertools.islice(waiting, cycle))
             position = 0
             while open_now:
@@ -196,10 +190,8 @@ class Combining(DatasetBase):
         fill = 0 if padding_values is None else padding_values
 
         def make(number: int) -> Iterator[Any]:
-            elements = self._make(number)
-            while chunk := tuple(itertools.islice(elements, int(batch_size))):
-                if len(chunk) == int(batch_size) or not drop_remainder:
-                    yield stack_elements(_filled(chunk, fill))
+            for chunk in chunks(self._make(number), int(batch_size), drop_remainder):
+                yield stack_elements(_filled(chunk, fill))
 
         return self._derive(make, UNKNOWN, keeps_elements=False)
 
@@ -221,10 +213,7 @@ class Combining(DatasetBase):
             predicate: called with an element; where that is a tuple, with its parts as several arguments.
             name: without effect.
         """
-
-        def holds(element: Any) -> bool:
-            return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
-
+        holds = partial(call_on, predicate)
         return self._derive(lambda number: itertools.takewhile(holds, self._make(number)), UNKNOWN)
 
     def scan(self, initial_state: Any, scan_func: Callable[[Any, Any], Any], name: str | None = None) -> Self:
@@ -257,9 +246,7 @@ class Combining(DatasetBase):
             while True:
                 try:
                     element = next(elements)
-                except StopIteration:
-                    return
-                except (InputError, OSError):
+                except (StopIteration, InputError, OSError):
                     return
                 yield element
 
@@ -338,8 +325,8 @@ def _drawn(
             if stop:
                 return
             left[choice] = 0
-            continue
-        yield element
+        else:
+            yield element
 
 
 def _joint_length(datasets: Sequence[Any], stop: bool) -> int:

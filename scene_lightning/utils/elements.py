@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,16 @@ def map_leaves(fn: Callable[[Any], Any], element: Any) -> Any:
         element: a tensor, or tuples and dicts of them.
     """
     return tree.map_leaves(fn, element, lambda part: isinstance(part, tuple | Mapping))
+
+
+def call_on(fn: Callable[..., Any], element: Any) -> Any:
+    """Calls a function on an element as tf.data does: the parts of a tuple are several arguments.
+
+    Args:
+        fn: the function.
+        element: a tensor, or a tuple or dict of them.
+    """
+    return fn(*element) if isinstance(element, tuple) else fn(element)
 
 
 def to_leaf(value: Any) -> Any:
@@ -75,6 +86,19 @@ def stack_elements(leaves: tuple[Any, ...]) -> Any:
     if len(shapes) > 1:
         raise InputError(f"Cannot batch tensors with different shapes: {sorted(shapes)}. Resize them first, in map().")
     return torch.stack(leaves)
+
+
+def chunks(elements: Iterator[Any], size: int, drop_remainder: bool) -> Iterator[tuple[Any, ...]]:
+    """Groups elements, in order.
+
+    Args:
+        elements: what to group.
+        size: elements a group.
+        drop_remainder: leave out the last group where it is smaller.
+    """
+    while chunk := tuple(itertools.islice(elements, size)):
+        if len(chunk) == size or not drop_remainder:
+            yield chunk
 
 
 def leaves_of(element: Any) -> list[Any]:

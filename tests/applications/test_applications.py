@@ -292,3 +292,15 @@ def test_predictions_are_decoded_without_a_network(tmp_path: Path, monkeypatch: 
     assert second[0] == ("class_999", "toilet_tissue", 1.0)
     with pytest.raises(InputError, match="1000"):
         applications.vgg16.decode_predictions(probabilities[:, :10])
+
+
+@pytest.mark.parametrize("name", ["VGG16", "ConvNeXtTiny", "MobileNetV3Small", "EfficientNetV2S"])
+def test_constructors_name_what_is_misspelt_and_warn_where_they_are_called(name: str) -> None:
+    make = getattr(applications, name)
+    with pytest.raises(TypeError, match=rf"{name}\(\) got an unexpected argument 'wieghts'. Did you mean 'weights'"):
+        make(wieghts=None)
+    with pytest.raises(TypeError, match=rf"{name}\(\): too many positional arguments"):
+        make(*range(20))
+    with pytest.warns(UserWarning, match="expects 1 or 3 input channels") as warned:
+        make(weights=None, include_top=False, input_shape=(64, 64, 2))
+    assert warned[0].filename == __file__

@@ -11,11 +11,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torchvision
 
 from scene_lightning import layers
+from scene_lightning._registry import naming_unknown_words
 from scene_lightning.applications.building import arguments
 from scene_lightning.applications.building.constructors import Constructor, ScalingConstructor
 from scene_lightning.applications.building.layer_names import Rename
@@ -29,7 +30,6 @@ from scene_lightning.models import Functional
 from scene_lightning.utils import get_source_inputs
 
 Tensor = Any  # a KerasTensor
-C = TypeVar("C", bound=Callable[..., Functional])
 
 
 @dataclass(frozen=True)
@@ -225,46 +225,8 @@ def constructor(network: Network) -> Constructor:
     Args:
         network: which one it builds.
     """
-
-    def construct(
-        include_top: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
-        input_shape: Any = None,
-        pooling: str | None = None,
-        classes: int = 1000,
-        classifier_activation: Any = "softmax",
-        name: str | None = None,
-    ) -> Functional:
-        return build(
-            network,
-            Request(
-                include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-            ),
-        )  # fmt: skip
-
-    return documented(construct, network, Constructor)
-
-
-def documented(construct: C, network: Network, described: Any) -> C:
-    """Gives a function the network's name and the description of its type.
-
-    Args:
-        construct: the function.
-        network: what it builds.
-        described: the protocol that has its signature and describes its arguments.
-    """
-    function: Any = construct
-    scaling = (
-        "It takes RGB of 0 to 255 and scales it itself."
-        if network.normalises
-        else "Its input goes through the `preprocess_input` of its module first."
-    )
-    sizes = f"{network.default_size} x {network.default_size} by default, at least {network.min_size} a side"
-    arguments = inspect.cleandoc(described.__call__.__doc__ or "").partition("\n")[2]
-    function.__name__ = function.__qualname__ = network.title
-    function.__doc__ = f"{network.title} for images (height, width, 3): {sizes}. {scaling}\n{arguments}\n"
-    return construct
+    made: Constructor = constructor_as(Constructor, network)
+    return made
 
 
 def scaling_constructor(network: Network) -> ScalingConstructor:
@@ -273,21 +235,41 @@ def scaling_constructor(network: Network) -> ScalingConstructor:
     Args:
         network: which one it builds.
     """
+    made: ScalingConstructor = constructor_as(ScalingConstructor, network)
+    return made
 
-    def construct(
-        include_top: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
-        input_shape: Any = None,
-        pooling: str | None = None,
-        classes: int = 1000,
-        classifier_activation: Any = "softmax",
-        include_preprocessing: bool = True,
-        name: str | None = None,
-    ) -> Functional:
-        return build(
-            replace(network, normalises=bool(include_preprocessing)),
-            Request(include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name),
-        )
 
-    return documented(construct, network, ScalingConstructor)
+def constructor_as(protocol: Any, network: Network, changes: Callable[..., dict[str, Any]] = lambda _: {}) -> Any:
+    """Makes a function that builds a network, with the signature and the description of a protocol.
+
+    Args:
+        protocol: the type of the function.
+        network: which one it builds.
+        changes: called with the `Request` and, by name, with the arguments that only this network has; gives the
+            fields of `network` that they change.
+    """
+    signature = inspect.signature(protocol.__call__)
+    signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+
+    def construct(*args: Any, **kwargs: Any) -> Functional:
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{network.title}(): {error}") from None
+        bound.apply_defaults()
+        request = Request(**{name: bound.arguments.pop(name) for name in Request.__dataclass_fields__})
+        scales = bool(bound.arguments.pop("include_preprocessing", network.normalises))
+        return build(replace(network, normalises=scales, **changes(request, **bound.arguments)), request)
+
+    scaling = (
+        "It takes RGB of 0 to 255 and scales it itself."
+        if network.normalises
+        else "Its input goes through the `preprocess_input` of its module first."
+    )
+    sizes = f"{network.default_size} x {network.default_size} by default, at least {network.min_size} a side"
+    arguments = inspect.cleandoc(protocol.__call__.__doc__ or "").partition("\n")[2]
+    function: Any = construct
+    function.__name__ = function.__qualname__ = network.title
+    function.__doc__ = f"{network.title} for images (height, width, 3): {sizes}. {scaling}\n{arguments}\n"
+    function.__signature__ = signature
+    return naming_unknown_words(construct)
