@@ -1,6 +1,6 @@
 """Augments whole batches of images as Keras' ImageDataGenerator augments one image.
 
-Drawing and applying are apart: `AugmentRanges.draw` (or `KerasAffine.make_params`) draws, `apply_affine` applies. Images
+`AugmentRanges.draw` (or `KerasAffine.make_params`) draws the numbers, `apply_affine` applies them. Images
 hold grey levels of 0..255 here; rescaling comes after (standardize.py).
 """
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from scene_lightning.data.color_changes import change_brightness, change_contrast, change_saturation, shift_channels
 from scene_lightning.data.geometry import View, affine_matrices, check_variant, fold_flips
 from scene_lightning.data.randomness import uniforms
 from scene_lightning.data.sampling import check_fill_mode, sample, sample_exactly, sample_spline
@@ -37,8 +38,10 @@ class AffineParams:
         tx, ty: pixels, output → input.
         zx, zy: factors for columns and rows; below 1 magnifies.
         flip_h, flip_v: mirrored left to right, top to bottom.
-        channel_shift: grey levels added. brightness: factor.
-        contrast: factor of the distance to the image's mean; saturation: to the pixel's own grey.
+        channel_shift: grey levels added.
+        brightness: factor.
+        contrast: factor of the distance to the image's mean.
+        saturation: factor of the distance to the pixel's own grey.
     """
 
     theta: Floats
@@ -96,9 +99,27 @@ class AffineParams:
 class AugmentRanges:
     """From where each parameter is drawn: the arguments of Keras' ImageDataGenerator, with its defaults and units.
 
-    `zoom_range` is the pair (low, high) here. Beyond Keras: `contrast_range` and `saturation_range`, c for a factor
-    between 1 - c and 1 + c. Contrast is the distance from the image's mean grey, saturation each pixel's from its own
-    grey, as PIL and torchvision's ColorJitter have them; `tf.image.adjust_saturation` multiplies the S of HSV.
+    Beyond Keras: `contrast_range` and `saturation_range`. Contrast is the distance from the image's mean grey,
+    saturation each pixel's from its own grey, as PIL and torchvision's ColorJitter have them;
+    `tf.image.adjust_saturation` multiplies the S of HSV.
+
+    Attributes:
+        rotation_range: degrees; turned by up to as many either way.
+        width_shift_range: a float is a range either way, an int or a list holds the choices; below 1 a share of the
+            width, else pixels.
+        height_shift_range: the same of the height.
+        shear_range: degrees, either way.
+        zoom_range: (low, high) factors of what is seen; below 1 magnifies.
+        channel_shift_range: grey levels of 0..255, either way.
+        brightness_range: (low, high) factors; None for none.
+        horizontal_flip: whether half of the images are mirrored left to right.
+        vertical_flip: whether half of them are mirrored top to bottom.
+        fill_mode: what lies beyond the image: "nearest", "reflect", "constant" or "wrap".
+        cval: grey level of fill_mode "constant".
+        order: of the interpolation: 0 nearest, 1 bilinear, 2 to 5 splines.
+        contrast_range: c for a factor between 1 - c and 1 + c; 0 for none.
+        saturation_range: the same of the saturation.
+        variant: the Keras version whose geometry is meant, one of `geometry.VARIANTS`.
     """
 
     rotation_range: float = 0.0
@@ -151,17 +172,11 @@ class AugmentRanges:
 
     def is_identity(self) -> bool:
         """Whether no image is ever changed."""
-        ranges = (self.rotation_range, self.width_shift_range, self.height_shift_range, self.shear_range)
-        return not (
-            any(np.any(r) for r in ranges)
-            or tuple(self.zoom_range) != (1, 1)
-            or self.channel_shift_range
-            or self.brightness_range is not None
-            or self.contrast_range
-            or self.saturation_range
-            or self.horizontal_flip
-            or self.vertical_flip
-        )
+        flips = (self.horizontal_flip, self.vertical_flip)
+        moves = (self.rotation_range, self.width_shift_range, self.height_shift_range, self.shear_range)
+        colours = (self.channel_shift_range, self.contrast_range, self.saturation_range)
+        changed = any(np.any(one) for one in (*flips, *moves, *colours))
+        return not changed and tuple(self.zoom_range) == (1, 1) and self.brightness_range is None
 
 
 def _symmetric(u: Floats, limit: float) -> Floats:
@@ -204,6 +219,7 @@ def apply_affine(
         view: the result's part and size of the images, read from them at once (by `sample`, whatever `order` and
             `exact` say).
         exact: gather in float64 instead of `grid_sample`: within 0.0001 grey levels of Keras instead of 0.005.
+        channels_last: whether images are (N, H, W, C), or (N, C, H, W).
 
     Returns:
         float32, shaped as `images`, or as the view; without one, an image whose parameters are the identity comes back
@@ -214,22 +230,25 @@ def apply_affine(
     if not x.is_floating_point():  # one pass: to float32 and to planes, which is what sampling reads
         x = x.to(torch.float32, memory_format=torch.contiguous_format)
     x = _geometry(x, params, fill_mode, cval, variant, order, exact, view)
-    if params.channel_shift is not None:
-        x = shift_channels(x, _per_image(params.channel_shift, x))
-    if params.brightness is not None:
-        sampled = view is not None or params.moves().any()
-        slack = _SLACK if sampled and not exact else 0.0
-        x = change_brightness(x, _per_image(params.brightness, x), stretch=variant == "keras<=2.8", slack=slack)
-    if params.contrast is not None:
-        x = change_contrast(x, _per_image(params.contrast, x))
-    if params.saturation is not None:
-        x = change_saturation(x, _per_image(params.saturation, x))
+    channel_shift, brightness, contrast, saturation = (
+        None if values is None else _per_image(values, x, x.dtype)
+        for values in (params.channel_shift, params.brightness, params.contrast, params.saturation)
+    )
+    if channel_shift is not None:
+        x = shift_channels(x, channel_shift)
+    if brightness is not None:
+        slack = _SLACK if not exact and (view is not None or params.moves().any()) else 0.0
+        x = change_brightness(x, brightness, stretch=variant == "keras<=2.8", slack=slack)
+    if contrast is not None:
+        x = change_contrast(x, contrast)
+    if saturation is not None:
+        x = change_saturation(x, saturation)
     # NHWC is what the layers want in memory, too.
     return x.permute(0, 2, 3, 1).contiguous() if channels_last else x
 
 
-def _per_image(values: Floats, like: Tensor) -> Tensor:
-    return torch.as_tensor(values, dtype=like.dtype).to(like.device, non_blocking=True).view(-1, 1, 1, 1)
+def _per_image(values: NDArray[Any], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    return torch.as_tensor(values, dtype=dtype).to(like.device, non_blocking=True).view(-1, 1, 1, 1)
 
 
 def _geometry(
@@ -260,12 +279,8 @@ def _geometry(
             moved = sample_exactly(x, matrices, fill_mode, cval, order)
         if moves.all():
             return moved
-        return torch.where(_mask(moves, x), moved, _flip(x, params))
+        return torch.where(_per_image(moves, x), moved, _flip(x, params))
     return _flip(x, params)
-
-
-def _mask(values: NDArray[np.bool_], like: Tensor) -> Tensor:
-    return torch.as_tensor(values).to(like.device, non_blocking=True).view(-1, 1, 1, 1)
 
 
 def _flip(x: Tensor, params: AffineParams) -> Tensor:
@@ -274,56 +289,8 @@ def _flip(x: Tensor, params: AffineParams) -> Tensor:
         if flips.all() and len(flips):
             x = x.flip(axis)
         elif flips.any():
-            x = torch.where(_mask(flips, x), x.flip(axis), x)
+            x = torch.where(_per_image(flips, x), x.flip(axis), x)
     return x
-
-
-def shift_channels(x: Tensor, intensity: Tensor) -> Tensor:
-    """Grey levels added, clipped to what each image (N, C, H, W) held before. Keras: `apply_channel_shift`."""
-    low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
-    return torch.minimum(torch.maximum(x + intensity, low), high)
-
-
-def change_contrast(x: Tensor, factor: Tensor) -> Tensor:
-    """Each image (N, C, H, W) away from its mean grey, or towards it; clipped to 0..255."""
-    mean = _grey(x).mean((2, 3), keepdim=True)
-    return torch.lerp(mean.expand_as(x), x, factor.expand_as(x)).clamp_(0, 255)
-
-
-def change_saturation(x: Tensor, factor: Tensor) -> Tensor:
-    """Each pixel of (N, C, H, W) away from its own grey, or towards it; clipped to 0..255. Grey images stay."""
-    if x.shape[1] < 3:
-        return x
-    return torch.lerp(_grey(x).expand_as(x), x, factor.expand_as(x)).clamp_(0, 255)
-
-
-def _grey(x: Tensor) -> Tensor:
-    """(N, 1, H, W): the luma of ITU-R BT.601, as PIL has it."""
-    return 0.299 * x[:, :1] + 0.587 * x[:, 1:2] + 0.114 * x[:, 2:3] if x.shape[1] >= 3 else x[:, :1]
-
-
-def change_brightness(x: Tensor, factor: Tensor, stretch: bool = False, slack: float = 0.0) -> Tensor:
-    """Each image (N, C, H, W) times its factor, in whole grey levels as PIL does it. Keras: `apply_brightness_shift`.
-
-    An image with values outside 0..255 is stretched to 0..255 and back; with `stretch` every image is stretched to
-    0..255 and stays there. A fourth channel (alpha) keeps its value. `slack`: how far sampling may have missed a whole
-    level, in grey levels.
-    """
-    low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
-    beyond = (low < -slack) | (high > 255 + slack)
-    if x.device.type == "cpu" and not stretch and not beyond.any():  # a GPU would wait for the answer
-        return _scale_levels(x.add(slack), factor)
-    stretched = x - low
-    stretched = stretched / torch.where(high == low, torch.ones_like(high), high - low) * 255
-    result = _scale_levels(torch.where(beyond | stretch, stretched, x) + slack, factor)
-    return result if stretch else torch.where(beyond, result / 255 * (high - low) + low, result)
-
-
-def _scale_levels(x: Tensor, factor: Tensor) -> Tensor:
-    """Grey levels, cut to whole ones in place, times their image's factor; cut again. Alpha keeps its value."""
-    levels = x.floor_().clamp_(0, 255)
-    result = (levels * factor).floor_().clamp_(0, 255)
-    return torch.cat((result[:, :3], levels[:, 3:]), dim=1) if x.shape[1] == 4 else result
 
 
 class KerasAffine(v2.Transform):

@@ -14,19 +14,24 @@ from scene_lightning.errors import DataError, InputError
 
 
 def balanced_weights(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float64]:
-    """(N,) class numbers → (K,) weights N / (K · images of the class): all classes then weigh the same together.
+    """Give each class the weight N / (K · its images), (K,): all classes then weigh the same together.
 
     scikit-learn's class_weight="balanced". The mean weight of the images is 1. A class without images gets 0.
+
+    Args:
+        labels: (N,) class numbers.
+        num_classes: K.
     """
     counts = np.bincount(labels, minlength=num_classes)
     return np.divide(len(labels), num_classes * counts, out=np.zeros(num_classes), where=counts > 0)
 
 
 def class_weights(wanted: str | Mapping[str, float] | None, table: ImageTable) -> NDArray[np.float64] | None:
-    """What a recipe says → (K,) weights in the order of the table's classes; None for none.
+    """Turn a recipe's `class_weight` into (K,) weights in the order of the table's classes; None for none.
 
     Args:
         wanted: "balanced"; or weights by class name, those that are not named weigh 1, as in Keras.
+        table: the images whose classes are weighed.
 
     Raises:
         InputError: a name that is none of the classes.
@@ -44,7 +49,11 @@ def class_weights(wanted: str | Mapping[str, float] | None, table: ImageTable) -
 
 
 def balanced_count(labels: NDArray[np.int64]) -> int:
-    """Draws in an epoch of `balanced_order`: the multiple of the number of classes that is nearest to N."""
+    """Draws in an epoch of `balanced_order`: the multiple of the number of classes that is nearest to N.
+
+    Args:
+        labels: (N,) class numbers.
+    """
     classes = len(np.unique(labels))
     return classes * max(1, round(len(labels) / classes)) if classes else 0
 
@@ -57,6 +66,8 @@ def balanced_order(labels: NDArray[np.int64], seed: int, epoch: int) -> NDArray[
 
     Args:
         labels: (N,) class numbers.
+        seed: any integer.
+        epoch: counted from 0; another one gives another order.
 
     Returns:
         (M,) draws, M = `balanced_count(labels)`: image `draw % N`, for the `draw // N`-th time (so that each time can
@@ -78,6 +89,11 @@ def stratified_folds(table: ImageTable, folds: int, seed: int) -> list[NDArray[n
     """The rows of each of `folds` parts of a table: of every class, and in all, they differ by one image at most.
 
     A function of the table, `folds` and `seed`.
+
+    Args:
+        table: the images to divide.
+        folds: how many parts, 2 or more.
+        seed: any integer; another one gives other parts.
 
     Raises:
         DataError: fewer than two folds, or a class with fewer images than folds.

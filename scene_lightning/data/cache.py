@@ -42,8 +42,10 @@ class CachedImages:
         table: the readable images; row i belongs to image i of `source`.
         source: what a feed reads.
         unreadable: the files that were left out, with the reason.
-        mode: "off", "ram" or "disk". place: where the pixels lie, in words or as a path.
-        size_bytes: what they take there. reused: whether an earlier run had written them.
+        mode: "off", "ram" or "disk".
+        place: where the pixels lie, in words or as a path.
+        size_bytes: what they take there.
+        reused: whether an earlier run had written them.
     """
 
     table: ImageTable
@@ -85,7 +87,12 @@ def cache_folder() -> Path:
 
 
 def choose_mode(mode: str, size_bytes: int) -> str:
-    """ "auto" → "ram" for up to a quarter of the free memory, else "disk"; the others stay."""
+    """Say where decoded pixels go: for "auto", "ram" up to a quarter of the free memory, else "disk".
+
+    Args:
+        mode: one of `MODES`.
+        size_bytes: what the decoded pixels take.
+    """
     if mode not in MODES:
         raise InputError(f"Unknown cache {mode!r}. Expected one of {', '.join(MODES)}.{did_you_mean(mode, MODES)}")
     if mode != "auto":
@@ -93,13 +100,18 @@ def choose_mode(mode: str, size_bytes: int) -> str:
     return "ram" if size_bytes <= available_memory() // 4 else "disk"
 
 
-def cache_key(paths: Sequence[str], spec: DecodeSpec) -> str:
+def _cache_key(paths: Sequence[str], spec: DecodeSpec) -> str:
     """A name for the pixels of `paths`: changes when a file's name, size or time, or the decoding, changes."""
     return files_key(paths, [_FORMAT, asdict(spec)])
 
 
 def files_key(paths: Sequence[str], about: Any) -> str:
-    """A name for something made from these files as they are now; `about` says what, in JSON's types."""
+    """Make a name for something that is computed from these files as they are now.
+
+    Args:
+        paths: the files; one that is missing counts as such.
+        about: what is made of them, in JSON's types.
+    """
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for path in paths:
         try:
@@ -128,6 +140,8 @@ def cache_images(
         folder: of the memory maps; None for `cache_folder()`.
         strict: an unreadable image is an error instead of being left out.
         progress: called with a number of images after as many were decoded.
+        table: the images.
+        spec: how files become pixels.
 
     Raises:
         DataError: an unreadable image with `strict`, no readable image at all, or no room on the disk.
@@ -174,7 +188,13 @@ def _rows(pixels: NDArray[np.uint8], kept: NDArray[np.int64]) -> ArraySource:
 def find_unreadable(
     paths: Sequence[str], spec: DecodeSpec, progress: Callable[[int], None] | None = None
 ) -> list[Unreadable]:
-    """The files that cannot be decoded; decodes all of them, keeps none."""
+    """Find the files that cannot be decoded: decodes all of them, keeps none.
+
+    Args:
+        paths: the files.
+        spec: how they become pixels.
+        progress: called with a number of images after as many were decoded.
+    """
     scratch = np.empty((min(_CHUNK, len(paths)), *spec.shape), np.uint8)
     unreadable: list[Unreadable] = []
     for start in range(0, len(paths), _CHUNK):
@@ -187,7 +207,7 @@ def find_unreadable(
 def _on_disk(
     paths: Sequence[str], spec: DecodeSpec, folder: Path, progress: Callable[[int], None] | None
 ) -> tuple[NDArray[np.uint8], list[Unreadable], Path, bool]:
-    key = cache_key(paths, spec)
+    key = _cache_key(paths, spec)
     path, sidecar = folder / f"{key}.u8", folder / f"{key}.json"
     shape = (len(paths), *spec.shape)
     unreadable = _read_sidecar(sidecar, path, key, shape)

@@ -9,7 +9,11 @@ CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
 
 
 def check_color_mode(color_mode: str) -> None:
-    """Raise InputError unless Keras knows `color_mode`."""
+    """Raise InputError unless Keras knows `color_mode`.
+
+    Args:
+        color_mode: the name to check.
+    """
     if color_mode not in CHANNELS:
         raise InputError(
             f'Invalid color mode: {color_mode}; expected "rgb", "rgba", or "grayscale".'

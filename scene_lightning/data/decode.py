@@ -100,7 +100,11 @@ class DecodeSpec:
 
 
 def check_interpolation(interpolation: str) -> None:
-    """Raise InputError unless Keras knows `interpolation`."""
+    """Raise InputError unless Keras knows `interpolation`.
+
+    Args:
+        interpolation: the name to check, one of `INTERPOLATIONS`.
+    """
     if interpolation not in INTERPOLATIONS:
         raise InputError(
             f"Invalid interpolation method {interpolation} specified. Supported methods are "
@@ -116,7 +120,15 @@ def open_image(
     keep_aspect_ratio: bool = False,
     exif: bool = False,
 ) -> Image.Image:
-    """A path, pathlib.Path or io.BytesIO → a PIL image. Source: keras.utils.load_img; `exif` turns it upright.
+    """Open an image file with PIL, in the colours and the size asked for. Source: keras.utils.load_img.
+
+    Args:
+        path: a path, pathlib.Path or io.BytesIO.
+        color_mode: "rgb", "rgba" or "grayscale".
+        target_size: (height, width) in pixels; None for the file's own.
+        interpolation: a name of `INTERPOLATIONS`.
+        keep_aspect_ratio: resize the largest centred crop of the target's proportions, not the whole image.
+        exif: whether to turn upright what is stored otherwise.
 
     Raises:
         InputError: an unknown colour mode or interpolation.
@@ -124,21 +136,31 @@ def open_image(
     """
     check_color_mode(color_mode)
     image = _opened(path)
-    image = _coloured(upright(image) if exif else image, color_mode)
+    image = _coloured(_upright(image) if exif else image, color_mode)
     fit = "crop" if keep_aspect_ratio else "stretch"
     return image if target_size is None else _resized(image, target_size, interpolation, fit)
 
 
 def open_scaled(path: Any, color_mode: str = "rgb", exif: bool = False) -> Image.Image:
-    """As `open_image` at the file's own size, but with 8 bits in any case: deep grey levels are scaled."""
+    """As `open_image` at the file's own size, but with 8 bits in any case: deep grey levels are scaled.
+
+    Args:
+        path: a path, pathlib.Path or io.BytesIO.
+        color_mode: "rgb", "rgba" or "grayscale".
+        exif: whether to turn upright what is stored otherwise.
+    """
     image = _opened(path)
-    image = upright(image) if exif else image
+    image = _upright(image) if exif else image
     return _coloured(eight_bits(image) if is_deep(image) else image, color_mode)
 
 
 def open_as_seen(path: Any) -> Image.Image:
-    """The picture as people see it, at its own size: RGB, 8 bits, upright, on `BACKGROUND`."""
-    image = upright(_opened(path))
+    """Open a picture as people see it, at its own size: RGB, 8 bits, upright, on `BACKGROUND`.
+
+    Args:
+        path: a path, pathlib.Path or io.BytesIO.
+    """
+    image = _upright(_opened(path))
     return _coloured(eight_bits(image) if is_deep(image) else _flattened(image), "rgb")
 
 
@@ -180,25 +202,29 @@ def _heif(file: io.BytesIO) -> Image.Image:
     return Image.open(file)
 
 
-def upright(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
     """The image turned as its EXIF orientation says; the image itself where that is nothing or damaged."""
     image.load()  # the readers of TIFF and HEIC turn it themselves, and then forget the orientation
-    turn = _TURNS.get(orientation(image))
+    turn = _TURNS.get(_orientation(image))
     return image if turn is None else image.transpose(turn)
 
 
 def header_size(path: str) -> tuple[int, int]:
-    """(height, width) of the upright picture, from the file's header alone. Raises what PIL raises."""
+    """Read (height, width) of the upright picture from the file's header alone. Raises what PIL raises.
+
+    Args:
+        path: the file.
+    """
     try:
         image: Image.Image = Image.open(path)
     except UnidentifiedImageError:
         image = _opened(path)
     with image:
-        turned = image.format != "TIFF" and orientation(image) >= 5  # the reader of TIFF gives the turned size
+        turned = image.format != "TIFF" and _orientation(image) >= 5  # the reader of TIFF gives the turned size
         return (image.width, image.height) if turned else (image.height, image.width)
 
 
-def orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image) -> int:
     """EXIF's orientation, 1 to 8; 1 where there is none or the EXIF block is damaged."""
     if image.format == "JPEG" and not ("exif" in image.info or "xmp" in image.info):
         return 1  # to ask `getexif` for nothing takes as long as a twentieth of the decoding
@@ -256,14 +282,18 @@ def _centre_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, in
 
 
 def decode_image(path: str, spec: DecodeSpec) -> NDArray[np.uint8]:
-    """One file → (H, W, C) uint8; grey levels of 16 bits are scaled (0 → 0, 65535 → 255, rounded).
+    """Read one file as (H, W, C) uint8; grey levels of 16 bits are scaled (0 → 0, 65535 → 255, rounded).
+
+    Args:
+        path: the file.
+        spec: the size, colours and interpolation asked for.
 
     Raises:
         DataError: the file is missing, truncated or not an image; its name is in the message.
     """
     try:
         image, shaping = _opened(path), (spec.target_size, spec.interpolation, spec.fit)
-        image = upright(image) if spec.exif else image
+        image = _upright(image) if spec.exif else image
         if is_deep(image):
             image = _coloured(eight_bits(image, *shaping), spec.color_mode)
         else:
@@ -277,14 +307,25 @@ def decode_image(path: str, spec: DecodeSpec) -> NDArray[np.uint8]:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether its grey levels have more than 8 bits: whole numbers, PIL's "I;16", "I;16B" or "I"."""
+    """Whether an image's grey levels have more than 8 bits: whole numbers, PIL's "I;16", "I;16B" or "I".
+
+    Args:
+        image: an open PIL image.
+    """
     return image.mode.startswith("I")
 
 
 def eight_bits(
     image: Image.Image, target_size: tuple[int, int] | None = None, interpolation: str = "nearest", fit: str = "stretch"
 ) -> Image.Image:
-    """A deep image → 8-bit grey, 0..65535 scaled to 0..255; resized before, so that nothing is rounded twice."""
+    """Scale a deep image from 0..65535 to 8-bit grey, 0..255; resized before, so that nothing is rounded twice.
+
+    Args:
+        image: one for which `is_deep` holds.
+        target_size: (height, width) in pixels; None for the image's own.
+        interpolation: a name of `INTERPOLATIONS`.
+        fit: as in `DecodeSpec`.
+    """
     grey = Image.fromarray(np.asarray(image, dtype=np.float32) * np.float32(255 / _DEEPEST))
     if target_size is not None:
         grey = _resized(grey, target_size, interpolation, fit)
@@ -305,7 +346,13 @@ def default_threads() -> int:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A file that is no image: its position in the list that was read, its path, and why."""
+    """A file that cannot be read as an image.
+
+    Attributes:
+        position: its place in the list that was read.
+        path: the file.
+        reason: why, as a sentence.
+    """
 
     position: int
     path: str
@@ -324,6 +371,9 @@ def decode_many(
     Args:
         pool: threads to use; None makes its own.
         progress: called with 1 after each image.
+        paths: N files.
+        spec: how they become pixels.
+        out: (N, H, W, C), filled in place.
 
     Returns:
         The files that could not be read; their rows of `out` are undefined.

@@ -37,7 +37,11 @@ class View:
 
 
 def check_variant(variant: str) -> None:
-    """Raise InputError unless `variant` names one of the two geometries that Keras has had."""
+    """Raise InputError unless `variant` names one of the two geometries that Keras has had.
+
+    Args:
+        variant: the name to check, one of `VARIANTS`.
+    """
     if variant not in VARIANTS:
         raise InputError(f"Unknown affine variant {variant!r}. Expected one of {', '.join(map(repr, VARIANTS))}.")
 
@@ -68,10 +72,12 @@ def affine_matrices(
     width: int,
     variant: str = "keras>=2.9",
 ) -> NDArray[np.float64]:
-    """R·T·S·Z about Keras' centre.
+    """Multiply rotation, shift, shear and zoom, R·T·S·Z, about Keras' centre.
 
     Args:
-        theta, shear: (N,) degrees. tx, ty: (N,) pixels. zx, zy: (N,) factors; below 1 magnifies.
+        theta, shear: (N,) degrees.
+        tx, ty: (N,) pixels.
+        zx, zy: (N,) factors; below 1 magnifies.
         height, width: pixels.
         variant: the Keras version whose geometry is meant: from 2.9 on the axes are swapped and the centre is
             N/2 - 0.5; before, they are not and it is N/2 + 0.5.
@@ -110,7 +116,14 @@ def fold_flips(
     height: int,
     width: int,
 ) -> NDArray[np.float64]:
-    """(N, 2, 3) matrices of an affine → of that affine followed by the flips, so that pixels are sampled once."""
+    """Add flips to affine matrices, (N, 2, 3), so that pixels are sampled once.
+
+    Args:
+        matrices: (N, 2, 3) output → input.
+        flip_horizontal: (N,) which are mirrored left to right.
+        flip_vertical: (N,) which are mirrored top to bottom.
+        height, width: pixels.
+    """
     rows = np.where(flip_vertical, -1.0, 1.0)
     cols = np.where(flip_horizontal, -1.0, 1.0)
     flips = _stack(

@@ -51,5 +51,11 @@ def uniforms(seed: int, epoch: int, indices: NDArray[np.int64], how_many: int) -
 
 
 def permutation(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
-    """The order in which `epoch` reads `n` samples: an (n,) permutation that depends on its arguments alone."""
+    """Draw the order in which `epoch` reads `n` samples: (n,), a function of the arguments alone.
+
+    Args:
+        seed: any integer.
+        epoch: counted from 0.
+        n: how many samples.
+    """
     return np.random.Generator(np.random.Philox(key=int(_key(seed, epoch)))).permutation(n)

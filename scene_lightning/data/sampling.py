@@ -19,7 +19,11 @@ FILL_MODES = ("nearest", "reflect", "constant", "wrap")
 
 
 def check_fill_mode(fill_mode: str) -> None:
-    """Raise InputError unless `fill_mode` is one of Keras' four."""
+    """Raise InputError unless `fill_mode` is one of Keras' four.
+
+    Args:
+        fill_mode: the name to check, one of `FILL_MODES`.
+    """
     if fill_mode not in FILL_MODES:
         raise InputError(
             f"Unknown fill_mode {fill_mode!r}. Expected one of {', '.join(map(repr, FILL_MODES))}."
@@ -28,7 +32,12 @@ def check_fill_mode(fill_mode: str) -> None:
 
 
 def positions(matrices: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """(N, 2, 3) → input rows and columns of every output pixel, each (N, H, W), in the matrices' dtype."""
+    """Compute the input row and column of every output pixel, each (N, H, W), in the matrices' dtype.
+
+    Args:
+        matrices: (N, 2, 3) output → input.
+        height, width: of the output, in pixels.
+    """
     kind = {"dtype": matrices.dtype, "device": matrices.device}
     row = torch.arange(height, **kind)[None, :, None]  # type: ignore[call-overload]
     col = torch.arange(width, **kind)[None, None, :]  # type: ignore[call-overload]
@@ -92,7 +101,15 @@ def sample_exactly(
     order: int = 1,
     size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """As `sample`, by gathering the neighbours with weights in the matrices' dtype; `order` 0 takes the nearest."""
+    """As `sample`, by gathering the neighbours with weights in the matrices' dtype.
+
+    Args:
+        images: (N, C, H, W), float.
+        matrices: (N, 2, 3) output → input, on the images' device.
+        fill_mode, cval: as in Keras.
+        order: 0 for the nearest pixel, 1 for bilinear.
+        size: (height, width) of the result; None for the images' own.
+    """
     count, channels, height, width = images.shape
     rows, cols = positions(matrices, *(size or (height, width)))
     outside = _outside(rows, cols, height, width) if fill_mode == "constant" else None
@@ -118,7 +135,14 @@ def sample_exactly(
 
 
 def sample_spline(images: Tensor, matrices: NDArray[np.float64], fill_mode: str, cval: float, order: int) -> Tensor:
-    """As `sample`, with SciPy's splines of `order` 2 to 5, image by image on the host: rare, slow and exact."""
+    """As `sample`, with SciPy's splines of `order` 2 to 5, image by image on the host: rare, slow and exact.
+
+    Args:
+        images: (N, C, H, W), float32.
+        matrices: (N, 2, 3) output → input.
+        fill_mode, cval: as in Keras.
+        order: of the spline, 2 to 5.
+    """
     try:
         from scipy.ndimage import affine_transform
     except ImportError:

@@ -58,14 +58,26 @@ class ImageTable:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What a data folder holds: a training table and a validation table with the same classes."""
+    """The images of a data folder, divided; both tables have the same classes.
+
+    Attributes:
+        train: the images to train on.
+        validation: the images held out.
+    """
 
     train: ImageTable
     validation: ImageTable
 
 
 def list_class_files(root: str, class_name: str, accept: Callable[[str], bool], follow_links: bool = True) -> list[str]:
-    """The files under root/class_name that `accept` takes, folders and names sorted; none where there is no folder."""
+    """The files under root/class_name that `accept` takes, folders and names sorted; none where there is no folder.
+
+    Args:
+        root: the data folder.
+        class_name: a folder in it.
+        accept: says of a path whether it counts.
+        follow_links: whether symbolic links to folders below the class are followed.
+    """
     folder = os.path.join(root, class_name)
 
     def wanted(path: str) -> bool:
@@ -90,13 +102,21 @@ def _is_hidden(path: str, root: str) -> bool:
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file name has the extension of an image; `.DS_Store` and other hidden names have not."""
+    """Whether a file name has the extension of an image; `.DS_Store` and other hidden names have not.
+
+    Args:
+        name: a file's name or path.
+    """
     base = os.path.basename(name)
     return not base.startswith(".") and base.lower().endswith(EXTENSIONS)
 
 
 def require_folder(root: str) -> None:
-    """Raise DataError unless `root` is a folder with something in it."""
+    """Raise DataError unless `root` is a folder with something in it.
+
+    Args:
+        root: the folder's path.
+    """
     if not os.path.exists(root):
         parent, name = os.path.split(os.path.abspath(root))
         siblings = os.listdir(parent) if os.path.isdir(parent) else []
@@ -106,7 +126,11 @@ def require_folder(root: str) -> None:
 
 
 def class_folders(root: str) -> list[str]:
-    """Names of the visible folders in `root`, sorted; empty when there are none."""
+    """Names of the visible folders in `root`, sorted; empty when there are none.
+
+    Args:
+        root: the folder's path.
+    """
     try:
         return [name for name in find_classes(root)[0] if not name.startswith(".")]
     except FileNotFoundError:
@@ -208,7 +232,7 @@ def _images_under(folder: str, recursive: bool) -> list[str]:
 
 
 def find_splits(root: str, val_split: float = 0.2, seed: int = 0) -> Splits:
-    """A data folder → training and validation tables.
+    """Find the training and validation images of a data folder.
 
     Args:
         root: holds seg_train/seg_test, or train/val (validation, valid, test), or class folders alone; those are
@@ -238,7 +262,10 @@ def find_splits(root: str, val_split: float = 0.2, seed: int = 0) -> Splits:
 
 
 def find_training_images(root: str) -> ImageTable:
-    """A data folder → its training images: those of seg_train or train, or all where class folders stand alone.
+    """Find the training images of a data folder: those of seg_train or train, or all where class folders stand alone.
+
+    Args:
+        root: the data folder's path.
 
     Raises:
         DataError: the folder is no data folder, or has a validation half only.
@@ -256,7 +283,11 @@ def _first_of(names: Sequence[str], present: Sequence[str]) -> str | None:
 
 
 def match_classes(train: ImageTable, other: ImageTable) -> tuple[ImageTable, ImageTable]:
-    """`other` renumbered by class name to `train`'s order.
+    """Renumber the labels of `other` by class name, to the order of `train`.
+
+    Args:
+        train: its class order stays.
+        other: the table to renumber.
 
     Raises:
         DataError: a class that only one of the two has.
@@ -272,7 +303,12 @@ def match_classes(train: ImageTable, other: ImageTable) -> tuple[ImageTable, Ima
 
 
 def relabel(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
-    """`table` with its labels counted in `class_names`, by name; DataError for a class that is not among them."""
+    """`table` with its labels counted in `class_names`, by name; DataError for a class that is not among them.
+
+    Args:
+        table: the images.
+        class_names: the new order; it may hold more classes than the table.
+    """
     position = {name: index for index, name in enumerate(class_names)}
     unknown = [name for name in table.class_names if name not in position]
     if unknown:
@@ -285,7 +321,12 @@ def relabel(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
 
 
 def split_table(table: ImageTable, val_split: float, seed: int = 0) -> tuple[ImageTable, ImageTable]:
-    """A table → (training, validation), the same share of each class; a function of the table and `seed` alone.
+    """Divide a table into (training, validation), the same share of each class; a function of its arguments alone.
+
+    Args:
+        table: the images.
+        val_split: share of the images of each class to hold out, between 0 and 1.
+        seed: any integer; another one holds out others.
 
     Raises:
         DataError: a share outside (0, 1), or a class with fewer than two images.

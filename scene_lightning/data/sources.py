@@ -27,7 +27,11 @@ class ImageSource(Protocol):
 
 
 class ArraySource:
-    """Images that are decoded already: an array in memory or a memory map, uint8 or float32 (N, H, W, C)."""
+    """Images that are decoded already: an array in memory or a memory map, uint8 or float32 (N, H, W, C).
+
+    Args:
+        images: the pixels.
+    """
 
     def __init__(self, images: NDArray[Any]) -> None:
         if images.ndim != 4:

@@ -21,7 +21,8 @@ class Standardize:
         rescale: factor, or None.
         samplewise_center, samplewise_std: subtract each image's mean (one number), divide by its standard deviation.
         mirrored: left and right exchanged, as a second look at the same image.
-        mean, std: (1, 1, C) of the training data, or None. zca: (H·W·C, H·W·C) whitening matrix, or None.
+        mean, std: (1, 1, C) of the training data, or None.
+        zca: (H·W·C, H·W·C) whitening matrix, or None.
     """
 
     rescale: float | None = None

@@ -43,14 +43,23 @@ class SizeStatistics:
 
 @dataclass(frozen=True)
 class ImageStatistics:
-    """Sizes by class name, and the files that no header could be read from."""
+    """Sizes of a folder's images.
+
+    Attributes:
+        classes: sizes by class name.
+        unreadable: the files that no header could be read from.
+    """
 
     classes: dict[str, SizeStatistics]
     unreadable: list[str]
 
 
 def image_size(path: str) -> tuple[int, int] | None:
-    """(height, width) in pixels of the upright picture, from a file's header, or None when it is no image."""
+    """(height, width) in pixels of the upright picture, from a file's header, or None when it is no image.
+
+    Args:
+        path: the file.
+    """
     try:
         return header_size(path)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
@@ -58,7 +67,11 @@ def image_size(path: str) -> tuple[int, int] | None:
 
 
 def image_statistics(table: ImageTable) -> ImageStatistics:
-    """Count, mean, minimum and maximum height and width per class; decodes nothing, so 10,000 images take a second."""
+    """Count, mean, minimum and maximum height and width per class; decodes nothing, so 10,000 images take a second.
+
+    Args:
+        table: the images.
+    """
     sizes = _sizes(table.paths)
     readable = sizes[:, 0] > 0
     classes = {

@@ -28,12 +28,18 @@ def as_feed(
     steps: Any = None,
     loop: bool = False,
 ) -> Feed:
-    """The feed for `x` (and `y`).
+    """Make the feed that reads `x` (and `y`).
 
     Args:
         batch_size: images a batch of arrays; None or 0 means 32.
         steps: batches an epoch; with it an iterator goes on where the last epoch stopped. None or 0 means all.
         loop: start again without a word when the data end before `steps` (Keras 2's `fit_generator`).
+        x: arrays, tensors, tables, a loader, a generator, a `Sequence`, a dataset, a directory iterator or a feed.
+        y: targets, where `x` does not give them.
+        sample_weight: a weight for each sample, or None.
+        shuffle: whether training reads in a new order each epoch; for arrays also "batch".
+        training: whether it is trained on.
+        class_weight: class number → weight; None for none.
 
     Raises:
         InputError: lengths that differ, targets beside a generator, an unknown kind of data.

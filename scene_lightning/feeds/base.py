@@ -180,7 +180,7 @@ class StreamedFeed(Feed):
         return rounds_in(self.steps, self.batch_size, self.samples, world_size, self.training)
 
 
-class FeedLoader:
+class _FeedLoader:
     """What Lightning iterates: one feed, read for the trainer's current epoch. Has a length only if the feed has."""
 
     def __init__(self, feed: Feed, module: FeedModule, training: bool) -> None:
@@ -209,7 +209,7 @@ class FeedLoader:
         return steps
 
 
-class _EndlessFeedLoader(FeedLoader):
+class _EndlessFeedLoader(_FeedLoader):
     __len__ = None  # type: ignore[assignment]
 
 
@@ -287,16 +287,16 @@ class FeedModule(L.LightningDataModule):
         return self._through_hook("transfer_batch_to_device", batch, device, dataloader_idx)
 
     def train_dataloader(self) -> Any:
-        return FeedLoader(self.train_feed, self, True) if self.train_feed is not None else []
+        return _FeedLoader(self.train_feed, self, True) if self.train_feed is not None else []
 
     def val_dataloader(self) -> Any:
-        return FeedLoader(self.validation_feed, self, False) if self.validation_feed is not None else []
+        return _FeedLoader(self.validation_feed, self, False) if self.validation_feed is not None else []
 
     def test_dataloader(self) -> Any:
         return self.val_dataloader()
 
     def predict_dataloader(self) -> Any:
-        return FeedLoader(self.predict_feed, self, False) if self.predict_feed is not None else []
+        return _FeedLoader(self.predict_feed, self, False) if self.predict_feed is not None else []
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Augmentation and rescaling happen here: on the device, on whole batches."""

@@ -51,10 +51,12 @@ class DataModuleFeed(IterableFeed):
 
 
 def opened(data: Any, verb: str, y: Any = None) -> Any:
-    """A data module → the feed that `verb` reads; anything else as it is.
+    """Open a data module as the feed that `verb` reads; anything else stays as it is.
 
     Args:
         verb: "fit", "validation", "evaluate" (its test loader, or else the one for validation) or "predict".
+        data: what a verb was given.
+        y: the targets given beside it; a data module allows none.
 
     Raises:
         InputError: the module has no such loader, or several in one; or targets were given beside it.
@@ -79,7 +81,13 @@ def opened(data: Any, verb: str, y: Any = None) -> Any:
 
 
 def opened_for_fit(data: Any, validation: Any, y: Any = None) -> tuple[Any, Any]:
-    """(training data, validation data): a data module gives both, unless others were named for validation."""
+    """Open what `fit` reads, (training, validation): a data module gives both, unless others were named.
+
+    Args:
+        data: what `fit` was given to train on.
+        validation: what it was given to validate on, or None.
+        y: the targets given beside `data`; a data module allows none.
+    """
     train = opened(data, "fit", y)
     if validation is not None:
         return train, opened(validation, "validation")

@@ -26,11 +26,14 @@ class ImageFolderDataModule(FeedModule):
         batch_size: images a batch on each device.
         augment: a dict of `AugmentRanges` arguments, such as {"horizontal_flip": True, "zoom_range": (0.8, 1.2)};
             training only.
-        rescale: factor applied last. class_mode: "categorical", "sparse" or "binary".
+        rescale: factor applied last.
+        class_mode: "categorical", "sparse" or "binary".
         color_mode, interpolation: as in Keras' `load_img`.
         keep_aspect_ratio: crop to the target's proportions before resizing, as in Keras' `load_img`.
-        cache: "auto", "off", "ram" or "disk": see `cache_images`. strict: an unreadable image is an error.
-        val_split: share held out when there is no validation folder. seed: of that split, the order, the augmentation.
+        cache: "auto", "off", "ram" or "disk": see `cache_images`.
+        strict: an unreadable image is an error.
+        val_split: share held out when there is no validation folder.
+        seed: of that split, the order, the augmentation.
 
     Attributes:
         class_names, num_classes, input_size (H, W), rescale: what the model file must carry.

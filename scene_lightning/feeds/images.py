@@ -68,7 +68,12 @@ class ImageBatch:
 
 
 def encode_targets(labels: NDArray[Any], num_classes: int, class_mode: str | None) -> Any:
-    """(N,) class numbers → what the network is to predict.
+    """Turn class numbers into what the network is to predict.
+
+    Args:
+        labels: (N,) class numbers.
+        num_classes: K.
+        class_mode: one of `CLASS_MODES`.
 
     Returns:
         "categorical": (N, K) float32 one-hot; "binary" and "sparse": (N,) float32; "input": `INPUT`; None: None.

@@ -15,10 +15,11 @@ Mix = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def mixer(mixup: float, cutmix: float, num_classes: int) -> Mix | None:
-    """(N, H, W, C) images and one-hot (N, K) targets → the same, mixed; None where neither is asked for.
+    """Make the function that mixes (N, H, W, C) images and one-hot (N, K) targets; None where nothing is asked for.
 
     Args:
         mixup, cutmix: the parameter of the Beta distribution the share is drawn from; 0 leaves the method out.
+        num_classes: K.
     """
     kinds = [(v2.MixUp, mixup), (v2.CutMix, cutmix)]
     chosen = [kind(alpha=alpha, num_classes=num_classes) for kind, alpha in kinds if alpha > 0]

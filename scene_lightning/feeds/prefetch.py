@@ -20,10 +20,14 @@ class _End:
 
 
 def prefetched(make: Callable[[], Iterator[T]], depth: int) -> Iterator[T]:
-    """Items of `make()`, at most `depth` of them ahead.
+    """Give the items of `make()` while a thread makes the next ones.
 
     An exception in the thread is raised here. Leaving early (a `break`, or the generator being closed) stops the
-    thread, so nothing is left running. `depth` 0 makes no thread.
+    thread, so nothing is left running.
+
+    Args:
+        make: gives the items.
+        depth: how many are made ahead; 0 makes no thread.
     """
     if depth <= 0:
         yield from make()

@@ -16,7 +16,12 @@ LARGEST_SHARE = 0.4  # of the device's free memory: the rest is for weights and 
 
 
 def can_reside(source: ImageSource, device: torch.device) -> bool:
-    """Whether `device` is a GPU with room for all of these images, and they are decoded already."""
+    """Whether `device` is a GPU with room for all of these images, and they are decoded already.
+
+    Args:
+        source: the images.
+        device: where they would lie.
+    """
     if device.type != "cuda" or not isinstance(source, ArraySource):
         return False
     free, _ = torch.cuda.mem_get_info(device)
@@ -24,7 +29,13 @@ def can_reside(source: ImageSource, device: torch.device) -> bool:
 
 
 def copy_to(source: ImageSource, device: torch.device, chunk: int = 1024) -> Tensor:
-    """All images of `source`, in its order, as one tensor (N, H, W, C) on `device`; read `chunk` at a time."""
+    """Copy all images of `source`, in its order, to one tensor (N, H, W, C) on `device`.
+
+    Args:
+        source: the images.
+        device: where they are to lie.
+        chunk: how many are read at a time.
+    """
     pixels = np.empty((min(chunk, len(source)), *source.shape), source.dtype)
     resident = torch.empty((len(source), *source.shape), dtype=torch.from_numpy(pixels).dtype, device=device)
     for start in range(0, len(source), chunk):

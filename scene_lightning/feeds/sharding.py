@@ -26,7 +26,11 @@ T = TypeVar("T")
 
 
 def from_first_process(value: T) -> T:
-    """What the first process has for `value`: seeds that each process drew for itself would give other orders."""
+    """Take over what the first process has for `value`: seeds that each drew for itself would give other orders.
+
+    Args:
+        value: this process' own; it must pickle.
+    """
     if dist.is_available() and dist.is_initialized():
         shared = [value]
         dist.broadcast_object_list(shared, src=0)
@@ -38,7 +42,12 @@ def from_first_process(value: T) -> T:
 
 
 def cut(order: Indices, batch_size: int) -> list[Indices]:
-    """An order of samples as batches; the last one may be smaller."""
+    """Cut an order of samples into batches; the last one may be smaller.
+
+    Args:
+        order: sample indices.
+        batch_size: samples a batch.
+    """
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
@@ -70,10 +79,17 @@ def steps_per_epoch(n: int, batch_size: int, world_size: int, training: bool, id
 def rank_batches(
     order: Indices, batch_size: int, rank: int, world_size: int, training: bool, idle: bool = False
 ) -> list[Indices]:
-    """The batches that process `rank` of `world_size` reads of an epoch's `order`; arguments as `steps_per_epoch`.
+    """Choose the batches that process `rank` of `world_size` reads of an epoch's `order`.
 
     In training, step k of all processes together holds the same samples as step k of one process with `world_size`
     times the batch size. In evaluation, the parts in order of rank are `order` again.
+
+    Args:
+        order: sample indices of the whole epoch.
+        batch_size: samples a batch.
+        rank: number of this process, from 0.
+        world_size: number of processes.
+        training, idle: as for `steps_per_epoch`.
     """
     n = len(order)
     if training and n:
@@ -161,7 +177,12 @@ def deal(
 
 
 def too_few(samples: int, world_size: int) -> DataError:
-    """The error of an evaluation in which a process would have nothing to read."""
+    """The error of an evaluation in which a process would have nothing to read.
+
+    Args:
+        samples: how many there are.
+        world_size: number of processes.
+    """
     return DataError(f"Cannot evaluate {samples} sample(s) on {world_size} devices. Use devices={samples} or fewer.")
 
 

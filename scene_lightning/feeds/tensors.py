@@ -14,7 +14,10 @@ from scene_lightning.tree import map_structure
 
 
 def to_array(value: Any) -> NDArray[Any]:
-    """An array-like or a pandas table as an array of numbers.
+    """Make an array of numbers of an array-like or a pandas table.
+
+    Args:
+        value: an array, a table, or lists of numbers.
 
     Raises:
         InputError: it holds text, or arrays that differ in shape.
@@ -42,7 +45,10 @@ def unlike_shapes() -> InputError:
 
 
 def to_tensor(value: Any) -> Any:
-    """One array-like leaf as a tensor; float64 becomes float32, as in Keras. Tensors and None stay as they are.
+    """Make a tensor of an array-like; float64 becomes float32, as in Keras. Tensors and None stay as they are.
+
+    Args:
+        value: an array-like, a tensor or None.
 
     Raises:
         InputError: it cannot be made one array of numbers.
@@ -58,7 +64,11 @@ def to_tensor(value: Any) -> Any:
 
 
 def one_array(value: Any) -> Any:
-    """A list of numbers, or of lists of numbers, as an array; a list of arrays, and anything else, as it is."""
+    """Make an array of a list of numbers, or of lists of them; a list of arrays, and anything else, stays as it is.
+
+    Args:
+        value: data as a program gives them.
+    """
     if not isinstance(value, list | tuple):
         return value
     if any(isinstance(item, np.ndarray | torch.Tensor | dict) for item in value):
@@ -70,7 +80,11 @@ def one_array(value: Any) -> Any:
 
 
 def unpack_batch(batch: Any) -> tuple[Any, Any, Any]:
-    """A batch as loaders give it → (x, y, sample_weight), with None for what is missing."""
+    """Split a batch as loaders give it into (x, y, sample_weight), with None for what is missing.
+
+    Args:
+        batch: x, or a tuple or list of x, y and sample_weight.
+    """
     if not isinstance(batch, tuple | list):
         return batch, None, None
     if not 1 <= len(batch) <= 3:
@@ -80,6 +94,10 @@ def unpack_batch(batch: Any) -> tuple[Any, Any, Any]:
 
 
 def as_tensors(batch: Any) -> tuple[Any, Any, Any]:
-    """A batch as loaders give it → (x, y, sample_weight) of tensors, with None for what is missing."""
+    """Split a batch as `unpack_batch` does, and make tensors of its parts.
+
+    Args:
+        batch: as for `unpack_batch`.
+    """
     x, y, sample_weight = (map_structure(to_tensor, part) for part in unpack_batch(batch))
     return x, y, sample_weight

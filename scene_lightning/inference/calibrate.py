@@ -28,8 +28,14 @@ FEWEST = 50  # photographs; on fewer one number cannot be fitted so that it hold
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What was done to a model: logits divided by `temperature`, the calibration error (15 bins) before and after on
-    the `images` that it was fitted on; `seen`: how many of these its training saw."""
+    """What calibration did to a model.
+
+    Attributes:
+        temperature: what the logits are divided by.
+        before, after: the expected calibration error, 15 bins, on the images that it was fitted on.
+        images: how many these are.
+        seen: how many of them the model's training saw.
+    """
 
     temperature: float
     before: float
@@ -48,6 +54,9 @@ def calibrate(
             which the share is taken that training held out.
         out: the model file to write.
         half: 16-bit floats, in a .safetensors file.
+        model: a model file or a run folder.
+        held_out: whether `data` is what the model was trained on.
+        run_on: where and how the model answers.
 
     Raises:
         InputError: no model, one that does not end in a Dense layer, no labelled images or too few, or no such file
@@ -82,7 +91,10 @@ def _checked(out: str | Path, half: bool) -> Path:
 
 
 def last_dense(model: Any) -> Dense:
-    """The layer that gives the logits; what makes probabilities of them may be a layer of its own.
+    """Find the layer that gives the logits; what makes probabilities of them may be a layer of its own.
+
+    Args:
+        model: the model to look through.
 
     Raises:
         InputError: the model does not end in a Dense layer with softmax or no activation, or of one unit with sigmoid.

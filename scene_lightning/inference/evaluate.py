@@ -35,7 +35,13 @@ _TINY = float(np.finfo(np.float32).tiny)
 
 
 def evaluate(model: str, data: str, run_on: RunOn | None = None, *, strict: bool = False) -> dict[str, Any]:
-    """A model file (or run folder) on a folder of labelled images; see `score`.
+    """Measure a model file (or run folder) on a folder of labelled images.
+
+    Args:
+        model: a model file or a run folder.
+        data: a folder of class folders, or one with a validation half.
+        run_on: where and how the model answers.
+        strict: an unreadable image is an error; otherwise it is named and left out.
 
     Raises:
         InputError: no model, no labelled images, or a class that the model does not know.
@@ -45,7 +51,12 @@ def evaluate(model: str, data: str, run_on: RunOn | None = None, *, strict: bool
 
 
 def labelled_images(data: str, info: ImageInfo) -> ImageTable:
-    """The images to be judged, labelled by class name in the model's order; classes without a folder have none."""
+    """Find the images to be judged, labelled by class name in the model's order; a class may have none.
+
+    Args:
+        data: a folder of class folders, or one with a validation half.
+        info: of the model.
+    """
     require_folder(data)
     folders = class_folders(data)
     half = next((name for name in VALIDATION_FOLDERS if name in folders), None)
@@ -60,12 +71,20 @@ def _is_half(data: str, half: str, folders: Sequence[str]) -> bool:
 
 
 def score(predictor: Predictor, table: ImageTable, *, strict: bool = False, verbose: bool = True) -> dict[str, Any]:
-    """Keys: data, split, seen, images, loss (None without one), accuracy, classes, per_class, confusion_matrix.
+    """Measure a loaded model on labelled images.
 
-    `data` is the folder of the class folders, `split` its name where that is a split's (seg_test), else None; `seen`
-    says how many of the images the model's training saw (`Overlap.as_dict`).
-    `per_class` maps a class name to precision, recall, f1 and support (images of the class); `confusion_matrix` has a
-    row for each true class and a column for each predicted one.
+    Args:
+        predictor: the loaded model.
+        table: the images and their true classes.
+        strict: an unreadable image is an error; otherwise it is named and left out.
+        verbose: whether a progress bar is shown on stderr.
+
+    Returns:
+        A dict of data, split, seen, images, loss (None without one), accuracy, classes, per_class, confusion_matrix.
+        `data` is the folder of the class folders, `split` its name where that is a split's (seg_test), else None;
+        `seen` says how many of the images the model's training saw (`Overlap.as_dict`).
+        `per_class` maps a class name to precision, recall, f1 and support (images of the class); `confusion_matrix`
+        has a row for each true class and a column for each predicted one.
     """
     names = list(predictor.info.class_names)
     matrix = np.zeros((len(names), len(names)), dtype=np.int64)
@@ -82,7 +101,7 @@ def score(predictor: Predictor, table: ImageTable, *, strict: bool = False, verb
     read = [path for path in table.paths if path not in feed.unreadable]
     return {
         "data": table.root,
-        "split": split_name(table),
+        "split": _split_name(table),
         "seen": ImagesSeen.of_model(predictor.model).among(read).as_dict(),
         "images": figures["images"],
         "loss": total.mean(),
@@ -90,14 +109,19 @@ def score(predictor: Predictor, table: ImageTable, *, strict: bool = False, verb
     }
 
 
-def split_name(table: ImageTable) -> str | None:
+def _split_name(table: ImageTable) -> str | None:
     """What the folder of the images is called, where that names a split: seg_test, train."""
     name = os.path.basename(os.path.abspath(table.root))
     return name if name in (*TRAIN_FOLDERS, *VALIDATION_FOLDERS) else None
 
 
 class LossSum:
-    """The compiled loss, averaged over images as they come by."""
+    """The compiled loss, averaged over images as they come by.
+
+    Args:
+        model: one that is compiled, or not: then there is no loss.
+        num_classes: K.
+    """
 
     def __init__(self, model: Any, num_classes: int) -> None:
         self._loss = losses.get(model.loss) if getattr(model, "loss", None) is not None else None
@@ -130,15 +154,23 @@ class LossSum:
 
 
 def write_evaluation(result: dict[str, Any], path: str | Path) -> None:
-    """The result as a JSON file."""
+    """Write the result as a JSON file.
+
+    Args:
+        result: as `score` gives it.
+        path: the file to write.
+    """
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 def format_evaluation(result: dict[str, Any]) -> str:
-    """The result as text for a terminal: which images, figures by class, then the confusion matrix.
+    """Format the result for a terminal: which images, figures by class, then the confusion matrix.
 
     Of more than 30 classes the ten that are recognised worst, and the ten most frequent confusions.
+
+    Args:
+        result: as `score` gives it, or as it was read from a file.
     """
     names = result["classes"]
     figures = {**report_from_matrix(result["confusion_matrix"], names), "loss": result["loss"]}

@@ -9,7 +9,11 @@ from scene_lightning.inference.predictor import Predictor
 
 
 def held_out_images(predictor: Predictor, trained_on: str) -> ImageTable:
-    """The same share again: which it was follows from the recipe in the model's file.
+    """Find the images that training held out: which they were follows from the recipe in the model's file.
+
+    Args:
+        predictor: the loaded model.
+        trained_on: the data folder of its training.
 
     Raises:
         InputError: a file without its recipe, or data that cannot be what it was trained on.
@@ -19,6 +23,10 @@ def held_out_images(predictor: Predictor, trained_on: str) -> ImageTable:
 
 def seen_by(predictor: Predictor, trained_on: str | None = None) -> ImagesSeen:
     """What the model's file says that it has seen; where it does not, the split of `trained_on` says it.
+
+    Args:
+        predictor: the loaded model.
+        trained_on: the data folder of its training, or None.
 
     Raises:
         InputError: as `held_out_images`.

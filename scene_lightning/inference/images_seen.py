@@ -33,7 +33,11 @@ Digests = NDArray[np.uint64]
 
 
 def digests_of(paths: Sequence[str]) -> Digests:
-    """(N,) uint64: what each file holds, as a number."""
+    """Hash what each file holds, (N,) uint64.
+
+    Args:
+        paths: N files.
+    """
     with ThreadPoolExecutor(_READERS) as readers:
         return np.fromiter(readers.map(_digest, paths), dtype=np.uint64, count=len(paths))
 
@@ -120,7 +124,14 @@ def _unpacked(text: Any) -> Digests:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How many of `images` a model's training saw, by role; `neither`: in none. The rest as in `ImagesSeen`."""
+    """How many of `images` a model's training saw, by role.
+
+    Attributes:
+        images: how many files were asked about.
+        counts: role → how many of them have it.
+        neither: how many have none.
+        complete, teachers: as in `ImagesSeen`.
+    """
 
     images: int
     counts: Mapping[str, int]
@@ -184,7 +195,12 @@ class Overlap:
 
 
 def write_images(path: Path, roles: Mapping[str, tuple[Sequence[str], Digests]]) -> None:
-    """The files and digests of each role, in words → a table with the columns image, role and hash."""
+    """Write a CSV table with the columns image, role and hash.
+
+    Args:
+        path: the file.
+        roles: a role in words → the files that have it, and their digests.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["image", "role", "hash"])

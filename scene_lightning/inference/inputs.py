@@ -18,14 +18,22 @@ _COLOR_MODES = {channels: mode for mode, channels in CHANNELS.items()}
 
 
 def info_of_recipe(recipe: Recipe, class_names: Sequence[str]) -> ImageInfo:
-    """How a recipe's network wants its images."""
+    """Say how a recipe's network wants its images.
+
+    Args:
+        recipe: the recipe.
+        class_names: in the order of the network's outputs.
+    """
     data = recipe.data
     size = recipe.model.input_size
     return ImageInfo(tuple(class_names), size, data.rescale, data.color_mode, data.interpolation, data.fit)
 
 
 def info_of_model(model: Any) -> ImageInfo:
-    """How a loaded model wants its images; what its file does not say is told by its shapes, with a note on stderr.
+    """Say how a loaded model wants its images; what its file does not say is told by its shapes, with a note on stderr.
+
+    Args:
+        model: the loaded model.
 
     Raises:
         InputError: the model takes no images, or none of a fixed size.
@@ -72,7 +80,15 @@ def _image_shape(model: Any) -> tuple[int, int, int]:
 def prediction_feed(
     info: ImageInfo, paths: Sequence[str], batch_size: int, strict: bool, mirrored: bool = False
 ) -> ImageFeed:
-    """Files in their order, decoded as they are read: constant memory, however many they are."""
+    """Make the feed that predicts from files in their order, decoded as they are read, in constant memory.
+
+    Args:
+        info: how the model wants its images.
+        paths: the files.
+        batch_size: images a batch.
+        strict: an unreadable image is an error; otherwise it is left out.
+        mirrored: whether left and right are exchanged.
+    """
     return ImageFeed.from_paths(
         paths,
         info.spec,
@@ -84,6 +100,10 @@ def prediction_feed(
 
 def report_unreadable(skipped: Sequence[Unreadable], total: int) -> None:
     """Name on stderr the files that were skipped, and count them.
+
+    Args:
+        skipped: the files that were left out.
+        total: how many there were in all.
 
     Raises:
         DataError: not one image could be read.

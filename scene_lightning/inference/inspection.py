@@ -26,7 +26,7 @@ from scene_lightning.reports.tables import format_statistics, format_table
 from scene_lightning.training import devices
 
 
-def image_stats(data: str) -> dict[str, Any]:
+def _image_stats(data: str) -> dict[str, Any]:
     """Per class, how many images there are and how large.
 
     Returns:
@@ -60,8 +60,13 @@ def _one_folder(folder: str) -> dict[str, Any]:
 
 
 def stats(data: str, *, as_json: bool = False) -> None:
-    """Print `image_stats`."""
-    found = image_stats(data)
+    """Print, per class, how many images there are and how large.
+
+    Args:
+        data: a folder of class folders, or of training and validation halves.
+        as_json: whether to print one JSON object.
+    """
+    found = _image_stats(data)
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -74,7 +79,11 @@ def stats(data: str, *, as_json: bool = False) -> None:
 
 
 def show_devices(*, as_json: bool = False) -> None:
-    """Print what this machine can compute on, and which would be used."""
+    """Print what this machine can compute on, and which would be used.
+
+    Args:
+        as_json: whether to print one JSON object.
+    """
     inventory = devices.take_inventory()
     rows = devices.describe(inventory)
     accelerator = devices.choose_accelerator("auto", inventory)
@@ -98,7 +107,14 @@ def show_devices(*, as_json: bool = False) -> None:
 
 
 def summary(model: str | None, config: str | None, *, classes: int = 6, overrides: Sequence[Override] = ()) -> None:
-    """Print the table of layers of a model file, or of a recipe's network."""
+    """Print the table of layers of a model file, or of a recipe's network.
+
+    Args:
+        model: a model file or a run folder; None for a recipe.
+        config: a recipe's name or file; None with `model`, and for the paper's.
+        classes: how many the recipe's network tells apart.
+        overrides: `key=value`, of the recipe.
+    """
     if model is not None and (config is not None or overrides):
         raise InputError("summary takes a MODEL or a --config with its --set, not both.")
     if model is None:
@@ -111,6 +127,11 @@ def summary(model: str | None, config: str | None, *, classes: int = 6, override
 
 
 def curves(run: str, out: str | None = None) -> Path:
-    """Draw a run's curves; the picture's path comes back."""
+    """Draw a run's curves; the picture's path comes back.
+
+    Args:
+        run: the run's folder or name.
+        out: the picture's file; None for curves.png in the run's folder.
+    """
     folder = run_folder.find_run(run)
     return plots.plot_curves(folder / run_folder.METRICS, out or folder / run_folder.CURVES)

@@ -35,8 +35,14 @@ class Measured:
     """Answers to labelled images, as they came and averaged with those to the mirror images.
 
     Attributes:
-        labels: (N,) true classes. plain, averaged: (N, K) probabilities. seconds: for the plain ones.
-        data: the folder of the class folders. seen: how many of the images the model's training saw.
+        names: the K classes, in the order of the model's outputs.
+        data: the folder of the class folders.
+        seen: how many of the images the model's training saw.
+        labels: (N,) true classes.
+        plain, averaged: (N, K) probabilities.
+        seconds: how long the plain ones took.
+        recipe: what the model was trained with; empty where its file does not say.
+        parameters: how many the model has.
         held_out: labels and plain answers of the images that training held out, to fit the temperature on; or None.
     """
 
@@ -68,6 +74,9 @@ def measure(model: str, data: str, run_on: RunOn | None = None, *, trained_on: s
     Args:
         trained_on: the data folder of its training, if that held a share of it out: the same share is taken again,
             and for a file that does not say what it was trained on the rest of it is taken to be that.
+        model: a model file or a run folder.
+        data: a folder of labelled images.
+        run_on: where and how the model answers.
 
     Raises:
         InputError: no model, no labelled images, classes that the model does not know, or a file without its recipe.
@@ -109,6 +118,10 @@ def write_card(
         licence: a notice to be kept, of weights that training began from.
         run: the folder of the run that trained it: how that went is told.
         trained_on: as for `measure`.
+        model: a model file or a run folder.
+        data: a folder of labelled images.
+        out: the Markdown file to write.
+        run_on: where and how the model answers.
 
     Raises:
         InputError: as `measure`; no such run.
@@ -116,11 +129,11 @@ def write_card(
     history = [] if run is None else read_metrics(find_run(run) / METRICS)
     facts = measure(model, data, run_on, trained_on=trained_on)
     with atomic_write(out) as temporary:
-        temporary.write_text(card_text(facts, model, about, licence, history), encoding="utf-8")
+        temporary.write_text(_card_text(facts, model, about, licence, history), encoding="utf-8")
     return facts
 
 
-def card_text(facts: Measured, model: str, about: str, licence: str, history: Sequence[dict[str, Any]] = ()) -> str:
+def _card_text(facts: Measured, model: str, about: str, licence: str, history: Sequence[dict[str, Any]] = ()) -> str:
     """The card as Markdown. `history`: a row an epoch, as in metrics.csv."""
     file = find_model(model)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -41,18 +41,21 @@ def predict(
     grid: str | None = None,
     strict: bool = False,
 ) -> int:
-    """Name the class of each image of files, folders and globs; the number of images answered comes back.
+    """Name the class of each image of files, folders and globs, and return how many were answered.
 
     Args:
         out: a .csv, .json or .jsonl file; None prints a table.
         top_k: classes that the table (and, beyond one, the JSON) names an image, most likely first.
         grid: also draw randomly chosen images with their answers.
         strict: an unreadable image is an error; otherwise it is named, skipped and counted.
+        model: a model file or a run folder.
+        paths: files, folders and globs.
+        run_on: where and how the model answers.
 
     Raises:
         InputError: no model, no images, an unknown ending, or more classes asked for than there are.
     """
-    check_targets(out, grid)
+    _check_targets(out, grid)
     files = scan_images(paths)
     predictor = Predictor.load(model, run_on or RunOn())
     names = predictor.info.class_names
@@ -62,7 +65,7 @@ def predict(
     wanted = set(random.Random(0).sample(range(len(files)), min(GRID_IMAGES, len(files)))) if grid else set()
     shown: list[tuple[str, Probabilities]] = []
 
-    with open_writer(out, names, files, top_k) as writer:
+    with _open_writer(out, names, files, top_k) as writer:
 
         def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
             for position, row in zip(positions, probabilities, strict=True):
@@ -73,14 +76,14 @@ def predict(
         feed = predictor.predict(files, take, strict=strict, verbose=out is not None)
         report_unreadable(list(feed.unreadable.values()), len(files))
     if grid:
-        draw_grid(shown, names, grid)
+        _draw_grid(shown, names, grid)
     answered = len(files) - len(feed.unreadable)
     if out:
         print(f"{out}: {answered} images")
     return answered
 
 
-def check_targets(out: str | None, grid: str | None) -> None:
+def _check_targets(out: str | None, grid: str | None) -> None:
     """Raise InputError, before anything slow, for files that cannot be written."""
     if out is not None and Path(out).suffix.lower() not in FORMATS:
         raise InputError(f"--out {out!r}: expected a name ending in {', '.join(FORMATS)}.")
@@ -95,7 +98,7 @@ def check_targets(out: str | None, grid: str | None) -> None:
             raise InputError(f"{target!r} is a folder. Expected the name of a file to write.")
 
 
-def draw_grid(shown: Sequence[tuple[str, Probabilities]], class_names: Sequence[str], path: str) -> None:
+def _draw_grid(shown: Sequence[tuple[str, Probabilities]], class_names: Sequence[str], path: str) -> None:
     """The grid picture of images with their predicted class and probability."""
     best = [int(np.argmax(row)) for _, row in shown]
     plots.prediction_grid(
@@ -107,25 +110,25 @@ def draw_grid(shown: Sequence[tuple[str, Probabilities]], class_names: Sequence[
 
 
 @contextmanager
-def open_writer(out: str | None, class_names: Sequence[str], files: Sequence[str], top_k: int) -> Iterator[Writer]:
+def _open_writer(out: str | None, class_names: Sequence[str], files: Sequence[str], top_k: int) -> Iterator[Writer]:
     """The writer for `out`; the file appears under its name only when everything is in it."""
     if out is None:
         width = min(max(map(len, files)), _WIDEST_PATH)
-        yield TableWriter(sys.stdout, class_names, width, top_k)
+        yield _TableWriter(sys.stdout, class_names, width, top_k)
         return
     suffix = Path(out).suffix.lower()
     with atomic_write(out) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         if suffix == ".csv":
-            yield CsvWriter(file, class_names)
+            yield _CsvWriter(file, class_names)
         elif suffix == ".jsonl":
-            yield JsonLinesWriter(file, class_names, top_k)
+            yield _JsonLinesWriter(file, class_names, top_k)
         else:
-            listed = JsonWriter(file, class_names, top_k)
+            listed = _JsonWriter(file, class_names, top_k)
             yield listed
             listed.finish()
 
 
-class CsvWriter:
+class _CsvWriter:
     """Columns path, predicted, probability, then one a class, named after it."""
 
     def __init__(self, file: IO[str], class_names: Sequence[str]) -> None:
@@ -139,7 +142,7 @@ class CsvWriter:
         self._csv.writerow([path, self._names[best], numbers[best], *numbers])
 
 
-class JsonLinesWriter:
+class _JsonLinesWriter:
     """One JSON object a line: path, predicted, probability, probabilities by class name."""
 
     def __init__(self, file: IO[str], class_names: Sequence[str], top_k: int) -> None:
@@ -158,7 +161,7 @@ class JsonLinesWriter:
         return json.dumps(row, ensure_ascii=False)
 
 
-class JsonWriter(JsonLinesWriter):
+class _JsonWriter(_JsonLinesWriter):
     """One JSON list of the same objects."""
 
     def __init__(self, file: IO[str], class_names: Sequence[str], top_k: int) -> None:
@@ -174,7 +177,7 @@ class JsonWriter(JsonLinesWriter):
         self._file.write("[]\n" if self._separator == "[\n" else "\n]\n")
 
 
-class TableWriter:
+class _TableWriter:
     """Lines for people: the path, then the most likely classes with their probabilities."""
 
     def __init__(self, file: IO[str], class_names: Sequence[str], width: int, top_k: int) -> None:

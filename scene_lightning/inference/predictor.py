@@ -23,7 +23,13 @@ Probabilities = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class RunOn:
-    """Where and how a model answers; None leaves the choice to the program."""
+    """Where and how a model answers; None leaves the choice to the program.
+
+    Attributes:
+        accelerator: "auto", "cpu", "cuda", "gpu" or "mps"; None for "auto".
+        precision: Lightning's name of it, such as "bf16-mixed"; None for "32-true".
+        batch_size: images a batch; None for 32.
+    """
 
     accelerator: str | None = None
     precision: str | None = None
@@ -42,7 +48,13 @@ class RunOn:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model that is ready to answer. `model`: as loaded; `info`: how it wants its images."""
+    """A model that is ready to answer.
+
+    Attributes:
+        model: as loaded.
+        info: how it wants its images.
+        run_on: where and how it answers.
+    """
 
     model: Any
     info: ImageInfo
@@ -119,7 +131,12 @@ def _loaded(path: str) -> Any:
 
 
 def as_probabilities(outputs: NDArray[Any], model: Any) -> Probabilities:
-    """Whatever a classifier gives → (N, K) that sum to 1: one sigmoid unit becomes two classes, logits a softmax."""
+    """Turn a classifier's outputs into (N, K) that sum to 1: a sigmoid unit gives two classes, logits a softmax.
+
+    Args:
+        outputs: (N, K), or (N, 1) of one sigmoid unit.
+        model: what gave them.
+    """
     if outputs.shape[1] == 1:
         second = outputs if not gives_logits(model) else 1 / (1 + np.exp(-outputs))
         return np.concatenate([1 - second, second], axis=1)
@@ -130,7 +147,11 @@ def as_probabilities(outputs: NDArray[Any], model: Any) -> Probabilities:
 
 
 def gives_logits(model: Any) -> bool:
-    """Whether the network ends without softmax or sigmoid, so that its loss takes logits."""
+    """Say whether the network ends without softmax or sigmoid, so that its loss takes logits.
+
+    Args:
+        model: a classifier.
+    """
     if getattr(model.loss, "from_logits", False) or _config(model.loss).get("from_logits"):
         return True
     last = model.layers[-1].get_config() if model.layers else {}

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scene_lightning.data.augment import AffineParams, apply_affine, change_brightness
+from scene_lightning.data.augment import AffineParams, apply_affine
+from scene_lightning.data.color_changes import change_brightness
 from scene_lightning.errors import InputError
 
 Array = NDArray[Any]

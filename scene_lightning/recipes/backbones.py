@@ -20,15 +20,15 @@ BACKBONE = "backbone"  # the layer's name in the model
 
 
 @dataclass(frozen=True)
-class Backbone:
+class _Backbone:
     """One of `keras.applications`: its constructor, and the scaling that its weights expect."""
 
     construct: Callable[..., Any]
     preprocess: Callable[..., Any]
 
 
-def _of(module: Any, name: str) -> Backbone:
-    return Backbone(getattr(module, name), module.preprocess_input)
+def _of(module: Any, name: str) -> _Backbone:
+    return _Backbone(getattr(module, name), module.preprocess_input)
 
 
 _BACKBONES = {
@@ -76,7 +76,7 @@ def build_on_backbone(recipe: Recipe, num_classes: int) -> Any:
     features = layers.Dropout(plan.dense_dropout, name="dropout")(features)
     outputs = layers.Dense(num_classes, activation="softmax", name="classes")(features)
     model = models.Functional(inputs, outputs, name=f"{plan.architecture}_classifier")
-    free_backbone(model, plan)
+    _free_backbone(model, plan)
     if plan.head_epochs:
         backbone.trainable = False
     for weight in backbone.parameters():
@@ -84,7 +84,7 @@ def build_on_backbone(recipe: Recipe, num_classes: int) -> Any:
     return model
 
 
-def free_backbone(model: Any, plan: ModelRecipe) -> None:
+def _free_backbone(model: Any, plan: ModelRecipe) -> None:
     """Let a model's backbone learn, but for what `plan.freeze` says. BatchNormalization that came with pretrained
     weights keeps its statistics; that of a backbone which starts from nothing has none worth keeping.
 
@@ -122,4 +122,4 @@ class Unfreeze(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if epoch >= self._plan.head_epochs:
-            free_backbone(self.model, self._plan)
+            _free_backbone(self.model, self._plan)

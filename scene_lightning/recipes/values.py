@@ -17,7 +17,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def is_range(value: Any) -> bool:
+def _is_range(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value)) and value[0] <= value[1]
 
 
@@ -81,7 +81,7 @@ def to_shift(value: Any) -> Any:
 def to_zoom(value: Any) -> Any:
     if is_number(value) and 0 <= value < 1:
         return float(value)
-    if is_range(value) and value[0] > 0:
+    if _is_range(value) and value[0] > 0:
         return (float(value[0]), float(value[1]))
     raise ValueError(f"expected a number from 0 to below 1, or [lowest, highest] above 0; received {value!r}")
 

@@ -71,8 +71,8 @@ def compare(
             {"model": name, "accuracy": run.evaluation["accuracy"], **_measured(run.folder), "minutes": minutes}
         )
         _write(folder, rows)  # what is known so far: a later network may fail
-    plot_comparison(rows, folder / PICTURE)
-    print(f"\n{format_comparison(rows)}\n\naccuracy: of the best epoch, which the same validation images chose")
+    _plot_comparison(rows, folder / PICTURE)
+    print(f"\n{_format_comparison(rows)}\n\naccuracy: of the best epoch, which the same validation images chose")
     print(f"comparison {folder}")
     return rows
 
@@ -123,7 +123,7 @@ def _write(folder: Path, rows: list[dict[str, Any]]) -> None:
             temporary.write_text(content, encoding="utf-8")
 
 
-def format_comparison(rows: Sequence[dict[str, Any]]) -> str:
+def _format_comparison(rows: Sequence[dict[str, Any]]) -> str:
     """The rows as a table for a terminal."""
     lines = [
         [
@@ -135,7 +135,7 @@ def format_comparison(rows: Sequence[dict[str, Any]]) -> str:
     return format_table(["model", "accuracy", "parameters", "GFLOPs", "images/s", "MB", "minutes"], lines)
 
 
-def plot_comparison(rows: Sequence[dict[str, Any]], path: str | Path) -> Path:
+def _plot_comparison(rows: Sequence[dict[str, Any]], path: str | Path) -> Path:
     """Accuracy against the operations of one photograph; the discs' areas are the numbers of parameters."""
     figure = Figure(figsize=(7.5, 5), layout="constrained")
     axes = figure.add_subplot()

@@ -57,7 +57,7 @@ def find_learning_rate(
     print(f"{steps} steps of {recipe.training.batch_size} images, {rates[0]:g} to {rates[1]:g} ...", file=sys.stderr)
     curve = sweep_rates(model, training_feed(recipe, images), rates, steps, hardware)
     suggestion = curve.suggestion()
-    plot_rates(curve, picture)
+    _plot_rates(curve, picture)
     if as_json:
         print(json.dumps({"suggestion": suggestion, **asdict(curve), "picture": picture}))
         return curve
@@ -72,7 +72,7 @@ def find_learning_rate(
     return curve
 
 
-def plot_rates(curve: RateCurve, path: str | Path) -> Path:
+def _plot_rates(curve: RateCurve, path: str | Path) -> Path:
     """Loss against learning rate, each step and smoothed, with the suggestion marked."""
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.add_subplot()

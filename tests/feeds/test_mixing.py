@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from scene_lightning.data.augment import AugmentRanges, change_contrast, change_saturation
+from scene_lightning.data.augment import AugmentRanges
+from scene_lightning.data.color_changes import change_contrast, change_saturation
 from scene_lightning.data.sources import ArraySource
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.feeds.images import ImageFeed
