@@ -131,7 +131,7 @@ _SHOWN_AT = {
     "gfile": "gfile io.gfile python.lib.io.file_io python.platform.gfile",
     f"images.v1 images.v1_names {_IMAGES}": "compat.v1.image",
     f"{_IMAGES} images.v1_names": "image python.ops.image_ops python.ops.image_ops_impl",
-    "io records.container records.parsing sparse": "io",
+    "io images.files records.container records.parsing sparse": "io",
     "logging": "logging compat.v1.logging python.platform.tf_logging",
     "lookup": "lookup",
     "nest": "nest python.util.nest",
@@ -145,7 +145,7 @@ _SHOWN_AT = {
     "summary": "summary summary.experimental python.ops.summary_ops_v2",
     "text": "compat strings",
     "train": "train.experimental",
-    "train records.example": "train compat.v1.train",
+    "train checkpoint_reader train_v1 records.example": "train compat.v1.train",
     "v1.flags": "app app.flags compat.v1.app compat.v1.flags flags python.platform.app python.platform.flags",
 }
 

@@ -59,6 +59,9 @@ def test_cyclical_rates() -> None:
     np.testing.assert_allclose([float(rate(step)) for step in range(5)], [0.1, 0.3, 0.5, 0.3, 0.1], rtol=1e-6)
     halved = optimizers.Triangular2CyclicalLearningRate(0.1, 0.5, 1)
     np.testing.assert_allclose([float(halved(step)) for step in range(4)], [0.1, 0.5, 0.1, 0.3], rtol=1e-6)
+    shrinking = optimizers.ExponentialCyclicalLearningRate(0.1, 0.5, 2, gamma=0.5)
+    again = type(shrinking).from_config(shrinking.get_config())
+    assert float(again(2)) == pytest.approx(0.1 + 0.4 * 0.25)
 
 
 def test_losses() -> None:  # the numbers of Addons' pages

@@ -13,7 +13,7 @@ import torch
 
 import scene_lightning as keras
 from scene_lightning.compat import tensors
-from scene_lightning.compat.tensorflow import module, summary, train
+from scene_lightning.compat.tensorflow import module, summary, train, train_v1
 from scene_lightning.compat.tensorflow.ops import gradients, nn_convolution
 from scene_lightning.errors import DataError, InputError
 
@@ -233,6 +233,6 @@ def test_shapes_have_tensorflows_methods(patched: None) -> None:
 
 
 def test_optimizers_of_tensorflow_1() -> None:
-    assert train.AdamOptimizer(0.01).get_config()["epsilon"] == 1e-8
-    assert train.RMSPropOptimizer(0.01, decay=0.8).get_config()["rho"] == 0.8
-    assert train.MomentumOptimizer(0.1, 0.9).get_config()["momentum"] == 0.9
+    assert train_v1.AdamOptimizer(0.01).get_config()["epsilon"] == 1e-8
+    assert train_v1.RMSPropOptimizer(0.01, decay=0.8).get_config()["rho"] == 0.8
+    assert train_v1.MomentumOptimizer(0.1, 0.9).get_config()["momentum"] == 0.9

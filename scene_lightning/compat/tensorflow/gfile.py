@@ -9,7 +9,16 @@ from typing import Any
 
 from scene_lightning.compat.tensorflow.text import as_text
 
-GFile = open
+
+def GFile(name: Any, mode: str = "r", encoding: str | None = None) -> Any:
+    """Opens a file.
+
+    Args:
+        name: its path.
+        mode: as for Python's `open`: "r", "rb", "w" and so on.
+        encoding: of text; None for the machine's.
+    """
+    return open(as_text(name), mode, encoding=encoding)
 
 
 def exists(path: Any) -> bool:
@@ -120,10 +129,3 @@ Exists, Glob, IsDirectory, ListDirectory, MakeDirs, Open = exists, glob, isdir, 
 DeleteRecursively, Remove, Rename, Copy, FastGFile = rmtree, remove, rename, copy, GFile
 FileIO, file_exists, is_directory, list_directory, get_matching_files = GFile, exists, isdir, listdir, glob
 create_dir, recursive_create_dir, delete_file, delete_recursively = makedirs, makedirs, remove, rmtree
-
-__all__ = [
-    "Copy", "DeleteRecursively", "Exists", "FastGFile", "FileIO", "GFile", "Glob", "IsDirectory", "ListDirectory",
-    "MakeDirs", "Open", "Remove", "Rename", "copy", "create_dir", "delete_file", "delete_recursively", "exists",
-    "file_exists", "get_matching_files", "glob", "is_directory", "isdir", "list_directory", "listdir", "makedirs",
-    "mkdir", "recursive_create_dir", "remove", "rename", "rmtree", "walk",
-]  # fmt: skip

@@ -11,18 +11,6 @@ import torch
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.compat.tensorflow import gfile
 from scene_lightning.compat.tensorflow.dtypes import as_dtype
-from scene_lightning.compat.tensorflow.images.files import (
-    decode_and_crop_jpeg,
-    decode_bmp,
-    decode_gif,
-    decode_image,
-    decode_jpeg,
-    decode_png,
-    encode_jpeg,
-    encode_png,
-    extract_jpeg_shape,
-    is_jpeg,
-)
 from scene_lightning.compat.tensorflow.text import as_text
 from scene_lightning.errors import InputError
 from scene_lightning.utils.text import Bytes, strings
@@ -81,9 +69,3 @@ def decode_raw(
     if len(data) % kind.itemsize:
         raise InputError(f"{len(data)} bytes are no whole number of {kind.name} ({kind.itemsize} bytes each).")
     return torch.from_numpy(np.frombuffer(data, kind).astype(kind.newbyteorder("="), copy=True))
-
-
-__all__ = [
-    "decode_and_crop_jpeg", "decode_bmp", "decode_gif", "decode_image", "decode_jpeg", "decode_png", "decode_raw",
-    "encode_jpeg", "encode_png", "extract_jpeg_shape", "is_jpeg", "matching_files", "read_file", "write_file",
-]  # fmt: skip

@@ -22,7 +22,7 @@ from scene_lightning.utils.dataset import Dataset
 
 
 class Tracked:
-    """What `collect` found.
+    """The values of objects, by path, as `collect` lists them.
 
     Attributes:
         tensors: path → tensor.
@@ -66,12 +66,10 @@ class Tracked:
         stored = {**content["tensors"], **content["scalars"]}
         missing = [path for path in (*self.tensors, *self.scalars, *self.metrics) if path not in stored]
         _set(self.tensors, content["tensors"])
-        for path, scalar in self.scalars.items():
-            if path in content["scalars"]:
-                scalar.assign(content["scalars"][path])
-        for path, state in self.metrics.items():
-            if path in content["tensors"]:
-                state.assign(content["tensors"][path])
+        variables: dict[str, ScalarVariable | MetricVariable] = {**self.scalars, **self.metrics}
+        for path, variable in variables.items():
+            if path in stored:
+                variable.assign(stored[path])
         if self.waiting:
             for path, model in self.waiting.items():
                 _once_built(path, model, content, self.optimizers)
@@ -156,12 +154,9 @@ def collect(objects: Mapping[str, Any]) -> Tracked:
             tracked.scalars[path] = value
         elif isinstance(value, Dataset | Iterator):
             ledger.ignore("tf.train.Checkpoint(iterator=...)", "a restored run reads its data from the beginning")
-        elif isinstance(value, Mapping):
-            for key, item in value.items():
+        elif isinstance(value, Mapping | list | tuple):
+            for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
                 visit(f"{path}/{key}", item)
-        elif isinstance(value, list | tuple):
-            for number, item in enumerate(value):
-                visit(f"{path}/{number}", item)
         elif hasattr(value, "_tracked") or isinstance(value, Module):
             visit(path, {key: item for key, item in vars(value).items() if _holds_values(item)})
         else:

@@ -15,22 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scene_lightning.compat.checkpoint_names import SUFFIX, checkpoint_exists, name_as_latest, named_checkpoints
-from scene_lightning.compat.tensorflow.checkpoint_reader import (
-    KEY,
-    CheckpointReader,
-    list_variables,
-    load_checkpoint,
-    load_variable,
-)
+from scene_lightning.compat.tensorflow.checkpoint_reader import KEY
 from scene_lightning.compat.tensorflow.text import as_text
 from scene_lightning.compat.tensorflow.tracked import Tracked, collect
-from scene_lightning.compat.tensorflow.train_v1 import (
-    AdagradOptimizer,
-    AdamOptimizer,
-    GradientDescentOptimizer,
-    MomentumOptimizer,
-    RMSPropOptimizer,
-)  # fmt: skip
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.saving import checkpoint as files
 from scene_lightning.saving.load_status import LoadStatus
@@ -215,7 +202,6 @@ def get_checkpoint_state(checkpoint_dir: Any, latest_filename: str | None = None
 
 
 __all__ = [
-    "AdagradOptimizer", "AdamOptimizer", "Checkpoint", "CheckpointManager", "CheckpointReader", "CheckpointState",
-    "GradientDescentOptimizer", "MomentumOptimizer", "RMSPropOptimizer", "checkpoint_exists", "get_checkpoint_state",
-    "latest_checkpoint", "list_variables", "load_checkpoint", "load_variable", "update_checkpoint_state",
+    "Checkpoint", "CheckpointManager", "CheckpointState", "checkpoint_exists", "get_checkpoint_state",
+    "latest_checkpoint", "update_checkpoint_state",
 ]  # fmt: skip

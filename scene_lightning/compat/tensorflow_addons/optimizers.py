@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -314,7 +314,9 @@ class CyclicalLearningRate(LearningRateSchedule):
         name: kept for the config only.
     """
 
-    _arguments = ("initial_learning_rate", "maximal_learning_rate", "step_size", "scale_mode", "name")
+    _arguments: ClassVar[tuple[str, ...]] = (
+        "initial_learning_rate", "maximal_learning_rate", "step_size", "scale_mode", "name",
+    )  # fmt: skip
 
     def __init__(
         self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float,
@@ -377,6 +379,8 @@ class ExponentialCyclicalLearningRate(CyclicalLearningRate):
         name: kept for the config only.
     """
 
+    _arguments = (*CyclicalLearningRate._arguments, "gamma")
+
     def __init__(
         self, initial_learning_rate: float, maximal_learning_rate: float, step_size: float,
         scale_mode: str = "iterations", gamma: float = 1.0, name: str = "ExponentialCyclicalLearningRate",
@@ -384,3 +388,4 @@ class ExponentialCyclicalLearningRate(CyclicalLearningRate):
         super().__init__(
             initial_learning_rate, maximal_learning_rate, step_size, lambda n: gamma ** float(n), scale_mode, name
         )
+        self.gamma = gamma

@@ -16,10 +16,8 @@ from scene_lightning.errors import InputError
 from scene_lightning.ops import nn
 
 
-def _settings(
-    strides: Any, dilations: Any, data_format: str | None
-) -> tuple[Any, Any, str]:  # fmt: skip
-    first = bool(data_format) and data_format[:2] == "NC"  # type: ignore[index]
+def _settings(strides: Any, dilations: Any, data_format: str | None) -> tuple[Any, Any, str]:
+    first = (data_format or "").startswith("NC")
     layout = "channels_first" if first else "channels_last"
     return _spatial(strides, first), _spatial(1 if dilations is None else dilations, first), layout
 
@@ -147,7 +145,7 @@ def bias_add(value: Any, bias: Any, data_format: str | None = None, name: Any = 
         name: for TensorFlow's sake, without effect.
     """
     x, numbers = as_tensor(value), as_tensor(bias)
-    if data_format is not None and data_format[:2] == "NC":
+    if (data_format or "").startswith("NC"):
         numbers = numbers.reshape(-1, *[1] * (x.ndim - 2))
     return x + numbers
 
