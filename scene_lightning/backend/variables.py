@@ -104,50 +104,7 @@ def moving_average_update(x: Any, value: Any, momentum: float) -> Any:
     return update(x, x * momentum + value * (1.0 - momentum))
 
 
-def random_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: DType = None, seed: Any = None) -> Tensor:
-    """Draw from a normal distribution.
-
-    Args:
-        shape: sides of the tensor.
-        mean: mean of the distribution.
-        stddev: its standard deviation.
-        dtype: dtype of the result; None: `floatx()`.
-        seed: a whole number (the same numbers at every call), a `SeedGenerator` (new ones), or None (torch's
-            generator).
-    """
-    return random.normal(shape, mean, stddev, dtype, seed)
-
-
-def random_uniform(
-    shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: DType = None, seed: Any = None
-) -> Tensor:
-    """Draw from a uniform distribution.
-
-    Args:
-        shape: sides of the tensor.
-        minval: lower end.
-        maxval: upper end, not included.
-        dtype: dtype of the result; None: `floatx()`.
-        seed: a whole number (the same numbers at every call), a `SeedGenerator` (new ones), or None (torch's
-            generator).
-    """
-    return random.uniform(shape, minval, maxval, dtype, seed)
-
-
-def truncated_normal(
-    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: DType = None, seed: Any = None
-) -> Tensor:
-    """Draw from a normal distribution, within two standard deviations of its mean.
-
-    Args:
-        shape: sides of the tensor.
-        mean: mean of the distribution.
-        stddev: its standard deviation.
-        dtype: dtype of the result; None: `floatx()`.
-        seed: a whole number (the same numbers at every call), a `SeedGenerator` (new ones), or None (torch's
-            generator).
-    """
-    return random.truncated_normal(shape, mean, stddev, dtype, seed)
+random_normal, random_uniform, truncated_normal = random.normal, random.uniform, random.truncated_normal
 
 
 def random_bernoulli(shape: Any, p: float = 0.0, dtype: DType = None, seed: Any = None) -> Tensor:

@@ -89,86 +89,82 @@ def draw_style(rng: np.random.Generator, light: Light, modern_share: float = 0.3
     return _Style(wall * light.tint, glass, rng.uniform(2.8, 3.6), rng.uniform(2.2, 3.6), fill, lit, rng.random() < 0.6)
 
 
-def polygon(draw: ImageDraw.ImageDraw, camera: Camera, points: list[np.ndarray] | np.ndarray, colour: Colour) -> None:
-    """A filled polygon of points in space.
+@dataclass(frozen=True)
+class View:
+    """A scene in space, and the canvas that it is drawn on.
 
-    Args:
-        draw: what draws on the canvas.
-        camera: what looks at it.
-        points: `(corners, 3)` in metres.
-        colour: of the whole.
-    """
-    draw.polygon([tuple(point) for point in camera.project(np.asarray(points, float)).tolist()], fill=ink(colour))
-
-
-def wall(
-    rng: np.random.Generator,
-    draw: ImageDraw.ImageDraw,
-    camera: Camera,
-    start: np.ndarray,
-    end: np.ndarray,
-    height: float,
-    style: _Style,
-    shade: float,
-) -> None:
-    """An upright wall between two points on the ground, with its grid of windows; `shade` darkens its side.
-
-    Args:
+    Attributes:
         rng: where the random numbers come from.
         draw: what draws on the canvas.
-        camera: what looks at it.
-        start, end: its foot, `(3,)` each in metres.
-        height: in metres.
-        style: how it looks.
-        shade: factor of its brightness.
+        camera: what looks at the scene.
+        light: the time of day.
     """
-    up = np.array([0.0, height, 0.0])
-    polygon(draw, camera, [start, end, end + up, start + up], style.wall * shade)
-    width = float(np.hypot(*(end - start)[[0, 2]]))
-    columns, rows = max(int(width / style.bay), 1), max(int(height / style.storey), 1)
-    across, upward = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.55) / rows
-    half_x, half_y = style.fill[0] / columns / 2, style.fill[1] / rows / 2
-    corners_x = across[:, None] + np.array([-half_x, half_x, half_x, -half_x])
-    corners_y = upward[:, None] + np.array([-half_y, -half_y, half_y, half_y])
-    at = start + corners_x[:, None, :, None] * (end - start) + corners_y[None, :, :, None] * up
-    windows = camera.project(at).reshape(-1, 4, 2)
-    lit = rng.random(len(windows)) < style.lit
-    tones = rng.uniform(0.75, 1.2, len(windows))
-    for corners, glows, tone in zip(windows.tolist(), lit, tones, strict=True):
-        outline = [tuple(corner) for corner in corners]
-        colour = LAMPLIGHT * min(tone, 1) if glows else style.glass * shade * tone
-        draw.polygon(outline, fill=ink(colour))
-        if style.frame:
-            draw.line([outline[0], outline[1]], fill=ink(style.wall * shade * 1.25), width=1)
-    if not style.frame:
-        return
-    for level in np.arange(1, rows) / rows:
-        ledge = camera.project(np.stack([start + level * up, end + level * up])).tolist()
-        draw.line([tuple(ledge[0]), tuple(ledge[1])], fill=ink(style.wall * shade * 0.85), width=1)
 
+    rng: np.random.Generator
+    draw: ImageDraw.ImageDraw
+    camera: Camera
+    light: Light
 
-def box(
-    rng: np.random.Generator, draw: ImageDraw.ImageDraw, camera: Camera, corner: tuple[float, float],
-    size: tuple[float, float, float], style: _Style,
-) -> None:  # fmt: skip
-    """A block of (width, height, depth) whose near left corner on the ground is (x, z); the sides in view are drawn.
+    def polygon(self, points: list[np.ndarray] | np.ndarray, colour: Colour) -> None:
+        """A filled polygon of points in space.
 
-    Args:
-        rng: where the random numbers come from.
-        draw: what draws on the canvas.
-        camera: what looks at it.
-        corner: (x, z) in metres.
-        size: (width, height, depth) in metres.
-        style: how its walls look.
-    """
-    (x, z), (width, height, depth) = corner, size
-    near_left, near_right = np.array([x, 0.0, z]), np.array([x + width, 0.0, z])
-    far = np.array([0.0, 0.0, depth])
-    if x > 0:
-        wall(rng, draw, camera, near_left + far, near_left, height, style, 0.72)
-    if x + width < 0:
-        wall(rng, draw, camera, near_right, near_right + far, height, style, 0.72)
-    wall(rng, draw, camera, near_left, near_right, height, style, 1.0)
-    top, edge = np.array([0.0, height, 0.0]), np.array([0.0, height * 1.02, 0.0])
-    rim = [near_left + top, near_right + top, near_right + edge, near_left + edge]
-    polygon(draw, camera, rim, style.wall * rng.choice([0.6, 1.2]))
+        Args:
+            points: `(corners, 3)` in metres.
+            colour: of the whole.
+        """
+        self.draw.polygon(
+            [tuple(point) for point in self.camera.project(np.asarray(points, float)).tolist()], fill=ink(colour)
+        )
+
+    def wall(self, start: np.ndarray, end: np.ndarray, height: float, style: _Style, shade: float) -> None:
+        """An upright wall between two points on the ground, with its grid of windows; `shade` darkens its side.
+
+        Args:
+            start, end: its foot, `(3,)` each in metres.
+            height: in metres.
+            style: how it looks.
+            shade: factor of its brightness.
+        """
+        up = np.array([0.0, height, 0.0])
+        self.polygon([start, end, end + up, start + up], style.wall * shade)
+        width = float(np.hypot(*(end - start)[[0, 2]]))
+        columns, rows = max(int(width / style.bay), 1), max(int(height / style.storey), 1)
+        across, upward = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.55) / rows
+        half_x, half_y = style.fill[0] / columns / 2, style.fill[1] / rows / 2
+        corners_x = across[:, None] + np.array([-half_x, half_x, half_x, -half_x])
+        corners_y = upward[:, None] + np.array([-half_y, -half_y, half_y, half_y])
+        at = start + corners_x[:, None, :, None] * (end - start) + corners_y[None, :, :, None] * up
+        windows = self.camera.project(at).reshape(-1, 4, 2)
+        lit = self.rng.random(len(windows)) < style.lit
+        tones = self.rng.uniform(0.75, 1.2, len(windows))
+        for corners, glows, tone in zip(windows.tolist(), lit, tones, strict=True):
+            outline = [tuple(corner) for corner in corners]
+            colour = LAMPLIGHT * min(tone, 1) if glows else style.glass * shade * tone
+            self.draw.polygon(outline, fill=ink(colour))
+            if style.frame:
+                self.draw.line([outline[0], outline[1]], fill=ink(style.wall * shade * 1.25), width=1)
+        if not style.frame:
+            return
+        for level in np.arange(1, rows) / rows:
+            ledge = self.camera.project(np.stack([start + level * up, end + level * up])).tolist()
+            self.draw.line([tuple(ledge[0]), tuple(ledge[1])], fill=ink(style.wall * shade * 0.85), width=1)
+
+    def box(self, corner: tuple[float, float], size: tuple[float, float, float], style: _Style) -> None:
+        """Those sides of a block that are in view, its near left corner at (x, z) on the ground.
+
+        Args:
+            corner: (x, z) in metres.
+            size: (width, height, depth) in metres.
+            style: how its walls look.
+        """
+        (x, z), (width, height, depth) = corner, size
+        near_left, near_right = np.array([x, 0.0, z]), np.array([x + width, 0.0, z])
+        far = np.array([0.0, 0.0, depth])
+        if x > 0:
+            self.wall(near_left + far, near_left, height, style, 0.72)
+        if x + width < 0:
+            self.wall(near_right, near_right + far, height, style, 0.72)
+        self.wall(near_left, near_right, height, style, 1.0)
+        top, edge = np.array([0.0, height, 0.0]), np.array([0.0, height * 1.02, 0.0])
+        rim = [near_left + top, near_right + top, near_right + edge, near_left + edge]
+        self.polygon(rim, style.wall * self.rng.choice([0.6, 1.2]))

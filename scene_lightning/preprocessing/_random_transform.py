@@ -18,6 +18,7 @@ from scene_lightning.preprocessing._transforms import (
 )
 
 Array = NDArray[Any]
+_IDENTITY = {"theta": 0, "tx": 0, "ty": 0, "shear": 0, "zx": 1, "zy": 1}
 
 
 class RandomTransform(Normaliser):
@@ -69,30 +70,20 @@ class RandomTransform(Normaliser):
         if seed is not None:
             np.random.seed(seed)
         uniform = np.random.uniform
-        theta = uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0
-        tx = _draw_shift(self.height_shift_range, img_shape[self.row_axis - 1])
-        ty = _draw_shift(self.width_shift_range, img_shape[self.col_axis - 1])
-        shear = uniform(-self.shear_range, self.shear_range) if self.shear_range else 0
-        low, high = self.zoom_range
-        zx, zy = (1, 1) if low == 1 and high == 1 else uniform(low, high, 2)
-        # Both are drawn whatever the switches say: Keras' order of draws.
-        flip_horizontal = (np.random.random() < 0.5) * self.horizontal_flip
-        flip_vertical = (np.random.random() < 0.5) * self.vertical_flip
-        channel_shift = None
-        if self.channel_shift_range != 0:
-            channel_shift = uniform(-self.channel_shift_range, self.channel_shift_range)
-        brightness = None if self.brightness_range is None else uniform(*self.brightness_range)
-        return {
-            "theta": theta,
-            "tx": tx,
-            "ty": ty,
-            "shear": shear,
-            "zx": zx,
-            "zy": zy,
-            "flip_horizontal": flip_horizontal,
-            "flip_vertical": flip_vertical,
-            "channel_shift_intensity": channel_shift,
-            "brightness": brightness,
+        shift, (low, high) = self.channel_shift_range, self.zoom_range
+        # From top to bottom, in Keras' order of draws; for the flips a number is drawn whatever the switches say.
+        transform = {
+            "theta": uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0,
+            "tx": _draw_shift(self.height_shift_range, img_shape[self.row_axis - 1]),
+            "ty": _draw_shift(self.width_shift_range, img_shape[self.col_axis - 1]),
+            "shear": uniform(-self.shear_range, self.shear_range) if self.shear_range else 0,
+        }
+        transform["zx"], transform["zy"] = (1, 1) if low == 1 and high == 1 else uniform(low, high, 2)
+        return transform | {
+            "flip_horizontal": (np.random.random() < 0.5) * self.horizontal_flip,
+            "flip_vertical": (np.random.random() < 0.5) * self.vertical_flip,
+            "channel_shift_intensity": uniform(-shift, shift) if shift else None,
+            "brightness": None if self.brightness_range is None else uniform(*self.brightness_range),
         }
 
     def apply_transform(self, x: Array, transform_parameters: dict[str, Any]) -> Array:
@@ -109,12 +100,7 @@ class RandomTransform(Normaliser):
         get = transform_parameters.get
         x = apply_affine_transform(
             x,
-            get("theta", 0),
-            get("tx", 0),
-            get("ty", 0),
-            get("shear", 0),
-            get("zx", 1),
-            get("zy", 1),
+            **{name: get(name, default) for name, default in _IDENTITY.items()},
             row_axis=row,
             col_axis=col,
             channel_axis=channel,
