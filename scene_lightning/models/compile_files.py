@@ -10,6 +10,8 @@ from typing import Any
 from scene_lightning import losses, metrics, optimizers, saving
 from scene_lightning._registry import get_custom_objects
 from scene_lightning.errors import FileFormatError, UnknownNameError, UnsupportedError
+from scene_lightning.saving.normalize_compile import holds_objects
+from scene_lightning.tree import map_leaves
 
 
 def compile_config(model: Any, what: str = "A checkpoint") -> dict[str, Any] | None:
@@ -46,11 +48,7 @@ def compile_config(model: Any, what: str = "A checkpoint") -> dict[str, Any] | N
 
 
 def _serialized(structure: Any, serialize: Any) -> Any:
-    if isinstance(structure, Mapping):
-        return {key: _serialized(value, serialize) for key, value in structure.items()}
-    if isinstance(structure, list | tuple):
-        return [_serialized(value, serialize) for value in structure]
-    return structure if structure is None or isinstance(structure, str) else serialize(structure)
+    return map_leaves(lambda leaf: leaf if leaf is None or isinstance(leaf, str) else serialize(leaf), structure)
 
 
 @contextlib.contextmanager
@@ -98,11 +96,10 @@ def compile_from(model: Any, config: Mapping[str, Any], path: str) -> None:
 
 
 def _restored(structure: Any, deserialize: Any) -> Any:
-    if isinstance(structure, Mapping):
-        if "class_name" in structure:
-            return deserialize(dict(structure))
-        return {key: _restored(value, deserialize) for key, value in structure.items()}
-    if isinstance(structure, list | tuple):
-        return [_restored(value, deserialize) for value in structure]
-    # A function by its name: now, because custom objects are known only while the file is read.
-    return get_custom_objects().get(structure, structure) if isinstance(structure, str) else structure
+    def restored(leaf: Any) -> Any:
+        if isinstance(leaf, Mapping):
+            return deserialize(dict(leaf))
+        # A function by its name: now, because custom objects are known only while the file is read.
+        return get_custom_objects().get(leaf, leaf) if isinstance(leaf, str) else leaf
+
+    return map_leaves(restored, structure, is_branch=holds_objects)

@@ -11,6 +11,12 @@ from scene_lightning.models.fit_evaluate_predict import TrainingMixin
 from scene_lightning.models.legacy_arguments import deprecated, ignore_show_accuracy, translated
 
 _LOADING = {"max_q_size": "max_queue_size", "nb_worker": "workers", "pickle_safe": "use_multiprocessing"}
+# Arguments after the first ones, in Keras 2's order.
+_FURTHER_OF_FIT = (
+    "verbose", "callbacks", "validation_data", "validation_steps", "validation_freq", "class_weight", "max_queue_size",
+    "workers", "use_multiprocessing", "shuffle", "initial_epoch",
+)  # fmt: skip
+_FURTHER_OF_EVALUATE = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
 
 
 class LegacyTrainingMixin(TrainingMixin):
@@ -29,20 +35,7 @@ class LegacyTrainingMixin(TrainingMixin):
             **kwargs: the same by name, and Keras 1's names of them.
         """
         deprecated("fit_generator", "fit")
-        names = (
-            "verbose",
-            "callbacks",
-            "validation_data",
-            "validation_steps",
-            "validation_freq",
-            "class_weight",
-            "max_queue_size",
-            "workers",
-            "use_multiprocessing",
-            "shuffle",
-            "initial_epoch",
-        )
-        kwargs = _of_keras_2({**kwargs, **_named(args, names)})
+        kwargs = _of_keras_2({**kwargs, **_named(args, _FURTHER_OF_FIT)})
         steps = translated(
             kwargs, "samples_per_epoch", "steps_per_epoch", steps_per_epoch, per=_batch_size_of(generator)
         )
@@ -68,10 +61,8 @@ class LegacyTrainingMixin(TrainingMixin):
             **kwargs: the same by name, and Keras 1's names of them.
         """
         deprecated("evaluate_generator", "evaluate")
-        names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
-        kwargs = _of_keras_2({**kwargs, **_named(args, names)})
-        steps = translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
-        return self.evaluate(_looped(generator, steps), **{"verbose": 0, **kwargs})
+        feed, kwargs = _looped(generator, steps, args, kwargs)
+        return self.evaluate(feed, **kwargs)
 
     def predict_generator(self, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras 2's name of `predict` on a generator.
@@ -83,10 +74,8 @@ class LegacyTrainingMixin(TrainingMixin):
             **kwargs: the same by name, and Keras 1's names of them.
         """
         deprecated("predict_generator", "predict")
-        names = ("callbacks", "max_queue_size", "workers", "use_multiprocessing", "verbose")
-        kwargs = _of_keras_2({**kwargs, **_named(args, names)})
-        steps = translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
-        return self.predict(_looped(generator, steps), **{"verbose": 0, **kwargs})
+        feed, kwargs = _looped(generator, steps, args, kwargs)
+        return self.predict(feed, **kwargs)
 
     def predict_classes(self, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
         """Predict class numbers, as Keras 2 did.
@@ -128,8 +117,11 @@ class LegacyTrainingMixin(TrainingMixin):
         return self.predict_on_batch
 
 
-def _looped(generator: Any, steps: Any) -> Feed:
-    return as_feed(generator, shuffle=False, training=False, steps=steps, loop=True)
+def _looped(generator: Any, steps: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Feed, dict[str, Any]]:
+    """What `evaluate_generator` and `predict_generator` were given, as a feed and today's keywords."""
+    kwargs = _of_keras_2({"verbose": 0, **kwargs, **_named(args, _FURTHER_OF_EVALUATE)})
+    steps = translated(kwargs, "val_samples", "steps", steps, per=_batch_size_of(generator))
+    return as_feed(generator, shuffle=False, training=False, steps=steps, loop=True), kwargs
 
 
 def _batch_size_of(source: Any) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -44,28 +45,24 @@ def weight_tree(layer: Any, path: str = "", seen: set[int] | None = None) -> tup
 def _children_by_path(layer: Any) -> list[tuple[str, Any]]:
     """The layers directly inside, under the keys that Keras 3's files give them."""
     if hasattr(layer, "_stack") or hasattr(layer, "_graph"):
-        layers = layer.layers
-        return [(f"layers/{key}", child) for key, child in zip(structural_keys(_classes(layers)), layers, strict=True)]
+        return _listed("layers", layer.layers)
     children: list[tuple[str, Any]] = []
-    in_lists: set[int] = set()
     for name, value in vars(layer).items():
         if isinstance(value, TrackedList):
-            members = [item for item in value if isinstance(item, Layer)]
-            in_lists.update(id(item) for item in members)
-            keys = structural_keys(_classes(members))
-            children.extend((f"{name}/{key}", item) for key, item in zip(keys, members, strict=True))
+            children += _listed(name, value)
+    in_lists = {id(child) for _, child in children}
     for name, child in layer._modules.items():
         if isinstance(child, Layer) and id(child) not in in_lists:
             children.append((name, child))
         elif isinstance(child, nn.ModuleList):
-            members = [item for item in child if isinstance(item, Layer)]
-            keys = structural_keys(_classes(members))
-            children.extend((f"{name}/{key}", item) for key, item in zip(keys, members, strict=True))
+            children += _listed(name, child)
     return children
 
 
-def _classes(layers: Any) -> list[str]:
-    return [type(layer).__name__ for layer in layers]
+def _listed(name: str, items: Iterable[Any]) -> list[tuple[str, Any]]:
+    layers = [item for item in items if isinstance(item, Layer)]
+    keys = structural_keys(type(layer).__name__ for layer in layers)
+    return [(f"{name}/{key}", layer) for key, layer in zip(keys, layers, strict=True)]
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

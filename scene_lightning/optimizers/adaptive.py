@@ -213,15 +213,8 @@ class Nadam(Adamax):
 
     slot_blocks = (("momentum", "velocity"),)
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **kwargs: Unpack[OptimizerOptions],
-    ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
+    def _init_slots(self) -> None:
+        super()._init_slots()
         self._u_product = ScalarVariable(1.0, "u_product")
 
     def _extra_variables(self) -> list[ScalarVariable]:
@@ -334,16 +327,9 @@ class ScheduleFreeAdamW(Adam):
         self.warmup_steps = warmup_steps
 
     @torch.no_grad()
-    def build(self, variables: Any) -> None:
-        """Make the slots of these weights; those already known keep theirs.
-
-        Args:
-            variables: weights (parameters).
-        """
-        variables = list(variables)
-        new = [param for param in variables if param not in self._index]
-        super().build(variables)
-        for param in new:
+    def _make_slots(self, params: list[Tensor]) -> None:
+        super()._make_slots(params)
+        for param in params:
             self.state[param]["momentum"].copy_(param)
 
     def _update(self, grads: list[Tensor], params: list[Tensor], rate: float) -> None:

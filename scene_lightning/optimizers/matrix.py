@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 import torch
 from torch import Tensor
@@ -48,16 +48,8 @@ class Adafactor(Optimizer):
         self.clip_threshold = clip_threshold
         self.relative_step = relative_step
 
-    def build(self, variables: Any) -> None:
-        """Make the slots of these weights; those already known keep theirs.
-
-        Args:
-            variables: weights (parameters).
-        """
-        variables = list(variables)
-        new = [param for param in variables if param not in self._index]
-        super().build(variables)
-        for param in new:
+    def _make_slots(self, params: list[Tensor]) -> None:
+        for param in params:
             shape = tuple(param.shape)
             matrix = len(shape) >= 2
             self._add_slot(param, "r", shape[:-1] if matrix else ())
@@ -165,16 +157,8 @@ class Muon(Optimizer):
             or any(re.search(pattern, path) for pattern in self.exclude_layers)
         )
 
-    def build(self, variables: Any) -> None:
-        """Make the slots of these weights; those already known keep theirs.
-
-        Args:
-            variables: weights (parameters).
-        """
-        variables = list(variables)
-        new = [param for param in variables if param not in self._index]
-        super().build(variables)
-        for param in new:
+    def _make_slots(self, params: list[Tensor]) -> None:
+        for param in params:
             self.add_variable_from_reference(param, "momentum")
             if self._takes_adam(param):
                 self.add_variable_from_reference(param, "velocity")

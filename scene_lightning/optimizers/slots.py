@@ -60,9 +60,12 @@ class SlotStore:
                     self.state[param]["average"].copy_(param)
         if self.gradient_accumulation_steps:
             self.add_optimizer_variables(new, "gradient_accumulator")
-        for block in self.slot_blocks:
-            self.add_optimizer_variables(new, block)
+        self._make_slots(new)
         self.built = True
+
+    def _make_slots(self, params: list[Tensor]) -> None:
+        for block in self.slot_blocks:
+            self.add_optimizer_variables(params, block)
 
     def add_optimizer_variables(
         self, trainable_variables: Iterable[Tensor], name: str | Sequence[str], initializer: Any = None

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import functools
+import operator
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+
+def _number(value: Any) -> Any:
+    return value._value if isinstance(value, ScalarVariable) else value
+
+
+def _with(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A method that computes `operation(number, other)`."""
+    return lambda self, other: operation(self._value, _number(other))
+
+
+def _after(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A method that computes `operation(other, number)`."""
+    return lambda self, other: operation(_number(other), self._value)
 
 
 @functools.total_ordering
@@ -108,46 +123,16 @@ class ScalarVariable:
     def __lt__(self, other: Any) -> bool:
         return bool(self._value < _number(other))
 
-    def __add__(self, other: Any) -> Any:
-        return self._value + _number(other)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Any:
-        return self._value - _number(other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _number(other) - self._value
-
-    def __mul__(self, other: Any) -> Any:
-        return self._value * _number(other)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._value / _number(other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _number(other) / self._value
-
-    def __floordiv__(self, other: Any) -> Any:
-        return self._value // _number(other)
-
-    def __mod__(self, other: Any) -> Any:
-        return self._value % _number(other)
-
-    def __pow__(self, other: Any) -> Any:
-        return self._value ** _number(other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return _number(other) ** self._value
+    __add__ = __radd__ = _with(operator.add)
+    __sub__, __rsub__ = _with(operator.sub), _after(operator.sub)
+    __mul__ = __rmul__ = _with(operator.mul)
+    __truediv__, __rtruediv__ = _with(operator.truediv), _after(operator.truediv)
+    __floordiv__ = _with(operator.floordiv)
+    __mod__ = _with(operator.mod)
+    __pow__, __rpow__ = _with(operator.pow), _after(operator.pow)
 
     def __neg__(self) -> Any:
         return -self._value
 
     def __abs__(self) -> Any:
         return abs(self._value)
-
-
-def _number(value: Any) -> Any:
-    return value._value if isinstance(value, ScalarVariable) else value

@@ -8,7 +8,8 @@ from typing import Any
 from scene_lightning.errors import UnsupportedError
 from scene_lightning.saving._files import to_json
 from scene_lightning.saving.archive import OptimizerState
-from scene_lightning.saving.normalize_compile import normalize_compile_config
+from scene_lightning.saving.normalize_compile import holds_objects, normalize_compile_config
+from scene_lightning.tree import map_leaves
 
 _OPTIMIZERS = {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Ftrl", "Lion"}
 _WITHOUT_STATE = {"Nadam", "Ftrl"}  # theirs is laid out otherwise in Keras 2
@@ -100,12 +101,12 @@ def _optimizer(optimizer: Any) -> dict[str, Any]:
 
 def _objects(value: Any, kind: str, known: set[str]) -> Any:
     """A loss or metric, or a list or dict of them."""
-    if isinstance(value, list):
-        return [_objects(item, kind, known) for item in value]
+    return map_leaves(lambda leaf: _object(leaf, kind, known), value, is_branch=holds_objects)
+
+
+def _object(value: Any, kind: str, known: set[str]) -> Any:
     if not isinstance(value, dict):
         return value
-    if "class_name" not in value:
-        return {key: _objects(item, kind, known) for key, item in value.items()}
     name, config = value["class_name"], value.get("config")
     if name not in known or not isinstance(config, dict) or not str(value.get("module")).startswith("keras."):
         raise _refused(kind, config if isinstance(config, str) else name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scene_lightning.errors import FileFormatError
@@ -96,6 +96,15 @@ def normalize_optimizer(optimizer: dict[str, Any]) -> dict[str, Any]:
         "config": config,
         "registered_name": None if known else optimizer.get("registered_name"),
     }
+
+
+def holds_objects(value: Any) -> bool:
+    """Whether a part of a compile config is a list or dict of losses or metrics, rather than one of them.
+
+    Args:
+        value: the part.
+    """
+    return isinstance(value, list | tuple) or (isinstance(value, Mapping) and "class_name" not in value)
 
 
 def _nested(value: Any, module: str, depth: int = 0) -> Any:

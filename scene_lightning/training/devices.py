@@ -20,15 +20,8 @@ from scene_lightning.errors import DeviceError
 Devices = int | str | Sequence[int]  # a count, "auto" or "0,1", or indices
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 PRECISIONS = ("auto", "32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true")
-_PRECISION_ALIASES: dict[int | str | None, str] = {
-    32: "32-true",
-    "32": "32-true",
-    16: "16-mixed",
-    "16": "16-mixed",
-    "bf16": "bf16-mixed",
-    64: "64-true",
-    "64": "64-true",
-}
+_PRECISION_ALIASES = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed", "64": "64-true"}
+_COLUMNS = ("device", "name", "memory_bytes", "capability", "bf16", "used")  # of `describe`
 
 
 @dataclass(frozen=True)
@@ -210,12 +203,12 @@ def choose_precision(requested: int | str | None, accelerator: str, inventory: I
     """
     if requested is None:
         return "32-true"
-    wanted = _PRECISION_ALIASES.get(requested, str(requested))
+    wanted = _PRECISION_ALIASES.get(str(requested), str(requested))
     if wanted not in PRECISIONS:
         raise DeviceError(f"Unknown precision {requested!r}. Expected one of {', '.join(PRECISIONS)}.")
     if wanted == "auto":
         if accelerator == "cuda":
-            fast = all(gpu.capability >= (8, 0) for gpu in inventory.gpus)
+            fast = all(_fast_bf16(gpu) for gpu in inventory.gpus)
         else:
             fast = accelerator == "cpu" and inventory.cpu_fast_bf16
         return "bf16-mixed" if fast else "32-true"
@@ -251,59 +244,36 @@ def describe(inventory: Inventory | None = None) -> list[dict[str, Any]]:
     """
     inventory = inventory or take_inventory()
     chosen = choose_accelerator("auto", inventory)
-    rows: list[dict[str, Any]] = [
-        {
-            "device": "cpu",
-            "name": f"{inventory.cpu_name}, {inventory.cpu_cores} cores",
-            "memory_bytes": _host_memory(),
-            "capability": None,
-            "bf16": inventory.cpu_fast_bf16,
-            "used": chosen == "cpu",
-        }
-    ]
+    cpu = f"{inventory.cpu_name}, {inventory.cpu_cores} cores"
+    rows: list[tuple[Any, ...]] = [("cpu", cpu, _host_memory(), None, inventory.cpu_fast_bf16, chosen == "cpu")]
     for index, gpu in enumerate(inventory.gpus):
-        rows.append(
-            {
-                "device": f"cuda:{index}",
-                "name": gpu.name,
-                "memory_bytes": gpu.memory_bytes,
-                "capability": f"{gpu.capability[0]}.{gpu.capability[1]}",
-                "bf16": gpu.capability >= (8, 0),
-                "used": chosen == "cuda",
-            }
-        )
+        capability = ".".join(map(str, gpu.capability))
+        rows.append((f"cuda:{index}", gpu.name, gpu.memory_bytes, capability, _fast_bf16(gpu), chosen == "cuda"))
     if inventory.mps:
-        rows.append(
-            {
-                "device": "mps",
-                "name": "Apple GPU",
-                "memory_bytes": None,
-                "capability": None,
-                "bf16": False,
-                "used": chosen == "mps",
-            }
-        )
-    return rows
+        rows.append(("mps", "Apple GPU", None, None, False, chosen == "mps"))
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+
+
+def _fast_bf16(gpu: Gpu) -> bool:
+    return gpu.capability >= (8, 0)
 
 
 def _cpu_name() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return _of_cpu("model name") or platform.processor() or platform.machine()
 
 
 def _cpu_fast_bf16() -> bool:
+    flags = _of_cpu("flags")
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _of_cpu(key: str) -> str:
+    """What Linux says of the first core, such as its "model name"; an empty string elsewhere."""
     try:
         with open("/proc/cpuinfo") as lines:
-            flags = next((line for line in lines if line.startswith("flags")), "")
+            return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")
     except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+        return ""
 
 
 def _host_memory() -> int | None:

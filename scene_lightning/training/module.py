@@ -18,7 +18,7 @@ from scene_lightning.training.objective import Objective
 from scene_lightning.training.own_steps import OwnSteps, join_own, kept_hook
 from scene_lightning.training.processes import one_thread_if_forked
 from scene_lightning.training.resume import Resumption
-from scene_lightning.tree import flatten
+from scene_lightning.tree import flatten, map_leaves
 
 _STEP_OF = {"fit": "training_step", "validate": "validation_step", "test": "test_step"}
 _CHOSEN_BY_SHAPES = ("accuracy", "acc", "crossentropy", "ce")
@@ -78,12 +78,9 @@ class TrainableModule(OwnSteps):
         validation = metrics.MetricContainer(_copies(metric_list), _copies(weighted), names)
         self.optimizer, self.loss, self._objective = resolved, loss, objective
         self._train_metrics, self._val_metrics = container, validation
-        self._compile_arguments = {
-            "loss": loss,
-            "loss_weights": loss_weights,
-            "metrics": metric_list,
-            "weighted_metrics": weighted,
-        }
+        self._compile_arguments = dict(
+            loss=loss, loss_weights=loss_weights, metrics=metric_list, weighted_metrics=weighted
+        )
         self.compiled = True
 
     def _require_compiled(self) -> None:
@@ -308,8 +305,4 @@ class TrainableModule(OwnSteps):
 
 def _copies(identifiers: Any) -> Any:
     """Metric objects again from their configs: validation must not add to the training state."""
-    if isinstance(identifiers, dict):
-        return {key: _copies(value) for key, value in identifiers.items()}
-    if isinstance(identifiers, list | tuple):
-        return [_copies(value) for value in identifiers]
-    return identifiers.clone() if isinstance(identifiers, metrics.Metric) else identifiers
+    return map_leaves(lambda leaf: leaf.clone() if isinstance(leaf, metrics.Metric) else leaf, identifiers)

@@ -20,22 +20,12 @@ from scene_lightning.training.steps import KerasSteps, attached_metrics, takes_b
 
 # step → whether layers that are called in it train (Dropout drops, BatchNormalization takes the batch's statistics)
 _STEPS = {"training_step": True, "validation_step": False, "test_step": False, "predict_step": False}
-# hook → whether the user's own comes before this package's
-_HOOKS = {
-    "setup": True,
-    "teardown": True,
-    "on_fit_start": False,
-    "on_train_start": False,
-    "on_train_epoch_start": False,
-    "on_train_epoch_end": False,
-    "on_validation_epoch_start": False,
-    "on_validation_epoch_end": False,
-    "on_test_epoch_start": False,
-    "on_test_epoch_end": False,
-    "on_save_checkpoint": False,
-    "on_load_checkpoint": False,
-    "configure_callbacks": False,
-}
+_HOOKS = (
+    "setup", "teardown", "on_fit_start", "on_train_start", "on_train_epoch_start", "on_train_epoch_end",
+    "on_validation_epoch_start", "on_validation_epoch_end", "on_test_epoch_start", "on_test_epoch_end",
+    "on_save_checkpoint", "on_load_checkpoint", "configure_callbacks",
+)  # fmt: skip
+_OWN_FIRST = ("setup", "teardown")  # hooks of which the user's own comes before this package's
 
 
 class OwnSteps(KerasSteps):
@@ -137,9 +127,9 @@ def join_own(cls: Any) -> None:
     for name, training in _STEPS.items():
         if _is_users(cls, name) and not hasattr(getattr(cls, name), "_in_phase"):
             setattr(cls, name, _in_phase(getattr(cls, name), training))
-    for name, own_first in _HOOKS.items():
+    for name in _HOOKS:
         if _is_users(cls, name) and not hasattr(getattr(cls, name), "_joined"):
-            setattr(cls, name, _joined(getattr(cls, name), getattr(_root(cls), name), own_first))
+            setattr(cls, name, _joined(getattr(cls, name), getattr(_root(cls), name), name in _OWN_FIRST))
     if not _is_of_this_package(cls.forward) and not _takes(cls.forward, "training"):
         cls.forward = _taking_training(cls.forward)
 
