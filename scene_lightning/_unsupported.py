@@ -115,14 +115,7 @@ class _Absent(type):
             ledger.ignore(f"{cls._path}.{name} = {value!r}", "it is not here")
         super().__setattr__(name, value)
 
-    def __getitem__(cls, key: Any) -> NoReturn:
-        cls._refuse()
-
-    def __iter__(cls) -> NoReturn:
-        cls._refuse()
-
-    def __enter__(cls) -> NoReturn:
-        cls._refuse()
+    __getitem__ = __iter__ = __enter__ = __call__
 
     def __exit__(cls, *_: object) -> None:
         """Never reached: `__enter__` raises."""

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scene_lightning._registry import Configured
 from scene_lightning._settings import DType, torch_dtype
 from scene_lightning._unsupported import explain_missing_names
 from scene_lightning.errors import InputError
@@ -19,13 +20,15 @@ from scene_lightning.layers.base.types import Sizes
 from scene_lightning.ops import convert_to_tensor
 
 
-class SeedGenerator:
+class SeedGenerator(Configured):
     """A source of seeds: each draw with it gives new numbers, in an order that `seed` fixes.
 
     Args:
         seed: a whole number from 0 on; None: a random one.
         name: name of the generator.
     """
+
+    _arguments = ("seed",)
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0):
@@ -44,19 +47,6 @@ class SeedGenerator:
             A `torch.Generator` on the CPU.
         """
         return self._stream.next(torch.device("cpu"))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
-        return {"seed": self.seed}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
-        """Make a generator from the result of `get_config`.
-
-        Args:
-            config: arguments of the constructor.
-        """
-        return cls(**config)
 
 
 def _generator(seed: Any) -> torch.Generator | None:

@@ -22,7 +22,7 @@ from scene_lightning.models.compile_files import building, compile_config, compi
 from scene_lightning.models.file_arguments import refuse_other_programs_files
 from scene_lightning.models.serialization import layer_config, layer_from_config
 from scene_lightning.models.weight_tree import fill, weight_tree
-from scene_lightning.saving import LayerWeights, ModelArchive, OptimizerState, checkpoint
+from scene_lightning.saving import ModelArchive, OptimizerState, checkpoint
 from scene_lightning.saving.sniff import INSIDE, stored_at
 
 
@@ -199,13 +199,18 @@ def checkpoint_dict(model: Any, include_optimizer: bool = True) -> dict[str, Any
         include_optimizer: whether to hold what `compile` was given, and the optimizer's state.
     """
     return {
-        **_training_state(model, include_optimizer),
+        **training_state(model, include_optimizer),
         checkpoint.SECTION: _checkpoint_section(model, include_optimizer),
     }
 
 
-def _training_state(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
-    """Weights and optimizer in Lightning's layout, without the architecture."""
+def training_state(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
+    """Weights and optimizer in Lightning's layout, without the architecture.
+
+    Args:
+        model: a built model.
+        include_optimizer: whether to hold the optimizer's state.
+    """
     states = []
     if include_optimizer and model.compiled:
         states = [model.optimizer.torch_optimizer(list(model.parameters())).state_dict()]
@@ -213,26 +218,6 @@ def _training_state(model: Any, include_optimizer: bool = True) -> dict[str, Any
         "epoch": 0, "global_step": 0, "pytorch-lightning_version": lightning.__version__,
         "state_dict": model.state_dict(), "optimizer_states": states, "lr_schedulers": [], "loops": {}, "callbacks": {},
     }  # fmt: skip
-
-
-def write_backup(model: Any, path: Any) -> None:
-    """Write the training state for `BackupAndRestore`.
-
-    Args:
-        model: the model.
-        path: the file.
-    """
-    checkpoint.write_checkpoint(path, _training_state(model))
-
-
-def read_backup(model: Any, path: Any) -> None:
-    """Take weights and optimizer from a backup, into a model of the same network.
-
-    Args:
-        model: the model.
-        path: the backup's file.
-    """
-    load_checkpoint_into(model, checkpoint.read_checkpoint(path), str(path), with_optimizer=True)
 
 
 def shapes_of(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -300,7 +285,7 @@ def model_from_archive(archive: ModelArchive, path: str) -> Any:
         archive: what the file holds.
         path: the file, for messages.
     """
-    model = _model_from(archive.config or {}, path, _values_in(archive.weights))
+    model = _model_from(archive.config or {}, path, sum(array.size for array in archive.weights.all_arrays()))
     fill(model, archive, path)
     return model
 
@@ -322,10 +307,6 @@ def model_from_state(data: dict[str, Any], path: str, compile: bool) -> Any:
     model.image_info, model._recipe = section["image_info"], section["recipe"]
     model._images_seen = section["images_seen"]
     return model
-
-
-def _values_in(tree: LayerWeights) -> int:
-    return sum(array.size for array in tree.arrays) + sum(_values_in(child) for child in tree.children)
 
 
 def _model_from(config: Mapping[str, Any], path: str, values: int) -> Any:

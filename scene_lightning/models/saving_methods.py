@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,54 +11,18 @@ from typing import Any, NoReturn
 import yaml
 
 from scene_lightning.errors import UnsupportedError
-from scene_lightning.models import lightning_files, persistence, summary, weight_files
+from scene_lightning.models import lightning_files, persistence
 from scene_lightning.models.file_arguments import check_arguments
 from scene_lightning.models.lightning_files import OnClass
 from scene_lightning.models.serialization import layer_config
-from scene_lightning.saving.load_status import LoadStatus
+from scene_lightning.models.summary import SummaryMixin
+from scene_lightning.models.weight_files import FilePath, WeightFilesMixin
+from scene_lightning.saving import checkpoint
 from scene_lightning.saving.normalize import portable_config
-from scene_lightning.training.module import TrainableModule
-
-FilePath = str | os.PathLike[str]
 
 
-class SavingMixin(TrainableModule):
+class SavingMixin(SummaryMixin, WeightFilesMixin):
     """The part of `Model` that writes it to files, reads weights back, and describes it."""
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Sequence[float] | None = None,
-        print_fn: Callable[[str], Any] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Sequence[str] | None = None,
-        style: str = "keras3",
-    ) -> None:
-        """Print a table of the model's layers, their output shapes and parameters. Keras: `Model.summary`.
-
-        Args:
-            line_length: the table's width in characters; None takes up to 88 (108 with branches), or the terminal's.
-            positions: where columns end, as fractions of the width.
-            print_fn: called with the table instead of printing it: as one string, or line by line for style "keras2".
-            expand_nested: list the layers of models inside the model, too.
-            show_trainable: add a column that says whether a layer is trained.
-            layer_range: names (or patterns) of the first and the last layer to list.
-            style: "keras3", or "keras2" for the text table of Keras 2. Not in Keras.
-
-        Raises:
-            InputError: an unknown style, a range that matches nothing, or a width too small.
-        """
-        summary.print_summary(
-            self,
-            line_length=line_length,
-            positions=positions,
-            print_fn=print_fn,
-            expand_nested=expand_nested,
-            show_trainable=show_trainable,
-            layer_range=layer_range,
-            style=style,
-        )
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON text, without weights, for `keras.models.model_from_json`. Keras: `Model.to_json`.
@@ -127,47 +90,6 @@ class SavingMixin(TrainableModule):
             "tensor."
         )
 
-    def save_weights(
-        self, filepath: FilePath, overwrite: bool = True, save_format: str | None = None, **kwargs: Any
-    ) -> None:
-        """Write the weights only, without the architecture. Keras: `Model.save_weights`.
-
-        Args:
-            filepath: `*.weights.h5` gets Keras 3's layout, `.safetensors` that format, any other name an `.h5` of Keras
-                2.
-            overwrite: False refuses to replace a file.
-            save_format: None: the name says it.
-            **kwargs: arguments of other Keras versions; those without meaning here are noted, others refused.
-
-        Raises:
-            InputError: the model has no weights yet, or the file exists.
-        """
-        check_arguments("save_weights", kwargs, "filepath", "overwrite", "save_format")
-        weight_files.save_weights(self, filepath, overwrite=overwrite, save_format=save_format)
-
-    def load_weights(
-        self, filepath: FilePath, by_name: bool = False, skip_mismatch: bool = False, **kwargs: Any
-    ) -> LoadStatus | None:
-        """Load weights from any model or weights file into this model. Keras: `Model.load_weights`.
-
-        Args:
-            filepath: `.weights.h5`, `.keras`, `.h5`, `.ckpt`, `.safetensors`, or the name of a
-                TensorFlow checkpoint.
-            by_name: take the layers whose names the file has, and leave the others; else all, in the file's order.
-            skip_mismatch: leave layers whose weights do not fit, with a warning, instead of failing.
-            **kwargs: arguments of other Keras versions; those without meaning here are noted, others refused.
-
-        Returns:
-            As in Keras 2: for a TensorFlow checkpoint, or a file called like one, a status with `expect_partial()` and
-            `assert_consumed()`; else None.
-
-        Raises:
-            FileFormatError: the file's weights do not fit; nothing changes then.
-            InputError: the model has no weights yet: build it first.
-        """
-        check_arguments("load_weights", kwargs, "filepath", "by_name", "skip_mismatch")
-        return weight_files.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
-
     @OnClass  # type: ignore[arg-type]
     def load_from_checkpoint(  # type: ignore
         cls,
@@ -197,14 +119,15 @@ class SavingMixin(TrainableModule):
         lightnings = partial(super().load_from_checkpoint, checkpoint_path, **options, **given)
         return lightning_files.load(cls, checkpoint_path, map_location, given, lightnings)
 
-    def _build_from_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        lightning_files.build_from_checkpoint(self, checkpoint)
+    def _build_from_checkpoint(self, data: Mapping[str, Any]) -> None:
+        lightning_files.build_from_checkpoint(self, data)
 
     def _describe_for_checkpoint(self) -> dict[str, Any]:
         return persistence.section_for_trainer(self)
 
     def _backup(self, path: Any) -> None:
-        persistence.write_backup(self, path)
+        checkpoint.write_checkpoint(path, persistence.training_state(self))
 
     def _restore_backup(self, path: Any) -> None:
-        persistence.read_backup(self, path)
+        data = checkpoint.read_checkpoint(path)
+        persistence.load_checkpoint_into(self, data, str(path), with_optimizer=True)

@@ -21,47 +21,50 @@ from scene_lightning.models.summary_rows import (
     parameter_count,
     readable_size,
 )
+from scene_lightning.training.module import TrainableModule
 from scene_lightning.tree import flatten, map_shape_structure
 
 _BLUE, _CYAN, _GREEN, _RED = 33, 45, 34, 9  # rich's colour numbers, as in Keras
 
 
-def print_summary(
-    model: Any,
-    line_length: int | None = None,
-    positions: Sequence[float] | None = None,
-    print_fn: Callable[[str], Any] | None = None,
-    expand_nested: bool = False,
-    show_trainable: bool = False,
-    layer_range: Sequence[str] | None = None,
-    style: str = "keras3",
-) -> None:
-    """Print a table of a model's layers. Keras: `Model.summary`.
+class SummaryMixin(TrainableModule):
+    """The part of `Model` that prints its layers."""
 
-    Args:
-        model: the model.
-        line_length: the table's width in characters; by default up to 88 (108 with branches), or the terminal's.
-        positions: where columns end, as fractions of the width.
-        print_fn: gets the whole table as one string (style "keras3") or line by line ("keras2").
-        expand_nested: list the layers of models inside the model.
-        show_trainable: add a column of Y and N.
-        layer_range: names (or patterns) of the first and last layer to list.
-        style: "keras3", or "keras2" for the text table of Keras 2.13 to 2.15.
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+        style: str = "keras3",
+    ) -> None:
+        """Print a table of the model's layers, their output shapes and parameters. Keras: `Model.summary`.
 
-    Raises:
-        InputError: an unknown style, a layer range that matches nothing, or a width too small.
-    """
-    if style not in ("keras3", "keras2"):
-        raise InputError(f"Unknown summary style {style!r}. Expected 'keras3' or 'keras2'.")
-    table = SummaryRows(model)
-    rows = table.rows(expand_nested, layer_range)
-    if style == "keras2":
-        print_keras2_table(
-            model, rows, count_weights(model), table.sequential_like, line_length, positions, print_fn, show_trainable
-        )
-        return
-    grid = _rich_table(table, rows, line_length, positions, show_trainable)
-    _print_rich(model, grid, print_fn)
+        Args:
+            line_length: the table's width in characters; None takes up to 88 (108 with branches), or the terminal's.
+            positions: where columns end, as fractions of the width.
+            print_fn: called with the table instead of printing it: as one string, or line by line for style "keras2".
+            expand_nested: list the layers of models inside the model, too.
+            show_trainable: add a column that says whether a layer is trained.
+            layer_range: names (or patterns) of the first and the last layer to list.
+            style: "keras3", or "keras2" for the text table of Keras 2. Not in Keras.
+
+        Raises:
+            InputError: an unknown style, a range that matches nothing, or a width too small.
+        """
+        if style not in ("keras3", "keras2"):
+            raise InputError(f"Unknown summary style {style!r}. Expected 'keras3' or 'keras2'.")
+        table = SummaryRows(self)
+        rows = table.rows(expand_nested, layer_range)
+        if style == "keras2":
+            print_keras2_table(
+                self, rows, count_weights(self), table.sequential_like, line_length, positions, print_fn, show_trainable
+            )
+            return
+        grid = _rich_table(table, rows, line_length, positions, show_trainable)
+        _print_rich(self, grid, print_fn)
 
 
 # -- Keras 3's table ---------------------------------------------------------------------------------------------------

@@ -15,13 +15,16 @@ from scene_lightning._registry import custom_object_scope
 from scene_lightning.errors import FileFormatError, InputError
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.models import persistence
+from scene_lightning.models.file_arguments import check_arguments
 from scene_lightning.models.weight_tree import fill, weight_tree
 from scene_lightning.saving import ModelArchive, checkpoint
 from scene_lightning.saving.align import has_names
 from scene_lightning.saving.load_status import LoadStatus
 from scene_lightning.saving.sniff import stored_at
+from scene_lightning.training.module import TrainableModule
 
 _FORMATS = (None, "h5", "hdf5", "tf", "keras")
+FilePath = str | os.PathLike[str]
 _WHOLE_NAMES = (".h5", ".hdf5", ".keras", ".safetensors")
 
 
@@ -38,64 +41,82 @@ class TensorFlowNames:
 tensorflow_names = TensorFlowNames()
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool, save_format: Any = None) -> None:
-    """Write the weights only: Keras 3's layout for `.weights.h5`, a `.safetensors`, Keras 2's for any other name.
+class WeightFilesMixin(TrainableModule):
+    """The part of `Model` that writes its weights alone, and takes weights from files."""
 
-    Args:
-        model: the model.
-        filepath: the file.
-        overwrite: whether a file of that name may be replaced.
-        save_format: None, "h5", "hdf5", "tf" or "keras"; the name's ending says it.
+    def save_weights(
+        self, filepath: FilePath, overwrite: bool = True, save_format: str | None = None, **kwargs: Any
+    ) -> None:
+        """Write the weights only, without the architecture. Keras: `Model.save_weights`.
 
-    Raises:
-        InputError: a model without weights, a name that cannot be written, an unknown format.
-    """
-    if save_format not in _FORMATS:
-        raise InputError(
-            f"Unknown save_format {save_format!r}. Leave it away: the name's ending says it (.weights.h5)."
-        )
-    path = Path(os.fspath(filepath))
-    persistence.require_built(model, "save_weights")
-    ending = path.suffix.lower()
-    noted = tensorflow_names.on_written if save_format in (None, "tf") and ending not in _WHOLE_NAMES else None
-    if noted is not None:
-        path = path.with_name(f"{path.name}.index")
-    persistence.make_room(path, overwrite)
-    if ending == ".safetensors":
-        saving.write_tensors(path, persistence.checkpoint_dict(model, include_optimizer=False))
-        return
-    archive = persistence.weights_archive(model)
-    if path.name.endswith(".weights.h5"):
-        saving.write_weights_h5(path, archive)
-    else:
-        saving.write_legacy_h5(path, archive, weights_only=True)
-    if noted is not None:
-        noted(os.fspath(filepath))
+        Args:
+            filepath: `*.weights.h5` gets Keras 3's layout, `.safetensors` that format, any other name an `.h5` of Keras
+                2.
+            overwrite: False refuses to replace a file.
+            save_format: None: the name says it.
+            **kwargs: arguments of other Keras versions; those without meaning here are noted, others refused.
 
+        Raises:
+            InputError: the model has no weights yet, or the file exists.
+        """
+        check_arguments("save_weights", kwargs, "filepath", "overwrite", "save_format")
+        if save_format not in _FORMATS:
+            raise InputError(
+                f"Unknown save_format {save_format!r}. Leave it away: the name's ending says it (.weights.h5)."
+            )
+        path = Path(os.fspath(filepath))
+        persistence.require_built(self, "save_weights")
+        ending = path.suffix.lower()
+        noted = tensorflow_names.on_written if save_format in (None, "tf") and ending not in _WHOLE_NAMES else None
+        if noted is not None:
+            path = path.with_name(f"{path.name}.index")
+        persistence.make_room(path, overwrite)
+        if ending == ".safetensors":
+            saving.write_tensors(path, persistence.checkpoint_dict(self, include_optimizer=False))
+            return
+        archive = persistence.weights_archive(self)
+        if path.name.endswith(".weights.h5"):
+            saving.write_weights_h5(path, archive)
+        else:
+            saving.write_legacy_h5(path, archive, weights_only=True)
+        if noted is not None:
+            noted(os.fspath(filepath))
 
-def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch: bool = False) -> LoadStatus | None:
-    """Load weights from any model or weights file; see `Model.load_weights`.
+    def load_weights(
+        self, filepath: FilePath, by_name: bool = False, skip_mismatch: bool = False, **kwargs: Any
+    ) -> LoadStatus | None:
+        """Load weights from any model or weights file into this model. Keras: `Model.load_weights`.
 
-    Args:
-        model: the model that takes them.
-        filepath: the file, or the prefix of a TensorFlow checkpoint.
-        by_name: take the layers whose names the file has, and leave the others.
-        skip_mismatch: leave what does not fit, with a warning, instead of failing.
-    """
-    path = stored_at(filepath)
-    persistence.require_built(model, "load_weights")
-    if os.path.isfile(path) and (kind := saving.sniff(path)) in persistence.STATE_FILES:
-        seen = _from_state(model, persistence.STATE_FILES[kind](path), path, by_name, skip_mismatch)
-    else:
-        archive = persistence.read_archive(path)
-        if by_name and archive.config is not None and archive.layout != "flat" and not has_names(archive):
-            with custom_object_scope(_classes_of(model)):  # the names are in its network alone
-                named = weight_tree(persistence.model_from_archive(archive, path))[0]
-            archive = ModelArchive(weights=named, source=archive.source)
-        fill(model, archive, path, by_name=by_name, skip_mismatch=skip_mismatch)
-        seen = archive.images_seen
-    model._images_seen = None if by_name or skip_mismatch else seen
-    return None if os.fspath(filepath).lower().endswith(_WHOLE_NAMES) else LoadStatus([], path)
+        Args:
+            filepath: `.weights.h5`, `.keras`, `.h5`, `.ckpt`, `.safetensors`, or the name of a
+                TensorFlow checkpoint.
+            by_name: take the layers whose names the file has, and leave the others; else all, in the file's order.
+            skip_mismatch: leave layers whose weights do not fit, with a warning, instead of failing.
+            **kwargs: arguments of other Keras versions; those without meaning here are noted, others refused.
+
+        Returns:
+            As in Keras 2: for a TensorFlow checkpoint, or a file called like one, a status with `expect_partial()` and
+            `assert_consumed()`; else None.
+
+        Raises:
+            FileFormatError: the file's weights do not fit; nothing changes then.
+            InputError: the model has no weights yet: build it first.
+        """
+        check_arguments("load_weights", kwargs, "filepath", "by_name", "skip_mismatch")
+        path = stored_at(filepath)
+        persistence.require_built(self, "load_weights")
+        if os.path.isfile(path) and (kind := saving.sniff(path)) in persistence.STATE_FILES:
+            seen = _from_state(self, persistence.STATE_FILES[kind](path), path, by_name, skip_mismatch)
+        else:
+            archive = persistence.read_archive(path)
+            if by_name and archive.config is not None and archive.layout != "flat" and not has_names(archive):
+                with custom_object_scope(_classes_of(self)):  # the names are in its network alone
+                    named = weight_tree(persistence.model_from_archive(archive, path))[0]
+                archive = ModelArchive(weights=named, source=archive.source)
+            fill(self, archive, path, by_name=by_name, skip_mismatch=skip_mismatch)
+            seen = archive.images_seen
+        self._images_seen = None if by_name or skip_mismatch else seen
+        return None if os.fspath(filepath).lower().endswith(_WHOLE_NAMES) else LoadStatus([], path)
 
 
 def _from_state(model: Any, data: dict[str, Any], path: str, by_name: bool, skip_mismatch: bool) -> str | None:
@@ -137,6 +158,6 @@ def _by_key(model: Any, state: Any, path: str) -> None:
     if not fitting:
         raise FileFormatError(f"{path!r} has no weight that fits: its keys are {', '.join(list(state)[:5])}.")
     if left:
-        warnings.warn(f"{path!r}: weights that do not fit were left as they are: {', '.join(left)}.", stacklevel=5)
+        warnings.warn(f"{path!r}: weights that do not fit were left as they are: {', '.join(left)}.", stacklevel=4)
     with torch.no_grad():
         model.load_state_dict(fitting, strict=False)

@@ -87,11 +87,11 @@ def fill(model: Any, archive: ModelArchive, path: str, by_name: bool = False, sk
         names = ", ".join(child.name for child in archive.weights.children[:8])
         warnings.warn(
             f"{path!r}: by_name=True loaded nothing: no layer of the model is called as one of the file's ({names}).",
-            stacklevel=4,
+            stacklevel=3,
         )
     elif skip_mismatch and any(array is None for array in arrays):
         skipped = [tuple(t.shape) for t, array in zip(tensors, arrays, strict=True) if array is None]
-        warnings.warn(f"{path!r}: weights that do not fit were left as they are, of shapes {skipped}.", stacklevel=4)
+        warnings.warn(f"{path!r}: weights that do not fit were left as they are, of shapes {skipped}.", stacklevel=3)
     with torch.no_grad():
         for tensor, array in zip(tensors, arrays, strict=True):
             if array is not None:

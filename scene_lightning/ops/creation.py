@@ -113,13 +113,8 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: DType = None) 
     """
     first, last = (0, start) if stop is None else (start, stop)
     step = 1 if step is None else step
-    whole = not _any_float(first, last, step)
+    whole = not any(isinstance(number, float) for number in (first, last, step))
     return torch.arange(first, last, step, dtype=torch_dtype(dtype or ("int32" if whole else None)))
-
-
-def _any_float(*numbers: Any) -> bool:
-    """Whether a number is a float."""
-    return next((True for number in numbers if isinstance(number, float)), False)
 
 
 def linspace(

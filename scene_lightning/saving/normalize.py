@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from scene_lightning.errors import FileFormatError
-from scene_lightning.saving.normalize_compile import normalize_compile_config, normalize_optimizer
+from scene_lightning.saving.normalize_compile import normalize_compile_config, normalize_optimizer, plain_dtype
 from scene_lightning.saving.normalize_graph import (
     count_calls_as_keras3,
     count_calls_from_zero,
@@ -172,7 +172,7 @@ def _sequential(config: dict[str, Any]) -> dict[str, Any]:
     if shape is not None:
         out["layers"].insert(0, _input_layer(shape, layers[0]))
     if "dtype" in out:
-        out["dtype"] = _dtype(out["dtype"])
+        out["dtype"] = plain_dtype(out["dtype"])
     if isinstance(out.get("build_input_shape"), dict):  # a TensorShape
         out["build_input_shape"] = out["build_input_shape"].get("items")
     return out
@@ -198,7 +198,7 @@ def _functional(config: dict[str, Any]) -> dict[str, Any]:
     rename_references(out, renamed)
     count_calls_from_zero(out, keras2=keras2)
     if "dtype" in out:
-        out["dtype"] = _dtype(out["dtype"])
+        out["dtype"] = plain_dtype(out["dtype"])
     return out
 
 
@@ -240,11 +240,11 @@ def _layer_config(class_name: str, config: dict[str, Any]) -> dict[str, Any]:
     dropped = _DROPPED | _DROPPED_BY_CLASS.get(class_name, set())
     if class_name == "InputLayer":
         shape = config.get("batch_shape", config.get("batch_input_shape"))
-        out = {"batch_shape": _shape(shape), "dtype": _dtype(config.get("dtype") or "float32")}
+        out = {"batch_shape": _shape(shape), "dtype": plain_dtype(config.get("dtype") or "float32")}
         return out | ({"name": config["name"]} if "name" in config else {})
     out = {key: _value(key, value) for key, value in config.items() if key not in dropped}
     if "dtype" in out:
-        out["dtype"] = _dtype(out["dtype"])
+        out["dtype"] = plain_dtype(out["dtype"])
     if class_name == "LeakyReLU" and "alpha" in out:
         out.setdefault("negative_slope", out.pop("alpha"))
     axis = out.get("axis")
@@ -286,11 +286,3 @@ def _component(value: dict[str, Any], module: str) -> dict[str, Any]:
         "config": kept,
         "registered_name": value.get("registered_name"),
     }
-
-
-def _dtype(value: Any) -> Any:
-    """A dtype policy's dict → its name."""
-    if isinstance(value, dict):
-        inner = value.get("config")
-        return inner.get("name", "float32") if isinstance(inner, dict) else "float32"
-    return value

@@ -107,6 +107,18 @@ def holds_objects(value: Any) -> bool:
     return isinstance(value, list | tuple) or (isinstance(value, Mapping) and "class_name" not in value)
 
 
+def plain_dtype(value: Any) -> Any:
+    """The name of a dtype policy.
+
+    Args:
+        value: the policy's dict, or the name already.
+    """
+    if isinstance(value, dict):
+        inner = value.get("config")
+        return inner.get("name", "float32") if isinstance(inner, dict) else "float32"
+    return value
+
+
 def _nested(value: Any, module: str, depth: int = 0) -> Any:
     """A loss, or a list or dict of losses, one per output."""
     if depth > 20:
@@ -167,9 +179,8 @@ def _component(value: dict[str, Any], module: str) -> dict[str, Any]:
     if class_name == "function" or not isinstance(config, dict):
         return value
     kept = {key: item for key, item in config.items() if key != "fn"}
-    if isinstance(kept.get("dtype"), dict):
-        inner = kept["dtype"].get("config")
-        kept["dtype"] = inner.get("name", "float32") if isinstance(inner, dict) else "float32"
+    if "dtype" in kept:
+        kept["dtype"] = plain_dtype(kept["dtype"])
     if isinstance(kept.get("reduction"), str):
         kept["reduction"] = _REDUCTIONS.get(kept["reduction"], kept["reduction"])
     return {

@@ -45,7 +45,7 @@ class _Messenger(L.Callback):
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not trainer.training and trainer.state.fn == "validate":
-            self._write(trainer, {"logs": {name: value.cpu() for name, value in _results(self._model).items()}})
+            self._write(trainer, {"logs": {name: value.cpu() for name, value in self._model.test_logs().items()}})
 
 
 def _drives(optimizer: Any, trainer: L.Trainer) -> bool:
@@ -56,10 +56,6 @@ def _drives(optimizer: Any, trainer: L.Trainer) -> bool:
     if isinstance(optimizer, TorchOptimizer):
         return optimizer.drives(inner)
     return getattr(inner, "keras", None) is optimizer
-
-
-def _results(model: Any) -> dict[str, torch.Tensor]:
-    return model.test_logs()
 
 
 class Outcome:
@@ -92,7 +88,7 @@ class Outcome:
     @property
     def logs(self) -> dict[str, torch.Tensor]:
         """The values of the evaluation that was run."""
-        return _results(self._model) if self._outcome is None else self._outcome["logs"]
+        return self._model.test_logs() if self._outcome is None else self._outcome["logs"]
 
 
 @contextmanager

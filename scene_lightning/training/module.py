@@ -296,8 +296,8 @@ class TrainableModule(OwnSteps):
         if self._trainer is not None and self._trainer.state.fn == "fit":
             self._resumption.load(self._trainer, checkpoint.get(checkpoint_format.SECTION))
 
-    def _build_from_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Build an unbuilt model for the state in `checkpoint`."""
+    def _build_from_checkpoint(self, data: dict[str, Any]) -> None:
+        """Build an unbuilt model for the state in a checkpoint."""
 
     def _describe_for_checkpoint(self) -> dict[str, Any]:
         return {}
