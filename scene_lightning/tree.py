@@ -174,16 +174,12 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
         structure: nested lists, tuples and dicts.
         top_down: whether a part is asked for before what is in it.
     """
-    if top_down:
-        replacement = func(structure)
-        if replacement is not None:
-            return None if replacement is MAP_TO_NONE else replacement
+    if top_down and (replacement := func(structure)) is not None:
+        return None if replacement is MAP_TO_NONE else replacement
     if is_nested(structure):
         structure = _rebuilt(structure, [traverse(func, part, top_down) for _, part in _children(structure)])
-    if not top_down:
-        replacement = func(structure)
-        if replacement is not None:
-            return None if replacement is MAP_TO_NONE else replacement
+    if not top_down and (replacement := func(structure)) is not None:
+        return None if replacement is MAP_TO_NONE else replacement
     return structure
 
 

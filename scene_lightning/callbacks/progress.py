@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -140,9 +141,7 @@ class Progbar:
         line += "".join(f" - {name}: {_number(value, abs(value))}" for name, value in self._averages())
         if images_per_second is not None:
             line += f" - {images_per_second:.0f} images/s"
-        plain = line
-        for code in (_BOLD, _GREEN, _WHITE, _PLAIN):
-            plain = plain.replace(code, "")
+        plain = re.sub(r"\x1b\[\d+m", "", line)
         if not self._repaints:
             print_message(plain)
             return

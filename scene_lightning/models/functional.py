@@ -163,10 +163,7 @@ class Functional(Model):
     def _fit_to(self, symbol: KerasTensor, value: Any) -> Any:
         if not isinstance(value, torch.Tensor):
             return value
-        if value.ndim == symbol.ndim - 1 and symbol.shape[-1] == 1:
-            value = value.unsqueeze(-1)  # Keras adds the channel axis of grey images
-        check_shape(symbol.shape, value.shape, self.name)
-        return as_declared(value, symbol.dtype)
+        return fitted(value, symbol, symbol.shape, self.name)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the outputs for inputs of a shape, batch axis first.
@@ -210,6 +207,21 @@ def _unpacked(structure: Any) -> Any:
 def _input_name(symbol: KerasTensor) -> str:
     history = symbol._keras_history
     return history.layer.name if history is not None else symbol.name
+
+
+def fitted(batch: torch.Tensor, symbol: KerasTensor, shape: Any, model_name: str) -> torch.Tensor:
+    """A batch as an input of a model takes it. Raises InputError where it does not fit.
+
+    Args:
+        batch: the batch; grey images may lack their channel axis, as in Keras.
+        symbol: the input.
+        shape: what the batch's shape must be; None where any length goes.
+        model_name: for the message.
+    """
+    if batch.ndim == symbol.ndim - 1 and symbol.shape[-1] == 1:
+        batch = batch.unsqueeze(-1)
+    check_shape(shape, batch.shape, model_name)
+    return as_declared(batch, symbol.dtype)
 
 
 def check_shape(expected: Any, received: Any, model_name: str) -> None:

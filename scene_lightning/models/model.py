@@ -16,6 +16,7 @@ from scene_lightning.models.legacy_training_methods import LegacyTrainingMixin
 from scene_lightning.models.saving_methods import SavingMixin
 from scene_lightning.models.serialization import register_model_class
 from scene_lightning.training.module import TrainableModule
+from scene_lightning.training.steps import takes
 
 _functional: list[type] = []  # set by `functional`, which imports this file
 
@@ -240,9 +241,7 @@ def _looks_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 def _split_common(cls: Any, config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A config → what the constructor takes, and a layer's own keys that a user's `__init__(self)` leaves out."""
-    parameters = inspect.signature(cls.__init__).parameters
-    takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-    common = set() if takes_all else {"name", "trainable", "dtype"} - set(parameters)
+    common = {key for key in ("name", "trainable", "dtype") if not takes(cls.__init__, key)}
     return (
         {key: value for key, value in config.items() if key not in common},
         {key: value for key, value in config.items() if key in common},

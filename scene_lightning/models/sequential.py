@@ -12,11 +12,10 @@ from scene_lightning.errors import InputError
 from scene_lightning.fast import Folds, stack_calls
 from scene_lightning.layers import InputLayer
 from scene_lightning.layers.base.constructor import bound_arguments
-from scene_lightning.layers.base.dtypes import as_declared
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.phase import name_scope
 from scene_lightning.layers.base.symbolic import KerasTensor, is_shape
-from scene_lightning.models.functional import check_shape
+from scene_lightning.models.functional import check_shape, fitted
 from scene_lightning.models.model import Model
 from scene_lightning.models.serialization import layer_config, layer_from_config
 
@@ -218,13 +217,9 @@ class Sequential(Model):
         symbol = self._input_layer.output if self._input_layer is not None else None
         if not isinstance(inputs, torch.Tensor) or symbol is None:
             return inputs
-        if inputs.ndim == symbol.ndim - 1 and symbol.shape[-1] == 1:
-            inputs = inputs.unsqueeze(-1)  # Keras adds the channel axis of grey images
-        if symbol.ndim > 2:  # heights and widths are the layers' own affair, as in Keras: a Resizing takes any
-            check_shape((None, *(None,) * (symbol.ndim - 2), symbol.shape[-1]), inputs.shape, self.name)
-        else:
-            check_shape(symbol.shape, inputs.shape, self.name)
-        return as_declared(inputs, symbol.dtype)
+        # Heights and widths are the layers' own affair, as in Keras: a Resizing takes any.
+        shape = (*(None,) * (symbol.ndim - 1), symbol.shape[-1]) if symbol.ndim > 2 else symbol.shape
+        return fitted(inputs, symbol, shape, self.name)
 
     def _chain(self) -> tuple[list[Any], list[int | None]]:
         return self.layers, [*range(1, len(self._stack)), None] if self._stack else []

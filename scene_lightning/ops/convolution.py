@@ -7,23 +7,11 @@ from typing import Any
 from torch import Tensor
 
 from scene_lightning._settings import as_float, image_data_format
+from scene_lightning.layers import pooling
 from scene_lightning.layers.base.convolve import convolve
 from scene_lightning.layers.base.types import Sizes
 from scene_lightning.layers.base.windows import from_channels_first, same_paddings, to_channels_first
-from scene_lightning.layers.pooling import (
-    AveragePooling1D,
-    AveragePooling2D,
-    AveragePooling3D,
-    MaxPooling1D,
-    MaxPooling2D,
-    MaxPooling3D,
-)
 from scene_lightning.ops.operation import operation
-
-_POOLS = {
-    "max": (MaxPooling1D, MaxPooling2D, MaxPooling3D),
-    "average": (AveragePooling1D, AveragePooling2D, AveragePooling3D),
-}
 
 
 @operation("nn", tensors=2)
@@ -107,7 +95,7 @@ def max_pool(
     Returns:
         A tensor of (batch, *new sides, channels).
     """
-    return _pooled("max", inputs, pool_size, strides, padding, data_format)
+    return _pooled("Max", inputs, pool_size, strides, padding, data_format)
 
 
 @operation("nn")
@@ -126,14 +114,14 @@ def average_pool(
     Returns:
         A tensor of (batch, *new sides, channels).
     """
-    return _pooled("average", inputs, pool_size, strides, padding, data_format)
+    return _pooled("Average", inputs, pool_size, strides, padding, data_format)
 
 
 def _pooled(
     kind: str, x: Tensor, pool_size: Sizes, strides: Sizes | None, padding: str, data_format: str | None
 ) -> Tensor:
-    layer = _POOLS[kind][x.ndim - 3](pool_size, strides, padding, data_format=data_format, name=f"{kind}_pool")
-    return layer.call(x)
+    pool = getattr(pooling, f"{kind}Pooling{x.ndim - 2}D")
+    return pool(pool_size, strides, padding, data_format=data_format, name=f"{kind.lower()}_pool").call(x)
 
 
 @operation("nn")

@@ -193,9 +193,8 @@ def normalize(x: Any, axis: Axis = -1, order: int = 2, epsilon: float | None = N
         epsilon: the least to divide by; None: `keras.config.epsilon()`.
     """
     along = tuple(axis) if isinstance(axis, list | tuple) else axis
-    smallest = default_epsilon() if epsilon is None else epsilon
     x = as_float(x)
-    return x / torch.clamp(torch.linalg.vector_norm(x, order, along, keepdim=True), min=smallest)
+    return x / torch.clamp(torch.linalg.vector_norm(x, order, along, keepdim=True), min=_or_default(epsilon))
 
 
 def _or_default(epsilon: float | None) -> float:

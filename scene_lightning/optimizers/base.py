@@ -15,18 +15,18 @@ import torch
 from torch import Tensor
 
 from scene_lightning._naming import auto_name
-from scene_lightning._registry import naming_unknown_words
 from scene_lightning.errors import InputError
 from scene_lightning.optimizers import schedules
 from scene_lightning.optimizers.adapter import KerasOptimizer
 from scene_lightning.optimizers.clipping import as_gradient, clip
 from scene_lightning.optimizers.decay import WeightDecay
+from scene_lightning.optimizers.pairs import TakesPairs
 from scene_lightning.optimizers.rate import LearningRate, Rate
 from scene_lightning.optimizers.slots import SlotStore
 from scene_lightning.optimizers.variable import ScalarVariable
 
 
-class Optimizer(LearningRate, WeightDecay, SlotStore):
+class Optimizer(TakesPairs, LearningRate, WeightDecay, SlotStore):
     """Base class of optimizers. Keras: `keras.optimizers.Optimizer`.
 
     Subclasses give `slot_blocks` (what each weight keeps) and `_update` (lists of gradients, weights, a rate), or, as a
@@ -98,32 +98,6 @@ class Optimizer(LearningRate, WeightDecay, SlotStore):
         self._learning_rate: Any = self._as_rate(learning_rate)
 
     # -- one step -----------------------------------------------------------------------------------------------------
-
-    @naming_unknown_words
-    def apply_gradients(
-        self,
-        grads_and_vars: Iterable[tuple[Any, Tensor]],
-        name: str | None = None,
-        global_step: Any = None,
-        skip_gradients_aggregation: bool = False,
-        experimental_aggregate_gradients: bool = True,
-    ) -> ScalarVariable:
-        """Take one step from (gradient, weight) pairs. Keras: `Optimizer.apply_gradients`.
-
-        Args:
-            grads_and_vars: pairs of a gradient (a tensor, or None to leave the weight as it is) and a weight.
-            name, global_step, skip_gradients_aggregation, experimental_aggregate_gradients: Keras 1's and 2's, without
-                effect.
-
-        Returns:
-            The step count.
-
-        Raises:
-            InputError: not one gradient was given, or a shape does not fit.
-        """
-        pairs = list(grads_and_vars)
-        self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])
-        return self._iterations
 
     def minimize(self, loss: Any, var_list: Any, tape: Any = None, **options: Any) -> ScalarVariable:
         """Take one step down a loss. Keras 2: `Optimizer.minimize`.

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from scene_lightning._registry import naming_unknown_words
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.optimizers.clipping import as_gradient, laid_out_like
+from scene_lightning.optimizers.pairs import TakesPairs
 from scene_lightning.optimizers.variable import ScalarVariable
 
 _FORMS = (
@@ -47,7 +47,7 @@ class _Rate(ScalarVariable):
                 group["lr"] = wanted
 
 
-class TorchOptimizer:
+class TorchOptimizer(TakesPairs):
     """A `torch.optim.Optimizer` as `model.optimizer`: its rate can be read and set, its steps are counted.
 
     Args:
@@ -134,20 +134,6 @@ class TorchOptimizer:
             variable.grad = None if grad is None else laid_out_like(variable, as_gradient(grad, variable))
         inner.step()
         inner.zero_grad()
-
-    @naming_unknown_words
-    def apply_gradients(
-        self,
-        grads_and_vars: Iterable[tuple[Any, Tensor]],
-        name: str | None = None,
-        global_step: Any = None,
-        skip_gradients_aggregation: bool = False,
-        experimental_aggregate_gradients: bool = True,
-    ) -> ScalarVariable:
-        """One step from (gradient, weight) pairs."""
-        pairs = list(grads_and_vars)
-        self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])
-        return self._iterations
 
     # -- torch's side ----------------------------------------------------------------------------------------------
 

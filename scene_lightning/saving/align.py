@@ -145,7 +145,7 @@ class _Matcher:
     def _fill_group(self, called: str, group: LayerWeights, arrays: list[np.ndarray], names: list[str]) -> None:
         """A top-level layer, whose sub-layers' weights a flat file lists together: trained ones first."""
         own = [item for node in group.walk() for item in _own(node)]
-        legacy = [item for item in own if item.trained] + [item for item in own if not item.trained]
+        legacy = _trained_first(own)
         tails = [tuple(name.split(":")[0].split("/")[-2:]) for name in names]
         by_tail = dict(zip(tails, arrays, strict=False))
         keys = [(item.layer, item.weight) for item in own]
@@ -212,8 +212,10 @@ def _seedless_names(node: LayerWeights) -> list[str]:
 def _flattened(group: LayerWeights) -> tuple[list[str], list[np.ndarray]]:
     """Names and arrays of a file's layer: a flat file has them in one list; a tree is flattened as Keras 2 would."""
     own = [item for node in group.walk() for item in _own(node)]
-    ordered = [item for item in own if item.trained] + [item for item in own if not item.trained]
-    kept = [item for item in ordered if not _is_seed(item.weight)]
-    return [item.weight if not group.children else f"{item.layer}/{item.weight}" for item in kept], [
-        item.array for item in kept
-    ]
+    kept = [item for item in _trained_first(own) if not _is_seed(item.weight)]
+    names = [f"{item.layer}/{item.weight}" if group.children else item.weight for item in kept]
+    return names, [item.array for item in kept]
+
+
+def _trained_first(weights: list[_Own]) -> list[_Own]:
+    return sorted(weights, key=lambda item: not item.trained)

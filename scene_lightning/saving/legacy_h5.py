@@ -9,6 +9,7 @@ Source: keras/src/legacy/saving/legacy_h5_format.py (3.15) and its Keras 2 forms
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import h5py
@@ -191,25 +192,19 @@ def _write_layers(group: h5py.Group, tree: LayerWeights, version: str = KERAS_VE
 
 
 def _write_layer(group: h5py.Group, layer: LayerWeights) -> None:
-    trained: list[tuple[str, np.ndarray]] = []
-    others: list[tuple[str, np.ndarray]] = []
-    _collect(layer, layer.name, trained, others)
-    both = trained + others
-    write_names(group, "weight_names", [name for name, _ in both])
-    for name, array in both:
+    weights = sorted(_weights_of(layer, layer.name), key=lambda weight: not weight[2])  # as every legacy reader expects
+    write_names(group, "weight_names", [name for name, _, _ in weights])
+    for name, array, _ in weights:
         group.create_dataset(name, data=array)
 
 
-def _collect(
-    layer: LayerWeights, prefix: str, trained: list[tuple[str, np.ndarray]], others: list[tuple[str, np.ndarray]]
-) -> None:
-    """Weights below `layer` under their names, trained ones apart: the order every legacy reader expects."""
+def _weights_of(layer: LayerWeights, prefix: str) -> Iterator[tuple[str, np.ndarray, bool]]:
+    """The name, the array and whether it is trained of each weight in or below a layer."""
     names = layer.weight_names or [f"weight_{index}" for index in range(len(layer.arrays))]
     flags = layer.trainable or [True] * len(layer.arrays)
-    for name, array, flag in zip(names, layer.arrays, flags, strict=True):
-        (trained if flag else others).append((f"{prefix}/{name}", array))
+    yield from zip((f"{prefix}/{name}" for name in names), layer.arrays, flags, strict=True)
     for child in layer.children:
-        _collect(child, f"{prefix}/{child.name or child.path.rsplit('/', 1)[-1]}", trained, others)
+        yield from _weights_of(child, f"{prefix}/{child.name or child.path.rsplit('/', 1)[-1]}")
 
 
 def _write_optimizer(file: h5py.File, state: OptimizerState, compile_config: dict[str, Any] | None) -> None:

@@ -34,7 +34,7 @@ def from_keras3_variables(variables: list[np.ndarray], compile_config: dict[str,
         )
     rest = variables[1:]
     rate: float | None = None
-    if rest and rest[0].shape == () and rest[0].dtype.kind == "f" and not _has_schedule(compile_config):
+    if rest and rest[0].shape == () and rest[0].dtype.kind == "f" and not isinstance(_rate_of(compile_config), dict):
         rate, rest = float(rest[0]), rest[1:]
     return OptimizerState(_count(variables[0]), _configured_rate(compile_config) if rate is None else rate, rest)
 
@@ -114,15 +114,14 @@ def _optimizer_name(compile_config: dict[str, Any] | None) -> str:
     return str(_optimizer_config(compile_config).get("class_name", "")).split(">")[-1].lower()
 
 
-def _has_schedule(compile_config: dict[str, Any] | None) -> bool:
+def _rate_of(compile_config: dict[str, Any] | None) -> Any:
+    """The learning rate in the config, where Keras 2 alone kept it: a number, the dict of a schedule, or None."""
     config = _optimizer_config(compile_config).get("config")
-    return isinstance(config, dict) and isinstance(config.get("learning_rate"), dict)
+    return config.get("learning_rate") if isinstance(config, dict) else None
 
 
 def _configured_rate(compile_config: dict[str, Any] | None) -> float | None:
-    """Keras 2 kept the rate in the config alone."""
-    config = _optimizer_config(compile_config).get("config")
-    rate = config.get("learning_rate") if isinstance(config, dict) else None
+    rate = _rate_of(compile_config)
     return float(rate) if isinstance(rate, int | float) else None
 
 

@@ -7,7 +7,6 @@ the checkpoint in order: a class that overrides one gets both, this package's an
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,7 @@ import lightning as L
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.phase import training_phase
 from scene_lightning.training.metric_states import MetricStates
-from scene_lightning.training.steps import KerasSteps, attached_metrics, takes_batch_index, without_nones
+from scene_lightning.training.steps import KerasSteps, attached_metrics, takes, takes_batch_index, without_nones
 
 # step → whether layers that are called in it train (Dropout drops, BatchNormalization takes the batch's statistics)
 _STEPS = {"training_step": True, "validation_step": False, "test_step": False, "predict_step": False}
@@ -130,7 +129,7 @@ def join_own(cls: Any) -> None:
     for name in _HOOKS:
         if _is_users(cls, name) and not hasattr(getattr(cls, name), "_joined"):
             setattr(cls, name, _joined(getattr(cls, name), getattr(_root(cls), name), name in _OWN_FIRST))
-    if not _is_of_this_package(cls.forward) and not _takes(cls.forward, "training"):
+    if not _is_of_this_package(cls.forward) and not takes(cls.forward, "training"):
         cls.forward = _taking_training(cls.forward)
 
 
@@ -148,11 +147,6 @@ def _is_users(cls: Any, name: str) -> bool:
 
 def _is_of_this_package(function: Any) -> bool:
     return function.__module__.partition(".")[0] == __name__.partition(".")[0]
-
-
-def _takes(function: Any, name: str) -> bool:
-    parameters = inspect.signature(function).parameters
-    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def _taking_training(forward: Callable[..., Any]) -> Callable[..., Any]:

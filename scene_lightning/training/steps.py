@@ -290,9 +290,7 @@ class KerasSteps(L.LightningModule):
 
     def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> torch.Tensor:
         """`compute_loss`, also of a user who wrote it before Keras 3.3 gave it `training`."""
-        parameters = inspect.signature(self.compute_loss).parameters
-        takes_it = "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        keywords = {"training": training} if takes_it else {}
+        keywords = {"training": training} if takes(self.compute_loss, "training") else {}
         return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **keywords)
 
     def _reset_for_epoch(self) -> None:
@@ -348,6 +346,17 @@ def without_nones(batch: Any) -> Any:
     while len(parts) > 1 and parts[-1] is None:
         parts.pop()
     return parts[0] if len(parts) == 1 and not isinstance(parts[0], list | tuple) else tuple(parts)
+
+
+def takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function has a parameter of a name, or takes any keyword.
+
+    Args:
+        function: a function or method.
+        name: of the parameter.
+    """
+    parameters = inspect.signature(function).parameters
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def takes_batch_index(step: Callable[..., Any]) -> bool:
