@@ -10,26 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# name → the module that holds it
-_NAMES = {
-    "DTypePolicy": "mixed_precision",
-    "FloatDTypePolicy": "mixed_precision",
-    "KerasTensor": "layers.base.symbolic",
-    "Variable": "layers.base.variable",
-    "Model": "models",
-    "Sequential": "models",
-    "Input": "layers",
-    "InputSpec": "layers",
-    "Layer": "layers",
-    "Loss": "losses",
-    "Metric": "metrics",
-    "Optimizer": "optimizers",
-    "Initializer": "initializers",
-    "Regularizer": "regularizers",
-    "install": "compat.install",
-    "load_ipython_extension": "compat.install",
-    "unload_ipython_extension": "compat.install",
+# module → the names here that it holds
+_HELD = {
+    "mixed_precision": "DTypePolicy FloatDTypePolicy",
+    "layers.base.symbolic": "KerasTensor",
+    "layers.base.variable": "Variable",
+    "models": "Model Sequential",
+    "layers": "Input InputSpec Layer",
+    "losses": "Loss",
+    "metrics": "Metric",
+    "optimizers": "Optimizer",
+    "initializers": "Initializer",
+    "regularizers": "Regularizer",
+    "compat.install": "install load_ipython_extension unload_ipython_extension",
 }
+_NAMES = {name: module for module, names in _HELD.items() for name in names.split()}
 
 __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss",

@@ -8,7 +8,6 @@ from typing import Any
 
 from scene_lightning._registry import custom_object_scope, naming_unknown_words
 from scene_lightning.errors import InputError, UnsupportedError
-from scene_lightning.layers.base.layer import Layer
 from scene_lightning.models.functional import Functional
 from scene_lightning.models.loading import load_model
 from scene_lightning.models.model import Model
@@ -17,6 +16,7 @@ from scene_lightning.models.serialization import (
     graph_config,
     layer_config,
     layer_from_config,
+    own_classes,
     register_model_class,
     restore_graph,
 )
@@ -109,7 +109,7 @@ def clone_model(
     if input_tensors is not None:
         return clone_model(model, clone_function=clone_function)(input_tensors)
     if clone_function is None:
-        with custom_object_scope(_own_classes(model)):
+        with custom_object_scope(own_classes(model)):
             return layer_from_config(layer_config(model))
     if isinstance(model, Sequential):
         clone = Sequential(name=model.name)
@@ -121,19 +121,10 @@ def clone_model(
     if not isinstance(model, Functional):
         raise InputError("clone_function needs a Sequential or functional model.")
     originals = {layer.name: layer for layer in model._operations}
-    return _clone_graph(model, lambda entry: _clone_one(originals[entry["name"]], entry, clone_function))
 
+    def make_layer(entry: Any) -> Any:
+        layer = originals[entry["name"]]
+        return layer_from_config(entry) if type(layer).__name__ == "InputLayer" else clone_function(layer)
 
-def _own_classes(model: Any) -> dict[str, Any]:
-    """The caller's own layer classes in `model`, by name: a copy made in this process needs no registration."""
-    classes = {type(module) for module in model.modules() if isinstance(module, Layer)}
-    return {cls.__name__: cls for cls in classes if not cls.__module__.startswith("scene_lightning.")}
-
-
-def _clone_one(layer: Any, entry: Any, clone_function: Callable[[Any], Any]) -> Any:
-    return layer_from_config(entry) if type(layer).__name__ == "InputLayer" else clone_function(layer)
-
-
-def _clone_graph(model: Any, make_layer: Callable[[Any], Any]) -> Any:
     inputs, outputs = restore_graph(graph_config(model), make_layer)
     return Functional(inputs=inputs, outputs=outputs, name=model.name)

@@ -55,13 +55,10 @@ class Functional(Model):
         self._input_structure, self._output_structure = inputs, outputs
         self._graph: Graph = trace(flatten(inputs), flatten(outputs))
         self._graph_layers = nn.ModuleList(self._graph.layers)
-        self._nodes = [node for node in self._graph.nodes if not self._is_start(node)]
+        self._nodes = [n for n in self._graph.nodes if not (n.is_input and isinstance(n.layer, InputLayer))]
         self._joined = joined_pairs(self._nodes, self.outputs)
         self._folds: Folds | None = None
         self.built = True
-
-    def _is_start(self, node: Node) -> bool:
-        return node.is_input and isinstance(node.layer, InputLayer)
 
     @property
     def _nodes_by_depth(self) -> dict[int, list[Node]]:

@@ -70,7 +70,7 @@ def load(cls: Any, path: Any, map_location: Any, arguments: Mapping[str, Any], l
             f"{os.fspath(path)!r} holds a {type(model).__name__} model, not a {cls.__name__}: use "
             f"{type(model).__name__}.load_from_checkpoint(path), or keras.models.load_model(path) for any."
         )
-    return model if map_location is None or not _is_device(map_location) else model.to(map_location)
+    return model.to(map_location) if isinstance(map_location, str | int | torch.device) else model
 
 
 def build_from_checkpoint(model: Any, data: Mapping[str, Any]) -> None:
@@ -129,7 +129,3 @@ def _finish(model: Any, data: dict[str, Any], path: str) -> None:
     if not model.compiled and section["compile_config"]:
         compile_from(model, section["compile_config"], path)
         persistence.load_checkpoint_into(model, data, path, with_optimizer=True)
-
-
-def _is_device(map_location: Any) -> bool:
-    return isinstance(map_location, str | int | torch.device)

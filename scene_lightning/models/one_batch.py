@@ -123,10 +123,7 @@ class OneBatchMixin(TrainableModule):
         return prepared
 
     def _as_list(self, logs: dict[str, Any]) -> Any:
-        values = [value for _, value in _in_compile_order(self, logs)]
+        model: Any = self  # a subclass may name its metrics otherwise
+        order = {name: position for position, name in enumerate(model.metrics_names)}
+        values = [logs[name] for name in sorted(logs, key=lambda name: order.get(name, len(order)))]
         return values[0] if len(values) == 1 else values
-
-
-def _in_compile_order(model: Any, logs: dict[str, Any]) -> list[tuple[str, Any]]:
-    order = {name: position for position, name in enumerate(model.metrics_names)}
-    return sorted(logs.items(), key=lambda item: order.get(item[0], len(order)))

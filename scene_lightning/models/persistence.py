@@ -107,12 +107,10 @@ def save_model(model: Any, filepath: Any, overwrite: bool, include_optimizer: bo
         saving.write_tensors(path, checkpoint_dict(model, include_optimizer), half=save_format == "float16")
     elif ending == ".ckpt":
         checkpoint.write_checkpoint(path, checkpoint_dict(model, include_optimizer))
-    elif ending == ".keras":
-        saving.write_keras(path, _to_archive(model, include_optimizer))
-    elif save_format == "keras2":
-        saving.write_keras2_h5(path, _to_archive(model, include_optimizer))
     else:
-        saving.write_legacy_h5(path, _to_archive(model, include_optimizer))
+        of_h5 = saving.write_keras2_h5 if save_format == "keras2" else saving.write_legacy_h5
+        write = saving.write_keras if ending == ".keras" else of_h5
+        write(path, _to_archive(model, include_optimizer))
 
 
 def check_target(path: Path, overwrite: bool) -> None:

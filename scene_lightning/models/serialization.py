@@ -84,6 +84,16 @@ def layer_from_config(data: Mapping[str, Any], custom_objects: Mapping[str, Any]
     return layer
 
 
+def own_classes(model: Any) -> dict[str, type]:
+    """The user's own layer classes in a model by name: a copy or file of the same code needs no registration.
+
+    Args:
+        model: the model.
+    """
+    classes = {type(module) for module in model.modules() if isinstance(module, Layer)}
+    return {cls.__name__: cls for cls in classes if not cls.__module__.startswith("scene_lightning.")}
+
+
 def _find_layer_class(class_name: str, registered: Any = None, module: Any = None) -> Any:
     """The class that a config names: a custom object, a layer of this package, or a kind of model."""
     custom = get_custom_objects()

@@ -13,9 +13,9 @@ import torch
 from scene_lightning import saving
 from scene_lightning._registry import custom_object_scope
 from scene_lightning.errors import FileFormatError, InputError
-from scene_lightning.layers.base.layer import Layer
 from scene_lightning.models import persistence
 from scene_lightning.models.file_arguments import check_arguments
+from scene_lightning.models.serialization import own_classes
 from scene_lightning.models.weight_tree import fill, weight_tree
 from scene_lightning.saving import ModelArchive, checkpoint
 from scene_lightning.saving.align import has_names
@@ -110,7 +110,7 @@ class WeightFilesMixin(TrainableModule):
         else:
             archive = persistence.read_archive(path)
             if by_name and archive.config is not None and archive.layout != "flat" and not has_names(archive):
-                with custom_object_scope(_classes_of(self)):  # the names are in its network alone
+                with custom_object_scope(own_classes(self)):  # the names are in its network alone
                     named = weight_tree(persistence.model_from_archive(archive, path))[0]
                 archive = ModelArchive(weights=named, source=archive.source)
             fill(self, archive, path, by_name=by_name, skip_mismatch=skip_mismatch)
@@ -137,17 +137,11 @@ def _from_state(model: Any, data: dict[str, Any], path: str, by_name: bool, skip
     if not described or (fits and not by_name):
         persistence.load_checkpoint_into(model, data, path, with_optimizer=False)
         return data[checkpoint.SECTION].get("images_seen") if described else None
-    with custom_object_scope(_classes_of(model)):
+    with custom_object_scope(own_classes(model)):
         whole = persistence.model_from_state(data, path, compile=False)
     archive = ModelArchive(weights=weight_tree(whole)[0], source=f"the {Path(path).suffix or 'state'} file")
     fill(model, archive, path, by_name=by_name, skip_mismatch=skip_mismatch)
     return whole._images_seen  # type: ignore[no-any-return]
-
-
-def _classes_of(model: Any) -> dict[str, type]:
-    """The layers' classes of the model by name: a file of the same code needs no registration."""
-    classes = {type(module) for module in model.modules() if isinstance(module, Layer)}
-    return {cls.__name__: cls for cls in classes if not cls.__module__.startswith("scene_lightning.")}
 
 
 def _by_key(model: Any, state: Any, path: str) -> None:

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -29,7 +28,7 @@ def weight_tree(layer: Any, path: str = "", seen: set[int] | None = None) -> tup
     own.sort(key=lambda item: not item[2].trainable)  # Keras: trainable ones first; sort() keeps the rest in order
     node = LayerWeights(
         name=layer.name, path=path,
-        arrays=[_array(tensor) for _, tensor, _ in own], weight_names=[name for name, _, _ in own],
+        arrays=[tensor.detach().cpu().numpy() for _, tensor, _ in own], weight_names=[name for name, _, _ in own],
         trainable=[spec.trainable and layer.trainable for _, _, spec in own],
     )  # fmt: skip
     tensors = [tensor for _, tensor, _ in own]
@@ -63,10 +62,6 @@ def _listed(name: str, items: Iterable[Any]) -> list[tuple[str, Any]]:
     layers = [item for item in items if isinstance(item, Layer)]
     keys = structural_keys(type(layer).__name__ for layer in layers)
     return [(f"{name}/{key}", layer) for key, layer in zip(keys, layers, strict=True)]
-
-
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy()
 
 
 def fill(model: Any, archive: ModelArchive, path: str, by_name: bool = False, skip_mismatch: bool = False) -> None:

@@ -81,8 +81,6 @@ class Operation(Operator):
         **static: the arguments that are no tensors.
     """
 
-    _tensors = 1
-
     def __init__(self, name: str | None = None, **static: Any) -> None:
         super().__init__(name=name)
         known = list(inspect.signature(type(self)._function).parameters)
@@ -178,11 +176,7 @@ def operation(module: str, tensors: int = 1, name: str | None = None, many: bool
 
         known = operator_layers().get(label)  # Add, Multiply, …: what `x + y` records, too
         if known is None:
-            fields = {
-                "_function": staticmethod(compute),
-                "_keras_module": f"keras.src.ops.{module}",
-                "_tensors": tensors,
-            }
+            fields = {"_function": staticmethod(compute), "_keras_module": f"keras.src.ops.{module}"}
             known = type(label, (Operation,), {**fields, "__doc__": function.__doc__, "__module__": __name__})
             operator_layers()[label] = known
         layer_class = known

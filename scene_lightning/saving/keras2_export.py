@@ -103,16 +103,13 @@ def _layer(layer: dict[str, Any]) -> dict[str, Any]:
         layer.get("module") == "keras" and class_name == "Sequential"
     )
     if own and class_name == "Sequential":
-        return {"class_name": class_name, "config": _sequential(config)}
+        inner = {"name": config["name"], "layers": [_layer(layer) for layer in config["layers"]]}
+        return {"class_name": class_name, "config": inner}
     if own and class_name == "Functional" and "layers" in config:
         return {"class_name": class_name, "config": _functional(config)}
     if not own or class_name not in _LAYERS:
         raise _refused(f"it has no layer {class_name!r} (here {name!r})")
     return {"class_name": class_name, "config": _layer_config(class_name, config)}
-
-
-def _sequential(config: dict[str, Any]) -> dict[str, Any]:
-    return {"name": config["name"], "layers": [_layer(layer) for layer in config["layers"]]}
 
 
 def _functional(config: dict[str, Any]) -> dict[str, Any]:

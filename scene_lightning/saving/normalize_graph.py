@@ -163,17 +163,13 @@ def _node(node: Any, class_name: str) -> dict[str, Any]:
     given = node[0][3] if len(node[0]) > 3 else {}
     if not isinstance(given, dict):
         raise FileFormatError(f"a call's keywords should be an object; received {given!r:.120}.")
-    keywords = {key: _keyword(value) for key, value in _kept(given).items()}
+    keywords = {key: tensor(value) if is_reference(value) else value for key, value in _kept(given).items()}
     lone = len(tensors) == 1 and class_name not in _MERGING
     return {"args": tensors if lone else [tensors], "kwargs": keywords}
 
 
 def _kept(keywords: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in keywords.items() if not (key in _IDLE_KEYWORDS and value is None)}
-
-
-def _keyword(value: Any) -> Any:
-    return tensor(value) if is_reference(value) else value
 
 
 def is_reference(value: Any) -> TypeGuard[list[Any]]:

@@ -264,8 +264,9 @@ def _run_trainer(
         assert data.train_feed is not None
         model.forget_images_seen()  # here too: what children forget, the parent would still know
         jit = worth_compiling(model.jit_compile, data.train_feed.samples, training=True)
+        trusted = {} if ckpt_path is None else {"weights_only": True}
         with compiled(model, jit, training=True):
-            trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, **_trusting(ckpt_path))
+            trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, **trusted)
         outcome.collect()
 
 
@@ -283,10 +284,6 @@ def _beside(outer: L.Trainer | None, hardware: Hardware) -> Hardware:
 def _note_outer(verb: str, hardware: Hardware) -> None:
     given = {name: (getattr(hardware, name), getattr(Hardware(), name)) for name in vars(Hardware())}
     ledger.ignore_unless_default(f"{verb} in a callback", "it runs where the run around it does", **given)
-
-
-def _trusting(ckpt_path: str | None) -> dict[str, Any]:
-    return {} if ckpt_path is None else {"weights_only": True}
 
 
 def run_evaluate(
