@@ -10,7 +10,7 @@ class Ledger:
     """Counts and remarks of one process, in the order in which they came.
 
     Attributes:
-        verbs: "fit", "evaluate", "predict", … → how often.
+        calls: "fit", "evaluate", "predict", … → how often.
         ignored: what was accepted and has no meaning here, with a reason.
         limited: what a trial run cut short.
         symbols: Keras and TensorFlow names that the program asked for.
@@ -23,26 +23,41 @@ class Ledger:
 
     def clear(self) -> None:
         """Forget everything."""
-        self.verbs: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
         self.ignored: dict[str, str] = {}
         self.limited: list[str] = []
         self.symbols: set[str] = set()
         self.missing: set[str] = set()
         self.aliases: dict[str, str] = {}
 
-    def count(self, verb: str) -> None:
-        """A verb ran."""
-        self.verbs[verb] += 1
+    def count(self, method: str) -> None:
+        """Count one call.
+
+        Args:
+            method: "fit", "evaluate", "predict", ….
+        """
+        self.calls[method] += 1
 
     def ignore(self, what: str, why: str) -> None:
-        """`what` was accepted and does nothing."""
+        """Note what was accepted and does nothing.
+
+        Args:
+            what: as the program wrote it.
+            why: the reason.
+        """
         self.ignored.setdefault(what, why)
 
-    def ignore_unless_default(self, verb: str, why: str, **given: tuple[Any, Any]) -> None:
-        """Note each argument of `verb` whose (value, default) differ."""
+    def ignore_unless_default(self, method: str, why: str, **given: tuple[Any, Any]) -> None:
+        """Note each argument whose value is not its default.
+
+        Args:
+            method: the method that has them.
+            why: why they have no effect.
+            **given: name → (value, default).
+        """
         for name, (value, default) in given.items():
             if value != default:
-                self.ignore(f"{verb}({name}={value!r})", why)
+                self.ignore(f"{method}({name}={value!r})", why)
 
 
 ledger = Ledger()

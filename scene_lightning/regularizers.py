@@ -63,8 +63,7 @@ class L1(Regularizer):
     _arguments = ("l1",)
 
     def __init__(self, l1: float | None = 0.01, **old: float) -> None:
-        value = _old_keyword(l1, old)
-        self.l1 = _non_negative(0.01 if value is None else value, "l1")
+        self.l1 = _non_negative(_given(l1, old), "l1")
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.l1 * x.abs().sum()
@@ -84,8 +83,7 @@ class L2(Regularizer):
     _arguments = ("l2",)
 
     def __init__(self, l2: float | None = 0.01, **old: float) -> None:
-        value = _old_keyword(l2, old)
-        self.l2 = _non_negative(0.01 if value is None else value, "l2")
+        self.l2 = _non_negative(_given(l2, old), "l2")
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.l2 * x.square().sum()
@@ -127,11 +125,11 @@ def _non_negative(value: Any, name: str) -> float:
     return float(value)
 
 
-def _old_keyword(value: float | None, old: dict[str, float]) -> float | None:
-    unknown = set(old) - {"l"}
-    if unknown:
+def _given(value: float | None, old: dict[str, float]) -> float:
+    if unknown := set(old) - {"l"}:
         raise InputError(f"Unknown argument(s) {sorted(unknown)} of a regularizer.")
-    return old.get("l", value)
+    value = old.get("l", value)
+    return 0.01 if value is None else value
 
 
 def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:

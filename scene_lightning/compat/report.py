@@ -60,7 +60,7 @@ def _counted(calls: list[str]) -> str:
 
 
 def _verbs() -> str:
-    counts = [f"{verb} {count}×" for verb, count in ledger.verbs.items()]
+    counts = [f"{method} {count}×" for method, count in ledger.calls.items()]
     return ", ".join(counts) or "no fit, evaluate or predict"
 
 

@@ -47,11 +47,11 @@ def refuse_other_programs_files(path: Path) -> None:
         raise UnsupportedError(f"save() does not write {path.suffix} files, such as {path.name!r}. {cure}.")
 
 
-def check_arguments(verb: str, given: Mapping[str, Any], *own: str) -> None:
-    """Take note of, or refuse, what a function was given beside its own arguments.
+def check_arguments(method: str, given: Mapping[str, Any], *own: str) -> None:
+    """Take note of, or refuse, what a method was given beside its own arguments.
 
     Args:
-        verb: "save", "save_weights", "load_weights" or "load_model".
+        method: "save", "save_weights", "load_weights" or "load_model".
         given: further arguments: name → value.
         *own: the arguments that it has, for a hint at a misspelt one.
         own: the arguments that it has, for a hint at a misspelt one.
@@ -61,12 +61,12 @@ def check_arguments(verb: str, given: Mapping[str, Any], *own: str) -> None:
         InputError: one that no Keras has.
     """
     for name, value in given.items():
-        if name in _WITHOUT_MEANING[verb]:
+        if name in _WITHOUT_MEANING[method]:
             if value is not None:
-                ledger.ignore(f"{verb}({name}=)", "it says how TensorFlow is to write its own files")
-        elif name in _REFUSED[verb]:
+                ledger.ignore(f"{method}({name}=)", "it says how TensorFlow is to write its own files")
+        elif name in _REFUSED[method]:
             if value not in _DEFAULTS.get(name, (None,)):
-                raise UnsupportedError(f"{verb}({name}={value!r}) is not supported: {_REFUSED[verb][name]}.")
+                raise UnsupportedError(f"{method}({name}={value!r}) is not supported: {_REFUSED[method][name]}.")
         else:
-            known = (*own, *_WITHOUT_MEANING[verb], *_REFUSED[verb])
-            raise InputError(f"{verb}() got an unexpected argument {name!r}.{did_you_mean(name, known)}")
+            known = (*own, *_WITHOUT_MEANING[method], *_REFUSED[method])
+            raise InputError(f"{method}() got an unexpected argument {name!r}.{did_you_mean(name, known)}")

@@ -275,8 +275,8 @@ def _check_options(options: dict[str, Any]) -> None:
             raise UnknownArgumentError(f"fit() has {other}= for what Lightning's Trainer calls {name}=.")
 
 
-def _note_loading(verb: str, max_queue_size: Any, workers: Any, use_multiprocessing: Any) -> None:
+def _note_loading(method: str, max_queue_size: Any, workers: Any, use_multiprocessing: Any) -> None:
     ledger.ignore_unless_default(
-        verb, "batches are read ahead by a thread of this engine's own", max_queue_size=(max_queue_size, 10),
+        method, "batches are read ahead by a thread of this engine's own", max_queue_size=(max_queue_size, 10),
         workers=(workers, 1), use_multiprocessing=(use_multiprocessing, False),
     )  # fmt: skip

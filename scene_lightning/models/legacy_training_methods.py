@@ -40,15 +40,12 @@ class LegacyTrainingMixin(TrainingMixin):
             kwargs, "samples_per_epoch", "steps_per_epoch", steps_per_epoch, per=_batch_size_of(generator)
         )
         epochs = translated(kwargs, "nb_epoch", "epochs", epochs)
-        kwargs["validation_steps"] = translated(
-            kwargs,
-            "nb_val_samples",
-            "validation_steps",
-            kwargs.get("validation_steps"),
-            per=_batch_size_of(kwargs.get("validation_data")),
+        validation, validation_steps = kwargs.get("validation_data"), kwargs.get("validation_steps")
+        validation_steps = translated(
+            kwargs, "nb_val_samples", "validation_steps", validation_steps, per=_batch_size_of(validation)
         )
-        if isinstance(kwargs.get("validation_data"), tuple | list):
-            kwargs["validation_steps"] = None  # Keras 2 asked for it only beside a generator
+        # Keras 2 asked for it only beside a generator.
+        kwargs["validation_steps"] = None if isinstance(validation, tuple | list) else validation_steps
         return self.fit(generator, steps_per_epoch=steps, epochs=epochs, loop_data=True, **kwargs)
 
     def evaluate_generator(self, generator: Any, steps: Any = None, *args: Any, **kwargs: Any) -> Any:

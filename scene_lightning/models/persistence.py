@@ -136,7 +136,7 @@ def make_room(path: Path, overwrite: bool) -> None:
     Raises:
         InputError: the file exists and may not be replaced, or a file is in the folder's place.
     """
-    with contextlib.suppress(FileExistsError, NotADirectoryError):  # told below
+    with contextlib.suppress(FileExistsError, NotADirectoryError):  # the check below says it
         path.parent.mkdir(parents=True, exist_ok=True)
     check_target(path, overwrite)
 

@@ -83,16 +83,13 @@ def split_arrays(
             f"training set as specified by validation_split={fraction}. Provide more data, or another value."
         )
 
-    def cut(structure: Any, part: slice) -> Any:
+    def cut(part: slice) -> Any:
         def take(leaf: Any) -> Any:
             return None if leaf is None else leaf.iloc[part] if hasattr(leaf, "iloc") else leaf[part]
 
-        return map_structure(take, structure)
+        return map_structure(take, (x, y, sample_weight))
 
-    head, tail = slice(0, at), slice(at, None)
-    return tuple(cut(part, head) for part in (x, y, sample_weight)), tuple(  # type: ignore[return-value]
-        cut(part, tail) for part in (x, y, sample_weight)
-    )
+    return cut(slice(0, at)), cut(slice(at, None))
 
 
 def _array_of_numbers(values: Any) -> Any:

@@ -25,7 +25,7 @@ class Adam(Optimizer):
         w −= rate · sqrt(1 − beta_2ᵗ)/(1 − beta_1ᵗ) · m/(sqrt(v) + epsilon)
 
     Kingma and Ba, 2014, arXiv:1412.6980. Runs torch's fused kernel. It would put epsilon elsewhere: the bias
-    corrections go into the rate, and the kernel is told that infinitely many steps have been taken, so that its own
+    corrections go into the rate, and the kernel takes it that infinitely many steps have been taken, so that its own
     corrections are 1.
 
     Args:

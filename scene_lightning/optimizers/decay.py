@@ -44,7 +44,7 @@ class WeightDecay:
         return any(pattern.search(text) for text in (getattr(variable, "name", None) or "", path, f"{path}:0"))
 
     def _path(self, variable: Tensor) -> str:
-        """The weight's name after those of its layers; of a plain torch parameter, what `torch_optimizer` was told."""
+        """The weight's name after those of its layers; of a plain torch parameter, what `torch_optimizer` was given."""
         return self._names.get(variable) or str(getattr(variable, "path", ""))
 
     def _apply_weight_decay(self, params: Sequence[Tensor], rate: float) -> None:

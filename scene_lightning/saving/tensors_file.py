@@ -36,8 +36,7 @@ def write_tensors(path: str | os.PathLike[str], checkpoint: Mapping[str, Any], h
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint["state_dict"].items()}
     if half:
-        for name, tensor in tensors.items():
-            tensors[name] = _halved(name, tensor)
+        tensors = {name: _halved(name, tensor) for name, tensor in tensors.items()}
     section = checkpoint[SECTION]
     texts = {name: section[name] for name in _TEXTS if section[name] is not None}
     with atomic_write(path) as temporary:

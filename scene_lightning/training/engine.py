@@ -33,13 +33,13 @@ _QUIET = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightni
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Without Lightning's own announcements: Keras' verbs print Keras' lines."""
+    """Without Lightning's own announcements: `fit`, `evaluate` and `predict` print Keras' lines."""
     loggers = [logging.getLogger(name) for name in (*_QUIET, "lightning.pytorch.utilities.rank_zero")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        # They advise about DataLoader workers, loggers and checkpoints that Keras' verbs do not use.
+        # They advise about DataLoader workers, loggers and checkpoints that `fit` and its like do not use.
         warnings.filterwarnings("ignore", module=r"lightning\.(pytorch|fabric).*")
         warnings.filterwarnings("ignore", message=r".*(does not have many workers|treespec|LeafSpec).*")
         try:
@@ -281,9 +281,9 @@ def _beside(outer: L.Trainer | None, hardware: Hardware) -> Hardware:
     return replace(hardware, accelerator=device.type, devices=devices, precision=precision)
 
 
-def _note_outer(verb: str, hardware: Hardware) -> None:
+def _note_outer(method: str, hardware: Hardware) -> None:
     given = {name: (getattr(hardware, name), getattr(Hardware(), name)) for name in vars(Hardware())}
-    ledger.ignore_unless_default(f"{verb} in a callback", "it runs where the run around it does", **given)
+    ledger.ignore_unless_default(f"{method} in a callback", "it runs where the run around it does", **given)
 
 
 def run_evaluate(

@@ -20,10 +20,10 @@ from scene_lightning.tree import flatten
 
 
 class InnerRun:
-    """One verb on a model that `trainer` is in the middle of training, evaluating or asking.
+    """One `predict` or `evaluate` on a model while another run works on it.
 
     It takes that run's device and precision. In a run on several devices each process reads all of the data by itself,
-    so that nothing waits for a process that does not call the verb.
+    so that nothing waits for a process that does not call it.
 
     Args:
         trainer: the outer run's.

@@ -35,7 +35,7 @@ class TrainableModule(OwnSteps):
         loss: what `compile` was given.
         compiled: whether `compile` was called.
         stop_training: set it in a callback to end `fit` after the current batch or epoch.
-        training_seed: a number makes the chance of each epoch (dropout, noise) a function of (seed, epoch, device), so
+        training_seed: a number makes the randomness of each epoch (dropout, noise) a function of (seed, epoch, device), so
             that a run that is resumed from a checkpoint goes on as it would have.
         jit_compile: what `compile` was given: True, False or "auto".
         image_info: class names, input size, rescale: what prediction needs; kept in every file of the model.
@@ -124,7 +124,7 @@ class TrainableModule(OwnSteps):
         """Lightning: the weights have the dtype of the run."""
         self.forget_images_seen()
         if self._resumption.take_up(self.trainer):
-            self._begin_chance()
+            self._begin_randomness()
         true_precision.convert_slots(self.optimizer)
 
     def forget_images_seen(self) -> None:
@@ -238,9 +238,9 @@ class TrainableModule(OwnSteps):
     @kept_hook
     def on_train_epoch_start(self) -> None:
         self._reset_for_epoch()
-        self._begin_chance()
+        self._begin_randomness()
 
-    def _begin_chance(self) -> None:
+    def _begin_randomness(self) -> None:
         self._resumption.before_epoch()
         if self.training_seed is not None:
             epoch = self._epoch_offset + self.current_epoch

@@ -45,7 +45,11 @@ class Trial:
         return None if batch_size is None else min(samples, self.batches * batch_size)
 
     def trainer_options(self, validates: bool) -> dict[str, Any]:
-        """What Lightning's Trainer must be told."""
+        """Arguments of Lightning's Trainer that keep to the limits.
+
+        Args:
+            validates: whether the run validates.
+        """
         if self.batches is None:
             return {}
         return {"limit_train_batches": self.batches, **({"limit_val_batches": self.batches} if validates else {})}

@@ -1,4 +1,4 @@
-"""Knows which Lightning runs are under way in this process, so that a verb called inside one leaves it as it was.
+"""Knows which Lightning runs are under way in this process, so that a `predict` or `fit` inside one leaves it as it was.
 
 Callbacks call `predict`, `evaluate`, `train_on_batch` or `fit` on the model that is being trained, or on one that
 shares layers with it. A second `Trainer` would take the weights from the device, mode and dtype of the first.
@@ -43,7 +43,7 @@ def end(model: Any, trainer: Any) -> None:
         model: the model.
         trainer: the Trainer.
     """
-    for place in reversed(range(len(_under_way))):  # the innermost: a verb inside a run begins there once more
+    for place in reversed(range(len(_under_way))):  # the innermost: a `fit` inside a run begins there once more
         if _under_way[place][0]() is model and _under_way[place][1]() is trainer:
             del _under_way[place]
             return
@@ -77,13 +77,13 @@ def _run_on_several_devices() -> L.Trainer | None:
 
 @contextmanager
 def undisturbed(model: Any) -> Iterator[L.Trainer | None]:
-    """Within the block a verb may run on `model`; afterwards the run around it finds everything as it was.
+    """Within the block `fit`, `evaluate` or `predict` may run on `model`; afterwards the run around it finds everything as it was.
 
     Kept are the metrics' states, logs, devices, training modes and all that a run writes on a model; the weights and
-    the optimizer are the verb's to change. Gives the outer run's trainer, or None when there is none.
+    the optimizer are the inner run's to change. Gives the outer run's trainer, or None when there is none.
 
     Args:
-        model: the model that a verb is about to run on.
+        model: the model of the inner run.
     """
     trainer = _outer_run(model) or _run_on_several_devices()
     if trainer is None:

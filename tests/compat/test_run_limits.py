@@ -57,7 +57,7 @@ def test_fit_is_cut_and_its_history_filled_but_evaluate_and_predict_are_whole() 
     counted = _Steps()
     model.evaluate(X, Y, batch_size=2, verbose=0, callbacks=[counted])
     assert counted.test == 10 and model.predict(X, verbose=0).shape == (20, 2)
-    assert ledger.verbs == {"fit": 1, "evaluate": 1, "predict": 1}
+    assert ledger.calls == {"fit": 1, "evaluate": 1, "predict": 1}
 
 
 def test_params_and_the_note_tell_what_ran() -> None:
