@@ -164,9 +164,7 @@ def _from_dict(config: Mapping[str, Any], *, table: Mapping[str, Any], kind: str
     if not inspect.isclass(value):
         return value
     arguments = dict(inner) if isinstance(inner, Mapping) else {}
-    if hasattr(value, "from_config"):
-        return value.from_config(arguments)
-    return value(**arguments)
+    return value.from_config(arguments) if hasattr(value, "from_config") else value(**arguments)
 
 
 class Configured:

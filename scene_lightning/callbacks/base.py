@@ -223,9 +223,5 @@ def overrides(callback: Any, *hooks: str) -> bool:
         callback: any object.
         *hooks: names of methods of `Callback`.
     """
-    for hook in hooks:
-        if hook in getattr(callback, "__dict__", {}):
-            return True
-        if getattr(type(callback), hook, None) not in (None, getattr(Callback, hook)):
-            return True
-    return False
+    own, cls = getattr(callback, "__dict__", {}), type(callback)
+    return any(hook in own or getattr(cls, hook, None) not in (None, getattr(Callback, hook)) for hook in hooks)
