@@ -1,1 +1,1 @@
-"""What drives a model: devices, feeds, the Lightning Trainer behind `fit`, `evaluate` and `predict`, and the loss it minimises."""
+"""What drives a model: devices, the Lightning Trainer behind `fit`, `evaluate` and `predict`, steps, resuming."""

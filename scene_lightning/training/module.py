@@ -35,8 +35,8 @@ class TrainableModule(OwnSteps):
         loss: what `compile` was given.
         compiled: whether `compile` was called.
         stop_training: set it in a callback to end `fit` after the current batch or epoch.
-        training_seed: a number makes the randomness of each epoch (dropout, noise) a function of (seed, epoch, device), so
-            that a run that is resumed from a checkpoint goes on as it would have.
+        training_seed: a number makes the randomness of each epoch (dropout, noise) a function of (seed, epoch,
+            device), so that a run that is resumed from a checkpoint goes on as it would have.
         jit_compile: what `compile` was given: True, False or "auto".
         image_info: class names, input size, rescale: what prediction needs; kept in every file of the model.
     """

@@ -1,4 +1,4 @@
-"""Knows which Lightning runs are under way in this process, so that a `predict` or `fit` inside one leaves it as it was.
+"""Knows which Lightning runs are under way in this process, so that a run inside one leaves it as it was.
 
 Callbacks call `predict`, `evaluate`, `train_on_batch` or `fit` on the model that is being trained, or on one that
 shares layers with it. A second `Trainer` would take the weights from the device, mode and dtype of the first.
@@ -77,7 +77,7 @@ def _run_on_several_devices() -> L.Trainer | None:
 
 @contextmanager
 def undisturbed(model: Any) -> Iterator[L.Trainer | None]:
-    """Within the block `fit`, `evaluate` or `predict` may run on `model`; afterwards the run around it finds everything as it was.
+    """Let `fit`, `evaluate` or `predict` run within the block; the run around it then finds everything as it was.
 
     Kept are the metrics' states, logs, devices, training modes and all that a run writes on a model; the weights and
     the optimizer are the inner run's to change. Gives the outer run's trainer, or None when there is none.
