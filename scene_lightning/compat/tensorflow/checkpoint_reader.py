@@ -29,7 +29,7 @@ class CheckpointReader:
         self._values = dict(values)
 
     def get_variable_to_shape_map(self) -> dict[str, list[int]]:
-        """Name → shape."""
+        """Gives the shape of each value, by name."""
         return {name: list(value.shape) for name, value in self._values.items()}
 
     def has_tensor(self, name: Any) -> bool:

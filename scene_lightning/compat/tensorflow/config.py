@@ -18,7 +18,7 @@ class PhysicalDevice(NamedTuple):
 
 
 class LogicalDevice(NamedTuple):
-    """The same under its other name."""
+    """A CPU or GPU, by the name that `tf.device` takes."""
 
     name: str
     device_type: str

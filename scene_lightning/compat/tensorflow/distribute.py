@@ -28,12 +28,12 @@ class ReduceOp(enum.Enum):
 
 
 class InputContext:
-    """What a function that makes a dataset for each worker is told. TensorFlow: `tf.distribute.InputContext`."""
+    """What a function that makes a dataset for a worker takes. TensorFlow: `tf.distribute.InputContext`."""
 
     num_input_pipelines, input_pipeline_id, num_replicas_in_sync = 1, 0, 1
 
     def get_per_replica_batch_size(self, global_batch_size: int) -> int:
-        """The whole batch, for one replica."""
+        """Gives the batch size of a replica: the whole one."""
         return int(global_batch_size)
 
 
@@ -43,16 +43,16 @@ class ReplicaContext:
     replica_id_in_sync_group, num_replicas_in_sync = 0, 1
 
     def all_reduce(self, reduce_op: Any, value: Any, options: Any = None) -> Any:
-        """The value, reduced over one replica."""
+        """Gives the value: it is reduced over one replica."""
         _operation(reduce_op)
         return value
 
     def all_gather(self, value: Any, axis: int, options: Any = None) -> Any:
-        """The value, of one replica."""
+        """Gives the value: it is gathered from one replica."""
         return value
 
     def merge_call(self, merge_fn: Callable[..., Any], args: Any = (), kwargs: Any = None) -> Any:
-        """`merge_fn(strategy, *args)`."""
+        """Calls `merge_fn(strategy, *args)`."""
         return merge_fn(get_strategy(), *args, **(kwargs or {}))
 
     @property
@@ -82,7 +82,7 @@ class Strategy:
 
     @contextmanager
     def scope(self) -> Iterator[Strategy]:
-        """The block, with this strategy as the current one."""
+        """Within the block, this strategy is the current one."""
         _within.append(self)
         try:
             yield self
@@ -92,23 +92,23 @@ class Strategy:
     # -- datasets --------------------------------------------------------------------------------------------------
 
     def experimental_distribute_dataset(self, dataset: Any, options: Any = None) -> Any:
-        """The dataset: one replica reads all of it."""
+        """Gives the dataset: one replica reads all of it."""
         return dataset
 
     def distribute_datasets_from_function(self, dataset_fn: Callable[[InputContext], Any], options: Any = None) -> Any:
-        """`dataset_fn(context)`."""
+        """Calls `dataset_fn(context)`."""
         return dataset_fn(InputContext())
 
     experimental_distribute_datasets_from_function = distribute_datasets_from_function
 
     def experimental_distribute_values_from_function(self, value_fn: Callable[[ReplicaContext], Any]) -> Any:
-        """`value_fn(context)`."""
+        """Calls `value_fn(context)`."""
         return value_fn(ReplicaContext())
 
     # -- loops -----------------------------------------------------------------------------------------------------
 
     def run(self, fn: Callable[..., Any], args: Any = (), kwargs: Any = None, options: Any = None) -> Any:
-        """`fn(*args, **kwargs)`, which is a value of the only replica."""
+        """Calls `fn(*args, **kwargs)`, whose result is the value of the only replica."""
         with self.scope():
             _replicas.append(ReplicaContext())
             try:
@@ -137,36 +137,36 @@ class Strategy:
         return map_leaves(reduced, value)
 
     def gather(self, value: Any, axis: int) -> Any:
-        """The replicas' values along an axis: this one's."""
+        """Gives the value: the only replica's."""
         return value
 
     def experimental_local_results(self, value: Any) -> tuple[Any, ...]:
-        """The values of this process's replicas, as a tuple of one."""
+        """Gives the values of this process's replicas, as a tuple of one."""
         return (value,)
 
 
 class MirroredStrategy(Strategy):
-    """Accepted; several devices are Lightning's business."""
+    """A strategy of one replica here: several GPUs are asked for with `--devices` or `fit(devices=)`."""
 
 
 class OneDeviceStrategy(Strategy):
-    """Accepted."""
+    """A strategy of one replica, on one device."""
 
 
 class MultiWorkerMirroredStrategy(Strategy):
-    """Accepted."""
+    """A strategy of one replica here, on one machine."""
 
 
 class CentralStorageStrategy(Strategy):
-    """Accepted."""
+    """A strategy of one replica, whose variables have one home anyway."""
 
 
 class ParameterServerStrategy(Strategy):
-    """Accepted."""
+    """A strategy of one replica here: there are no parameter servers."""
 
 
 class CrossDeviceOps:
-    """How devices exchange gradients: accepted, for there is one.
+    """How devices exchange gradients: without effect, for there is one.
 
     Args:
         *_, **__: for TensorFlow's sake, without effect.
@@ -177,19 +177,19 @@ class CrossDeviceOps:
 
 
 class NcclAllReduce(CrossDeviceOps):
-    """Accepted."""
+    """NCCL's exchange of gradients, without effect."""
 
 
 class HierarchicalCopyAllReduce(CrossDeviceOps):
-    """Accepted."""
+    """An exchange of gradients in steps, without effect."""
 
 
 class ReductionToOneDevice(CrossDeviceOps):
-    """Accepted."""
+    """An exchange of gradients over one device, without effect."""
 
 
 class CommunicationOptions(CrossDeviceOps):
-    """Accepted."""
+    """Options of the exchange of gradients, without effect."""
 
 
 _within: list[Strategy] = []
@@ -236,7 +236,7 @@ class TPUClusterResolver:
 
     @classmethod
     def connect(cls, *_: Any, **__: Any) -> TPUClusterResolver:
-        """Refused like the rest."""
+        """Raises InputError, as the constructor does."""
         return cls()
 
 

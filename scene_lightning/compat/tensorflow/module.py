@@ -24,17 +24,17 @@ class Module:
 
     @property
     def name(self) -> str:
-        """The given name, or the class's."""
+        """The name that was given, or the class's."""
         return getattr(self, "_name", type(self).__name__.lower())
 
     @property
     def name_scope(self) -> Any:
-        """A block without effect."""
+        """A `tf.name_scope` of this name, without effect."""
         return name_scope(self.name)
 
     @staticmethod
     def with_name_scope(method: Callable[..., Any]) -> Callable[..., Any]:
-        """The method as it is."""
+        """Gives the method as it is."""
         return method
 
     def _leaves(self) -> Iterator[torch.Tensor]:
@@ -43,18 +43,18 @@ class Module:
 
     @property
     def variables(self) -> tuple[torch.Tensor, ...]:
-        """All variables within, each once."""
+        """All variables in the attributes, each once."""
         by_identity = {id(leaf): leaf for leaf in self._leaves()}
         return tuple(by_identity.values())
 
     @property
     def trainable_variables(self) -> tuple[torch.Tensor, ...]:
-        """Those that have gradients."""
+        """The variables that have gradients."""
         return tuple(leaf for leaf in self.variables if leaf.requires_grad)
 
     @property
     def submodules(self) -> tuple[Any, ...]:
-        """Layers and modules among the attributes."""
+        """The layers and modules among the attributes."""
         return tuple(value for value in vars(self).values() if isinstance(value, Layer | Module))
 
 

@@ -190,26 +190,26 @@ class Generator:
 
     @classmethod
     def from_seed(cls, seed: int, alg: Any = None) -> Generator:
-        """A generator that starts at a seed."""
+        """Makes a generator that starts at a seed."""
         return cls(int(seed))
 
     @classmethod
     def from_non_deterministic_state(cls, alg: Any = None) -> Generator:
-        """A generator that starts anywhere."""
+        """Makes a generator that starts at a random seed."""
         return cls(torch.seed())
 
     def uniform(self, shape: Any, minval: float = 0, maxval: float = 1, dtype: Any = "float32") -> torch.Tensor:
-        """Equally likely numbers."""
+        """Draws equally likely numbers in [minval, maxval)."""
         return torch.rand(_sides(shape), generator=self._torch, dtype=as_dtype(dtype)) * (maxval - minval) + minval
 
     def uniform_full_int(self, shape: Any, dtype: Any = "uint64", name: Any = None) -> torch.Tensor:
-        """Equally likely whole numbers (of int64's positive half)."""
+        """Draws equally likely whole numbers (of int64's positive half)."""
         return torch.randint(0, 2**63 - 1, _sides(shape), generator=self._torch, dtype=torch.int64)
 
     def make_seeds(self, count: int = 1) -> torch.Tensor:
-        """(2, count) seeds for the stateless functions."""
+        """Draws seeds for the stateless functions, (2, count)."""
         return torch.randint(0, 2**31, (2, int(count)), generator=self._torch)
 
     def normal(self, shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32") -> torch.Tensor:
-        """Normally distributed numbers."""
+        """Draws normally distributed numbers."""
         return torch.randn(_sides(shape), generator=self._torch, dtype=as_dtype(dtype)) * stddev + mean

@@ -32,12 +32,12 @@ class SparseTensor:
 
     @property
     def dtype(self) -> Any:
-        """Of the values."""
+        """The dtype of the values."""
         return self.values.dtype
 
     @classmethod
     def stacked(cls, parts: tuple[SparseTensor, ...]) -> SparseTensor:
-        """Several as one with a batch axis, as wide as the widest."""
+        """Joins several along a new batch axis, as wide as the widest."""
         rows = [torch.full((len(part.indices), 1), number) for number, part in enumerate(parts)]
         indices = torch.cat([torch.cat([row, part.indices], 1) for row, part in zip(rows, parts, strict=True)])
         shape = torch.stack([part.dense_shape for part in parts]).amax(0)

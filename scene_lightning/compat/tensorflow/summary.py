@@ -54,7 +54,7 @@ class SummaryWriter:
             set_step(step)
 
     def init(self) -> None:
-        """It is ready."""
+        """Does nothing: the writer is ready."""
 
     def flush(self) -> None:
         """Write what is waiting."""

@@ -33,7 +33,7 @@ class Ragged(list[Any]):
 
     @property
     def values(self) -> Any:
-        """All rows one after another."""
+        """The texts of all rows in one array."""
         return strings([value for row in self for value in row])
 
     def to_list(self) -> list[list[bytes]]:

@@ -107,12 +107,12 @@ class CheckpointManager:
 
     @property
     def checkpoints(self) -> list[str]:
-        """The kept ones, the oldest first."""
+        """The checkpoints that are kept, the oldest first."""
         return list(self._paths)
 
     @property
     def latest_checkpoint(self) -> str | None:
-        """The newest, or None."""
+        """The newest checkpoint, or None."""
         return self._paths[-1] if self._paths else None
 
     def save(

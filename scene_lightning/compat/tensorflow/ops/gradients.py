@@ -45,7 +45,7 @@ class GradientTape:
         self._grad.__exit__(*error)
 
     def watch(self, tensor: Any) -> None:
-        """Differentiate by this tensor too (variables and weights are watched anyway)."""
+        """Has `gradient` differentiate by this tensor too (variables and weights are watched anyway)."""
         for leaf in flatten(tensor):
             if not leaf.requires_grad:
                 if not leaf.is_floating_point():

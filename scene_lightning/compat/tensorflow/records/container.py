@@ -192,13 +192,13 @@ class TFRecordWriter:
         self._file.write(self._deflate.compress(whole) if self._deflate else whole)
 
     def flush(self) -> None:
-        """Bring what was written to the file."""
+        """Write what is waiting to the file."""
         if self._deflate:
             self._file.write(self._deflate.flush(zlib.Z_SYNC_FLUSH))
         self._file.flush()
 
     def close(self) -> None:
-        """Finish the file; again is no error."""
+        """Finish the file; a second call does nothing."""
         if not self._file.closed:
             if self._deflate:
                 self._file.write(self._deflate.flush())

@@ -25,7 +25,7 @@ class ConfigProto(SimpleNamespace):
 
 
 class GPUOptions(SimpleNamespace):
-    """A session's GPU options: any can be set."""
+    """A session's GPU options: any can be set, without effect."""
 
 
 class Graph:
@@ -33,11 +33,11 @@ class Graph:
 
     @contextmanager
     def as_default(self) -> Iterator[Graph]:
-        """The block, as it is."""
+        """Leaves the block as it is."""
         yield self
 
     def finalize(self) -> None:
-        """Nothing to end."""
+        """Does nothing."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -69,7 +69,7 @@ class Session:
         self.graph = _GRAPH if graph is None else graph
 
     def run(self, fetches: Any, feed_dict: Any = None, *_: Any, **__: Any) -> Any:
-        """None for what needs no running (the initialisation of variables); everything else is refused."""
+        """Gives None for what needs no running (the initialisation of variables), and refuses everything else."""
         parts = fetches if isinstance(fetches, list | tuple) else [fetches]
         if all(part is None or isinstance(part, _Nothing) for part in parts):
             return [None] * len(parts) if isinstance(fetches, list | tuple) else None
@@ -80,7 +80,7 @@ class Session:
 
     @contextmanager
     def as_default(self) -> Iterator[Session]:
-        """The block, as it is."""
+        """Leaves the block as it is."""
         yield self
 
     def __enter__(self) -> Session:
@@ -90,7 +90,7 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Does nothing."""
 
 
 InteractiveSession = Session
@@ -107,7 +107,7 @@ def get_default_session() -> Session:
 
 
 def global_variables_initializer() -> _Nothing:
-    """Nothing: variables have their values from the start."""
+    """Gives what a session need not run: variables have their values from the start."""
     return _Nothing()
 
 
