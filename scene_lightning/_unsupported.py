@@ -74,7 +74,7 @@ def advice(path: str, known: Iterable[str] = ()) -> str:
 
 
 def names_with_advice(path: str) -> dict[str, str]:
-    """The names of a module that are not here → what to use instead. docs/generate_symbols.py lists them.
+    """The names of a module that are not here, with what to use instead. docs/generate_symbols.py lists them.
 
     Args:
         path: the module's whole name, such as "keras.ops".

@@ -9,7 +9,7 @@ from scene_lightning.callbacks.logs import AliasDict, alias_of
 
 
 class HistoryDict(AliasDict[list[float]]):
-    """Log name → one value per epoch, under Keras 3's names; old spellings (`acc`, `val_acc`, `lr`) can be read too."""
+    """The values of each log, one an epoch, by Keras 3's names; old spellings (`acc`, `val_acc`, `lr`) are read too."""
 
     def __contains__(self, key: object) -> bool:
         return dict.__contains__(self, key) or (isinstance(key, str) and dict.__contains__(self, alias_of(key)))

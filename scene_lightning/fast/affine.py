@@ -93,7 +93,7 @@ def output_channels(layer: Any, kernel: torch.Tensor) -> int:
 
 
 def product(layer: Any) -> Callable[..., torch.Tensor]:
-    """A function (inputs, kernel, bias) → what a layer gives before its activation, with these weights for its own.
+    """A function of inputs, kernel and bias: what a layer gives before its activation, with these weights for its own.
 
     Args:
         layer: a convolution or Dense.

@@ -69,7 +69,7 @@ def conv2d(
 
 
 class DepthwiseConvolution(torch.autograd.Function):
-    """(N, C, H, W) with a kernel (C, 1, KH, KW) → (N, C, H', W'), each channel by itself."""
+    """Convolves each channel by itself: images (N, C, H, W), a kernel (C, 1, KH, KW), outputs (N, C, H', W')."""
 
     @staticmethod
     def forward(ctx: Any, images: Any, kernel: Any, bias: Any, strides: Any, padding: Any) -> torch.Tensor:

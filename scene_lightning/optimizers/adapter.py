@@ -85,7 +85,10 @@ class KerasOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The reverse of `state_dict`.
+        """Set slots, step count and rate to what `state_dict` gave.
+
+        Args:
+            state_dict: what it gave.
 
         Raises:
             InputError: the state belongs to other weights.

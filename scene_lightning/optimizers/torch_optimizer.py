@@ -230,7 +230,12 @@ class TorchOptimizer(TakesPairs):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TorchOptimizer:
-        """The reverse of `get_config`. Raises InputError for anything but a class of torch.optim."""
+        """Make an optimizer from `get_config`'s dict. Raises InputError for anything but a class of torch.optim.
+
+        Args:
+            config: the dict.
+            custom_objects: without effect.
+        """
         name, options = config.get("torch_class"), config.get("options") or {}
         kind: Any = getattr(torch.optim, name, None) if isinstance(name, str) else None
         if not _is_torch_class(kind):

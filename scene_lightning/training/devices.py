@@ -131,10 +131,10 @@ def take_inventory() -> Inventory:
 
 
 def choose_accelerator(requested: str, inventory: Inventory) -> str:
-    """What was asked for ("auto", "cpu", "cuda", "gpu", "mps") → "cpu", "cuda" or "mps".
+    """Choose the accelerator: "cpu", "cuda" or "mps".
 
     Args:
-        requested: what was asked for.
+        requested: "auto", "cpu", "cuda", "gpu" or "mps".
         inventory: what the machine has.
 
     Raises:
@@ -155,7 +155,7 @@ def choose_accelerator(requested: str, inventory: Inventory) -> str:
 
 
 def choose_devices(requested: Devices | None, accelerator: str, inventory: Inventory) -> int | list[int]:
-    """A count, a list of indices, "auto" or -1 → what Lightning's Trainer takes. Raises DeviceError for too many.
+    """Choose the devices, as Lightning's Trainer takes them. Raises DeviceError for more than there are.
 
     Args:
         requested: a number, a list of indices or text of them; "auto", -1 or None: all GPUs, or one process elsewhere.
@@ -192,8 +192,9 @@ def choose_devices(requested: Devices | None, accelerator: str, inventory: Inven
 
 
 def choose_precision(requested: int | str | None, accelerator: str, inventory: Inventory) -> str:
-    """ "auto" → bf16-mixed where the hardware is fast at it, else 32-true. Raises DeviceError for an unknown one.
+    """Choose the precision. Raises DeviceError for an unknown one.
 
+    "auto" takes bf16-mixed where the hardware is fast at it, else 32-true.
     None means 32-true: parity with Keras' default is what the API promises; the command line asks for "auto".
 
     Args:
@@ -218,7 +219,7 @@ def choose_precision(requested: int | str | None, accelerator: str, inventory: I
 
 
 def trainer_arguments(hardware: Hardware, inventory: Inventory | None = None) -> dict[str, Any]:
-    """What was asked for → keyword arguments of Lightning's `Trainer`.
+    """The keyword arguments of Lightning's `Trainer` for the hardware that was asked for.
 
     Args:
         hardware: what was asked for.

@@ -50,7 +50,7 @@ def quiet_lightning() -> Iterator[None]:
 
 
 def split_callbacks(callbacks: Any) -> tuple[list[Any], list[L.Callback]]:
-    """A mixed list → (Keras callbacks, Lightning callbacks).
+    """Part callbacks into Keras' and Lightning's.
 
     Args:
         callbacks: a callback, a list of them, nested or not, or None.
@@ -151,7 +151,7 @@ def _every(frequency: int, epoch: int) -> bool:
 
 
 def validation_plan(frequency: Any, has_validation: bool) -> Callable[[int], bool]:
-    """Keras' `validation_freq` → does 0-based epoch i end with a validation?
+    """A function that says whether an epoch, counted from 0, ends with a validation.
 
     Args:
         frequency: an int n for every n-th epoch, or a collection of epochs counted from 1.

@@ -53,7 +53,9 @@ def counted_so_far(container: MetricContainer, attached: list[Any]) -> dict[str,
 
 
 def count_on(container: MetricContainer, attached: list[Any], states: Mapping[str, Any]) -> None:
-    """The reverse: go on counting from there. Metrics that the first batch chooses take their part when it has.
+    """Let metrics go on counting from what a checkpoint holds of them.
+
+    Metrics that the first batch chooses take their part when it has.
 
     Args:
         container: the compiled metrics and losses.

@@ -54,7 +54,7 @@ class CompileMetrics:
         self._container.update(y_true, y_pred, sample_weight)
 
     def result(self) -> dict[str, torch.Tensor]:
-        """Name → value, the loss left out."""
+        """The metrics' values by name, without the loss."""
         return self._container.metric_results()
 
     def reset_state(self) -> None:
@@ -147,7 +147,7 @@ class KerasSteps(L.LightningModule):
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """Name → value of each of `metrics`. Keras: `Model.get_metrics_result`."""
+        """The value of each of `metrics`, by name. Keras: `Model.get_metrics_result`."""
         return _flat_logs({metric.name: metric.result() for metric in self.metrics})
 
     @property
