@@ -323,3 +323,9 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0
     _check_range(labels, y_pred.shape[-1])
     p = torch.gather(y_pred, -1, labels.unsqueeze(-1)).squeeze(-1)
     return (1.0 - torch.pow(p, q)) / q
+
+
+__all__ = [
+    "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
+    "categorical_focal_crossentropy", "categorical_generalized_cross_entropy", "sparse_categorical_crossentropy",
+]  # fmt: skip

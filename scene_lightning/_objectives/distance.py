@@ -198,3 +198,10 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
     t = as_target(y_true, p)
     wrong = torch.amax((1.0 - t) * p, dim=-1)
     return torch.clamp(wrong - (t * p).sum(dim=-1) + 1.0, min=0.0)
+
+
+__all__ = [
+    "categorical_hinge", "cosine_similarity", "hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error",
+    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "poisson",
+    "squared_hinge",
+]  # fmt: skip

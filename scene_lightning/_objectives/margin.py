@@ -142,3 +142,6 @@ def _mean_of_others(log_p: Tensor, eta: float) -> Tensor:
     before = torch.cat([nothing, torch.logcumsumexp(powers, dim=-1)[..., :-1]], dim=-1)
     after = torch.cat([nothing, torch.logcumsumexp(powers.flip(-1), dim=-1)[..., :-1]], dim=-1).flip(-1)
     return ((torch.logaddexp(before, after) - math.log(log_p.shape[-1] - 1)) / eta).exp()
+
+
+__all__ = ["m3ce", "m3ce_crossentropy"]

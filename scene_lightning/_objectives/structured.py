@@ -130,3 +130,6 @@ def ctc(y_true: Any, y_pred: Any) -> Tensor:
     times = torch.full((p.shape[0],), p.shape[1], dtype=torch.int64, device=p.device)
     log_p = torch.log_softmax(p, dim=-1).transpose(0, 1)
     return F.ctc_loss(log_p, labels, times, lengths, blank=0, reduction="none")
+
+
+__all__ = ["circle", "ctc", "dice", "tversky"]

@@ -10,7 +10,6 @@ from scene_lightning._unsupported import lookup
 from scene_lightning.layers import (
     activation,
     attention,
-    augmentation,
     convolution,
     core,
     depthwise_convolution,
@@ -34,7 +33,10 @@ from scene_lightning.layers import (
 )
 from scene_lightning.layers.activation import *
 from scene_lightning.layers.attention import *
-from scene_lightning.layers.augmentation import *
+from scene_lightning.layers.augmentation import affine, colour, geometry
+from scene_lightning.layers.augmentation.affine import *
+from scene_lightning.layers.augmentation.colour import *
+from scene_lightning.layers.augmentation.geometry import *
 from scene_lightning.layers.base.layer import Layer
 from scene_lightning.layers.base.operators import operator_layers as operator_layers
 from scene_lightning.layers.base.serialized import TABLE as _TABLE
@@ -70,7 +72,7 @@ __all__ += activation.__all__ + attention.__all__ + convolution.__all__ + core._
 __all__ += einsum.__all__ + encoding.__all__ + global_pooling.__all__ + input_layer.__all__ + keras_1.__all__
 __all__ += merge_functions.__all__ + merging.__all__ + multi_head_attention.__all__ + normalization.__all__
 __all__ += normalization_variants.__all__ + padding_and_cropping.__all__ + pooling.__all__ + preprocessing.__all__
-__all__ += augmentation.__all__
+__all__ += affine.__all__ + colour.__all__ + geometry.__all__
 __all__ += regularization.__all__ + reshaping.__all__ + transposed_convolution.__all__ + upsampling.__all__
 
 # What a config may name: the layers under their names and aliases.

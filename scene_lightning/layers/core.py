@@ -88,9 +88,7 @@ class Dense(StandardLayer):
     def build(self, input_shape: ShapeLike) -> None:
         features = known_axis(-1, input_shape)
         self.kernel = self._add_named_weight("kernel", (features, self.units))
-        self.bias = None
-        if self.use_bias:
-            self.bias = self._add_named_weight("bias", (self.units,))
+        self.bias = self._add_named_weight("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:

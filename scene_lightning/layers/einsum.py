@@ -112,9 +112,8 @@ class EinsumDense(StandardLayer):
     def build(self, input_shape: ShapeLike) -> None:
         letters, sides, output_shape = self._sides(tuple(input_shape))
         self.kernel = self._add_named_weight("kernel", tuple(sides[letter] for letter in letters))
-        self.bias = None
-        if self.bias_axes is not None:
-            self.bias = self._add_named_weight("bias", self._bias_shape(output_shape))
+        has_bias = self.bias_axes is not None
+        self.bias = self._add_named_weight("bias", self._bias_shape(output_shape)) if has_bias else None
 
     def _bias_shape(self, output_shape: Shape) -> Shape:
         output = self.equation.partition("->")[2]

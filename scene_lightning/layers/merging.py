@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -17,6 +17,8 @@ from scene_lightning.layers.base.types import Shape
 
 class Merge(StandardLayer):
     """The base of the merging layers: elementwise, with broadcasting."""
+
+    _pairwise: Callable[..., torch.Tensor]
 
     def build(self, input_shape: Any) -> None:
         self._check_list(input_shape)
@@ -40,7 +42,7 @@ class Merge(StandardLayer):
         return self._merge([as_float(x)[(slice(None), *(None,) * (rank - x.ndim))] for x in inputs])
 
     def _merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        raise NotImplementedError
+        return reduce(self._pairwise, inputs)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         sides = reduce(_broadcast, (tuple(shape[1:]) for shape in input_shape))
@@ -77,8 +79,7 @@ class Add(Merge):
         InputError: shapes that do not fit, different batch sizes, or no list.
     """
 
-    def _merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        return reduce(torch.add, inputs)
+    _pairwise = staticmethod(torch.add)
 
 
 class Subtract(Merge):
@@ -99,13 +100,12 @@ class Subtract(Merge):
         InputError: other than two tensors, or shapes that do not fit.
     """
 
+    _pairwise = staticmethod(torch.sub)
+
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         if len(input_shape) != 2:
             raise InputError(f"A `Subtract` layer should be called on exactly 2 inputs. Received: {len(input_shape)}")
-
-    def _merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        return inputs[0] - inputs[1]
 
 
 class Multiply(Merge):
@@ -126,8 +126,7 @@ class Multiply(Merge):
         InputError: shapes that do not fit, different batch sizes, or no list.
     """
 
-    def _merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        return reduce(torch.mul, inputs)
+    _pairwise = staticmethod(torch.mul)
 
 
 class Average(Merge):
@@ -170,8 +169,7 @@ class Maximum(Merge):
         InputError: shapes that do not fit, different batch sizes, or no list.
     """
 
-    def _merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        return reduce(torch.maximum, inputs)
+    _pairwise = staticmethod(torch.maximum)
 
 
 class Minimum(Merge):
@@ -192,8 +190,7 @@ class Minimum(Merge):
         InputError: shapes that do not fit, different batch sizes, or no list.
     """
 
-    def _merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        return reduce(torch.minimum, inputs)
+    _pairwise = staticmethod(torch.minimum)
 
 
 class Concatenate(Merge):

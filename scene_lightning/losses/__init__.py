@@ -8,59 +8,15 @@ from typing import Any
 from torch import Tensor
 
 from scene_lightning import _objectives
-from scene_lightning._objectives import (
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    categorical_crossentropy,
-    categorical_focal_crossentropy,
-    categorical_generalized_cross_entropy,
-    categorical_hinge,
-    circle,
-    cosine_similarity,
-    ctc,
-    dice,
-    hinge,
-    huber,
-    kl_divergence,
-    log_cosh,
-    m3ce,
-    m3ce_crossentropy,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-    poisson,
-    sparse_categorical_crossentropy,
-    squared_hinge,
-    tversky,
-)
+from scene_lightning._objectives import *
 from scene_lightning._objectives.shapes import binary_or_sparse
 from scene_lightning._registry import by_every_spelling, name_unknown_words_of, resolve, serialize_object
-from scene_lightning.losses.base import Loss, LossFunctionWrapper, Reduction
-from scene_lightning.losses.crossentropy import (
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalFocalCrossentropy,
-    CategoricalGeneralizedCrossEntropy,
-    SparseCategoricalCrossentropy,
-)
-from scene_lightning.losses.distance import (
-    CategoricalHinge,
-    CosineSimilarity,
-    Hinge,
-    Huber,
-    KLDivergence,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    SquaredHinge,
-)
-from scene_lightning.losses.margin import M3CE, M3CECrossentropy
-from scene_lightning.losses.structured import CTC, Circle, Dice, Tversky
+from scene_lightning.losses import base, crossentropy, distance, margin, structured
+from scene_lightning.losses.base import *
+from scene_lightning.losses.crossentropy import *
+from scene_lightning.losses.distance import *
+from scene_lightning.losses.margin import *
+from scene_lightning.losses.structured import *
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -70,13 +26,8 @@ kld = KLD = kullback_leibler_divergence = kl_divergence
 bce = BCE = binary_crossentropy
 logcosh = log_cosh
 
-_CLASSES: tuple[type[Loss], ...] = (
-    Loss, LossFunctionWrapper, KLDivergence, Poisson, BinaryCrossentropy, BinaryFocalCrossentropy,
-    CategoricalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy,
-    SparseCategoricalCrossentropy, MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError,
-    MeanSquaredLogarithmicError, CosineSimilarity, LogCosh, Huber, Hinge, SquaredHinge, CategoricalHinge, Dice,
-    Tversky, Circle, CTC, M3CE, M3CECrossentropy,
-)  # fmt: skip
+_MODULES = (base, crossentropy, distance, margin, structured)
+_CLASSES: list[type[Loss]] = [globals()[name] for module in _MODULES for name in module.__all__ if name != "Reduction"]
 # functions win over snake-cased class names: Keras' get("mean_squared_error") is the function
 _TABLE: dict[str, Any] = {cls.__name__: cls for cls in _CLASSES} | {
     name: getattr(_objectives, name) for name in _objectives.__all__
@@ -158,17 +109,11 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
 
 
 __all__ = [
-    "BCE", "CTC", "KLD", "M3CE", "MAE", "MAPE", "MSE", "MSLE", "BinaryCrossentropy", "BinaryFocalCrossentropy",
-    "CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalGeneralizedCrossEntropy",
-    "CategoricalHinge", "Circle", "CosineSimilarity", "Dice", "Hinge", "Huber", "KLDivergence", "LogCosh", "Loss",
-    "LossFunctionWrapper", "M3CECrossentropy", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
-    "MeanSquaredLogarithmicError", "Poisson", "Reduction", "SparseCategoricalCrossentropy", "SquaredHinge", "Tversky",
-    "bce", "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
-    "categorical_focal_crossentropy", "categorical_generalized_cross_entropy", "categorical_hinge", "circle",
-    "cosine_similarity", "ctc", "deserialize", "dice", "get", "hinge", "huber", "kl_divergence", "kld",
-    "kullback_leibler_divergence", "log_cosh", "logcosh", "m3ce", "m3ce_crossentropy", "mae", "mape",
-    "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error",
-    "mse", "msle", "poisson", "serialize", "sparse_categorical_crossentropy", "squared_hinge", "tversky",
+    "BCE", "KLD", "MAE", "MAPE", "MSE", "MSLE", "bce", "deserialize", "get", "kld", "kullback_leibler_divergence",
+    "logcosh", "mae", "mape", "mse", "msle", "serialize",
 ]  # fmt: skip
+__all__ += (
+    _objectives.__all__ + base.__all__ + crossentropy.__all__ + distance.__all__ + margin.__all__ + structured.__all__
+)
 
 name_unknown_words_of(globals()[name] for name in __all__)

@@ -184,3 +184,6 @@ def _no_autocast(device: torch.device) -> Any:
     if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return contextlib.nullcontext()
+
+
+__all__ = ["Loss", "LossFunctionWrapper", "Reduction"]

@@ -226,3 +226,9 @@ class CategoricalGeneralizedCrossEntropy(DeclaredLoss):
             raise InputError(f"CategoricalGeneralizedCrossEntropy needs 0 < q < 1; received {q}.")
         super().__init__(reduction, name, dtype, q=q)
         self.q = q
+
+
+__all__ = [
+    "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy", "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy", "SparseCategoricalCrossentropy",
+]  # fmt: skip

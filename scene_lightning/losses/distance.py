@@ -174,3 +174,9 @@ class Poisson(LossWithoutOptions):
     """
 
     _fn = staticmethod(fn.poisson)
+
+
+__all__ = [
+    "CategoricalHinge", "CosineSimilarity", "Hinge", "Huber", "KLDivergence", "LogCosh", "MeanAbsoluteError",
+    "MeanAbsolutePercentageError", "MeanSquaredError", "MeanSquaredLogarithmicError", "Poisson", "SquaredHinge",
+]  # fmt: skip

@@ -102,3 +102,6 @@ class M3CECrossentropy(DeclaredLoss):
         )
         self.weight, self.margin, self.eta, self.slope = weight, margin, eta, slope
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
+
+
+__all__ = ["M3CE", "M3CECrossentropy"]

@@ -104,3 +104,6 @@ class CTC(LossWithoutOptions):
     """
 
     _fn = staticmethod(fn.ctc)
+
+
+__all__ = ["CTC", "Circle", "Dice", "Tversky"]

@@ -20,7 +20,10 @@ class _Counting(Metric):
 
     _kinds: tuple[str, ...]
     _states = {"tp": "true_positives", "fp": "false_positives", "tn": "true_negatives", "fn": "false_negatives"}
+    _thresholds: Thresholds
     thresholds: Any
+    top_k: int | None = None
+    class_id: int | None = None
     true_positives: Tensor
     false_positives: Tensor
     true_negatives: Tensor
@@ -29,6 +32,15 @@ class _Counting(Metric):
     def _add_counts(self, *shape: int) -> None:
         for kind in self._kinds:
             self.add_state(self._states[kind], torch.zeros(shape, device=self.device), dist_reduce_fx="sum")
+
+    def _set_thresholds(self, thresholds: Any, default: float) -> None:
+        self.init_thresholds = thresholds
+        self._thresholds = parse_thresholds(thresholds, default)
+        self.thresholds = self._thresholds.values
+        self._add_counts(len(self._thresholds))
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self._take(count(y_true, y_pred, self._thresholds, sample_weight, self.top_k, self.class_id))
 
     def _take(self, counts: Counts) -> None:
         for kind in self._kinds:
@@ -41,13 +53,7 @@ class _Condition(_Counting):
 
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
-        self.init_thresholds = thresholds
-        self._thresholds = parse_thresholds(thresholds, 0.5)
-        self.thresholds = self._thresholds.values
-        self._add_counts(len(self._thresholds))
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        self._take(count(y_true, y_pred, self._thresholds, sample_weight))
+        self._set_thresholds(thresholds, 0.5)
 
     def result(self) -> Tensor:
         value = getattr(self, self._states[self._kinds[0]])
@@ -109,6 +115,7 @@ class _Share(_Counting):
     """tp ÷ (tp + the other kind): precision and recall."""
 
     _direction = "up"
+    _arguments = ("top_k", "class_id")
 
     def __init__(
         self,
@@ -119,15 +126,8 @@ class _Share(_Counting):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        self.init_thresholds = thresholds
-        self.top_k = top_k
-        self.class_id = class_id
-        self._thresholds = parse_thresholds(thresholds, 0.5 if top_k is None else NEG_INF)
-        self.thresholds = self._thresholds.values
-        self._add_counts(len(self._thresholds))
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        self._take(count(y_true, y_pred, self._thresholds, sample_weight, self.top_k, self.class_id))
+        self.top_k, self.class_id = top_k, class_id
+        self._set_thresholds(thresholds, 0.5 if top_k is None else NEG_INF)
 
     def result(self) -> Tensor:
         other = getattr(self, self._states[self._kinds[1]])
@@ -135,8 +135,7 @@ class _Share(_Counting):
         return value[0] if len(self._thresholds) == 1 else value
 
     def get_config(self) -> dict[str, Any]:
-        options = {"thresholds": self.init_thresholds, "top_k": self.top_k, "class_id": self.class_id}
-        return {**super().get_config(), **options}
+        return {**super().get_config(), "thresholds": self.init_thresholds}
 
 
 class Precision(_Share):
@@ -196,9 +195,6 @@ class _BestUnderConstraint(_Counting):
         self._thresholds = Thresholds([0.5] if num_thresholds == 1 else [0.0, *inner, 1.0])
         self.thresholds = self._thresholds.values
         self._add_counts(len(self._thresholds))
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        self._take(count(y_true, y_pred, self._thresholds, sample_weight, class_id=self.class_id))
 
     def _share(self, name: str) -> Tensor:
         tp, fp, tn, fn = self.true_positives, self.false_positives, self.true_negatives, self.false_negatives
@@ -325,3 +321,9 @@ class RecallAtPrecision(_BestUnderConstraint):
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)
         self.precision = precision
+
+
+__all__ = [
+    "FalseNegatives", "FalsePositives", "Precision", "PrecisionAtRecall", "Recall", "RecallAtPrecision",
+    "SensitivityAtSpecificity", "SpecificityAtSensitivity", "TrueNegatives", "TruePositives",
+]  # fmt: skip

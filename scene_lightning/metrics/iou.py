@@ -57,12 +57,9 @@ class IoU(Metric):
         super().__init__(name=name, dtype=dtype)
         if max(target_class_ids) >= num_classes:
             raise InputError(f"Target class {max(target_class_ids)} is outside 0…{num_classes - 1}.")
-        self.num_classes = num_classes
-        self.target_class_ids = [int(i) for i in target_class_ids]
-        self.ignore_class = ignore_class
-        self.sparse_y_true = sparse_y_true
-        self.sparse_y_pred = sparse_y_pred
-        self.axis = axis
+        self.num_classes, self.target_class_ids = num_classes, [int(i) for i in target_class_ids]
+        self.ignore_class, self.axis = ignore_class, axis
+        self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
         self._kind = torch.float32 if "float" in str(dtype) else torch.int64
         self.add_state("total_cm", torch.zeros(num_classes, num_classes, dtype=self._kind), dist_reduce_fx="sum")
 
@@ -204,3 +201,6 @@ class OneHotMeanIoU(OneHotIoU):
         axis: int = -1,
     ) -> None:
         super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_pred, axis)
+
+
+__all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]

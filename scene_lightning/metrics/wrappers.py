@@ -343,3 +343,12 @@ class ConcordanceCorrelation(MeanMetricWrapper):
 
     def __init__(self, name: str | None = "concordance_correlation", dtype: Any = None, axis: int = -1) -> None:
         super().__init__(concordance_correlation, name, dtype, axis=axis)
+
+
+__all__ = [
+    "BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge", "ConcordanceCorrelation",
+    "CosineSimilarity", "Hinge", "KLDivergence", "LogCoshError", "MeanAbsoluteError", "MeanAbsolutePercentageError",
+    "MeanSquaredError", "MeanSquaredLogarithmicError", "PearsonCorrelation", "Poisson", "RootMeanSquaredError",
+    "SparseCategoricalCrossentropy", "SquaredHinge", "concordance_correlation", "cosine_similarity",
+    "pearson_correlation",
+]  # fmt: skip

@@ -32,6 +32,7 @@ model = Sequential(
 )
 assert_type(model, Sequential)
 model.add(layers.Dropout(0.5))
+model.add(layers.RandomFlip("horizontal"))
 model.compile(
     optimizer=keras.optimizers.Adam(learning_rate=1e-3),
     loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scene_lightning import activations, constraints, initializers, regularizers
 from scene_lightning.layers.base.layer import Layer
@@ -32,6 +32,10 @@ class StandardLayer(Layer):
         super().__init_subclass__(**kwargs)
         if cls.__module__.startswith(_LAYERS) and "__init__" in cls.__dict__:
             cls.__init__ = accepting_old_spelling(cls.__init__)  # type: ignore[method-assign]
+
+    if TYPE_CHECKING:  # the arguments that `_set_options` keeps, whose names follow from the weight's
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __setattr__(self, name: str, value: Any) -> None:
         # `layer.activation = None`, as programs write it that look at a network's logits, means linear here too.

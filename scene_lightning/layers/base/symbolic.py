@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partialmethod
 from typing import Any, NamedTuple
 
 import torch
@@ -116,38 +117,17 @@ class KerasTensor:
         assert KerasTensor._operator is not None, "scene_lightning.layers is not imported"
         return KerasTensor._operator(symbol, self, other, reflected)
 
-    def __add__(self, other: Any) -> Any:
-        return self._binary("add", other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._binary("add", other, True)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._binary("subtract", other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._binary("subtract", other, True)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._binary("multiply", other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._binary("multiply", other, True)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._binary("true_divide", other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._binary("true_divide", other, True)
-
-    def __pow__(self, other: Any) -> Any:
-        return self._binary("power", other)
-
-    def __neg__(self) -> Any:
-        return self._binary("multiply", -1.0)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._binary("get_item", key)
+    __add__ = partialmethod(_binary, "add")
+    __radd__ = partialmethod(_binary, "add", reflected=True)
+    __sub__ = partialmethod(_binary, "subtract")
+    __rsub__ = partialmethod(_binary, "subtract", reflected=True)
+    __mul__ = partialmethod(_binary, "multiply")
+    __rmul__ = partialmethod(_binary, "multiply", reflected=True)
+    __truediv__ = partialmethod(_binary, "true_divide")
+    __rtruediv__ = partialmethod(_binary, "true_divide", reflected=True)
+    __pow__ = partialmethod(_binary, "power")
+    __neg__ = partialmethod(_binary, "multiply", -1.0)
+    __getitem__ = partialmethod(_binary, "get_item")
 
 
 def shapes_of(inputs: Any) -> Any:

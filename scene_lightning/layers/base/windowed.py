@@ -59,9 +59,7 @@ class WindowedLayer(StandardLayer):
         return depth
 
     def _add_bias_weight(self, size: int) -> None:
-        self.bias = None
-        if self.use_bias:
-            self.bias = self._add_named_weight("bias", (size,))
+        self.bias = self._add_named_weight("bias", (size,)) if self.use_bias else None
 
     def _convolve(
         self,
