@@ -36,6 +36,14 @@ def _logits_of(name: str, y_pred: Tensor, from_logits: bool) -> tuple[Tensor, bo
     return attached.to(y_pred.dtype), True
 
 
+def _log_probabilities(name: str, y_pred: Tensor, from_logits: bool, axis: int) -> Tensor:
+    """Logarithms of the classes' probabilities along `axis`, from the logits where there are some."""
+    output, is_logits = _logits_of(name, y_pred, from_logits)
+    if is_logits:
+        return torch.log_softmax(output, dim=axis)
+    return torch.log(_clip(output / output.sum(dim=axis, keepdim=True)))
+
+
 def _clip(p: Tensor) -> Tensor:
     return torch.clamp(p, epsilon(), 1.0 - epsilon())
 
@@ -88,11 +96,7 @@ def categorical_crossentropy(
     _check_axis(axis)
     y_pred = as_prediction(y_pred)
     target = _one_hot_target("categorical_crossentropy", y_true, y_pred, label_smoothing)
-    output, is_logits = _logits_of("categorical_crossentropy", y_pred, from_logits)
-    if is_logits:
-        log_p = torch.log_softmax(output, dim=axis)
-    else:
-        log_p = torch.log(_clip(output / output.sum(dim=axis, keepdim=True)))
+    log_p = _log_probabilities("categorical_crossentropy", y_pred, from_logits, axis)
     return -(target * log_p).sum(dim=axis)
 
 
@@ -132,11 +136,7 @@ def sparse_categorical_crossentropy(
         valid = labels != ignore_class
         labels = torch.where(valid, labels, 0)
     _check_range(labels, classes)
-    output, is_logits = _logits_of("sparse_categorical_crossentropy", y_pred, from_logits)
-    if is_logits:
-        log_p = torch.log_softmax(output, dim=axis)
-    else:
-        log_p = torch.log(_clip(output / output.sum(dim=axis, keepdim=True)))
+    log_p = _log_probabilities("sparse_categorical_crossentropy", y_pred, from_logits, axis)
     values = -torch.gather(log_p, axis, labels.unsqueeze(axis)).squeeze(axis)
     return values if valid is None else set_mask(torch.where(valid, values, 0.0), valid)
 

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scene_lightning._objectives.crossentropy import _clip, _logits_of, _one_hot_target, categorical_crossentropy
+from scene_lightning._objectives.crossentropy import _log_probabilities, _one_hot_target, categorical_crossentropy
 from scene_lightning._objectives.shapes import as_prediction
 from scene_lightning.errors import InputError
 
@@ -64,11 +64,7 @@ def m3ce(
     target = _one_hot_target("m3ce", y_true, y_pred, label_smoothing)
     if y_pred.shape[-1] < 2:
         raise InputError("m3ce compares classes: expected at least two outputs; received one. Use binary_crossentropy.")
-    output, is_logits = _logits_of("m3ce", y_pred, from_logits)
-    if is_logits:
-        log_p = torch.log_softmax(output, dim=-1)
-    else:
-        log_p = torch.log(_clip(output / output.sum(dim=-1, keepdim=True)))
+    log_p = _log_probabilities("m3ce", y_pred, from_logits, axis=-1)
     p = log_p.exp()
     lead = _strongest_other(p) - p if eta is None else _mean_of_others(log_p, eta) - p
     value = lead + margin

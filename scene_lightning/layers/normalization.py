@@ -164,16 +164,9 @@ class BatchNormalization(ScaledAndCentred):
         count = values.numel() // values.shape[1]
         # A copy goes to the kernel, which keeps it for the backward pass: our own must be free to change.
         theirs = self.moving_variance.clone()
+        share, cudnn = 1.0 - self.momentum, torch.backends.cudnn.enabled
         outputs = torch.batch_norm(
-            values,
-            self.gamma,
-            self.beta,
-            self.moving_mean,
-            theirs,
-            True,
-            1.0 - self.momentum,
-            self.epsilon,
-            torch.backends.cudnn.enabled,
+            values, self.gamma, self.beta, self.moving_mean, theirs, True, share, self.epsilon, cudnn
         )
         # torch moves towards var·N/(N - 1); Keras towards the biased var. Exact: rv·(N - 1)/N + old·momentum/N.
         with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -129,18 +130,21 @@ class LossFunctionWrapper(Loss):
 
 
 class DeclaredLoss(LossFunctionWrapper):
-    """Base of the losses with a function of their own: a subclass declares it as `_fn` and gives its options.
+    """Base of the losses with a function of their own, which a subclass declares as `_fn`.
+
+    The function's options are attributes of the loss, set before this constructor runs.
 
     Args:
         reduction: how the values of a batch become one, as for `Loss`.
         name: name in logs; None: that of the class in snake case.
         dtype: as for `Loss`.
-        **options: keyword arguments of the function.
     """
 
     _fn: ClassVar[Callable[..., Any]]
 
-    def __init__(self, reduction: str | None, name: str | None, dtype: Any, **options: Any) -> None:
+    def __init__(self, reduction: str | None, name: str | None, dtype: Any) -> None:
+        known = inspect.signature(type(self)._fn).parameters
+        options = {name: value for name, value in vars(self).items() if name in known}
         super().__init__(type(self)._fn, reduction, name, dtype, **options)
 
 

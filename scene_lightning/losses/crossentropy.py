@@ -35,8 +35,8 @@ class BinaryCrossentropy(DeclaredLoss):
         name: str | None = "binary_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(reduction, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
         self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        super().__init__(reduction, name, dtype)
 
 
 class BinaryFocalCrossentropy(DeclaredLoss):
@@ -71,19 +71,9 @@ class BinaryFocalCrossentropy(DeclaredLoss):
         name: str | None = "binary_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            reduction,
-            name,
-            dtype,
-            apply_class_balancing=apply_class_balancing,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
         self.apply_class_balancing, self.alpha, self.gamma = apply_class_balancing, alpha, gamma
         self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        super().__init__(reduction, name, dtype)
 
 
 class CategoricalCrossentropy(DeclaredLoss):
@@ -114,8 +104,8 @@ class CategoricalCrossentropy(DeclaredLoss):
         name: str | None = "categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(reduction, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
         self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        super().__init__(reduction, name, dtype)
 
 
 class CategoricalFocalCrossentropy(DeclaredLoss):
@@ -151,18 +141,9 @@ class CategoricalFocalCrossentropy(DeclaredLoss):
         name: str | None = "categorical_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            reduction,
-            name,
-            dtype,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
         self.alpha, self.gamma = alpha, gamma
         self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        super().__init__(reduction, name, dtype)
 
 
 class SparseCategoricalCrossentropy(DeclaredLoss):
@@ -194,8 +175,8 @@ class SparseCategoricalCrossentropy(DeclaredLoss):
         name: str | None = "sparse_categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(reduction, name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
         self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
+        super().__init__(reduction, name, dtype)
 
 
 class CategoricalGeneralizedCrossEntropy(DeclaredLoss):
@@ -224,8 +205,8 @@ class CategoricalGeneralizedCrossEntropy(DeclaredLoss):
     ) -> None:
         if not 0 < q < 1:
             raise InputError(f"CategoricalGeneralizedCrossEntropy needs 0 < q < 1; received {q}.")
-        super().__init__(reduction, name, dtype, q=q)
         self.q = q
+        super().__init__(reduction, name, dtype)
 
 
 __all__ = [

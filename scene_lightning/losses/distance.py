@@ -89,8 +89,8 @@ class Huber(DeclaredLoss):
         name: str | None = "huber_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(reduction, name, dtype, delta=delta)
         self.delta = delta
+        super().__init__(reduction, name, dtype)
 
 
 class CosineSimilarity(DeclaredLoss):
@@ -112,8 +112,8 @@ class CosineSimilarity(DeclaredLoss):
         name: str | None = "cosine_similarity",
         dtype: Any = None,
     ) -> None:
-        super().__init__(reduction, name, dtype, axis=axis)
         self.axis = axis
+        super().__init__(reduction, name, dtype)
 
 
 class Hinge(LossWithoutOptions):

@@ -42,18 +42,9 @@ class M3CE(DeclaredLoss):
         dtype: Any = None,
     ) -> None:
         check_m3ce(margin, eta, slope)
-        super().__init__(
-            reduction,
-            name,
-            dtype,
-            margin=margin,
-            eta=eta,
-            slope=slope,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-        )
         self.margin, self.eta, self.slope = margin, eta, slope
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        super().__init__(reduction, name, dtype)
 
 
 class M3CECrossentropy(DeclaredLoss):
@@ -89,19 +80,9 @@ class M3CECrossentropy(DeclaredLoss):
         dtype: Any = None,
     ) -> None:
         check_m3ce(margin, eta, slope, weight)
-        super().__init__(
-            reduction,
-            name,
-            dtype,
-            weight=weight,
-            margin=margin,
-            eta=eta,
-            slope=slope,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-        )
         self.weight, self.margin, self.eta, self.slope = weight, margin, eta, slope
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        super().__init__(reduction, name, dtype)
 
 
 __all__ = ["M3CE", "M3CECrossentropy"]

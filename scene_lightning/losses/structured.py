@@ -27,8 +27,8 @@ class Dice(DeclaredLoss):
         axis: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(reduction, name, dtype, axis=axis)
         self.axis = axis
+        super().__init__(reduction, name, dtype)
 
 
 class Tversky(DeclaredLoss):
@@ -57,8 +57,8 @@ class Tversky(DeclaredLoss):
         axis: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
         self.alpha, self.beta, self.axis = alpha, beta, axis
+        super().__init__(reduction, name, dtype)
 
 
 class Circle(DeclaredLoss):
@@ -87,8 +87,8 @@ class Circle(DeclaredLoss):
         name: str | None = "circle",
         dtype: Any = None,
     ) -> None:
-        super().__init__(reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)
         self.gamma, self.margin, self.remove_diagonal = gamma, margin, remove_diagonal
+        super().__init__(reduction, name, dtype)
 
 
 class CTC(LossWithoutOptions):

@@ -102,16 +102,8 @@ def convolve_transposed(
             common = (0,) * len(windows)
             strides = tuple(1 if n == 1 else s for n, s in zip(sides, strides, strict=True))
     late = bias is not None and any(min(crop) < 0 for crop in crops)
-    outputs = _TRANSPOSED[len(windows)](
-        images,
-        kernel,
-        None if late else bias,
-        tuple(strides),
-        common,
-        0,
-        1,
-        dilation,  # type: ignore[arg-type]
-    )
+    transposed: Callable[..., torch.Tensor] = _TRANSPOSED[len(windows)]
+    outputs = transposed(images, kernel, None if late else bias, tuple(strides), common, 0, 1, dilation)
     # torch cuts both ends alike: what is left to cut or to add comes off one end afterwards.
     rest = [(both - before, both - after) for (before, after), both in zip(crops, common, strict=True)]
     if any(pair != (0, 0) for pair in rest):
