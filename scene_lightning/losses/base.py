@@ -132,20 +132,21 @@ class LossFunctionWrapper(Loss):
 class DeclaredLoss(LossFunctionWrapper):
     """Base of the losses with a function of their own, which a subclass declares as `_fn`.
 
-    The function's options are attributes of the loss, set before this constructor runs.
+    The function's options are attributes of the loss, set before this constructor runs, or `options`.
 
     Args:
         reduction: how the values of a batch become one, as for `Loss`.
         name: name in logs; None: that of the class in snake case.
         dtype: as for `Loss`.
+        **options: options of the function that the loss does not keep as attributes.
     """
 
     _fn: ClassVar[Callable[..., Any]]
 
-    def __init__(self, reduction: str | None, name: str | None, dtype: Any) -> None:
+    def __init__(self, reduction: str | None, name: str | None, dtype: Any, **options: Any) -> None:
         known = inspect.signature(type(self)._fn).parameters
-        options = {name: value for name, value in vars(self).items() if name in known}
-        super().__init__(type(self)._fn, reduction, name, dtype, **options)
+        own = {name: value for name, value in vars(self).items() if name in known}
+        super().__init__(type(self)._fn, reduction, name, dtype, **own, **options)
 
 
 class LossWithoutOptions(DeclaredLoss):
