@@ -20,7 +20,14 @@ def _constructor(size: str) -> ConvNeXtConstructor:
     return made
 
 
-ConvNeXtTiny, ConvNeXtSmall, ConvNeXtBase, ConvNeXtLarge = map(_constructor, ("Tiny", "Small", "Base", "Large"))
+ConvNeXtTiny = _constructor("Tiny")
+"""ConvNeXt Tiny, by default for 224 x 224. Keras: `applications.ConvNeXtTiny`."""
+ConvNeXtSmall = _constructor("Small")
+"""ConvNeXt Small, by default for 224 x 224. Keras: `applications.ConvNeXtSmall`."""
+ConvNeXtBase = _constructor("Base")
+"""ConvNeXt Base, by default for 224 x 224. Keras: `applications.ConvNeXtBase`."""
+ConvNeXtLarge = _constructor("Large")
+"""ConvNeXt Large, by default for 224 x 224. Keras: `applications.ConvNeXtLarge`."""
 
 __all__ = [
     "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "decode_predictions",

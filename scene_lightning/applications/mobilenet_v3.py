@@ -35,6 +35,9 @@ def _constructor(size: str) -> MobileNetV3Constructor:
     return made
 
 
-MobileNetV3Small, MobileNetV3Large = _constructor("Small"), _constructor("Large")
+MobileNetV3Small = _constructor("Small")
+"""MobileNetV3 Small, by default for 224 x 224. Keras: `applications.MobileNetV3Small`."""
+MobileNetV3Large = _constructor("Large")
+"""MobileNetV3 Large, by default for 224 x 224. Keras: `applications.MobileNetV3Large`."""
 
 __all__ = ["MobileNetV3Large", "MobileNetV3Small", "decode_predictions", "preprocess_input"]

@@ -74,6 +74,11 @@ def _constructor(depth: int) -> Constructor:
     )  # fmt: skip
 
 
-ResNet50V2, ResNet101V2, ResNet152V2 = map(_constructor, _BLOCKS)
+ResNet50V2 = _constructor(50)
+"""ResNet v2 with 50 layers, by default for 224 x 224. Keras: `applications.ResNet50V2`."""
+ResNet101V2 = _constructor(101)
+"""ResNet v2 with 101 layers, by default for 224 x 224. Keras: `applications.ResNet101V2`."""
+ResNet152V2 = _constructor(152)
+"""ResNet v2 with 152 layers, by default for 224 x 224. Keras: `applications.ResNet152V2`."""
 
 __all__ = ["ResNet50V2", "ResNet101V2", "ResNet152V2", "decode_predictions", "preprocess_input"]
