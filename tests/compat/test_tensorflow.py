@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from scene_lightning import activations
-from scene_lightning.compat.tensorflow import data, random
+from scene_lightning.compat.tensorflow import data, gfile, random
 from scene_lightning.compat.tensorflow.images import boxes, chance, colour, geometry, similarity
 from scene_lightning.compat.tensorflow.ops import math_ops, nn, tensor_ops
 from scene_lightning.layers import Dense, Input
@@ -118,6 +118,12 @@ def test_tensors_as_tensorflow_documents() -> None:
     assert [int(x) for x in ops.while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (0, 0))] == [4, 6]
     assert ops.case([(False, lambda: 1), (True, lambda: 2)]) == 2
     assert ops.case([], default=lambda: 3) == ops.switch_case(1, [lambda: 0, lambda: 3]) == 3
+
+
+def test_a_file_is_opened_with_an_encoding_in_tensorflows_place(tmp_path: Path) -> None:
+    with gfile.GFile(str(tmp_path / "names.txt").encode(), "w", "latin-1") as file:
+        file.write("é")
+    assert (tmp_path / "names.txt").read_bytes() == b"\xe9"
 
 
 def test_seeds_can_be_split_and_counted() -> None:
