@@ -60,17 +60,6 @@ HOOKS = re.compile(r"on_\w+|(training|validation|test|predict)_step|setup|teardo
 # Modules whose functions are made from a table, with their text: no editor shows it, `help()` does.
 MADE_FROM_TABLES = {"ops", "applications"}
 
-# Folders whose files still open with a riddle ("Images in; batches out").
-RIDDLES: set[str] = set()
-# Folders with functions or classes whose arguments nobody has described yet.
-UNDESCRIBED = {"recipes", "runs"}
-
-
-def pending(names: Any, held: set[str]) -> list[Any]:
-    """Test parameters; those in `held` may fail: "XPASS" says that a line's work is done."""
-    mark = pytest.mark.xfail(reason="to be written")
-    return [pytest.param(name, marks=mark if name in held else (), id=name) for name in names]
-
 
 # -- the rules ---------------------------------------------------------------------------------------------------------
 
@@ -196,7 +185,7 @@ def test_public_methods_are_described(path: str) -> None:
 FOLDERS = [*sorted(path.name for path in PACKAGE.iterdir() if any(path.glob("*.py"))), "modules of the package itself"]
 
 
-@pytest.mark.parametrize("folder", pending(FOLDERS, RIDDLES))
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_files_open_with_a_plain_sentence(folder: str) -> None:
     files = PACKAGE.glob("*.py") if folder == FOLDERS[-1] else (PACKAGE / folder).rglob("*.py")
     wrong = []
@@ -241,7 +230,7 @@ def undescribed(thing: ast.stmt) -> list[str]:
     return [name for name in taken if name not in described]
 
 
-@pytest.mark.parametrize("folder", pending(FOLDERS, UNDESCRIBED))
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_arguments_are_described(folder: str) -> None:
     """Every function and class without an underscore, whether Keras has it or not."""
     files = PACKAGE.glob("*.py") if folder == FOLDERS[-1] else (PACKAGE / folder).rglob("*.py")

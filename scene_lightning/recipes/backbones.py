@@ -56,7 +56,11 @@ _BACKBONES = {
 
 
 def build_on_backbone(recipe: Recipe, num_classes: int) -> Any:
-    """Images → the backbone's last features → average → Dropout → softmax; not compiled.
+    """Build images → the backbone's last features → average → Dropout → softmax; not compiled.
+
+    Args:
+        recipe: names the backbone and its weights.
+        num_classes: units of the softmax.
 
     Raises:
         InputError: images that are not RGB, or too small for the backbone.
@@ -114,7 +118,11 @@ def _free_backbone(model: Any, plan: ModelRecipe) -> None:
 
 
 class Unfreeze(Callback):
-    """Frees the backbone when `plan.head_epochs` epochs have trained the classifier alone (staged unfreezing)."""
+    """Frees the backbone when `plan.head_epochs` epochs have trained the classifier alone (staged unfreezing).
+
+    Args:
+        plan: the recipe's `model` section.
+    """
 
     def __init__(self, plan: ModelRecipe) -> None:
         super().__init__()

@@ -15,6 +15,10 @@ _LAST_SHARE = 0.01  # of the learning rate, at the first and the last step of a 
 
 def build_model(recipe: Recipe, num_classes: int) -> Any:
     """The recipe's network, not compiled: blocks of Conv2D, pooling, BatchNormalization, Dropout; Dense; softmax; or
+
+    Args:
+        recipe: its `model` section counts.
+        num_classes: units of the softmax.
     the backbone that it names."""
     plan = recipe.model
     if plan.architecture != "paper":
@@ -36,10 +40,12 @@ def build_model(recipe: Recipe, num_classes: int) -> Any:
 
 
 def compile_model(model: Any, recipe: Recipe, images: int | None = None) -> None:
-    """`model.compile` with the recipe's optimizer, loss and metrics.
+    """Compile a model with the recipe's optimizer, loss and metrics.
 
     Args:
         images: how many an epoch has; a schedule needs it.
+        model: the network.
+        recipe: its `training` section counts.
     """
     training = recipe.training
     model.compile(

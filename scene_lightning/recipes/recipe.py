@@ -1,15 +1,10 @@
-"""Finds and reads recipes, applies overrides, and reports every problem of one in one error.
-
-Recipes lie in `configs/` of a checkout, and inside the package once it is installed.
-"""
+"""Reads recipes, applies overrides, and reports every problem of one in one error."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,6 +14,7 @@ from pydantic_core import ErrorDetails
 from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import RecipeError
 from scene_lightning.recipes import yaml_reader
+from scene_lightning.recipes.config_files import configs_folder, names_in, read_config
 from scene_lightning.recipes.schema import (
     NO_AUGMENTATION,
     AugmentationRecipe,
@@ -31,11 +27,10 @@ from scene_lightning.recipes.schema import (
 
 __all__ = [
     "AugmentationRecipe", "DataRecipe", "EarlyStoppingRecipe", "ModelRecipe", "Override", "Recipe",
-    "TrainingRecipe", "dump_recipe", "find_file", "find_key", "load_recipe", "names_in", "read_file",
-    "recipe_names", "recipe_of", "section_keys", "shelf", "value_problem", "with_values",
+    "TrainingRecipe", "dump_recipe", "find_key", "load_recipe", "recipe_names", "recipe_of", "section_keys",
+    "value_problem", "with_values",
 ]  # fmt: skip
 
-_SUFFIXES = (".yaml", ".yml")
 _EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -84,8 +79,8 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[Override] = ()) ->
     Raises:
         RecipeError: no such recipe, no YAML, or unknown keys, wrong types and impossible values, all of them together.
     """
-    source = find_file(name_or_path, shelf(), "recipe")
-    document = yaml_reader.parse(read_file(source, "recipe"), str(source))
+    source, text = read_config(name_or_path, configs_folder(), "recipe")
+    document = yaml_reader.parse(text, str(source))
     if not isinstance(document.data, Mapping):
         raise RecipeError(
             f"{source} is not a recipe: expected 'key: value' lines; received {type(document.data).__name__}."
@@ -128,28 +123,44 @@ def _resolved(
 
 
 def recipe_names() -> list[str]:
-    """The names of the recipes that come with the package, sorted."""
-    return names_in(shelf())
+    """List the names of the recipes that come with the package, sorted."""
+    return names_in(configs_folder())
 
 
 def dump_recipe(recipe: Recipe) -> str:
-    """`recipe` as YAML text with every key resolved; `load_recipe` reads it back to an equal recipe."""
+    """Write a recipe as YAML text with every key resolved; `load_recipe` reads it back to an equal recipe.
+
+    Args:
+        recipe: the recipe.
+    """
     return yaml_reader.dump(recipe.model_dump(mode="json"))
 
 
 def find_key(key: str) -> str:
-    """The whole dotted key that `key` means: `epochs` → `training.epochs`. Raises RecipeError, with the nearest one."""
+    """Find the whole dotted key that `key` means: `epochs` → `training.epochs`. RecipeError names the nearest one.
+
+    Args:
+        key: whole, or its last part alone where that is in one section only.
+    """
     return ".".join(_locate(key))
 
 
 def section_keys(key: str) -> list[str]:
-    """The dotted keys below `key`; none where it holds a value."""
+    """List the dotted keys below `key`; none where it holds a value.
+
+    Args:
+        key: a whole dotted key.
+    """
     path = tuple(key.split("."))
     return [".".join(known) for known in _keys() if known[: len(path)] == path and len(known) > len(path)]
 
 
 def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """`recipe` with the values of some whole dotted keys replaced; defaults that hang on others are found anew.
+    """Replace some values of a recipe; defaults that depend on others are set anew.
+
+    Args:
+        recipe: stays as it is.
+        values: whole dotted key → value.
 
     Raises:
         RecipeError: values that are wrong, or do not go together, in one line.
@@ -162,7 +173,13 @@ def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
 
 
 def value_problem(recipe: Recipe, key: str, value: Any) -> str:
-    """What is wrong with `value` itself for a whole dotted key; empty when it could do, beside whatever others."""
+    """Say what is wrong with `value` itself; empty where it is valid beside some other values.
+
+    Args:
+        recipe: what the value would go into.
+        key: a whole dotted key.
+        value: the value to check.
+    """
     path = tuple(key.split("."))
     try:
         _replaced(recipe, {key: value})
@@ -179,42 +196,6 @@ def _replaced(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     for key, value in values.items():
         _put(data, tuple(key.split(".")), value)
     return Recipe.model_validate(data)
-
-
-def shelf() -> Traversable:
-    """The folder of recipes, `configs`: inside the installed package, or at the root of a checkout."""
-    installed = files("scene_lightning") / "configs"
-    return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "configs"
-
-
-def names_in(folder: Traversable) -> list[str]:
-    """The names of the YAML files in a folder, sorted."""
-    return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(_SUFFIXES))
-
-
-def find_file(name_or_path: str | Path, folder: Traversable, what: str) -> Traversable:
-    """The YAML file that a name (of `names_in(folder)`) or a path stands for. Raises RecipeError for neither."""
-    text, known = str(name_or_path), names_in(folder)
-    if isinstance(name_or_path, str) and text in known:
-        return next(item for item in folder.iterdir() if item.name in [text + suffix for suffix in _SUFFIXES])
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    raise RecipeError(
-        f"No {what} {text!r}.{did_you_mean(path.stem, known)} Expected one of: {', '.join(known)}; or the path of a "
-        "YAML file."
-    )
-
-
-def read_file(source: Traversable, what: str) -> str:
-    """Its text. Raises RecipeError for a file that cannot be read, or is no UTF-8."""
-    try:
-        return source.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        where = f"{error.reason}, byte {error.start}"
-        raise RecipeError(f"{source} is not a {what}: expected UTF-8 text ({where}).") from error
-    except OSError as error:
-        raise RecipeError(f"Cannot read {source}: {error.strerror or error}.") from error
 
 
 def _plain(data: Mapping[Any, Any], model: type[BaseModel] = Recipe) -> dict[str, Any]:

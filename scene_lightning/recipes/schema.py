@@ -112,7 +112,13 @@ class ModelRecipe(Section):
 def smallest_input(
     blocks: int, kernel_size: tuple[int, int], pool_size: tuple[int, int], left: tuple[int, int] = (1, 1)
 ) -> tuple[int, int]:
-    """(height, width) in pixels that leave `left` after `blocks` valid convolutions, each followed by pooling."""
+    """Compute the (height, width) in pixels that leave `left` after valid convolutions, each followed by pooling.
+
+    Args:
+        blocks: how many.
+        kernel_size, pool_size: (height, width) of each.
+        left: (height, width) of the last map.
+    """
     height, width = left
     for _ in range(blocks):
         height = height * pool_size[0] + kernel_size[0] - 1
@@ -121,7 +127,11 @@ def smallest_input(
 
 
 def last_map(plan: ModelRecipe) -> tuple[int, int]:
-    """(height, width) of what the paper's network flattens."""
+    """Compute the (height, width) of what the paper's network flattens.
+
+    Args:
+        plan: the recipe's `model` section.
+    """
     height, width = plan.input_size
     for _ in plan.filters:
         height = (height - plan.kernel_size[0] + 1) // plan.pool_size[0]
@@ -130,8 +140,13 @@ def last_map(plan: ModelRecipe) -> tuple[int, int]:
 
 
 def seen_size(plan: ModelRecipe) -> tuple[int, int]:
-    """(height, width) of the part of an image that the paper's network makes use of; pooling drops the last rows and
-    columns of odd sides, so that of 150 pixels it sees 142."""
+    """Compute the (height, width) of the part of an image that the paper's network makes use of.
+
+    Pooling drops the last rows and columns of odd sides, so that of 150 pixels it sees 142.
+
+    Args:
+        plan: the recipe's `model` section.
+    """
     return smallest_input(len(plan.filters), plan.kernel_size, plan.pool_size, last_map(plan))
 
 

@@ -14,6 +14,11 @@ from scene_lightning._registry import did_you_mean
 
 
 def is_number(value: object) -> bool:
+    """Say whether a value is a finite number; true and false are none.
+
+    Args:
+        value: any.
+    """
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -22,7 +27,11 @@ def _is_range(value: Any) -> bool:
 
 
 def to_pair(value: Any) -> Any:
-    """One whole number stands for both sides."""
+    """Check (height, width), for which one whole number may stand.
+
+    Args:
+        value: as the recipe has it.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         return (value, value)
     if isinstance(value, list | tuple) and len(value) == 2:
@@ -31,13 +40,22 @@ def to_pair(value: Any) -> Any:
 
 
 def to_tuple(value: Any) -> Any:
+    """Check that a value is a list, of whatever.
+
+    Args:
+        value: as the recipe has it.
+    """
     if isinstance(value, list | tuple):
         return tuple(value)
     raise ValueError(f"expected a list; received {value!r}")
 
 
 def to_teacher(value: Any) -> Any:
-    """None, a name, or names."""
+    """Check what names the teachers: None, a name, or a list of names.
+
+    Args:
+        value: as the recipe has it.
+    """
     if isinstance(value, list | tuple):
         if not value or not all(isinstance(name, str) and name for name in value):
             raise ValueError(f"expected model files, run folders or names; received {list(value)!r}")
@@ -48,7 +66,11 @@ def to_teacher(value: Any) -> Any:
 
 
 def to_number(value: Any) -> Any:
-    """`1/255` is how people write a rescale; YAML reads it as text."""
+    """Make a number of a text such as `1/255`, as people write a rescale; other values stay.
+
+    Args:
+        value: as the recipe has it.
+    """
     if isinstance(value, str):
         above, slash, below = value.partition("/")
         try:
@@ -59,7 +81,11 @@ def to_number(value: Any) -> Any:
 
 
 def to_rates(value: Any) -> Any:
-    """One share for all blocks of layers, or a list with one for each."""
+    """Check shares of 0 to below 1: one for all blocks of layers, or a list with one for each.
+
+    Args:
+        value: as the recipe has it.
+    """
     rates = value if isinstance(value, list | tuple) and value else (value,)
     for rate in rates:
         if not is_number(rate):
@@ -70,7 +96,11 @@ def to_rates(value: Any) -> Any:
 
 
 def to_shift(value: Any) -> Any:
-    """Keras tells whole numbers (pixels) from fractions of the side, and takes a list of choices."""
+    """Check a shift: a fraction of the side, a whole number of pixels, or a list of choices, as in Keras.
+
+    Args:
+        value: as the recipe has it.
+    """
     if is_number(value):
         return value
     if isinstance(value, list | tuple) and value and all(map(is_number, value)):
@@ -79,6 +109,11 @@ def to_shift(value: Any) -> Any:
 
 
 def to_zoom(value: Any) -> Any:
+    """Check a zoom: a number z for factors of 1 - z to 1 + z, or [lowest, highest].
+
+    Args:
+        value: as the recipe has it.
+    """
     if is_number(value) and 0 <= value < 1:
         return float(value)
     if _is_range(value) and value[0] > 0:
@@ -87,6 +122,11 @@ def to_zoom(value: Any) -> Any:
 
 
 def to_brightness(value: Any) -> Any:
+    """Check factors of the brightness: None or [lowest, highest].
+
+    Args:
+        value: as the recipe has it.
+    """
     if value is None:
         return None
     if isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value)) and 0 <= value[0] <= value[1]:
@@ -95,6 +135,11 @@ def to_brightness(value: Any) -> Any:
 
 
 def to_devices(value: Any) -> Any:
+    """Check which devices to use: "auto", a number of them, -1 for all, or a list of indices.
+
+    Args:
+        value: as the recipe has it.
+    """
     if isinstance(value, str) and (value == "auto" or all(part.strip().isdigit() for part in value.split(","))):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and (value >= 1 or value == -1):
@@ -107,12 +152,24 @@ def to_devices(value: Any) -> Any:
 
 
 def flag_or_warn(value: Any) -> Any:
+    """Check that a value is true, false or the word warn.
+
+    Args:
+        value: as the recipe has it.
+    """
     if isinstance(value, bool) or value == "warn":
         return value
     raise ValueError(f"expected true, false or warn; received {value!r}")
 
 
 def one_of(table: Any, kind: str) -> Any:
+    """Make the validator of a name that is in a table, whatever its case.
+
+    Args:
+        table: holds the names, in lower case.
+        kind: the word for one of them in an error, such as "optimizer".
+    """
+
     def check(value: str) -> str:
         if value.lower() not in table:
             raise ValueError(f"unknown {kind} {value!r}.{did_you_mean(value, table)} Known: {', '.join(table)}")
@@ -122,7 +179,11 @@ def one_of(table: Any, kind: str) -> Any:
 
 
 def to_class_weight(value: Any) -> Any:
-    """The word balanced, or a weight for each class name."""
+    """Check weights of classes: None, the word balanced, or a weight for each class name.
+
+    Args:
+        value: as the recipe has it.
+    """
     if value is None or value == "balanced":
         return value
     if isinstance(value, dict) and value and all(is_number(weight) and weight >= 0 for weight in value.values()):
@@ -131,7 +192,12 @@ def to_class_weight(value: Any) -> Any:
 
 
 def loss_argument_problem(name: str, value: Any) -> str:
-    """What a loss's argument should have been; empty when it is right."""
+    """Say what a loss's argument should have been; empty when it is right.
+
+    Args:
+        name: the argument's name.
+        value: what the recipe says.
+    """
     if name == "apply_class_balancing":
         return "" if isinstance(value, bool) else "expected true or false"
     numbers = value if name == "alpha" and isinstance(value, list | tuple) and value else (value,)

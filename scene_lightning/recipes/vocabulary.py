@@ -63,7 +63,12 @@ ARCHITECTURES = (
 
 
 def optimizer_argument_problems(optimizer: str, arguments: dict[str, Any]) -> list[str]:
-    """What is wrong with the arguments of an optimizer."""
+    """List what is wrong with the arguments of an optimizer, one sentence each.
+
+    Args:
+        optimizer: a name of `OPTIMIZERS`.
+        arguments: name → value, as the recipe has them.
+    """
     known = (*OPTIMIZER_ARGUMENTS[optimizer], *COMMON_ARGUMENTS)
     problems = []
     for name, value in arguments.items():

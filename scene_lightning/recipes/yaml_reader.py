@@ -18,7 +18,13 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass
 class Document:
-    """What a YAML text says, and where: `lines` maps a key's path to its 1-based line."""
+    """What a YAML text says, and where.
+
+    Attributes:
+        data: plain values, lists and dicts.
+        lines: a key's path → its line, counted from 1.
+        problems: keys that are there twice, a sentence each.
+    """
 
     data: Any
     lines: dict[KeyPath, int] = field(default_factory=dict)
@@ -66,7 +72,11 @@ _Dumper.add_representer(
 
 
 def parse(text: str, source: str) -> Document:
-    """One YAML document → `Document`; an empty text is an empty mapping.
+    """Read one YAML document; an empty text is an empty mapping.
+
+    Args:
+        text: the YAML.
+        source: what an error says the text is from.
 
     Raises:
         RecipeError: not YAML; the message has `source`, the line and what is wrong.
@@ -90,12 +100,21 @@ def parse(text: str, source: str) -> Document:
 
 
 def parse_value(text: str, source: str) -> Any:
-    """The value of a `key=value` override, read as YAML; an empty text is an empty string."""
+    """Read the value of a `key=value` override as YAML; an empty text is an empty string.
+
+    Args:
+        text: what follows the equals sign.
+        source: what an error says the text is from.
+    """
     return parse(text, source).data if text.strip() else ""
 
 
 def dump(data: Any) -> str:
-    """Plain data → YAML text that `parse` reads back to the same data."""
+    """Write plain data as YAML text that `parse` reads back to the same data.
+
+    Args:
+        data: plain values, lists and dicts.
+    """
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=1000)
 
 

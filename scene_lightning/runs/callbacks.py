@@ -23,6 +23,7 @@ class CompleteCheckpoint(ModelCheckpoint):
 
     Args:
         seen: which images have trained these weights and chosen this epoch, as a model's file keeps it.
+        **options: `ModelCheckpoint`'s own.
     """
 
     def __init__(self, seen: str | None = None, **options: Any) -> None:
@@ -41,7 +42,12 @@ class CompleteCheckpoint(ModelCheckpoint):
 
 
 class AveragedCheckpoint(CompleteCheckpoint):
-    """A checkpoint of the averaged weights, which were validated; training goes on with its own."""
+    """A checkpoint of the averaged weights, which were validated; training goes on with its own.
+
+    Args:
+        swap: the callback that averages the weights.
+        **options: as for `CompleteCheckpoint`.
+    """
 
     def __init__(self, swap: callbacks.SwapEMAWeights, **options: Any) -> None:
         super().__init__(**options)
@@ -58,11 +64,13 @@ def checkpoints(
     swap: callbacks.SwapEMAWeights | None = None,
     seen: tuple[str | None, str | None] = (None, None),
 ) -> list[CompleteCheckpoint]:
-    """best.ckpt: the epoch with the best `monitor`; last.ckpt: the latest epoch. Both after each epoch.
+    """Make the callbacks of best.ckpt (the epoch with the best `monitor`) and last.ckpt (the latest epoch).
 
     Args:
         seen: which images they have seen, best.ckpt and last.ckpt.
         swap: when the averaged weights are validated, they are what best.ckpt keeps; last.ckpt keeps all.
+        folder: the run's.
+        monitor: a key of the logs, such as "val_loss".
     """
     shared: dict[str, Any] = {
         "dirpath": folder.resolve(),

@@ -35,7 +35,12 @@ from scene_lightning.runs.train import (
 
 @dataclass(frozen=True)
 class FinishedFolds:
-    """The `folder` that holds fold-1, fold-2, …, and the `summary` that is in its folds.json."""
+    """What a cross-validation leaves.
+
+    Attributes:
+        folder: holds fold-1, fold-2, …
+        summary: what is in its folds.json.
+    """
 
     folder: Path
     summary: dict[str, Any]
@@ -103,9 +108,12 @@ def _one_fold(folder: Path, recipe: Recipe, images: Any, hardware: dict[str, Any
 
 
 def summarise(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The folds' figures (fold, run, images, accuracy, loss) → with the mean and spread of accuracy and loss.
+    """Add the mean and spread of accuracy and loss to the folds' figures.
 
     The spread is the sample standard deviation (n - 1): of the folds, not of their mean.
+
+    Args:
+        results: for each fold a dict of fold, run, images, accuracy and loss.
     """
     found: dict[str, Any] = {"folds": len(results)}
     for key in ("accuracy", "loss"):
@@ -115,7 +123,11 @@ def summarise(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def show_folds(done: FinishedFolds) -> None:
-    """Print the folds' figures as a table, their mean and spread below."""
+    """Print the folds' figures as a table, their mean and spread below.
+
+    Args:
+        done: what `train_folds` gave.
+    """
     summary = done.summary
     rows = [
         [str(run["fold"]), f"{run['images']:,}", f"{run['accuracy']:.4f}", f"{run['loss']:.4f}"]

@@ -24,7 +24,12 @@ ANSWERS = "teacher.npz"
 
 
 def soft_targets(training: TrainingRecipe, table: ImageTable, folder: Path) -> NDArray[np.float32]:
-    """(N, K) targets: `distillation_weight` of the teachers' mean probabilities, the rest the label.
+    """Make (N, K) targets: `distillation_weight` of the teachers' mean probabilities, the rest the label.
+
+    Args:
+        training: the recipe's section; it names the teachers.
+        table: the N training images.
+        folder: the run's, which keeps the teachers' predictions.
 
     Raises:
         InputError: a teacher knows other classes, or cannot read one of the images.

@@ -19,11 +19,15 @@ from scene_lightning.runs.resume_checkpoint import Resume
 def seen_by_run(
     recipe: Recipe, train: ImageTable, validation: ImageTable, folder: Path, earlier: Resume | None
 ) -> tuple[str | None, str | None]:
-    """Write the run's images.csv; what its best.ckpt and its last.ckpt are to keep. None in the helper processes.
+    """Write the run's images.csv, and return what its best.ckpt and its last.ckpt are to keep of it.
+
+    Processes other than the first write nothing and return None twice.
 
     Args:
         train, validation: the images, those that cannot be read left out.
         earlier: what the run goes on from: its images count too.
+        recipe: it names the teachers.
+        folder: the run's.
     """
     if not is_main_process():
         return None, None

@@ -17,21 +17,25 @@ from scene_lightning.runs.progressive_resizing import progressive_sizes
 
 
 def decode_all(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool) -> CachedImages:
-    """The images of a table, decoded once, as the recipe's `data.cache` asks.
+    """Decode the images of a table once, as the recipe's `data.cache` asks.
 
     Args:
         strict: an unreadable image is an error; otherwise it is left out.
         shared: several processes will read: "auto" then takes the memory map on disk, which they have in common.
+        recipe: its `data` section counts.
+        table: the images.
     """
     mode = "disk" if shared and recipe.data.cache == "auto" else recipe.data.cache
     return cache_images(table, info_of_recipe(recipe, table.class_names).spec, mode, strict=strict)
 
 
 def training_feed(recipe: Recipe, images: CachedImages, targets: Any = None) -> ImageFeed:
-    """The training images: shuffled and augmented, each epoch anew, as a function of the recipe's seed.
+    """Make the feed of the training images: shuffled and augmented each epoch, as a function of the recipe's seed.
 
     Args:
         targets: (N, K) shares of classes to learn instead of the labels.
+        recipe: its `data` and `training` sections count.
+        images: the decoded training images.
     """
     table = images.table
     mix = mixer(recipe.data.mixup, recipe.data.cutmix, len(table.class_names))
@@ -45,12 +49,22 @@ def training_feed(recipe: Recipe, images: CachedImages, targets: Any = None) -> 
 
 
 def validation_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
-    """The validation images: in order, not augmented."""
+    """Make the feed of the validation images: in order, not augmented.
+
+    Args:
+        recipe: its `data` and `training` sections count.
+        images: the decoded validation images.
+    """
     return _labelled(recipe, images)
 
 
 def sample_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
-    """The images in an order drawn by the recipe's seed, not augmented; none are read before they are asked for."""
+    """Make a feed of images in an order drawn by the recipe's seed, not augmented and not read ahead.
+
+    Args:
+        recipe: its `data` and `training` sections count.
+        images: decoded images.
+    """
     return _labelled(recipe, images, shuffle=True, seed=recipe.training.seed, prefetch=0)
 
 

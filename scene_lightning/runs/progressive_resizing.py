@@ -15,6 +15,9 @@ from scene_lightning.recipes.schema import Recipe, last_map, seen_size
 
 def progressive_sizes(recipe: Recipe) -> ProgressiveSizes | None:
     """None where all images have the network's size. Its last maps are what `Flatten` sees: pixels that valid
+
+    Args:
+        recipe: its `training.progressive_resizing` counts.
     convolutions and pooling drop at the right and the bottom are not computed."""
     shares = recipe.training.progressive_resizing
     if not shares:
@@ -28,6 +31,9 @@ class WholeMaps(Callback):
     """While a run trains on images of any size, the maps before `Flatten` are brought to the size it was built for.
 
     Bilinear, so that each unit of the first Dense layer goes on looking at its own part of the image.
+
+    Args:
+        recipe: says which size the maps have.
     """
 
     def __init__(self, recipe: Recipe) -> None:

@@ -51,6 +51,10 @@ class StatisticsAnew(Callback):
 
 def recalculate(model: Any, batches: Iterable[torch.Tensor]) -> None:
     """Set the moving statistics of a model's trainable BatchNormalization layers to the averages over `batches`, a
+
+    Args:
+        model: its layers are changed in place.
+        batches: images as the model takes them, (N, H, W, C) each.
     batch counting as many times as it has samples; those of layers that are not called stay."""
     found = [one for one in model.modules() if isinstance(one, BatchNormalization) and one.built and one.trainable]
     sums = [_Sums(one) for one in found]

@@ -43,7 +43,8 @@ def find_learning_rate(
 
     Args:
         data, config, overrides: as for `train`.
-        rates: the first and the last rate. steps: of training, from one to the other.
+        rates: the first and the last rate.
+        steps: of training, from one to the other.
         picture: a picture's file.
         as_json: print one JSON object: suggestion, rates, losses, diverged, picture.
 

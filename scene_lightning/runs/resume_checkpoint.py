@@ -19,7 +19,9 @@ class Resume:
     """A checkpoint to go on from.
 
     Attributes:
-        path: the file. epochs_done: whole epochs behind it. section: what this package keeps in it.
+        path: the file.
+        epochs_done: whole epochs behind it.
+        section: what this package keeps in it.
         shapes: the weights' shapes by name.
     """
 

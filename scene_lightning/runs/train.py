@@ -45,7 +45,12 @@ class TrainingInterrupted(SceneLightningError):
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run's `folder` and the `evaluation` of its best checkpoint (None in all processes but the first)."""
+    """What a training run leaves.
+
+    Attributes:
+        folder: the run's.
+        evaluation: of its best checkpoint, as `score` gives it; None in all processes but the first.
+    """
 
     folder: Path
     evaluation: dict[str, Any] | None
@@ -106,7 +111,16 @@ def train_in(
     hardware: dict[str, Any],
     earlier: Resume | None = None,
 ) -> FinishedRun:
-    """Train on (training, validation) images, keep the run in `folder`, and judge its best checkpoint."""
+    """Train on (training, validation) images, keep the run in `folder`, and judge its best checkpoint.
+
+    Args:
+        folder: the run's.
+        model: as `prepare_model` makes it.
+        recipe: the recipe.
+        images: (training, validation), decoded.
+        hardware: as `hardware_of` gives it.
+        earlier: the checkpoint to go on from, or None.
+    """
     _fit(model, recipe, images, folder, earlier, hardware)
     if not is_main_process():
         return FinishedRun(folder, None)
@@ -115,7 +129,11 @@ def train_in(
 
 
 def hardware_of(recipe: Recipe) -> dict[str, Any]:
-    """`fit`'s hardware arguments, checked against this machine before anything slow."""
+    """Make `fit`'s hardware arguments, checked against this machine before anything slow.
+
+    Args:
+        recipe: its `training` section counts.
+    """
     training = recipe.training
     chosen = training.devices
     wanted: dict[str, Any] = {
@@ -131,16 +149,22 @@ def hardware_of(recipe: Recipe) -> dict[str, Any]:
 
 
 def device_count(hardware: dict[str, Any]) -> int:
-    """The devices of all machines together."""
+    """Count the devices of all machines together.
+
+    Args:
+        hardware: as `hardware_of` gives it.
+    """
     chosen = devices.trainer_arguments(devices.Hardware(**hardware))["devices"]
     return (chosen if isinstance(chosen, int) else len(chosen)) * int(hardware["num_nodes"])
 
 
 def prepare_model(recipe: Recipe, class_names: Sequence[str], images: int | None = None) -> Any:
-    """The recipe's network, compiled; its first weights follow from the recipe's seed.
+    """Build and compile the recipe's network; its first weights follow from the recipe's seed.
 
     Args:
         images: how many each device trains on in an epoch, for the schedule of the learning rate.
+        recipe: the recipe.
+        class_names: in the order of the network's outputs.
     """
     torch.manual_seed(recipe.training.seed)  # the initial weights
     model = build_model(recipe, len(class_names))
@@ -162,13 +186,26 @@ def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None) -> P
 
 
 def write_recipe(recipe: Recipe, folder: Path) -> None:
-    """The resolved recipe, into the folder of a run."""
+    """Write the resolved recipe into the folder of a run.
+
+    Args:
+        recipe: the resolved recipe.
+        folder: the run's.
+    """
     with atomic_write(folder / run_folder.RECIPE) as temporary:
         temporary.write_text(dump_recipe(recipe), encoding="utf-8")
 
 
 def announce(data: str, class_names: Sequence[str], recipe: Recipe, folder: Path, hardware: dict[str, Any]) -> int:
-    """Say what is about to be trained on what (`data`: in words); the number of devices comes back."""
+    """Print what is about to be trained on what, and return the number of devices.
+
+    Args:
+        data: what is trained on, in words.
+        class_names: the classes.
+        recipe: the recipe.
+        folder: the run's.
+        hardware: as `hardware_of` gives it.
+    """
     chosen = devices.trainer_arguments(devices.Hardware(**hardware))
     count = chosen["devices"] if isinstance(chosen["devices"], int) else len(chosen["devices"])
     if not is_main_process():
@@ -182,7 +219,13 @@ def announce(data: str, class_names: Sequence[str], recipe: Recipe, folder: Path
 
 
 def decode_shown(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool) -> CachedImages:
-    """`decode_all`, and say what came of it."""
+    """Decode the images of a table as `decode_all` does, and print what came of it.
+
+    Args:
+        recipe: its `data` section counts.
+        table: the images.
+        strict, shared: as for `decode_all`.
+    """
     images = decode_all(recipe, table, strict=strict, shared=shared)
     if is_main_process():
         report_unreadable(images.unreadable, len(table))
@@ -231,6 +274,9 @@ def fit_model(
         listening: callbacks beside those that the recipe asks for.
         targets: (N, K) what to learn instead of the labels.
         **options: `fit`'s, above all its hardware.
+        model: as `prepare_model` makes it.
+        recipe: the recipe.
+        images: (training, validation), decoded.
 
     Returns:
         History.

@@ -9,16 +9,8 @@ from typing import Any
 
 from scene_lightning.errors import RecipeError
 from scene_lightning.recipes import yaml_reader
-from scene_lightning.recipes.recipe import (
-    Recipe,
-    find_file,
-    find_key,
-    names_in,
-    read_file,
-    section_keys,
-    shelf,
-    value_problem,
-)
+from scene_lightning.recipes.config_files import configs_folder, names_in, read_config
+from scene_lightning.recipes.recipe import Recipe, find_key, section_keys, value_problem
 from scene_lightning.tuning.dimensions import Dimension, Suggests, read_dimension
 
 # Keys that trials must have in common, or that say nothing about accuracy; and what to do instead.
@@ -85,8 +77,8 @@ def load_space(name_or_path: str, recipe: Recipe) -> Space:
     Raises:
         RecipeError: no such space, no YAML, or unknown keys, types and impossible bounds, all of them together.
     """
-    source = find_file(name_or_path, _spaces(), "search space")
-    document = yaml_reader.parse(read_file(source, "search space"), str(source))
+    source, text = read_config(name_or_path, _spaces(), "search space")
+    document = yaml_reader.parse(text, str(source))
     if not isinstance(document.data, Mapping) or not document.data:
         came = "nothing" if not document.data else type(document.data).__name__
         raise RecipeError(
@@ -114,7 +106,7 @@ def space_names() -> list[str]:
 
 
 def _spaces() -> Traversable:
-    return shelf() / "spaces"
+    return configs_folder() / "spaces"
 
 
 def _searchable_key(name: str) -> str:
