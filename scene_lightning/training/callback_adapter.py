@@ -184,8 +184,8 @@ def _state_of(callback: Any) -> dict[str, Any]:
     return callback.state_dict() if isinstance(callback, Callback) else {}
 
 
-class _TrainerBridge(CallbackAdapter):
-    """The bridge for Keras callbacks that were given to a Trainer of the user's own.
+class _TrainerAdapter(CallbackAdapter):
+    """The adapter for Keras callbacks that were given to a Trainer of the user's own.
 
     Validation, loggers and the sanity check stay as that Trainer has them.
 
@@ -227,18 +227,18 @@ class _TrainerBridge(CallbackAdapter):
 
 
 def adopt_callbacks(trainer: Any, model: Any) -> None:
-    """Put one bridge in the place of the Keras callbacks among a Trainer's, whose hooks have other arguments.
+    """Put one adapter in the place of the Keras callbacks among a Trainer's, whose hooks have other arguments.
 
     Args:
         trainer: the Trainer that is about to run.
         model: the model that it runs.
     """
-    bridges = [callback for callback in trainer.callbacks if isinstance(callback, _TrainerBridge)]
+    adapters = [callback for callback in trainer.callbacks if isinstance(callback, _TrainerAdapter)]
     given = [callback for callback in trainer.callbacks if isinstance(callback, Callback)]
     if given:
-        bridges.append(_TrainerBridge(model, given))
+        adapters.append(_TrainerAdapter(model, given))
         at = trainer.callbacks.index(given[0])
         others = [c for c in trainer.callbacks if not isinstance(c, Callback)]
-        trainer.callbacks = [*others[:at], bridges[-1], *others[at:]]
-    for bridge in bridges:
-        bridge.attach(model)
+        trainer.callbacks = [*others[:at], adapters[-1], *others[at:]]
+    for adapter in adapters:
+        adapter.attach(model)

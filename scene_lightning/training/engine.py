@@ -245,7 +245,7 @@ def run_fit(
 def _run_trainer(
     model: Any,
     data: FeedModule,
-    bridge: CallbackAdapter,
+    adapter: CallbackAdapter,
     listed: CallbackList,
     lightning_callbacks: list[L.Callback],
     hardware: Hardware,
@@ -259,7 +259,7 @@ def _run_trainer(
         _keeping_interrupts() as holder,
         outcome_of(model, listed) as outcome,
     ):
-        trainer = make_trainer(hardware, [bridge, outcome.callback, *lightning_callbacks], **options)
+        trainer = make_trainer(hardware, [adapter, outcome.callback, *lightning_callbacks], **options)
         holder["trainer"] = trainer
         assert data.train_feed is not None
         model.forget_images_seen()  # here too: what children forget, the parent would still know
@@ -303,12 +303,12 @@ def run_evaluate(
     hardware = hardware or Hardware()
     with running.undisturbed(model) as outer:
         listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
-        bridge = CallbackAdapter(model, listed)
+        adapter = CallbackAdapter(model, listed)
         if outer is not None:
             _note_outer("evaluate", hardware)
-            return InnerRun(outer, model, [bridge, *lightning_callbacks]).evaluate(feed)
+            return InnerRun(outer, model, [adapter, *lightning_callbacks]).evaluate(feed)
         with quiet_lightning(), _keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
-            trainer = make_trainer(hardware, [bridge, outcome.callback, *lightning_callbacks])
+            trainer = make_trainer(hardware, [adapter, outcome.callback, *lightning_callbacks])
             holder["trainer"] = trainer
             trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
             outcome.collect()

@@ -28,7 +28,7 @@ class InnerRun:
     Args:
         trainer: the outer run's.
         model: what to run; it may share weights with the outer run's, or be another.
-        listeners: Lightning callbacks, Keras' bridge among them.
+        listeners: Lightning callbacks, the `CallbackAdapter` among them.
     """
 
     def __init__(self, trainer: L.Trainer, model: Any, listeners: list[L.Callback]) -> None:

@@ -274,7 +274,7 @@ class TrainableModule(OwnSteps):
         self._logged_for_user |= set(logs)
         values = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in logs.items()}
         # Already equal on all ranks: the metrics' states are summed over them when the result is computed. In `fit` the
-        # bridge speaks to the loggers, which Lightning would have draw against batches.
+        # adapter speaks to the loggers, which Lightning would have draw against batches.
         self.log_dict(
             {name: value for name, value in values.items() if value.numel() == 1},
             sync_dist=False,
