@@ -1,4 +1,4 @@
-"""The functions of losses and metrics: (y_true, y_pred) → one value a sample."""
+"""The functions of losses and metrics, which give one value a sample."""
 
 from scene_lightning._objectives.crossentropy import *
 from scene_lightning._objectives.distance import *

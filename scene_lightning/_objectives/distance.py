@@ -151,7 +151,7 @@ def poisson(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def _signed(t: Tensor) -> Tensor:
-    """Labels 0/1 → −1/1; others unchanged. The choice is made on the device, without waiting for it."""
+    """Labels −1 and 1 for 0 and 1; others unchanged. The choice is made on the device, without waiting for it."""
     is_binary = ((t == 0) | (t == 1)).all()
     return torch.where(is_binary, 2.0 * t - 1.0, t)
 

@@ -121,7 +121,7 @@ def check_m3ce(margin: float, eta: float | None, slope: float | None, weight: fl
 
 
 def _strongest_other(p: Tensor) -> Tensor:
-    """For each class the largest of the other classes: (…, K) → (…, K)."""
+    """For each class the largest of the other classes, in the shape of `p`."""
     values, places = torch.topk(p, 2, dim=-1)
     is_first = F.one_hot(places[..., 0], p.shape[-1]).bool()
     return torch.where(is_first, values[..., 1:], values[..., :1])

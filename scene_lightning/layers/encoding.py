@@ -15,7 +15,7 @@ MODES = ("one_hot", "multi_hot", "count")
 
 
 def encoded(numbers: torch.Tensor, mode: str, depth: int, weights: torch.Tensor | None = None) -> torch.Tensor:
-    """Whole numbers → float32 vectors of `depth`; numbers outside 0 … depth - 1 count as nothing.
+    """Encode whole numbers as float32 vectors of `depth`; numbers outside 0 … depth - 1 count as nothing.
 
     Args:
         numbers: () or (N,): one sample; (N, n): a row a sample. For "one_hot" any shape; a last side of 1 goes.

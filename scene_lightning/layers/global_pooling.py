@@ -16,7 +16,7 @@ from scene_lightning.layers.base.windows import channels, image_shape
 
 
 class _GlobalPooling(StandardLayer):
-    """The base of the layers that pool whole images: (N, ..., C) → (N, C)."""
+    """The base of the layers that pool whole images, one number a channel."""
 
     rank: int
     _reduce: Callable[..., torch.Tensor]

@@ -17,7 +17,7 @@ from scene_lightning.layers.base.types import ConstraintLike, InitializerLike, R
 
 
 def single_axis(axis: Any) -> int:
-    """`3` or Keras 2's `[3]` → 3. Raises InputError for anything else.
+    """The one axis that `3` or Keras 2's `[3]` names. Raises InputError for anything else.
 
     Args:
         axis: what a user or a file gave.

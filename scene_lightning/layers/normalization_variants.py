@@ -21,7 +21,7 @@ from scene_lightning.layers.regularization import SameShape
 
 
 def _axis_list(axis: Any) -> list[int]:
-    """`-1`, `[1, 2]` → a list. Raises InputError for anything else."""
+    """The axes as a list, of one or several. Raises InputError for anything else."""
     axes = [axis] if isinstance(axis, int) else list(axis) if isinstance(axis, list | tuple) else []
     if not axes or any(isinstance(a, bool) or not isinstance(a, int) for a in axes):
         raise InputError(f"Expected an int or a list of ints for the argument 'axis'. Received: axis={axis!r}")

@@ -113,7 +113,7 @@ def on_batch(inputs: torch.Tensor, data_format: str, transform: Any) -> torch.Te
 
 
 def resize(images: torch.Tensor, size: tuple[int, int], interpolation: str, antialias: bool = False) -> torch.Tensor:
-    """(N, H, W, C) → (N, *size, C) with half-pixel centres, as Keras and TensorFlow 2 resize.
+    """Resize images with half-pixel centres, as Keras and TensorFlow 2 do.
 
     Args:
         images: tensor of (batch, height, width, channels).
@@ -145,7 +145,7 @@ def crop_to_aspect(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def _pad_to_aspect(images: torch.Tensor, size: tuple[int, int], value: float) -> torch.Tensor:
-    """(N, H, W, C) with a border of `value`, so that it has the aspect ratio of `size`."""
+    """Put a border of `value` around images (N, H, W, C), to the aspect ratio of `size`."""
     (height, width), (target_height, target_width) = images.shape[1:3], size
     rows = (max(height, int(width * target_height / target_width)) - height) // 2
     columns = (max(width, int(height * target_width / target_height)) - width) // 2
@@ -255,7 +255,7 @@ class CenterCrop(ImageLayer):
 
 
 def _center_crop(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """(N, H, W, C) → (N, *size, C): a view when the images are large enough, else the nearest crop, enlarged."""
+    """Cut the middle of `size` out of images (N, H, W, C), as a view; of smaller ones the nearest crop, enlarged."""
     top, left = (n - wanted for n, wanted in zip(images.shape[1:3], size, strict=True))
     if top >= 0 and left >= 0:
         top, left = top // 2, left // 2

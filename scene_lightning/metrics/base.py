@@ -198,7 +198,7 @@ class Metric(Configured, torchmetrics.Metric):
 
 
 def to_tensor(x: Any, like: Tensor | None = None, dtype: torch.dtype | None = None) -> Tensor:
-    """Anything array-like → a detached tensor, on the device of `like`; 16-bit floats become float32.
+    """Make a detached tensor of anything array-like, on the device of `like`; 16-bit floats become float32.
 
     Args:
         x: tensor, array, number or list.

@@ -226,7 +226,7 @@ class MetricContainer(nn.Module):
         return ["loss", *self.output_losses, *chosen]
 
     def result(self, sync: bool = True) -> dict[str, Tensor]:
-        """Name → value so far, on the device, in Keras 3's order of logs (alphabetical).
+        """The values so far by name, on the device, in Keras 3's order of logs (alphabetical).
 
         `sync=False` leaves out the other processes: for the logs of a batch.
         """
@@ -236,7 +236,7 @@ class MetricContainer(nn.Module):
         return {name: torch.as_tensor(plain(values[name])) for name in sorted(values)}
 
     def metric_results(self) -> dict[str, Tensor]:
-        """Name → value so far of the metrics, without the losses; this process's alone."""
+        """The metrics' values so far by name, without the losses; this process's alone."""
         named = zip(self._slots, self.metrics, strict=True)
         return {slot[0]: torch.as_tensor(plain(metric.local_result())) for slot, metric in named}  # type: ignore[operator]
 

@@ -111,7 +111,7 @@ class MetricVariable:
 
 
 def plain(value: Any) -> Any:
-    """A metric's variable → its tensor; anything else as it is.
+    """The tensor of a metric's variable; anything else as it is.
 
     Args:
         value: operand of an arithmetic operation.

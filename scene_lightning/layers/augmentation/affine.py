@@ -23,7 +23,7 @@ class RandomAffine(RandomImageLayer):
         self.fill_value = float(fill_value)
 
     def matrices(self, parameters: Parameters, height: int, width: int) -> torch.Tensor:
-        """Parameters → (N, 2, 3): output (x, y, 1) to input (x, y), in pixels."""
+        """Matrices (N, 2, 3) that take an output place (x, y, 1) to an input place (x, y), in pixels."""
         raise NotImplementedError
 
     def transform(self, images: torch.Tensor, parameters: Parameters) -> torch.Tensor:
@@ -32,7 +32,7 @@ class RandomAffine(RandomImageLayer):
 
 
 def _stack(rows: list[list[Any]], like: torch.Tensor) -> torch.Tensor:
-    """2 x 3 numbers or (N,) tensors → (N, 2, 3)."""
+    """Stack 2 x 3 numbers or tensors of (N,) to (N, 2, 3)."""
     flat = [torch.as_tensor(n, dtype=like.dtype, device=like.device).expand_as(like) for row in rows for n in row]
     return torch.stack(flat, dim=-1).view(-1, 2, 3)
 

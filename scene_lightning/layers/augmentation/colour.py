@@ -337,7 +337,7 @@ class RandomColorJitter(RandomImageLayer):
 
 
 def _hsv(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(..., 3) red, green, blue → hue and saturation in 0 to 1, and value. Raises InputError for other depths."""
+    """Hue and saturation from 0 to 1, and value, of images (..., 3). Raises InputError for other depths."""
     if images.shape[-1] != 3:
         raise InputError(f"Hue and saturation need 3 colour channels; received images of shape {tuple(images.shape)}.")
     red, green, blue = images.unbind(-1)

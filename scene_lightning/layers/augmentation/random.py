@@ -61,7 +61,7 @@ class RandomImageLayer(ImageLayer):
 
 
 def factor_pair(value: Any, name: str, low: float = -1.0, high: float = 1.0, *, open_low: bool = False) -> Any:
-    """`f` → (-f, f), `(a, b)` → sorted. Raises InputError outside [low, high].
+    """The bounds of a random factor: (-f, f) for a number f, a pair in order. Raises InputError outside [low, high].
 
     Args:
         value: what a user gave.
@@ -96,7 +96,7 @@ def check_fill(fill_mode: str, interpolation: str, layer: str) -> tuple[str, str
 def affine(
     images: torch.Tensor, matrices: torch.Tensor, fill_mode: str, interpolation: str, fill_value: float
 ) -> torch.Tensor:
-    """(N, H, W, C) resampled: output pixel (x, y) is read at matrices · (x, y, 1), in pixels. Keras: affine_transform.
+    """Resample images: output pixel (x, y) is read at matrices · (x, y, 1), in pixels. Keras: `affine_transform`.
 
     Args:
         matrices: (N, 2, 3), rows for x (column) and y (row) of the input.

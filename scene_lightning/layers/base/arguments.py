@@ -13,7 +13,7 @@ from scene_lightning.errors import InputError
 
 
 def int_tuple(value: Any, n: int, name: str, *, allow_zero: bool = False) -> tuple[int, ...]:
-    """`2` or `(2, 2)` → `(2, 2)`. Raises InputError for another length, non-integers or values out of range.
+    """One int a side: `2` and `(2, 2)` give `(2, 2)`. Raises InputError for other lengths or values.
 
     Args:
         value: an int, or as many as `n`.
@@ -49,7 +49,7 @@ def _is_integral(value: Any) -> bool:
 
 
 def pairs(value: Any, n: int, name: str) -> tuple[tuple[int, int], ...]:
-    """`1`, `(1, 2)` or `((1, 1), (2, 2))` → n (before, after) pairs: what padding and cropping layers take.
+    """Pairs (before, after), one a side, from `1`, `(1, 2)` or `((1, 1), (2, 2))`.
 
     Args:
         value: what a user gave.
@@ -90,7 +90,7 @@ def one_of(value: Any, allowed: Sequence[Any], name: str, layer: str) -> Any:
 
 
 def padding_name(value: Any, *, allow_causal: bool = False) -> str:
-    """`"SAME"` → `"same"`.
+    """The name of a padding in lower case. Raises InputError for an unknown one.
 
     Args:
         value: "valid" or "same" in any case.
@@ -103,7 +103,7 @@ def padding_name(value: Any, *, allow_causal: bool = False) -> str:
 
 
 def layout(value: Any) -> str:
-    """A `data_format` argument → `"channels_last"` or `"channels_first"`; None is the configured default.
+    """The layout that `data_format` means: "channels_last" or "channels_first"; None is the configured default.
 
     Args:
         value: what a user gave.

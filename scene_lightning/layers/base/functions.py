@@ -28,7 +28,7 @@ class FunctionConfig(dict[str, Any]):
 
 
 def function_config(function: Callable[..., Any], layer_name: str) -> FunctionConfig:
-    """A function → Keras 3's dict. Source: keras/src/layers/core/lambda_layer.py.
+    """The dict that Keras 3 writes for a function. Source: keras/src/layers/core/lambda_layer.py.
 
     Warns when a `lambda` closes over something that is no data: Keras could then not call it after loading.
 

@@ -148,7 +148,7 @@ _BY_SYMBOL = {
 
 
 def operator_layers() -> dict[str, type[Operator]]:
-    """Class name → operator, for configs whose module is one of Keras' ops modules (`Add` is also a merging layer)."""
+    """The operators by class name, for configs whose module is one of Keras' ops (`Add` is also a merging layer)."""
     return _OPERATORS
 
 

@@ -252,7 +252,7 @@ def shape_leaves(shapes: Any) -> list[Any]:
 
 
 def merge_shapes(first: Any, second: Any) -> Any:
-    """Two results of a dry run at different unknown lengths → the shape, None where they differ.
+    """Merge the shapes of two dry runs at different unknown lengths: None where they differ.
 
     Args:
         first, second: shapes, or structures of them, from the first and the second run.

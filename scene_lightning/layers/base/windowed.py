@@ -111,7 +111,7 @@ class _ChannelSpec(InputSpec):
 
 
 def torch_kernel(kernel: torch.Tensor) -> torch.Tensor:
-    """Keras' (..., I, O) → torch's (O, I, ...), as a view.
+    """A view of Keras' kernel (..., inputs, outputs) in torch's order (outputs, inputs, ...).
 
     Args:
         kernel: tensor of (rows, columns, inputs, outputs), with as many sides as the images have.
@@ -122,7 +122,7 @@ def torch_kernel(kernel: torch.Tensor) -> torch.Tensor:
 
 
 def depthwise_kernel(kernel: torch.Tensor) -> torch.Tensor:
-    """Keras' (..., C, multiplier) → torch's grouped (C·multiplier, 1, ...).
+    """Keras' depthwise kernel (..., channels, multiplier) as torch's grouped one, (channels·multiplier, 1, ...).
 
     Args:
         kernel: tensor of (rows, columns, channels, multiplier), with as many sides as the images have.

@@ -35,7 +35,7 @@ def channels(shape: Sequence[int | None], data_format: str) -> int | None:
 
 
 def image_shape(batch: int | None, sides: Sequence[int | None], depth: int | None, data_format: str) -> Shape:
-    """Batch size, sides and channels → a shape in this layout.
+    """The batch shape of these sides and channels in a layout.
 
     Args:
         batch: batch size; None: any.
@@ -47,7 +47,7 @@ def image_shape(batch: int | None, sides: Sequence[int | None], depth: int | Non
 
 
 def to_channels_first(inputs: torch.Tensor, data_format: str) -> torch.Tensor:
-    """(N, ..., C) → (N, C, ...) as a view: the memory stays channels_last, which torch's kernels take as it is.
+    """View a batch with its channels first; the memory stays channels_last, which torch's kernels take as it is.
 
     Args:
         inputs: batch in the layout of `data_format`.
@@ -74,7 +74,7 @@ def refuse_channels_first(shape: Any, layer_name: str) -> None:
 
 
 def from_channels_first(outputs: torch.Tensor, data_format: str) -> torch.Tensor:
-    """(N, C, ...) → the layout asked for, as a view.
+    """View a batch whose channels come first in the layout asked for.
 
     Args:
         outputs: batch with channels first.
@@ -139,7 +139,7 @@ def same_paddings(
 
 
 def torch_pad_list(paddings: Sequence[tuple[int, int]]) -> list[int]:
-    """Pairs in axis order → `F.pad`'s flat list, last axis first.
+    """The paddings as the flat list that `F.pad` takes, last axis first.
 
     Args:
         paddings: (before, after) of each side.
