@@ -9,25 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 from scene_lightning import layers
-from scene_lightning.applications.building.network import KerasNetwork, Request, constructor
+from scene_lightning.applications.building.network import KerasNetwork, constructor
 from scene_lightning.applications.building.published_weights import Published
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import from_minus_one_to_one as preprocess_input
 
 _FOLDER = "https://storage.googleapis.com/tensorflow/keras-applications/inception_resnet_v2/"
 _NAME = "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels"
+_FILES = (
+    Published(f"{_FOLDER}{_NAME}.h5", "e693bd0210a403b3192acc6073ad2e96"),
+    Published(f"{_FOLDER}{_NAME}_notop.h5", "d19885ff4a710c122648d3b5c3b684e4"),
+)
 # The branches of a block: (filters, kernel) one after the other.
 _BRANCHES: dict[str, tuple[tuple[tuple[int, Any], ...], ...]] = {
     "block35": (((32, 1),), ((32, 1), (32, 3)), ((32, 1), (48, 3), (64, 3))),
     "block17": (((192, 1),), ((128, 1), (160, (1, 7)), (192, (7, 1)))),
     "block8": (((192, 1),), ((192, 1), (224, (1, 3)), (256, (3, 1)))),
 }
-
-
-def _files(request: Request) -> Published:
-    if request.include_top:
-        return Published(f"{_FOLDER}{_NAME}.h5", "e693bd0210a403b3192acc6073ad2e96")
-    return Published(f"{_FOLDER}{_NAME}_notop.h5", "d19885ff4a710c122648d3b5c3b684e4")
 
 
 def _unit(x: Any, filters: int, kernel: Any, stride: int = 1, padding: str = "same", name: str | None = None) -> Any:
@@ -89,7 +87,7 @@ def _body(x: Any) -> Any:
 InceptionResNetV2 = constructor(
     KerasNetwork(
         title="InceptionResNetV2", model_name="inception_resnet_v2", default_size=299, min_size=75, body=_body,
-        files=_files,
+        files=_FILES,
     )
 )  # fmt: skip
 """Inception-ResNet v2, by default for 299 x 299. Keras: `applications.InceptionResNetV2`."""

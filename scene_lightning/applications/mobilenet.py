@@ -57,13 +57,10 @@ def _network(alpha: float, depth_multiplier: int, dropout: float, rows: int, pub
         x = layers.Reshape((request.classes,), name="reshape_2")(x)
         return layers.Activation(request.classifier_activation, name="predictions")(x)
 
-    def files(request: Request) -> Published:
-        ending = "_tf.h5" if request.include_top else "_tf_no_top.h5"
-        return Published(f"{_FOLDER}mobilenet_{_PUBLISHED_ALPHAS[alpha]}_{published_rows}{ending}")
-
+    name = f"{_FOLDER}mobilenet_{_PUBLISHED_ALPHAS.get(alpha)}_{published_rows}_tf"
     return KerasNetwork(
         title="MobileNet", model_name=f"mobilenet_{alpha:0.2f}_{rows}", default_size=published_rows,
-        body=_body(alpha, depth_multiplier), files=files, top=top,
+        body=_body(alpha, depth_multiplier), files=(Published(f"{name}.h5"), Published(f"{name}_no_top.h5")), top=top,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from scene_lightning import layers
 from scene_lightning.applications.building.constructors import Constructor
-from scene_lightning.applications.building.network import KerasNetwork, Request, constructor
+from scene_lightning.applications.building.network import KerasNetwork, constructor
 from scene_lightning.applications.building.published_weights import Published
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import from_minus_one_to_one as preprocess_input
@@ -63,10 +63,8 @@ def _body(depth: int) -> Callable[[Any], Any]:
 
 
 def _constructor(depth: int) -> Constructor:
-    def files(request: Request) -> Published:
-        name = f"resnet{depth}v2_weights_tf_dim_ordering_tf_kernels{'' if request.include_top else '_notop'}.h5"
-        return Published(_FOLDER + name, _CHECKSUMS[depth][0 if request.include_top else 1])
-
+    name, (whole, body) = f"{_FOLDER}resnet{depth}v2_weights_tf_dim_ordering_tf_kernels", _CHECKSUMS[depth]
+    files = (Published(f"{name}.h5", whole), Published(f"{name}_notop.h5", body))
     return constructor(
         KerasNetwork(
             title=f"ResNet{depth}V2", model_name=f"resnet{depth}v2", body=_body(depth), files=files, names_pooling=True

@@ -8,19 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from scene_lightning import layers
-from scene_lightning.applications.building.network import KerasNetwork, Request, constructor
+from scene_lightning.applications.building.network import KerasNetwork, constructor
 from scene_lightning.applications.building.published_weights import Published
 from scene_lightning.applications.imagenet_utils import decode_predictions
 from scene_lightning.applications.imagenet_utils import from_minus_one_to_one as preprocess_input
 
 _FOLDER = "https://storage.googleapis.com/tensorflow/keras-applications/xception/"
 _NAME = "xception_weights_tf_dim_ordering_tf_kernels"
-
-
-def _files(request: Request) -> Published:
-    if request.include_top:
-        return Published(f"{_FOLDER}{_NAME}.h5", "0a58e3b7378bc2990ea3b43d5981f1f6")
-    return Published(f"{_FOLDER}{_NAME}_notop.h5", "b0042744bf5b25fce3cb969f33bebb97")
+_FILES = (
+    Published(f"{_FOLDER}{_NAME}.h5", "0a58e3b7378bc2990ea3b43d5981f1f6"),
+    Published(f"{_FOLDER}{_NAME}_notop.h5", "b0042744bf5b25fce3cb969f33bebb97"),
+)
 
 
 def _separable(x: Any, filters: int, name: str) -> Any:
@@ -68,7 +66,7 @@ def _body(x: Any) -> Any:
 
 Xception = constructor(
     KerasNetwork(
-        title="Xception", model_name="xception", default_size=299, min_size=71, body=_body, files=_files
+        title="Xception", model_name="xception", default_size=299, min_size=71, body=_body, files=_FILES
     )
 )  # fmt: skip
 """Xception, by default for 299 x 299. Keras: `applications.Xception`."""

@@ -234,21 +234,21 @@ class IndexLookup(Layer):
 
     def _positions(self, keys: list[Any]) -> list[int]:
         masked = 0 if self.output_mode == "int" else _DROPPED
-        found, unknown = [], []
+        positions, unknown = [], []
         for key in keys:
             if self.mask_token is not None and key == self.mask_token:
-                found.append(masked)
+                positions.append(masked)
             elif key in self._position:
-                found.append(self._position[key])
+                positions.append(self._position[key])
             else:
                 unknown.append(key)
-                found.append(self._first_oov + self._oov(key))
+                positions.append(self._first_oov + self._oov(key))
         if unknown and self.num_oov_indices == 0:
             raise InputError(
                 f"When num_oov_indices=0 all inputs should be in vocabulary, found OOV values {unknown[:5]}, consider "
                 "setting num_oov_indices=1."
             )
-        return found
+        return positions
 
     def _oov(self, key: Any) -> int:
         return 0 if self.num_oov_indices <= 1 else int(key) % self.num_oov_indices

@@ -142,7 +142,7 @@ class KerasNetwork(Network):
     """
 
     body: Callable[[Tensor], Tensor]
-    files: Callable[[Request], Published]
+    files: tuple[Published, Published]
     top: Callable[[Tensor, Request], Tensor] | None = None
 
     def body_and_top(self, image: Tensor, request: Request) -> tuple[Tensor, Callable[..., None] | None]:
@@ -156,7 +156,7 @@ class KerasNetwork(Network):
         return head(pooled), None
 
     def published(self, request: Request) -> tuple[list[Published], Path]:
-        return [self.files(request)], keras_folder()
+        return [self.files[0 if request.include_top else 1]], keras_folder()
 
 
 def build(network: Network, request: Request) -> Functional:
