@@ -116,14 +116,11 @@ def _show(error: BaseException) -> None:
 def _of_the_program(trace: TracebackType | None, ends_in_script: bool) -> TracebackType | None:
     while trace is not None and _is_ours(trace):
         trace = trace.tb_next
-    if trace is None or not ends_in_script:
-        return trace
     entries: list[TracebackType] = []
-    step: TracebackType | None = trace
-    while step is not None:
-        entries.append(step)
-        step = step.tb_next
-    while len(entries) > 1 and (_is_ours(entries[-1]) or _is_a_library(entries[-1])):
+    while trace is not None:
+        entries.append(trace)
+        trace = trace.tb_next
+    while ends_in_script and len(entries) > 1 and (_is_ours(entries[-1]) or _is_a_library(entries[-1])):
         entries.pop()
     kept: Any = None
     for entry in reversed(entries):

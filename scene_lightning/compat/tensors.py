@@ -137,23 +137,14 @@ def _set_shape(self: torch.Tensor, shape: Any) -> None:
     """Eager tensors know their shape already."""
 
 
-def _assign(self: torch.Tensor, value: Any, **_: Any) -> torch.Tensor:
-    with torch.no_grad():
-        return self.copy_(torch.as_tensor(value))
+def _in_place(operation: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """A method that changes the tensor's values and records no gradient, as a variable's do in TensorFlow."""
 
+    def method(self: torch.Tensor, value: Any, **_: Any) -> torch.Tensor:
+        with torch.no_grad():
+            return operation(self, torch.as_tensor(value))
 
-def _assign_add(self: torch.Tensor, value: Any, **_: Any) -> torch.Tensor:
-    with torch.no_grad():
-        return self.add_(torch.as_tensor(value))
-
-
-def _assign_sub(self: torch.Tensor, value: Any, **_: Any) -> torch.Tensor:
-    with torch.no_grad():
-        return self.sub_(torch.as_tensor(value))
-
-
-def _itself(self: torch.Tensor) -> torch.Tensor:
-    return self
+    return method
 
 
 class _Value(torch.Tensor):
@@ -194,12 +185,12 @@ _METHODS: dict[str, Any] = {
     "__array_ufunc__": _array_ufunc,
     "get_shape": _get_shape,
     "set_shape": _set_shape,
-    "assign": _assign,
-    "assign_add": _assign_add,
-    "assign_sub": _assign_sub,
+    "assign": _in_place(torch.Tensor.copy_),
+    "assign_add": _in_place(torch.Tensor.add_),
+    "assign_sub": _in_place(torch.Tensor.sub_),
     "shape": property(_shape),
     "value": property(_value),
-    "read_value": _itself,
+    "read_value": lambda self: self,
     "__getitem__": _getitem,
     **{
         f"__{side}{name}__": _taking_lists(f"__{side}{name}__")

@@ -118,8 +118,7 @@ def plot_curves(history: Mapping[str, Sequence[float]] | str | Path, path: str |
         axes.set_xlim(0.5, longest + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        axes.spines[["top", "right"]].set_visible(False)
         if axes.lines:
             axes.legend(frameon=False)
         else:
@@ -248,10 +247,8 @@ def _grid_cell(axes: Axes, source: Any, title: str, truth: str | None, predicted
     else:
         axes.imshow(image, aspect="equal", cmap="gray" if image.ndim == 2 else None, vmin=0, vmax=255)
     axes.set_title(title, fontsize=9, color=colour, parse_math=False)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(color=colour, linewidth=0.8 if truth is None else 2.5)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set(color=colour, linewidth=0.8 if truth is None else 2.5)
 
 
 def _as_image(source: Any) -> np.ndarray | None:

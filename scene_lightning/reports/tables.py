@@ -48,8 +48,11 @@ def report_from_matrix(matrix: Any, class_names: Sequence[str]) -> dict[str, Any
     """
     counts = np.asarray(matrix, np.int64)
     right, support, guessed = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    precision, recall = _ratio(right, guessed), _ratio(right, support)
-    f1 = _ratio(2 * right, guessed + support)
+    figures = {
+        "precision": _ratio(right, guessed),
+        "recall": _ratio(right, support),
+        "f1": _ratio(2 * right, guessed + support),
+    }
     occurs = support > 0
     images = int(counts.sum())
     return {
@@ -57,18 +60,10 @@ def report_from_matrix(matrix: Any, class_names: Sequence[str]) -> dict[str, Any
         "accuracy": float(right.sum() / images) if images else 0.0,
         "classes": [str(name) for name in class_names],
         "per_class": {
-            str(name): {
-                "precision": float(precision[i]),
-                "recall": float(recall[i]),
-                "f1": float(f1[i]),
-                "support": int(support[i]),
-            }
+            str(name): {**{key: float(values[i]) for key, values in figures.items()}, "support": int(support[i])}
             for i, name in enumerate(class_names)
         },
-        "macro": {
-            key: float(values[occurs].mean()) if occurs.any() else 0.0
-            for key, values in (("precision", precision), ("recall", recall), ("f1", f1))
-        },
+        "macro": {key: float(values[occurs].mean()) if occurs.any() else 0.0 for key, values in figures.items()},
         "confusion_matrix": counts.tolist(),
     }
 

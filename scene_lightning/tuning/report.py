@@ -159,8 +159,7 @@ def write_pictures(search: Search, folder: Path) -> list[str]:
     drawn = []
     if search.best():
         drawn.append(_plot_history(search.counted(), folder / HISTORY).name)
-    shares = search.importance()
-    if shares:
+    if shares := search.importance():
         drawn.append(_plot_importance(shares, len(search.best()), folder / IMPORTANCE).name)
     return drawn
 
@@ -193,7 +192,7 @@ def _plot_history(rows: Sequence[Row], path: Path) -> Path:
     axes.set_xlim(-0.5, last + 0.5)
     axes.margins(y=0.12)
     axes.grid(alpha=0.3)
-    _tidy(axes)
+    axes.spines[["top", "right"]].set_visible(False)
     figure.legend(frameon=False, loc="outside lower center", ncols=4)  # within the axes it would hide trials
     return save_figure(figure, path)
 
@@ -214,7 +213,7 @@ def _plot_importance(shares: Mapping[str, float], trials: int, path: Path) -> Pa
     axes.set(title=f"What made good trials good ({trials} complete{few})", xlabel="Share of importance")
     axes.grid(alpha=0.3, axis="x")
     axes.set_axisbelow(True)
-    _tidy(axes)
+    axes.spines[["top", "right"]].set_visible(False)
     return save_figure(figure, path)
 
 
@@ -237,8 +236,3 @@ def parameter_names(parameters: Sequence[str]) -> list[str]:
     own = {name for name, split in parts.items() if split[-1] in ("layers", "width", "growth") and len(split) == 3}
     short = short_names([name for name in parameters if name not in own])
     return [f"{parts[name][1]}: {parts[name][2]}" if name in own else short[name] for name in parameters]
-
-
-def _tidy(axes: Any) -> None:
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)

@@ -54,6 +54,7 @@ class Row(Outcome):
     values: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(eq=False)
 class Search:
     """A study, and the recipe and the space that it is about; several processes may work on it at once.
 
@@ -70,22 +71,18 @@ class Search:
         InputError: the storage holds a search over something else.
     """
 
-    def __init__(
-        self,
-        study: optuna.Study,
-        path: Path,
-        recipe: Recipe,
-        space: Space,
-        trials: int,
-        data: Mapping[str, Any],
-        on_end: Callable[[Search, Row], None] = lambda search, row: None,
-    ) -> None:
-        self.study, self.path, self.recipe, self.space, self.trials, self.data = (
-            study, path, recipe, space, trials, data,
-        )  # fmt: skip
-        self.on_end = on_end
-        with turn(path):
-            self._require_same({"data": dict(data), "space": space.dump(), "recipe": _flat(recipe)})
+    study: optuna.Study
+    path: Path
+    recipe: Recipe
+    space: Space
+    trials: int
+    data: Mapping[str, Any]
+    on_end: Callable[[Search, Row], None] = lambda search, row: None
+
+    def __post_init__(self) -> None:
+        with turn(self.path):
+            setup = {"data": dict(self.data), "space": self.space.dump(), "recipe": _flat(self.recipe)}
+            self._require_same(setup)
             self._repeat_cut_off()
         self._announced = {row.number for row in self.counted()}
         self.earlier = len(self._announced)

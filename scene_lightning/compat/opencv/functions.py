@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from scene_lightning._unsupported import where_in_script
 from scene_lightning._usage_report import ledger
@@ -49,11 +49,7 @@ def imread(filename: Any, flags: int = IMREAD_COLOR) -> np.ndarray | None:
         filename: the file.
         flags: an IMREAD_ constant.
     """
-    try:
-        with Image.open(os.fspath(filename)) as image:
-            return _pixels(image, flags)
-    except (OSError, UnidentifiedImageError):
-        return None
+    return _read(os.fspath(filename), flags)
 
 
 def imdecode(buf: Any, flags: int = IMREAD_COLOR) -> np.ndarray | None:
@@ -63,10 +59,14 @@ def imdecode(buf: Any, flags: int = IMREAD_COLOR) -> np.ndarray | None:
         buf: the bytes, as an array or a buffer.
         flags: an IMREAD_ constant.
     """
+    return _read(io.BytesIO(np.asarray(buf, np.uint8).tobytes()), flags)
+
+
+def _read(source: Any, flags: int) -> np.ndarray | None:
     try:
-        with Image.open(io.BytesIO(np.asarray(buf, np.uint8).tobytes())) as image:
+        with Image.open(source) as image:
             return _pixels(image, flags)
-    except (OSError, UnidentifiedImageError):
+    except OSError:  # Pillow's own error for what is no image is one, too
         return None
 
 

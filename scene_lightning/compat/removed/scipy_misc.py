@@ -7,13 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-_RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "lanczos": Image.Resampling.LANCZOS,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "cubic": Image.Resampling.BICUBIC,
-}
+_RESAMPLING = {name: Image.Resampling[name.upper()] for name in ("nearest", "lanczos", "bilinear", "bicubic")}
+_RESAMPLING["cubic"] = Image.Resampling.BICUBIC
 
 
 def fromimage(im: Image.Image, flatten: bool = False, mode: str | None = None) -> np.ndarray:
@@ -120,13 +115,12 @@ def imresize(arr: Any, size: Any, interp: str = "bilinear", mode: str | None = N
         mode: as for `toimage`.
     """
     image = toimage(arr, mode=mode)
-    if isinstance(size, int | np.integer):
-        size = (np.array(image.size) * (size / 100.0)).astype(int)
-    elif isinstance(size, float | np.floating):
-        size = (np.array(image.size) * size).astype(int)
+    if isinstance(size, int | float | np.number):
+        factor = float(size) / 100.0 if isinstance(size, int | np.integer) else float(size)
+        height, width = int(image.height * factor), int(image.width * factor)
     else:
-        size = (size[1], size[0])
-    return fromimage(image.resize((int(size[0]), int(size[1])), _RESAMPLING[interp]))
+        height, width = map(int, size)
+    return fromimage(image.resize((width, height), _RESAMPLING[interp]))
 
 
 def imrotate(arr: Any, angle: float, interp: str = "bilinear") -> np.ndarray:

@@ -16,12 +16,8 @@ _XY = (
     "regplot residplot scatterplot stripplot swarmplot violinplot"
 )
 _ORDER = {
-    "catplot": ("x", "y", "hue", "data"),
-    "jointplot": ("x", "y", "data"),
-    "countplot": ("x", "y", "hue", "data"),
     "lmplot": ("x", "y", "data", "hue"),
-    "regplot": ("x", "y", "data"),
-    "residplot": ("x", "y", "data"),
+    **dict.fromkeys(("jointplot", "regplot", "residplot"), ("x", "y", "data")),
 }
 
 
