@@ -19,18 +19,6 @@ from PIL import Image
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.decode import open_as_seen
 from scene_lightning.errors import DataError, InputError
-from scene_lightning.reports.tables import (
-    classification_report,
-    format_report,
-    format_statistics,
-    format_table,
-    report_from_matrix,
-)
-
-__all__ = [
-    "classification_report", "format_report", "format_statistics", "format_table", "plot_confusion_matrix",
-    "plot_curves", "prediction_grid", "read_history", "report_from_matrix", "save_figure",
-]  # fmt: skip
 
 # Okabe and Ito's palette: told apart by colour-blind readers too
 _TRAIN, _VALIDATION, _WRONG, _RIGHT = "#0072B2", "#D55E00", "#D55E00", "#009E73"

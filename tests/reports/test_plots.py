@@ -12,15 +12,8 @@ import pytest
 from PIL import Image
 
 from scene_lightning.errors import DataError, InputError
-from scene_lightning.reports.plots import (
-    classification_report,
-    format_report,
-    format_statistics,
-    plot_confusion_matrix,
-    plot_curves,
-    prediction_grid,
-    read_history,
-)
+from scene_lightning.reports.plots import plot_confusion_matrix, plot_curves, prediction_grid, read_history
+from scene_lightning.reports.tables import classification_report, format_report, format_statistics
 
 
 def is_picture(path: Path, width: int = 200) -> bool:

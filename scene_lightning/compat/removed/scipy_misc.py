@@ -119,7 +119,7 @@ def imresize(arr: Any, size: Any, interp: str = "bilinear", mode: str | None = N
         factor = float(size) / 100.0 if isinstance(size, int | np.integer) else float(size)
         height, width = int(image.height * factor), int(image.width * factor)
     else:
-        height, width = map(int, size)
+        height, width = int(size[0]), int(size[1])  # a third one, the channels, may follow
     return fromimage(image.resize((width, height), _RESAMPLING[interp]))
 
 
