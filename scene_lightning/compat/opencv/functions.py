@@ -1,7 +1,7 @@
 """The few functions of OpenCV that programs prepare images with, where `cv2` is not installed: files, sizes, colours.
 
 Colours stand in OpenCV's order (blue, green, red). JPEGs and the sizes of 8-bit images are OpenCV's own to one level in
-a few pixels of a thousand (held against OpenCV 5.0). Everything else says that it needs the real package.
+a few pixels of a thousand (tested against OpenCV 5.0). Everything else says that it needs the real package.
 """
 
 from __future__ import annotations
