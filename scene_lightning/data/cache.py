@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scene_lightning._atomic_write import atomic_write
+from scene_lightning._atomic_write import atomic_write, write_text
 from scene_lightning._registry import did_you_mean
 from scene_lightning.data.decode import DecodeSpec, Unreadable, decode_many
 from scene_lightning.data.memory import available_memory
@@ -250,8 +250,7 @@ def _write(
         "decoding": asdict(spec),
         "unreadable": [asdict(one) for one in unreadable],
     }
-    with atomic_write(sidecar) as partial:
-        partial.write_text(json.dumps(description))
+    write_text(sidecar, json.dumps(description))
     return unreadable
 
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from scene_lightning import losses
-from scene_lightning._atomic_write import atomic_write
+from scene_lightning._atomic_write import write_text
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.scan import (
     TRAIN_FOLDERS,
@@ -160,8 +160,7 @@ def write_evaluation(result: dict[str, Any], path: str | Path) -> None:
         result: as `score` gives it.
         path: the file to write.
     """
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(result, indent=2) + "\n")
 
 
 def format_evaluation(result: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scene_lightning._atomic_write import atomic_write
+from scene_lightning._atomic_write import write_text
 from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import parse_json_object
 
@@ -206,5 +206,4 @@ def write_images(path: Path, roles: Mapping[str, tuple[Sequence[str], Digests]])
     table.writerow(["image", "role", "hash"])
     for role, (paths, digests) in roles.items():
         table.writerows((path, role, f"{int(digest):016x}") for path, digest in zip(paths, digests, strict=True))
-    with atomic_write(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+    write_text(path, text.getvalue())

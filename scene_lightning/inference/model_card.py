@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from scene_lightning._atomic_write import atomic_write
+from scene_lightning._atomic_write import write_text
 from scene_lightning.inference.evaluate import labelled_images
 from scene_lightning.inference.held_out import held_out_images, seen_by
 from scene_lightning.inference.images_seen import Overlap
@@ -128,8 +128,7 @@ def write_card(
     """
     history = [] if run is None else read_metrics(find_run(run) / METRICS)
     facts = measure(model, data, run_on, trained_on=trained_on)
-    with atomic_write(out) as temporary:
-        temporary.write_text(_card_text(facts, model, about, licence, history), encoding="utf-8")
+    write_text(out, _card_text(facts, model, about, licence, history))
     return facts
 
 

@@ -19,7 +19,7 @@ import torch
 from matplotlib.figure import Figure
 from torch.utils.flop_counter import FlopCounterMode
 
-from scene_lightning._atomic_write import atomic_write
+from scene_lightning._atomic_write import write_text
 from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import InputError
 from scene_lightning.models import load_model
@@ -119,8 +119,7 @@ def _write(folder: Path, rows: list[dict[str, Any]]) -> None:
     table.writeheader()
     table.writerows(rows)
     for name, content in ((TABLE, text.getvalue()), (ROWS, json.dumps(rows, indent=2) + "\n")):
-        with atomic_write(folder / name) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+        write_text(folder / name, content)
 
 
 def _format_comparison(rows: Sequence[dict[str, Any]]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from scene_lightning._atomic_write import atomic_write
+from scene_lightning._atomic_write import write_text
 from scene_lightning.data.balance import class_weights, stratified_folds
 from scene_lightning.data.scan import find_training_images
 from scene_lightning.errors import InputError
@@ -90,8 +90,7 @@ def train_folds(
         found = _one_fold(folder / f"fold-{number}", recipe, parts, hardware)
         results.append({"fold": number, "run": f"fold-{number}", **found})
     summary = summarise(results)
-    with atomic_write(folder / run_folder.FOLDS) as temporary:
-        temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / run_folder.FOLDS, json.dumps(summary, indent=2) + "\n")
     return FinishedFolds(folder, summary)
 
 

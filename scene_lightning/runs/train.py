@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from scene_lightning import callbacks
-from scene_lightning._atomic_write import atomic_write
+from scene_lightning._atomic_write import write_text
 from scene_lightning._main_process import is_main_process
 from scene_lightning._registry import some_of
 from scene_lightning.data.balance import class_weights
@@ -192,8 +192,7 @@ def write_recipe(recipe: Recipe, folder: Path) -> None:
         recipe: the resolved recipe.
         folder: the run's.
     """
-    with atomic_write(folder / run_folder.RECIPE) as temporary:
-        temporary.write_text(dump_recipe(recipe), encoding="utf-8")
+    write_text(folder / run_folder.RECIPE, dump_recipe(recipe))
 
 
 def announce(data: str, class_names: Sequence[str], recipe: Recipe, folder: Path, hardware: dict[str, Any]) -> int:

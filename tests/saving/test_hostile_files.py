@@ -10,7 +10,7 @@ import resource
 import shutil
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -63,23 +63,36 @@ def _memory_limit(mib: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def _damaged(data: bytes, chance: random.Random) -> bytes:
+def _damaged(data: bytes, rng: random.Random) -> bytes:
     """A truncation, some flipped bytes, a run of zeros or ones, or a piece doubled."""
     out = bytearray(data)
-    kind = chance.randrange(5)
-    at = chance.randrange(len(out))
+    kind = rng.randrange(5)
+    at = rng.randrange(len(out))
     if kind == 0:
         return bytes(out[:at])
     if kind == 1:
-        for _ in range(chance.randrange(1, 20)):
-            out[chance.randrange(len(out))] = chance.randrange(256)
+        for _ in range(rng.randrange(1, 20)):
+            out[rng.randrange(len(out))] = rng.randrange(256)
     elif kind == 2:
-        out[at : at + 8] = bytes([chance.choice([0, 0xFF, 0x7F])]) * 8
+        out[at : at + 8] = bytes([rng.choice([0, 0xFF, 0x7F])]) * 8
     elif kind == 3:
-        out[at:at] = out[at : at + chance.randrange(1, 64)]
+        out[at:at] = out[at : at + rng.randrange(1, 64)]
     else:
-        out[chance.randrange(min(2048, len(out)))] ^= 1 << chance.randrange(8)  # headers lie in front
+        out[rng.randrange(min(2048, len(out)))] ^= 1 << rng.randrange(8)  # headers lie in front
     return bytes(out)
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    """What a zip file holds, by name."""
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _write_zip(path: Path, members: Mapping[str, bytes | str]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +115,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_damaged_keras_files(read: Callable[[Path], Any], name: str, tmp_path: Path) -> None:
     data = (FIXTURES / name).read_bytes()
-    chance = random.Random(name)
+    rng = random.Random(name)
     path = tmp_path / name
     refused = 0
     with _memory_limit(500):
         for _ in range(ROUNDS):
-            path.write_bytes(_damaged(data, chance))
+            path.write_bytes(_damaged(data, rng))
             refused += _is_refused(read, path)
             _is_refused(sniff, path)
     assert refused >= ROUNDS // 3
@@ -122,43 +135,36 @@ def test_the_limit_of_memory_is_one() -> None:
 
 def test_damaged_weights_inside_a_sound_zip(tmp_path: Path) -> None:
     """Byte flips in the whole file mostly stop at the zip's checksums; here the members are edited behind them."""
-    chance = random.Random(1)
-    with zipfile.ZipFile(FIXTURES / "k3_branched.keras") as members:
-        sound = {name: members.read(name) for name in members.namelist()}
-    path = tmp_path / "m.keras"
+    rng = random.Random(1)
+    sound = _members(FIXTURES / "k3_branched.keras")
     refused = 0
     for name in ("config.json", "model.weights.h5", "metadata.json"):
         for _ in range(ROUNDS // 2):
-            with zipfile.ZipFile(path, "w") as out:
-                for member, data in sound.items():
-                    out.writestr(member, _damaged(data, chance) if member == name else data)
-            refused += _is_refused(read_keras, path)
+            members = {**sound, name: _damaged(sound[name], rng)}
+            refused += _is_refused(read_keras, _write_zip(tmp_path / "m.keras", members))
     assert refused >= ROUNDS // 2
 
 
-def _mutated(value: Any, chance: random.Random) -> Any:
+def _mutated(value: Any, rng: random.Random) -> Any:
     """One place of a config replaced by something of another type."""
-    if chance.random() < 0.15 or not isinstance(value, dict | list) or not value:
-        return chance.choice([None, -1, 1e308, "x", [], {}, [[]], {"class_name": 3}, True, ["a", 0, 0], [["a", -1, 0]]])
+    if rng.random() < 0.15 or not isinstance(value, dict | list) or not value:
+        return rng.choice([None, -1, 1e308, "x", [], {}, [[]], {"class_name": 3}, True, ["a", 0, 0], [["a", -1, 0]]])
     if isinstance(value, dict):
-        key = chance.choice(list(value))
-        return {**value, key: _mutated(value[key], chance)}
-    at = chance.randrange(len(value))
-    return [*value[:at], _mutated(value[at], chance), *value[at + 1 :]]
+        key = rng.choice(list(value))
+        return {**value, key: _mutated(value[key], rng)}
+    at = rng.randrange(len(value))
+    return [*value[:at], _mutated(value[at], rng), *value[at + 1 :]]
 
 
 @pytest.mark.parametrize("name", ["k2_branched.keras", "k3_branched.keras"])
 def test_mutated_configs(name: str, tmp_path: Path) -> None:
-    chance = random.Random(name)
-    with zipfile.ZipFile(FIXTURES / name) as members:
-        sound = {member: members.read(member) for member in members.namelist()}
+    rng = random.Random(name)
+    sound = _members(FIXTURES / name)
     config = json.loads(sound["config.json"])
     refused = 0
     for _ in range(ROUNDS):
-        with zipfile.ZipFile(tmp_path / "m.keras", "w") as out:
-            for member, data in sound.items():
-                out.writestr(member, json.dumps(_mutated(config, chance)) if member == "config.json" else data)
-        refused += _is_refused(read_keras, tmp_path / "m.keras")
+        members = {**sound, "config.json": json.dumps(_mutated(config, rng))}
+        refused += _is_refused(read_keras, _write_zip(tmp_path / "m.keras", members))
     assert refused >= ROUNDS // 6
 
 
@@ -167,30 +173,28 @@ def test_mutated_configs(name: str, tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("name", ["k2_branched_saved_model", "k2_legacy_adam_saved_model"])
 def test_damaged_saved_models(damaged: str, name: str, tmp_path: Path) -> None:
-    chance = random.Random(damaged)
+    rng = random.Random(damaged)
     folder = tmp_path / "m"
     shutil.copytree(FIXTURES / name, folder)
     data = (folder / damaged).read_bytes()
     refused = 0
     for _ in range(ROUNDS):
-        (folder / damaged).write_bytes(_damaged(data, chance))
+        (folder / damaged).write_bytes(_damaged(data, rng))
         refused += _is_refused(read_saved_model_dir, folder)
     assert refused >= ROUNDS // 6
 
 
 def test_damaged_checkpoints(checkpoint: Path, tmp_path: Path) -> None:
-    chance = random.Random(2)
+    rng = random.Random(2)
     data = checkpoint.read_bytes()
-    with zipfile.ZipFile(checkpoint) as members:
-        sound = {name: members.read(name) for name in members.namelist()}
+    sound = _members(checkpoint)
+    pickled = next(name for name in sound if name.endswith("data.pkl"))
     refused = 0
     for number in range(ROUNDS):
         if number % 2:
-            (tmp_path / "m.ckpt").write_bytes(_damaged(data, chance))
+            (tmp_path / "m.ckpt").write_bytes(_damaged(data, rng))
         else:
-            with zipfile.ZipFile(tmp_path / "m.ckpt", "w") as out:
-                for member, content in sound.items():
-                    out.writestr(member, _damaged(content, chance) if member.endswith("data.pkl") else content)
+            _write_zip(tmp_path / "m.ckpt", {**sound, pickled: _damaged(sound[pickled], rng)})
         refused += _is_refused(lambda path: read_model_section(read_checkpoint(path), path), tmp_path / "m.ckpt")
     assert refused >= ROUNDS // 2
 
@@ -203,22 +207,16 @@ def test_checkpoint_round_trip_and_refusals(checkpoint: Path, tmp_path: Path) ->
     torch.save({"state_dict": {}, "model": Path("x")}, tmp_path / "objects.ckpt")
     torch.save([1], tmp_path / "list.ckpt")
     torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
-    with pytest.raises(FileFormatError, match="objects"):
-        read_checkpoint(tmp_path / "objects.ckpt")
-    with pytest.raises(FileFormatError, match="list"):
-        read_checkpoint(tmp_path / "list.ckpt")
-    with pytest.raises(FileFormatError, match="another program"):
-        read_model_section(read_checkpoint(tmp_path / "foreign.ckpt"))
-    with pytest.raises(FileFormatError, match="No such file"):
-        read_checkpoint(tmp_path / "none.ckpt")
+    refusals = {"objects": "objects", "list": "list", "foreign": "another program", "none": "No such file"}
+    for name, message in refusals.items():
+        with pytest.raises(FileFormatError, match=message):
+            read_model_section(read_checkpoint(tmp_path / f"{name}.ckpt"))
     with pytest.raises(FileFormatError, match="Update"):
         read_model_section({"scene_lightning": {"format": 99}})
 
 
 def _zip_with(path: Path, edit: Callable[[zipfile.ZipFile], None]) -> Path:
-    with zipfile.ZipFile(FIXTURES / "k3_sequential.keras") as members, zipfile.ZipFile(path, "w") as out:
-        for name in members.namelist():
-            out.writestr(name, members.read(name))
+    with zipfile.ZipFile(_write_zip(path, _members(FIXTURES / "k3_sequential.keras")), "a") as out:
         edit(out)
     return path
 
@@ -240,19 +238,15 @@ def test_hostile_zips_are_refused(tmp_path: Path) -> None:
     (tmp_path / "m.keras").write_bytes(data)
     with pytest.raises(FileFormatError, match="encrypted"):
         read_keras(tmp_path / "m.keras")
-    with pytest.raises(FileFormatError, match=r"config\.json"), zipfile.ZipFile(tmp_path / "n.keras", "w") as out:
-        out.writestr("metadata.json", "{}")
-        out.close()
-        read_keras(tmp_path / "n.keras")
+    with pytest.raises(FileFormatError, match=r"config\.json"):
+        read_keras(_write_zip(tmp_path / "n.keras", {"metadata.json": "{}"}))
 
 
 def test_deep_and_endless_json_is_refused(tmp_path: Path) -> None:
     for text in ("[" * 100_000, '{"a":' * 500 + "1" + "}" * 500, '{"class_name": 1}', "[]", "{", "1" * 6000, "\xff"):
-        with zipfile.ZipFile(tmp_path / "m.keras", "w") as out:
-            out.writestr("config.json", text)
-            out.writestr("model.weights.h5", b"")
+        path = _write_zip(tmp_path / "m.keras", {"config.json": text, "model.weights.h5": b""})
         with pytest.raises(FileFormatError):
-            read_keras(tmp_path / "m.keras")
+            read_keras(path)
 
 
 def _h5_with(path: Path, edit: Callable[[h5py.Group], None]) -> Path:
@@ -323,7 +317,7 @@ def test_a_text_that_declares_more_than_is_stored_is_refused_before_it_is_read(l
         file.attrs["keras_version"] = "3.15.0"
     data = bytearray(buffer.getvalue())
     heap = data.index(b"GCOL\x01").to_bytes(8, "little")
-    uses = [found.start() for found in re.finditer(re.escape(heap), data)]
+    uses = [match.start() for match in re.finditer(re.escape(heap), data)]
     at = {int.from_bytes(data[use - 4 : use], "little"): use for use in uses}[300 if which == "model_config" else 6]
     SafeFile(bytes(data)).file.close()
     data[at - 4 : at] = length.to_bytes(4, "little")
@@ -378,27 +372,19 @@ def test_saved_model_sizes_are_checked(tmp_path: Path) -> None:
 
 def test_code_in_configs_is_refused() -> None:
     inner = {"class_name": "__lambda__", "config": {"name": "evil", "code": "4wEAAAA="}}
-    config = {
-        "class_name": "Sequential",
-        "config": {"layers": [{"class_name": "Dense", "config": {"activation": inner}}]},
-    }
+    layers = [{"class_name": "Dense", "config": {"activation": inner}}]
     with pytest.raises(FileFormatError, match="code"):
-        refuse_unsafe(config)
+        refuse_unsafe({"class_name": "Sequential", "config": {"layers": layers}})
     refuse_unsafe({"class_name": "Sequential", "config": {"layers": []}})
 
 
 def test_image_info_is_checked(tmp_path: Path) -> None:
-    with zipfile.ZipFile(FIXTURES / "k3_sequential.keras") as members:
-        sound = {name: members.read(name) for name in members.namelist()}
+    sound = _members(FIXTURES / "k3_sequential.keras")
     for info in ({"class_names": 3}, {"input_size": [10**9, 1]}, {"rescale": "x"}, {"color_mode": 1}, []):
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as out:
-            for name, data in sound.items():
-                ours = json.dumps({"scene_lightning": {"image_info": info}})
-                out.writestr(name, ours if name == "metadata.json" else data)
-        (tmp_path / "m.keras").write_bytes(buffer.getvalue())
+        ours = json.dumps({"scene_lightning": {"image_info": info}})
+        path = _write_zip(tmp_path / "m.keras", {**sound, "metadata.json": ours})
         with pytest.raises(FileFormatError, match="image_info"):
-            read_keras(tmp_path / "m.keras")
+            read_keras(path)
 
 
 def test_a_zip_header_that_lies_about_sizes(tmp_path: Path) -> None:
