@@ -46,17 +46,17 @@ def _image_stats(data: str) -> dict[str, Any]:
 
 
 def _one_folder(folder: str) -> dict[str, Any]:
-    found = image_statistics(scan_folder(folder))
+    statistics = image_statistics(scan_folder(folder))
     classes = {
         name: {
             "count": sizes.images,
             "height": {"mean": sizes.height_mean, "max": sizes.height_max, "min": sizes.height_min},
             "width": {"mean": sizes.width_mean, "max": sizes.width_max, "min": sizes.width_min},
         }
-        for name, sizes in found.classes.items()
+        for name, sizes in statistics.classes.items()
     }
-    images = sum(sizes.images for sizes in found.classes.values())
-    return {"folder": folder, "images": images, "unreadable": found.unreadable, "classes": classes}
+    images = sum(sizes.images for sizes in statistics.classes.values())
+    return {"folder": folder, "images": images, "unreadable": statistics.unreadable, "classes": classes}
 
 
 def stats(data: str, *, as_json: bool = False) -> None:
@@ -66,11 +66,11 @@ def stats(data: str, *, as_json: bool = False) -> None:
         data: a folder of class folders, or of training and validation halves.
         as_json: whether to print one JSON object.
     """
-    found = _image_stats(data)
+    statistics = _image_stats(data)
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(statistics, indent=2))
         return
-    for part in found.get("splits", {data: found}).values():
+    for part in statistics.get("splits", {data: statistics}).values():
         print(f"{part['folder']}: {part['images']} images, {len(part['classes'])} classes; sizes in pixels")
         print(format_statistics(part["classes"]))
         for path in part["unreadable"]:

@@ -87,8 +87,8 @@ def train_folds(
         rest = np.setdiff1d(np.arange(len(images.table)), held_out)
         print(f"\nfold {number} of {folds}: {len(rest)} images to train on, {len(held_out)} to validate on", flush=True)
         parts = images.subset(rest), images.subset(held_out)
-        found = _one_fold(folder / f"fold-{number}", recipe, parts, hardware)
-        results.append({"fold": number, "run": f"fold-{number}", **found})
+        figures = _one_fold(folder / f"fold-{number}", recipe, parts, hardware)
+        results.append({"fold": number, "run": f"fold-{number}", **figures})
     summary = summarise(results)
     write_text(folder / run_folder.FOLDS, json.dumps(summary, indent=2) + "\n")
     return FinishedFolds(folder, summary)
@@ -114,11 +114,11 @@ def summarise(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     Args:
         results: for each fold a dict of fold, run, images, accuracy and loss.
     """
-    found: dict[str, Any] = {"folds": len(results)}
+    summary: dict[str, Any] = {"folds": len(results)}
     for key in ("accuracy", "loss"):
         values = [result[key] for result in results]
-        found[key] = {"mean": mean(values), "spread": stdev(values)}
-    return {**found, "runs": list(results)}
+        summary[key] = {"mean": mean(values), "spread": stdev(values)}
+    return {**summary, "runs": list(results)}
 
 
 def show_folds(done: FinishedFolds) -> None:

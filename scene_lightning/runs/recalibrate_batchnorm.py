@@ -56,12 +56,12 @@ def recalculate(model: Any, batches: Iterable[torch.Tensor]) -> None:
         model: its layers are changed in place.
         batches: images as the model takes them, (N, H, W, C) each.
     batch counting as many times as it has samples; those of layers that are not called stay."""
-    found = [one for one in model.modules() if isinstance(one, BatchNormalization) and one.built and one.trainable]
-    sums = [_Sums(one) for one in found]
-    hooks = [layer.register_forward_pre_hook(one.add) for layer, one in zip(found, sums, strict=True)]
+    layers = [one for one in model.modules() if isinstance(one, BatchNormalization) and one.built and one.trainable]
+    sums = [_Sums(one) for one in layers]
+    hooks = [layer.register_forward_pre_hook(one.add) for layer, one in zip(layers, sums, strict=True)]
     try:
         with torch.no_grad(), plain_paths():
-            for batch in batches if found else ():
+            for batch in batches if layers else ():
                 model(batch, training=False)
             for one in sums:
                 one.finish()

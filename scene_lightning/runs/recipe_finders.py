@@ -126,15 +126,15 @@ def find_batch_size(
     trials = []
     for trial in try_batch_sizes(model, feed_of, sizes, hardware=hardware):
         trials.append(trial)
-        said = f"{trial.images_per_second:.0f} images/s" if trial.fits else "does not fit"
-        print(f"batches of {trial.batch_size}: {said}", file=sys.stderr, flush=True)
+        speed = f"{trial.images_per_second:.0f} images/s" if trial.fits else "does not fit"
+        print(f"batches of {trial.batch_size}: {speed}", file=sys.stderr, flush=True)
     fitting = [trial for trial in trials if trial.fits]
     if not fitting:
         raise InputError("Not even one image at a time fits into memory. Choose a smaller --set input_size or network.")
     fastest = max(fitting, key=lambda trial: trial.images_per_second).batch_size
     if as_json:
-        found = {"largest": fitting[-1].batch_size, "fastest": fastest, "trials": [asdict(trial) for trial in trials]}
-        print(json.dumps(found))
+        result = {"largest": fitting[-1].batch_size, "fastest": fastest, "trials": [asdict(trial) for trial in trials]}
+        print(json.dumps(result))
     else:
         _show(trials, fitting[-1].batch_size, fastest, most)
     return trials
