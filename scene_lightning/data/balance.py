@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene_lightning._registry import did_you_mean, some_of
+from scene_lightning.data.copies import find_copies, keep_copies_together
 from scene_lightning.data.randomness import permutation
-from scene_lightning.data.scan import ImageTable
+from scene_lightning.data.scan import ImageTable, require_every_class
 from scene_lightning.errors import DataError, InputError
 
 
@@ -88,7 +89,8 @@ def balanced_order(labels: NDArray[np.int64], seed: int, epoch: int) -> NDArray[
 def stratified_folds(table: ImageTable, folds: int, seed: int) -> list[NDArray[np.int64]]:
     """The rows of each of `folds` parts of a table: of every class, and in all, they differ by one image at most.
 
-    A function of the table, `folds` and `seed`.
+    A function of the table, `folds` and `seed`. Files with equal content are in one part; where a class has no other
+    images to take their places, the parts differ by more.
 
     Args:
         table: the images to divide.
@@ -96,7 +98,7 @@ def stratified_folds(table: ImageTable, folds: int, seed: int) -> list[NDArray[n
         seed: any integer; another one gives other parts.
 
     Raises:
-        DataError: fewer than two folds, or a class with fewer images than folds.
+        DataError: fewer than two folds, or a class with fewer different images than folds.
     """
     counts = np.bincount(table.labels, minlength=len(table.class_names))
     least = int(counts.argmin())
@@ -111,4 +113,8 @@ def stratified_folds(table: ImageTable, folds: int, seed: int) -> list[NDArray[n
     random = np.random.Generator(np.random.Philox(key=seed))
     order = np.concatenate([random.permutation(np.flatnonzero(table.labels == one)) for one in range(len(counts))])
     # dealt out like cards, going on where the class before ended: sizes stay even within a class and in all
-    return [np.sort(order[fold::folds]) for fold in range(folds)]
+    parts = np.empty(len(table), dtype=np.int64)
+    parts[order] = np.arange(len(table)) % folds
+    parts = keep_copies_together(parts, table.labels, find_copies(table.paths))
+    require_every_class(table, parts, folds)
+    return [np.flatnonzero(parts == fold) for fold in range(folds)]

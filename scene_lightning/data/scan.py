@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torchvision.datasets.folder import find_classes, make_dataset
 
 from scene_lightning._registry import did_you_mean
+from scene_lightning.data.copies import find_copies, keep_copies_together
 from scene_lightning.errors import DataError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".gif", ".webp")
@@ -328,8 +329,10 @@ def split_table(table: ImageTable, val_split: float, seed: int = 0) -> tuple[Ima
         val_split: share of the images of each class to hold out, between 0 and 1.
         seed: any integer; another one holds out others.
 
+    Files with equal content are on the same side.
+
     Raises:
-        DataError: a share outside (0, 1), or a class with fewer than two images.
+        DataError: a share outside (0, 1), or a class with fewer than two different images.
     """
     if not 0 < val_split < 1:
         raise DataError(f"The validation share must lie between 0 and 1; received {val_split}.")
@@ -342,6 +345,30 @@ def split_table(table: ImageTable, val_split: float, seed: int = 0) -> tuple[Ima
         rows = np.flatnonzero(table.labels == label)
         count = min(max(1, round(val_split * len(rows))), len(rows) - 1)
         held_out += random.permutation(rows)[:count].tolist()
-    chosen = np.zeros(len(table), dtype=bool)
-    chosen[held_out] = True
-    return table.take(np.flatnonzero(~chosen)), table.take(np.flatnonzero(chosen))
+    parts = np.zeros(len(table), dtype=np.int64)
+    parts[held_out] = 1
+    parts = keep_copies_together(parts, table.labels, find_copies(table.paths))
+    require_every_class(table, parts, 2)
+    return table.take(np.flatnonzero(parts == 0)), table.take(np.flatnonzero(parts == 1))
+
+
+def require_every_class(table: ImageTable, parts: NDArray[np.int64], count: int) -> None:
+    """Check that every part of a divided table has an image of every class.
+
+    Args:
+        table: what was divided.
+        parts: (N,) the number of the part that each image is in, 0 to `count - 1`.
+        count: of the parts.
+
+    Raises:
+        DataError: a class is missing from a part, because its images are copies of too few.
+    """
+    present = np.zeros((len(table.class_names), count), dtype=bool)
+    present[table.labels, parts] = True
+    short = np.flatnonzero(~present.all(axis=1))
+    if len(short):
+        name = table.class_names[short[0]]
+        raise DataError(
+            f"Class {name!r} in {table.root!r} has too few different images for {count} parts: copies of one image "
+            f"stay together. Add images, or delete the copies that `scene-lightning check {table.root}` names."
+        )

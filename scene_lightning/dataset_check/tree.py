@@ -63,9 +63,7 @@ def read_tree(root: str) -> DataTree:
     Args:
         root: the folder; where it only wraps another one, that one is walked.
     """
-    tree = DataTree(root)
-    while (inner := _wrapped(tree.root)) is not None:
-        tree.root = inner
+    tree = DataTree(inner_data_folder(root) or root)
     if tree.root != root:
         reason = f"{root!r} holds one folder and nothing else. Did you mean {tree.root!r}?"
         tree.findings.append(Finding("one_level_too_high", reason, (root,), (None,), ("",)))
@@ -90,6 +88,16 @@ def split_folders(root: str) -> list[str]:
     names = [name for name in _visible_folders(root) if name.lower() in SPLIT_NAMES]
     flat = [name for name in names if _holds_images(os.path.join(root, name))]  # a class that is called `test`?
     return names if all(_holds_classes(os.path.join(root, name)) for name in flat) else []
+
+
+def inner_data_folder(root: str) -> str | None:
+    """The folder that is meant, where another one was given that only wraps it; None for a data folder.
+
+    Args:
+        root: the folder as it was given.
+    """
+    inner = _wrapped(root)
+    return inner and (inner_data_folder(inner) or inner)
 
 
 def _wrapped(root: str) -> str | None:

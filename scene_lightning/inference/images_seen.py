@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -22,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene_lightning._atomic_write import write_text
+from scene_lightning.data.copies import file_digest
 from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import parse_json_object
 
 TRAINED, CHOSE, WATCHED, TAUGHT, CALIBRATED = "trained", "chose", "watched", "taught", "calibrated"
 ROLES = (TRAINED, CHOSE, WATCHED, TAUGHT, CALIBRATED)
-_HASH, _BYTES = "blake2b-64", 8
+_HASH = "blake2b-64"
 _READERS = 8  # reading waits for the disk, and hashing lets go of Python's lock
 Digests = NDArray[np.uint64]
 
@@ -39,11 +39,7 @@ def digests_of(paths: Sequence[str]) -> Digests:
         paths: N files.
     """
     with ThreadPoolExecutor(_READERS) as readers:
-        return np.fromiter(readers.map(_digest, paths), dtype=np.uint64, count=len(paths))
-
-
-def _digest(path: str) -> int:
-    return int.from_bytes(hashlib.blake2b(Path(path).read_bytes(), digest_size=_BYTES).digest(), "big")
+        return np.fromiter(readers.map(file_digest, paths), dtype=np.uint64, count=len(paths))
 
 
 @dataclass(frozen=True)
