@@ -87,11 +87,11 @@ def pictures() -> Callable[[int, int, int], np.ndarray]:
 def scenes(tmp_path: Path) -> Path:
     """root/{forest,glacier,sea}: 5, 4 and 6 images of several sizes and formats, beside things that are none."""
     root = tmp_path / "scenes"
-    for name, count in {"forest": 5, "glacier": 4, "sea": 6}.items():
+    for place, (name, count) in enumerate({"forest": 5, "glacier": 4, "sea": 6}.items()):
         (root / name).mkdir(parents=True)
         for number in range(count):
             ending = "png" if number == 1 else "jpg"
-            Image.fromarray(picture(20 + number, 24, number)).save(root / name / f"{number}.{ending}")
+            Image.fromarray(picture(20 + number, 24, 10 * place + number)).save(root / name / f"{number}.{ending}")
     (root / "sea" / ".DS_Store").write_bytes(b"\0" * 8)
     (root / "sea" / "notes.txt").write_text("no image")
     (root / ".ipynb_checkpoints").mkdir()

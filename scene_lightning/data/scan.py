@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,10 @@ _ENDINGS = ", ".join(EXTENSIONS)
 # What the folders are called that hold a split, in the order in which they are looked for.
 TRAIN_FOLDERS = ("seg_train", "train", "training")
 VALIDATION_FOLDERS = ("seg_test", "val", "validation", "valid", "test", "testing")
+
+
+# What archive programs, file servers and others leave in folders: no classes, and nothing in them is an image.
+STRAY_FOLDERS = ("__MACOSX", "@eaDir", "__pycache__", "lost+found")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +104,15 @@ def _crosses_link(folder: str, path: str) -> bool:
 
 
 def _is_hidden(path: str, root: str) -> bool:
-    return any(part.startswith(".") for part in os.path.relpath(path, root).split(os.sep))
+    return any(part.startswith(".") or part in STRAY_FOLDERS for part in os.path.relpath(path, root).split(os.sep))
+
+
+def _is_special(path: str) -> bool:
+    """Whether it is a pipe, a socket or a device, which may keep a reader waiting for good."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def is_image_name(name: str) -> bool:
@@ -133,7 +146,7 @@ def class_folders(root: str) -> list[str]:
         root: the folder's path.
     """
     try:
-        return [name for name in find_classes(root)[0] if not name.startswith(".")]
+        return [name for name in find_classes(root)[0] if not name.startswith(".") and name not in STRAY_FOLDERS]
     except FileNotFoundError:
         return []
 
@@ -161,11 +174,10 @@ def scan_folder(root: str, classes: Sequence[str] | None = None, follow_links: b
     if not folders:
         inside = "Its images lie loose." if _holds_images(root) else "It is empty."
         raise DataError(f"No class folders in {root!r}. {inside} Expected {root}/<class>/*.jpg.")
-    nested = [name for name in (*TRAIN_FOLDERS, *VALIDATION_FOLDERS) if name in folders]
-    if classes is None and nested and not _holds_images(os.path.join(root, nested[0])):
+    nested = _first_of((*TRAIN_FOLDERS, *VALIDATION_FOLDERS), folders)
+    if classes is None and nested and not _holds_images(os.path.join(root, nested)):
         raise DataError(
-            f"No class folders in {root!r}. Expected {root}/<class>/*.jpg. "
-            f"Did you mean {os.path.join(root, nested[0])!r}?"
+            f"No class folders in {root!r}. Expected {root}/<class>/*.jpg. Did you mean {os.path.join(root, nested)!r}?"
         )
     names = list(classes) if classes is not None else folders
     for name in names:
@@ -173,7 +185,7 @@ def scan_folder(root: str, classes: Sequence[str] | None = None, follow_links: b
             raise DataError(f"No folder for class {name!r} in {root!r}.{did_you_mean(name, folders)}")
 
     def accept(path: str) -> bool:
-        return is_image_name(path) and not _is_hidden(path, root)
+        return is_image_name(path) and not _is_hidden(path, root) and not _is_special(path)
 
     paths: list[str] = []
     labels: list[int] = []
@@ -225,8 +237,10 @@ def scan_images(paths: Iterable[str], recursive: bool = True) -> list[str]:
 def _images_under(folder: str, recursive: bool) -> list[str]:
     paths: list[str] = []
     for root, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
-        paths += [os.path.join(root, name) for name in sorted(files) if is_image_name(name)]
+        visible = (name for name in folders if not name.startswith(".") and name not in STRAY_FOLDERS)
+        folders[:] = sorted(visible) if recursive else []
+        files = [os.path.join(root, name) for name in sorted(files) if is_image_name(name)]
+        paths += [path for path in files if not _is_special(path)]
     if not paths:
         raise DataError(f"No images in {folder!r}. Expected files ending in {_ENDINGS}.")
     return sorted(paths)
@@ -280,7 +294,9 @@ def find_training_images(root: str) -> ImageTable:
 
 
 def _first_of(names: Sequence[str], present: Sequence[str]) -> str | None:
-    return next((name for name in names if name in present), None)
+    """The folder with the first of these names, whatever its case."""
+    spelt = {name.lower(): name for name in reversed(present)}
+    return next((spelt[name] for name in names if name in spelt), None)
 
 
 def match_classes(train: ImageTable, other: ImageTable) -> tuple[ImageTable, ImageTable]:

@@ -6,34 +6,51 @@ import sys
 
 from scene_lightning._main_process import is_main_process
 from scene_lightning.data.copies import find_copies
-from scene_lightning.data.scan import ImageTable
+from scene_lightning.data.scan import ImageTable, Splits, find_splits, find_training_images
 from scene_lightning.dataset_check.tree import inner_data_folder
 from scene_lightning.errors import DataError
 
 
-def refuse_wrapping_folder(data: str) -> None:
-    """Refuse a folder that only wraps the data folder, whose one folder would be taken for a class.
+def checked_splits(data: str, val_split: float, seed: int) -> Splits:
+    """`find_splits` for a training: what it cannot go well with is refused, and copies are told.
 
     Args:
-        data: the folder as it was given.
+        data, val_split, seed: as for `find_splits`.
 
     Raises:
-        DataError: it holds one folder, which holds splits or classes; the message names that one.
+        DataError: as `find_splits`; a folder that only wraps the data folder; one class alone.
     """
+    _refuse_wrapping_folder(data)
+    splits = find_splits(data, val_split, seed)
+    _refuse_single_class(splits.train)
+    warn_of_copies(data, splits.train, splits.validation)
+    return splits
+
+
+def checked_training_images(data: str) -> ImageTable:
+    """`find_training_images` for a training: what it cannot go well with is refused, and copies are told.
+
+    Args:
+        data: as for `find_training_images`.
+
+    Raises:
+        DataError: as `find_training_images`; a folder that only wraps the data folder; one class alone.
+    """
+    _refuse_wrapping_folder(data)
+    table = find_training_images(data)
+    _refuse_single_class(table)
+    warn_of_copies(data, table)
+    return table
+
+
+def _refuse_wrapping_folder(data: str) -> None:
+    """The one folder in it would be taken for a class."""
     inner = inner_data_folder(data)
     if inner is not None:
         raise DataError(f"{data!r} holds one folder and nothing else. Did you mean {inner!r}?")
 
 
-def refuse_single_class(table: ImageTable) -> None:
-    """Refuse images that are all of one class.
-
-    Args:
-        table: the images to train on.
-
-    Raises:
-        DataError: there is one class only.
-    """
+def _refuse_single_class(table: ImageTable) -> None:
     if len(table.class_names) == 1:
         raise DataError(
             f"{table.root!r} has one class only, {table.class_names[0]!r}: nothing to tell it from. "
@@ -62,9 +79,7 @@ def warn_of_copies(data: str, train: ImageTable, validation: ImageTable | None =
         (leaking, "is among the training and the validation images"),
     ):
         if found:
-            first, other = paths[found[0][0]], paths[found[0][-1]]
-            more = f"{len(found)} images like it: " if len(found) > 1 else ""
-            print(
-                f"warning: the same file {what}: {first!r}, {other!r}. {more}scene-lightning check {data}",
-                file=sys.stderr,
-            )
+            example = f"{paths[found[0][0]]!r} and {paths[found[0][-1]]!r}"
+            number = f"{len(found)} of them" if len(found) > 1 else "the only one"
+            message = f"the same image {what}: {example} ({number}). See: scene-lightning check {data}"
+            print(f"warning: {message}", file=sys.stderr)

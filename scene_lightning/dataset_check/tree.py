@@ -7,11 +7,11 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from scene_lightning.data.scan import EXTENSIONS, TRAIN_FOLDERS, VALIDATION_FOLDERS
+from scene_lightning.data.scan import EXTENSIONS, STRAY_FOLDERS, TRAIN_FOLDERS, VALIDATION_FOLDERS
 from scene_lightning.dataset_check.findings import Finding
 
 SPLIT_NAMES = (*TRAIN_FOLDERS, *VALIDATION_FOLDERS)
-_STRAY_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", "@eaDir", ".git", ".svn", "__pycache__", ".Trash", "lost+found"}
+_STRAY_FOLDERS = {*STRAY_FOLDERS, ".ipynb_checkpoints", ".git", ".svn", ".Trash"}
 _STRAY_FILES = {"Thumbs.db", ".DS_Store", "desktop.ini", "Desktop.ini", ".directory", "ehthumbs.db"}
 _SPECIAL = {
     stat.S_IFIFO: "a named pipe (FIFO)",

@@ -38,7 +38,7 @@ def _image_stats(data: str) -> dict[str, Any]:
         DataError: no such folder, or no class folders in it.
     """
     require_folder(data)
-    halves = [name for name in class_folders(data) if name in (*TRAIN_FOLDERS, *VALIDATION_FOLDERS)]
+    halves = [name for name in class_folders(data) if name.lower() in (*TRAIN_FOLDERS, *VALIDATION_FOLDERS)]
     if not halves or any(is_image_name(name) for name in os.listdir(os.path.join(data, halves[0]))):
         return _one_folder(data)
     splits = {name: _one_folder(os.path.join(data, name)) for name in halves}

@@ -17,7 +17,7 @@ import numpy as np
 
 from scene_lightning._atomic_write import write_text
 from scene_lightning.data.balance import class_weights, stratified_folds
-from scene_lightning.data.scan import find_training_images
+from scene_lightning.dataset_check.quick import checked_training_images
 from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
 from scene_lightning.reports import run_folder
@@ -74,7 +74,7 @@ def train_folds(
     if device_count(hardware) > 1:
         # Lightning starts a process a device by running the whole command again, which would begin with fold 1 again
         raise InputError(f"--folds trains on one device; {device_count(hardware)} were chosen. Add --devices 1.")
-    table = find_training_images(data)
+    table = checked_training_images(data)
     class_weights(recipe.training.class_weight, table)
     stratified_folds(table, folds, recipe.training.seed)  # too few images are told before they are decoded
     folder = run_folder.make_run_folder(recipe.name, out)

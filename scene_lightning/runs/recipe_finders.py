@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.randomness import permutation
-from scene_lightning.data.scan import find_training_images
+from scene_lightning.dataset_check.quick import checked_training_images
 from scene_lightning.errors import InputError
 from scene_lightning.inference.inputs import report_unreadable
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
@@ -159,7 +159,7 @@ def _prepare(data: str, recipe: Recipe, wanted: int) -> tuple[CachedImages, Any,
     One device: a batch is one device's.
     """
     hardware = Hardware(**{**hardware_of(recipe), "devices": 1, "num_nodes": 1, "strategy": "auto"})
-    table = find_training_images(data)
+    table = checked_training_images(data)
     chosen = table.take(sorted(permutation(recipe.training.seed, 0, len(table))[:wanted]))
     images = decode_all(recipe, chosen, strict=False, shared=False)
     report_unreadable(images.unreadable, len(chosen))

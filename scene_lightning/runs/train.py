@@ -18,7 +18,8 @@ from scene_lightning._main_process import is_main_process
 from scene_lightning._registry import some_of
 from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages
-from scene_lightning.data.scan import ImageTable, find_splits
+from scene_lightning.data.scan import ImageTable
+from scene_lightning.dataset_check.quick import checked_splits
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.inference.evaluate import score, write_evaluation
 from scene_lightning.inference.inputs import info_of_recipe, report_unreadable
@@ -86,7 +87,7 @@ def train(
         from_checkpoint = earlier is not None and config is None
         recipe = earlier.recipe(overrides) if from_checkpoint and earlier else load_recipe(config or "paper", overrides)
     hardware = hardware_of(recipe)
-    splits = find_splits(data, recipe.data.val_split, recipe.training.seed)
+    splits = checked_splits(data, recipe.data.val_split, recipe.training.seed)
     class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
     model = prepare_model(recipe, splits.train.class_names, len(splits.train) // device_count(hardware))
     if earlier is not None:

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scene_lightning.data.scan import Splits, find_splits, split_table
+from scene_lightning.data.scan import Splits, split_table
+from scene_lightning.dataset_check.quick import checked_splits
 from scene_lightning.errors import InputError, SceneLightningError
 from scene_lightning.recipes.recipe import Override, Recipe, find_key, load_recipe
 from scene_lightning.reports import run_folder
@@ -122,7 +123,7 @@ def _seconds(text: str) -> float:
 def _runner(data: str, recipe: Recipe, *, strict: bool, jobs: int) -> TrialRunner:
     """The training images of `data`, a share of them held out to judge by, and one device."""
     seed, share = recipe.training.seed, recipe.data.val_split
-    splits = Splits(*split_table(find_splits(data, share, seed).train, share, seed))
+    splits = Splits(*split_table(checked_splits(data, share, seed).train, share, seed))
     wanted = devices.Hardware(
         recipe.training.accelerator,
         1,  # one device a trial: several trials at a time fill several

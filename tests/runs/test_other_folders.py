@@ -191,13 +191,14 @@ def test_a_part_of_cached_images_is_that_part(tmp_path: Path) -> None:
 
 
 def test_a_thousand_classes(tmp_path: Path) -> None:
-    picture = tmp_path / "one.png"
-    Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).save(picture)
+    pictures = [tmp_path / f"{number}.png" for number in range(2)]
+    for number, picture in enumerate(pictures):
+        Image.fromarray(np.full((8, 8, 3), 90 + number, np.uint8)).save(picture)
     names = [f"class {number:04}" for number in range(1000)]
     for name in names:
         (tmp_path / "data" / name).mkdir(parents=True)
         for number in range(2):
-            (tmp_path / "data" / name / f"{number}.png").hardlink_to(picture)
+            (tmp_path / "data" / name / f"{number}.png").hardlink_to(pictures[number])
     splits = find_splits(str(tmp_path / "data"), 0.5)
     assert splits.train.class_names == names and len(splits.train) == len(splits.validation) == 1000
     recipe = load_recipe("paper", [*TINY, "batch_size=500"])
