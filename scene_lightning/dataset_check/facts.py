@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from scene_lightning._atomic_write import atomic_write
+from scene_lightning._atomic_write import write_text
 from scene_lightning.data.cache import cache_folder
 from scene_lightning.data.decode import default_threads
 from scene_lightning.data.scan import is_image_name
@@ -95,5 +95,4 @@ def _write(path: Path, facts: Mapping[tuple[str, int, int], FileFacts]) -> None:
     kept = {"format": _FORMAT, "pillow": Image.__version__, "fields": _FIELDS, "files": rows}
     with contextlib.suppress(OSError):  # without a place to keep them, the next look examines the files again
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(kept), encoding="utf-8")
+        write_text(path, json.dumps(kept))
