@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NEEDS_PYTHON = import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help demo test parity fuzz lint format bench release clean install
+.PHONY: help demo test parity fuzz soak lint format bench release clean install
 
 help:
 	@echo "make demo    draw a small set of scenes, train on it, evaluate, predict (runs/demo-...)"
 	@echo "make test    all tests, a worker a processor (TESTS=path, PYTEST_ARGS=... and WORKERS=number change that)"
 	@echo "make parity  every layer, optimizer, ... beside Keras on many random configurations (EXAMPLES=300)"
 	@echo "make fuzz    random stacks of layers beside plain torch in float64 (FUZZ_CASES=10000, FUZZ_FIRST=number)"
+	@echo "make soak    runs that are killed, stopped or out of disk, and resumed, beside uninterrupted ones (SOAK_FAULTS=200)"
 	@echo "make lint    ruff and mypy, and whether the files are formatted; make format does it"
 	@echo "make bench   this project beside Keras (installs TensorFlow and JAX too)"
 	@echo "make release make, check, commit and tag a release (VERSION=1.2.0); publishing stays with you"
@@ -53,6 +54,11 @@ parity: $(VENV)/.installed-dev
 FUZZ_CASES ?= 10000
 fuzz: $(VENV)/.installed-dev
 	FUZZ_CASES=$(FUZZ_CASES) $(BIN)/python -m pytest -s $(PYTEST_ARGS) tests/fuzz
+
+# Runs with injected faults (kills, signals, a full disk), resumed until they end; SOAK_FIRST=number repeats a run.
+SOAK_FAULTS ?= 200
+soak: $(VENV)/.installed-dev
+	SOAK_FAULTS=$(SOAK_FAULTS) $(BIN)/python -m pytest -s --timeout 0 $(PYTEST_ARGS) tests/soak
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .

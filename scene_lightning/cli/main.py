@@ -141,13 +141,13 @@ def demo(out: OutFolder = None, accelerator: Accelerator = None, epochs: Epochs 
 @app.command()
 def train(
     data: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="DATA",
             help="A folder that holds seg_train and seg_test, or train and val (or validation, test), "
             "or one folder of images per class (a share of each is then held out: --val-split).",
         ),
-    ],
+    ] = None,
     config: Annotated[str | None, recipe_option("Recipe", default="paper; with --model: transfer")] = None,
     model: Annotated[
         str | None,
@@ -187,7 +187,14 @@ def train(
     ] = None,
     out: OutFolder = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="CKPT", help="Resume from a checkpoint (last.ckpt), up to --epochs in all.")
+        str | None,
+        typer.Option(
+            metavar="RUN|CKPT", help="Go on with a run, from its folder or a checkpoint, up to --epochs in all."
+        ),
+    ] = None,
+    save_every: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Save last.ckpt within epochs: 30s, 5m, 1h, '200 steps'.  [default: 5m]"),
     ] = None,
     strict: Strict = False,
     settings: Settings = None,
@@ -201,11 +208,13 @@ def train(
 
     given = overrides(
         settings, epochs=epochs, batch_size=batch_size, accelerator=accelerator, devices=devices,
-        precision=precision, seed=seed, val_split=val_split, class_weight=class_weight,
+        precision=precision, seed=seed, val_split=val_split, class_weight=class_weight, save_every=save_every,
         **_backbone(model, pretrained, freeze),
     )  # fmt: skip
     config = "transfer" if config is None and model is not None and resume is None else config
-    if folds is None:
+    if data is None and resume is None:
+        raise InputError("no images were named. Expected DATA, a folder of images, or --resume RUN.")
+    if folds is None or data is None:
         pipeline.show_run(pipeline.train(data, config, overrides=given, out=out, resume=resume, strict=strict))
         return
     if resume is not None:
@@ -213,6 +222,23 @@ def train(
     if val_split is not None:
         raise InputError("--folds holds out one part of --folds each time: leave --val-split away.")
     pipeline.show_folds(pipeline.train_folds(data, config, folds=folds, overrides=given, out=out, strict=strict))
+
+
+@app.command()
+def rerun(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DIR", help="Where its images are now.  [default: where they were]")
+    ] = None,
+    out: OutFolder = None,
+) -> None:
+    """Repeat a run from what it recorded.
+
+    Trains again with its recipe, images, seed and number of threads, and says whether the numbers are the same.
+    """
+    from scene_lightning.cli import pipeline
+
+    pipeline.show_run(pipeline.rerun(run, data, out))
 
 
 @app.command()

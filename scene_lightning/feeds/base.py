@@ -129,13 +129,27 @@ class PlannedFeed(Feed):
         """The batch of these samples; None where not one of them can be read."""
         raise NotImplementedError
 
+    def samples_of(self, epoch: int, step: int, rank: int = 0, world_size: int = 1) -> Indices:
+        """The sample indices of one batch, for a message about it.
+
+        Args:
+            epoch: counted from 0.
+            step: counted from 0 in its epoch.
+            rank: number of the device, from 0.
+            world_size: number of devices.
+        """
+        return self._plan_on(epoch, rank, world_size)[step]
+
+    def _plan_on(self, epoch: int, rank: int, world_size: int) -> list[Indices]:
+        plan = self.plan(epoch)
+        if world_size == 1 or not plan:
+            return plan
+        return rank_batches(np.concatenate(plan), self.batch_size, rank, world_size, self.training, self.idle)
+
     @final
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         self._agree_once(world_size)
-        plan = self.plan(epoch)
-        if world_size > 1 and plan:
-            order = np.concatenate(plan)
-            plan = rank_batches(order, self.batch_size, rank, world_size, self.training, self.idle)
+        plan = self._plan_on(epoch, rank, world_size)
 
         def read() -> Iterator[Any]:
             for indices in plan:

@@ -81,7 +81,10 @@ class ImagesSeen:
 
     def and_also(self, role: str, digests: Digests, *, complete: bool | None = None) -> ImagesSeen:
         """With more images in a role; None leaves open or closed what was so."""
-        roles = {**self.roles, role: np.union1d(self.roles.get(role, np.empty(0, np.uint64)), digests)}
+        none = np.empty(0, np.uint64)
+        roles = {**self.roles, role: np.union1d(self.roles.get(role, none), digests)}
+        if role == CHOSE and WATCHED in roles:  # a run that goes on: these have chosen something now
+            roles[WATCHED] = np.setdiff1d(roles[WATCHED], digests)
         return replace(self, roles=roles, complete=self.complete if complete is None else complete)
 
     def after(self, earlier: ImagesSeen) -> ImagesSeen:

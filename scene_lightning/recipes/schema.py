@@ -23,6 +23,7 @@ from scene_lightning.recipes.values import (
     to_number,
     to_pair,
     to_rates,
+    to_save_interval,
     to_shift,
     to_teacher,
     to_tuple,
@@ -231,6 +232,8 @@ class TrainingRecipe(Section):
     # shares of the images' sides in parts of equal length of the run: [0.5, 0.75, 1] begins with half the side
     progressive_resizing: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], BeforeValidator(to_tuple)] = ()
     jit_compile: bool | Literal["auto"] = "auto"
+    # how often last.ckpt is saved within an epoch, a time or "200 steps"; by the clock at most 1 % of the time
+    save_every: Annotated[str, BeforeValidator(to_save_interval)] = "5m"
 
     @field_validator("best_by")
     @classmethod

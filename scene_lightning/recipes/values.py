@@ -6,6 +6,8 @@ These are the readers of the schema's fields: pydantic puts the key before what 
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import AfterValidator
@@ -132,6 +134,51 @@ def to_brightness(value: Any) -> Any:
     if isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value)) and 0 <= value[0] <= value[1]:
         return (float(value[0]), float(value[1]))
     raise ValueError(f"expected [lowest, highest], both 0 or more, or null; received {value!r}")
+
+
+@dataclass(frozen=True)
+class SaveInterval:
+    """How often to save within an epoch: after a time, or a number of steps.
+
+    Attributes:
+        seconds: the time in seconds, or None.
+        steps: the number of steps, or None.
+    """
+
+    seconds: float | None
+    steps: int | None
+
+
+_INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|steps?)")
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def save_interval(text: str) -> SaveInterval:
+    """A span of time or a number of steps.
+
+    Args:
+        text: "30s", "5m", "1h" or "200 steps".
+
+    Raises:
+        ValueError: anything else, or nothing at all of it.
+    """
+    match = _INTERVAL.fullmatch(text.strip()) if isinstance(text, str) else None
+    value = float(match[1]) if match else 0.0
+    if match is None or value <= 0 or (match[2] not in _UNITS and not value.is_integer()):
+        raise ValueError(
+            f"expected a time such as 30s, 5m or 1h, or a number of steps such as 200 steps; received {text!r}"
+        )
+    return SaveInterval(value * _UNITS[match[2]], None) if match[2] in _UNITS else SaveInterval(None, int(value))
+
+
+def to_save_interval(value: Any) -> Any:
+    """Check an interval, and leave it as it was written.
+
+    Args:
+        value: as for `save_interval`.
+    """
+    save_interval(value)
+    return value
 
 
 def to_devices(value: Any) -> Any:

@@ -14,6 +14,8 @@ from scene_lightning.saving.sniff import INSIDE
 RECIPE = "recipe.yaml"
 BEST = "best.ckpt"
 LAST = "last.ckpt"
+PREVIOUS = "previous.ckpt"  # the last.ckpt of before
+RECORD = "run.json"
 METRICS = "metrics.csv"
 CURVES = "curves.png"
 CONFUSION = "confusion_matrix.png"
@@ -37,7 +39,7 @@ def make_run_folder(name: str, out: str | os.PathLike[str] | None = None) -> Pat
         InputError: `out` holds a run already, or is a file.
     """
     if _CHOSEN in os.environ:
-        return _from_here(Path(os.environ[_CHOSEN]))
+        return from_here(Path(os.environ[_CHOSEN]))
     folder = _make_named(Path(out)) if out is not None else _make_dated(Path("runs"), name)
     os.environ[_CHOSEN] = str(folder.resolve())
     return folder
@@ -50,7 +52,7 @@ def continue_run_folder(folder: Path) -> Path:
         folder: of the run.
     """
     os.environ.setdefault(_CHOSEN, str(folder.resolve()))
-    return _from_here(folder)
+    return from_here(folder)
 
 
 def forget_run_folder() -> None:
@@ -58,8 +60,12 @@ def forget_run_folder() -> None:
     os.environ.pop(_CHOSEN, None)
 
 
-def _from_here(folder: Path) -> Path:
-    """The path as a person would type it."""
+def from_here(folder: Path) -> Path:
+    """Give the path as a person would type it.
+
+    Args:
+        folder: an absolute path.
+    """
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
@@ -70,7 +76,7 @@ def _make_named(folder: Path) -> Path:
         held = "a run" if (folder / RECIPE).exists() else "files"
         raise InputError(
             f"--out {str(folder)!r} already holds {held}. Name another folder, or leave --out away for a new one under "
-            f"runs/; to go on with a run: --resume {folder / LAST}"
+            f"runs/; to go on with a run: --resume {folder}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -100,7 +106,7 @@ def find_model(path: str | os.PathLike[str]) -> Path:
     """
     place = shipped_file(path) or Path(path)
     if place.is_dir() and not any((place / name).exists() for name in ("saved_model.pb", INSIDE)):
-        for name in (BEST, LAST):
+        for name in (BEST, LAST, PREVIOUS):
             if (place / name).is_file():
                 return place / name
         raise InputError(f"No {BEST} and no {LAST} in {str(path)!r}. Expected a model file or the folder of a run.")

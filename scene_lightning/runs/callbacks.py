@@ -1,98 +1,37 @@
-"""Writes a run folder's checkpoints, metrics and curves during training, each file complete or absent."""
+"""Writes a run's metrics and curves after each epoch, and ends a training whose loss is no longer a number."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import ModelCheckpoint
+import torch
 
 from scene_lightning import callbacks
+from scene_lightning._atomic_write import atomic_write
 from scene_lightning._main_process import is_main_process
+from scene_lightning.errors import SceneLightningError
+from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.reports import plots
 from scene_lightning.reports.metrics_file import as_history, write_metrics
-from scene_lightning.reports.run_folder import BEST, CURVES, LAST, METRICS
+from scene_lightning.reports.run_folder import CURVES, LAST, METRICS
 
-
-class CompleteCheckpoint(ModelCheckpoint):
-    """Lightning's ModelCheckpoint under one fixed name, which a reader never sees half-written.
-
-    Args:
-        seen: which images have trained these weights and chosen this epoch, as a model's file keeps it.
-        **options: `ModelCheckpoint`'s own.
-    """
-
-    def __init__(self, seen: str | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self._seen = seen
-
-    def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
-        partial = f"{filepath}.part"
-        model: Any = trainer.lightning_module
-        model._images_seen = self._seen
-        super()._save_checkpoint(trainer, partial)
-        if trainer.is_global_zero:
-            os.replace(partial, filepath)
-        trainer.strategy.barrier("checkpoint renamed")
-        self._last_checkpoint_saved = filepath
-
-
-class AveragedCheckpoint(CompleteCheckpoint):
-    """A checkpoint of the averaged weights, which were validated; training goes on with its own.
-
-    Args:
-        swap: the callback that averages the weights.
-        **options: as for `CompleteCheckpoint`.
-    """
-
-    def __init__(self, swap: callbacks.SwapEMAWeights, **options: Any) -> None:
-        super().__init__(**options)
-        self._swap = swap
-
-    def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
-        with self._swap.averaged():
-            super()._save_checkpoint(trainer, filepath)
-
-
-def checkpoints(
-    folder: Path,
-    monitor: str,
-    swap: callbacks.SwapEMAWeights | None = None,
-    seen: tuple[str | None, str | None] = (None, None),
-) -> list[CompleteCheckpoint]:
-    """Make the callbacks of best.ckpt (the epoch with the best `monitor`) and last.ckpt (the latest epoch).
-
-    Args:
-        seen: which images they have seen, best.ckpt and last.ckpt.
-        swap: when the averaged weights are validated, they are what best.ckpt keeps; last.ckpt keeps all.
-        folder: the run's.
-        monitor: a key of the logs, such as "val_loss".
-    """
-    shared: dict[str, Any] = {
-        "dirpath": folder.resolve(),
-        "save_top_k": 1,
-        "auto_insert_metric_name": False,
-        "enable_version_counter": False,
-        "save_on_train_epoch_end": True,  # at validation's end the epoch would count as unfinished
-    }
-    mode = "min" if monitor.endswith("loss") else "max"
-    best: dict[str, Any] = {"filename": Path(BEST).stem, "monitor": monitor, "mode": mode, "seen": seen[0], **shared}
-    return [
-        CompleteCheckpoint(**best) if swap is None else AveragedCheckpoint(swap, **best),
-        CompleteCheckpoint(filename=Path(LAST).stem, seen=seen[1], **shared),
-    ]
+# On a GPU the losses are looked at after so many steps: each look waits for the device.
+STEPS_PER_LOOK = 50
+BAD_BATCH = "non_finite_loss.txt"
 
 
 class RunRecorder(callbacks.Callback):
     """Writes metrics.csv and curves.png after each epoch.
 
+    A checkpoint holds the rows, so that the files of a resumed run say what its weights have been through.
+
     Args:
         folder: the run's.
-        earlier: rows of epochs that were trained before this process took up the run.
+        earlier: rows of epochs before a checkpoint that holds none.
     """
 
     def __init__(self, folder: Path, earlier: list[dict[str, Any]] | None = None) -> None:
@@ -100,13 +39,73 @@ class RunRecorder(callbacks.Callback):
         self.folder = folder
         self.rows = list(earlier or [])
         self._started = time.perf_counter()
+        self._spent = 0.0  # on the epoch that is resumed
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": [dict(row) for row in self.rows], "_spent": time.perf_counter() - self._started}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._write()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._started = time.perf_counter()
+        resumed_here = len(self.rows) == epoch and self._spent
+        self._started = time.perf_counter() - (self._spent if resumed_here else 0.0)
+        self._spent = 0.0
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         seconds = round(time.perf_counter() - self._started, 2)
         self.rows.append({"epoch": epoch + 1, **dict(logs or {}), "seconds": seconds})
-        if is_main_process():
+        self._started = time.perf_counter()
+        self._write()
+
+    def _write(self) -> None:
+        if is_main_process() and self.rows:
             write_metrics(self.folder / METRICS, self.rows)
             plots.plot_curves(as_history(self.rows), self.folder / CURVES)
+
+
+class NonFiniteLossError(SceneLightningError):
+    """The loss of a batch is NaN or infinite."""
+
+
+class StopAtNonFiniteLoss(L.Callback):
+    """Ends the training at the first loss that is NaN or infinite, before a checkpoint is made of it.
+
+    Args:
+        folder: the run's; the files of the batch are listed there.
+        feed: what is trained on.
+        paths: the files of its images.
+    """
+
+    def __init__(self, folder: Path, feed: ImageFeed, paths: list[str]) -> None:
+        self._folder, self._feed, self._paths = folder, feed, paths
+        self._losses: list[torch.Tensor] = []
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        if not isinstance(loss, torch.Tensor):
+            return
+        self._losses.append(loss.detach())
+        if loss.device.type == "cpu" or len(self._losses) == STEPS_PER_LOOK or trainer.is_last_batch:
+            finite = torch.isfinite(torch.stack(self._losses)).tolist()
+            first = batch_idx + 1 - len(self._losses)
+            values, self._losses = self._losses, []
+            if not all(finite):
+                at = finite.index(False)
+                self._stop(trainer, first + at, float(values[at]))
+
+    def _stop(self, trainer: L.Trainer, step: int, loss: float) -> None:
+        epoch = trainer.current_epoch
+        samples = self._feed.samples_of(epoch, step, trainer.global_rank, trainer.world_size)
+        names = [self._paths[index % len(self._paths)] for index in samples]
+        listed = self._folder / BAD_BATCH
+        with atomic_write(listed) as temporary:
+            temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8", errors="surrogateescape")
+        kept = self._folder / LAST
+        state = f"{kept} holds the last good state" if kept.exists() else "no state was saved before it"
+        raise NonFiniteLossError(
+            f"the loss is {loss} in epoch {epoch + 1}, step {step + 1}, on {len(names)} images such as {names[0]!r} "
+            f"(all of them: {listed}); {state}. Take a smaller learning_rate, or --set training.optimizer_arguments="
+            "'{clipnorm: 1.0}'; if it is one image, look at it."
+        )

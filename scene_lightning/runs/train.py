@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,28 +21,39 @@ from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.scan import ImageTable
 from scene_lightning.dataset_check.quick import checked_splits
-from scene_lightning.errors import SceneLightningError
+from scene_lightning.errors import InputError, SceneLightningError
+from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.inference.evaluate import score, write_evaluation
 from scene_lightning.inference.inputs import info_of_recipe, report_unreadable
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.recipes.backbones import Unfreeze
 from scene_lightning.recipes.network import build_model, compile_model
 from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_recipe
+from scene_lightning.recipes.values import save_interval
 from scene_lightning.reports import plots, run_folder
-from scene_lightning.runs.callbacks import RunRecorder, checkpoints
+from scene_lightning.runs.callbacks import RunRecorder, StopAtNonFiniteLoss
+from scene_lightning.runs.checkpoints import BestCheckpoint, CheckpointFiles, LastCheckpoint, TrainingStopped
 from scene_lightning.runs.distillation import soft_targets
 from scene_lightning.runs.image_record import seen_by_run
 from scene_lightning.runs.inputs import decode_all, training_feed, validation_feed
 from scene_lightning.runs.progressive_resizing import WholeMaps
 from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
 from scene_lightning.runs.resume_checkpoint import Resume
+from scene_lightning.runs.run_record import FAILED, FINISHED, STOPPED, RunRecord
 from scene_lightning.training import devices
 
 
 class TrainingInterrupted(SceneLightningError):
-    """Somebody pressed Ctrl-C; the message says how to go on."""
+    """A signal, such as Ctrl-C's, has ended the training; the message says how to go on.
 
-    exit_status = 130
+    Args:
+        message: what to show.
+        exit_status: 128 and the number of the signal, as shells have it.
+    """
+
+    def __init__(self, message: str, exit_status: int = 130) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,7 @@ class FinishedRun:
 
 
 def train(
-    data: str,
+    data: str | None,
     config: str | None = None,
     *,
     overrides: Sequence[Override] = (),
@@ -70,22 +82,29 @@ def train(
     """Train a recipe's network on a folder of images.
 
     Args:
-        data: holds seg_train/seg_test, train/val, or class folders; see `find_splits`.
-        config: a recipe's name or file; None takes the paper's, or with `resume` the checkpoint's own.
+        data: holds seg_train/seg_test, train/val, or class folders; see `find_splits`. None takes that of `resume`.
+        config: a recipe's name or file; None takes the paper's, or with `resume` the run's own.
         overrides: `key=value`.
         out: the run's folder; None makes runs/<recipe>-<date>-<time>.
-        resume: a checkpoint to go on from, exactly; the run of a last.ckpt goes on in its own folder.
+        resume: the folder of a run, or a checkpoint, to go on from exactly; a run goes on in its own folder. A folder
+            that is `out` and holds nothing yet begins the run, so that a scheduler can repeat one command.
         strict: an unreadable image is an error; otherwise it is named, skipped and counted.
         recipe: in place of `config` and `overrides`.
 
     Raises:
         InputError: anything wrong with the data, the recipe, the hardware, `out` or `resume`, before training starts.
-        TrainingInterrupted: Ctrl-C.
+        TrainingInterrupted: Ctrl-C, or SIGTERM.
     """
-    earlier = Resume.read(resume) if resume is not None else None
+    earlier = _state_to_resume(out, resume)
+    before = RunRecord.read(earlier.folder) if earlier is not None and earlier.folder is not None else None
+    if data is None:
+        data = _recorded_data(before, resume)
     if recipe is None:
-        from_checkpoint = earlier is not None and config is None
-        recipe = earlier.recipe(overrides) if from_checkpoint and earlier else load_recipe(config or "paper", overrides)
+        of_run = earlier is not None and config is None
+        recipe = earlier.recipe(overrides) if of_run and earlier else load_recipe(config or "paper", overrides)
+    if before is not None and before.threads != torch.get_num_threads():
+        print(f"note      {before.threads} threads, as the run began with: others round differently", flush=True)
+        torch.set_num_threads(before.threads)
     hardware = hardware_of(recipe)
     splits = checked_splits(data, recipe.data.val_split, recipe.training.seed)
     class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
@@ -96,12 +115,47 @@ def train(
         folder = _choose_folder(recipe, out, earlier)
         shares = f"{len(splits.train)} images to train on, {len(splits.validation)} to validate on"
         count = announce(f"{data}: {shares}", splits.train.class_names, recipe, folder, hardware)
-        train_images, val_images = (
-            decode_shown(recipe, table, strict=strict, shared=count > 1) for table in (splits.train, splits.validation)
-        )
-        return train_in(folder, model, recipe, (train_images, val_images), hardware, earlier)
+        with _recorded(folder, data, strict):
+            images = [
+                decode_shown(recipe, t, strict=strict, shared=count > 1) for t in (splits.train, splits.validation)
+            ]
+            state = earlier if earlier is not None and earlier.path is not None else None
+            return train_in(folder, model, recipe, (images[0], images[1]), hardware, state)
     finally:
         run_folder.forget_run_folder()
+
+
+def _state_to_resume(out: str | None, resume: str | None) -> Resume | None:
+    """What to go on from: what `resume` names, or `out` where Slurm starts the same job again."""
+    requeued = int(os.environ.get("SLURM_RESTART_COUNT") or 0) > 0
+    if resume is None and requeued and out is not None and (Path(out) / run_folder.RECIPE).is_file():
+        resume = out
+    begins = resume is not None and resume == out and not (Path(resume) / run_folder.RECIPE).exists()
+    return None if resume is None or begins else Resume.read(resume)
+
+
+def _recorded_data(record: RunRecord | None, resume: str | None) -> str:
+    if record is None:
+        what = f"the run {resume!r} does not say on which images it trained" if resume else "no images were named"
+        raise InputError(f"{what}. Expected DATA, the folder of images: scene-lightning train DATA")
+    return str(run_folder.from_here(Path(record.data)))
+
+
+@contextlib.contextmanager
+def _recorded(folder: Path, data: str, strict: bool) -> Iterator[None]:
+    """Keep the run's record: what it was started with, and how it ended."""
+    record = RunRecord.begin(folder, data, strict)
+    try:
+        yield
+    except (TrainingInterrupted, KeyboardInterrupt):
+        record.end(folder, STOPPED)
+        raise
+    except BaseException:
+        record.end(folder, FAILED)
+        raise
+    record.end(folder, FINISHED)
+    if is_main_process():
+        (folder / run_folder.PREVIOUS).unlink(missing_ok=True)  # it was there for a run that is cut off
 
 
 def train_in(
@@ -122,7 +176,8 @@ def train_in(
         hardware: as `hardware_of` gives it.
         earlier: the checkpoint to go on from, or None.
     """
-    _fit(model, recipe, images, folder, earlier, hardware)
+    if earlier is None or earlier.epochs_done < recipe.training.epochs:
+        _fit(model, recipe, images, folder, earlier, hardware)
     if not is_main_process():
         return FinishedRun(folder, None)
     _leave_process_group()
@@ -177,8 +232,11 @@ def prepare_model(recipe: Recipe, class_names: Sequence[str], images: int | None
 
 
 def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None) -> Path:
-    if earlier is not None and earlier.own_folder is not None and out is None:
-        folder = run_folder.continue_run_folder(earlier.own_folder)
+    own = earlier.folder if earlier is not None else None
+    if own is not None and (out is None or Path(out).resolve() == own.resolve()):
+        folder = run_folder.continue_run_folder(own.resolve())
+        if is_main_process():
+            (folder / run_folder.EVALUATION).unlink(missing_ok=True)  # that of what it was before
     else:
         folder = run_folder.make_run_folder(recipe.name, out)
     if is_main_process():
@@ -247,14 +305,23 @@ def _fit(
     swap = callbacks.SwapEMAWeights() if recipe.training.ema_momentum else None
     targets = None if recipe.training.teacher is None else soft_targets(recipe.training, images[0].table, folder)
     seen = seen_by_run(recipe, images[0].table, images[1].table, folder, earlier)
-    with _naming_last_checkpoint(folder, earlier):
+    feed = training_feed(recipe, images[0], targets)
+    interval = save_interval(recipe.training.save_every)
+    with _naming_run(folder):
         fit_model(
             model,
             recipe,
             images,
-            [*([swap] if swap else []), recorder, *checkpoints(folder, monitor, swap, seen)],
-            targets,
+            [
+                *([swap] if swap else []),
+                recorder,
+                StopAtNonFiniteLoss(folder, feed, images[0].table.paths),
+                BestCheckpoint(folder, monitor, swap, seen[0]),
+                LastCheckpoint(folder, interval, seen[1]),
+            ],
+            feed=feed,
             logger=TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD),
+            plugins=[CheckpointFiles()],
             ckpt_path=str(earlier.path) if earlier else None,
             **hardware,
         )
@@ -265,14 +332,14 @@ def fit_model(
     recipe: Recipe,
     images: tuple[CachedImages, CachedImages],
     listening: Sequence[Any],
-    targets: Any = None,
+    feed: ImageFeed | None = None,
     **options: Any,
 ) -> Any:
     """Train `model` on (training, validation) images, all as the recipe says.
 
     Args:
         listening: callbacks beside those that the recipe asks for.
-        targets: (N, K) what to learn instead of the labels.
+        feed: the training images, where they are not as the recipe alone says.
         **options: `fit`'s, above all its hardware.
         model: as `prepare_model` makes it.
         recipe: the recipe.
@@ -293,7 +360,7 @@ def fit_model(
     if recipe.training.recalibrate_batchnorm:
         asked.append(StatisticsAnew(recipe, images[0]))  # after the averaged weights have come in
     return model.fit(
-        training_feed(recipe, images[0], targets),
+        feed or training_feed(recipe, images[0]),
         validation_data=validation_feed(recipe, images[1]),
         epochs=recipe.training.epochs,
         callbacks=[*listening, *asked],
@@ -302,16 +369,14 @@ def fit_model(
 
 
 @contextlib.contextmanager
-def _naming_last_checkpoint(folder: Path, earlier: Resume | None) -> Iterator[None]:
-    """Ctrl-C within the block becomes an error that says how to go on."""
+def _naming_run(folder: Path) -> Iterator[None]:
+    """A signal within the block becomes an error that says how to go on."""
     try:
         yield
-    except KeyboardInterrupt:
-        last = folder / run_folder.LAST
-        if not last.is_file() and earlier is not None:
-            last = earlier.path
-        cure = f"go on with --resume {last}" if last.is_file() else "the first epoch was not finished"
-        raise TrainingInterrupted(f"interrupted; {cure}") from None
+    except (TrainingStopped, KeyboardInterrupt) as error:
+        what, status = (str(error), error.exit_status) if isinstance(error, TrainingStopped) else ("interrupted", 130)
+        cure = f"scene-lightning train --resume {shlex.quote(str(folder))}"
+        raise TrainingInterrupted(f"{what}. Go on with: {cure}", status) from None
 
 
 def _leave_process_group() -> None:

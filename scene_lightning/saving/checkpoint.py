@@ -31,9 +31,19 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Mapping[str, Any]
     Args:
         path: the file.
         checkpoint: a dict of tensors and plain values.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written; the file of before stays.
     """
-    with atomic_write(path) as temporary:
-        torch.save(dict(checkpoint), temporary)
+    try:
+        with atomic_write(path) as temporary, open(temporary, "wb") as file:
+            torch.save(dict(checkpoint), file)
+            file.flush()
+    except (OSError, RuntimeError) as error:  # torch speaks of positions in its archive where the disk is full
+        cause = error.__context__ if isinstance(error, RuntimeError) else error
+        if not isinstance(cause, OSError):
+            raise
+        raise OSError(cause.errno, cause.strerror, str(path)) from error
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -159,3 +169,5 @@ def _check_container(path: str | os.PathLike[str]) -> None:
             raise FileFormatError("it holds a member twice.")
         if sum(info.file_size for info in infos) > file_bytes:
             raise FileFormatError("its members claim more bytes than the file has; it is incomplete.")
+        if (damaged := members.testzip()) is not None:
+            raise FileFormatError(f"it is damaged: the checksum of {damaged!r} is wrong. Use an earlier checkpoint.")

@@ -19,7 +19,7 @@ from scene_lightning.data.scan import Splits
 from scene_lightning.inference.inputs import info_of_recipe, report_unreadable
 from scene_lightning.recipes.recipe import Recipe
 from scene_lightning.runs.distillation import soft_targets
-from scene_lightning.runs.inputs import decode_all
+from scene_lightning.runs.inputs import decode_all, training_feed
 from scene_lightning.runs.train import fit_model, prepare_model
 
 
@@ -132,9 +132,9 @@ class TrialRunner:
         state, reason = "complete", ""
         try:
             images = self.images(recipe)
-            targets = self.targets(recipe)
+            feed = training_feed(recipe, images[0], self.targets(recipe))
             model = prepare_model(recipe, self.splits.train.class_names, len(images[0].table))
-            fit_model(model, recipe, images, [pruning], targets, verbose=0, logger=False, **self.hardware)
+            fit_model(model, recipe, images, [pruning], feed, verbose=0, logger=False, **self.hardware)
             state = "pruned" if pruning.pruned else "complete"
         except Exception as error:
             lines = str(error).strip().splitlines() or ["no message"]

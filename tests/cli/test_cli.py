@@ -24,7 +24,7 @@ from tests.programs import run_program
 ROOT = Path(__file__).resolve().parents[2]
 RUN_FILES = {
     "recipe.yaml", "best.ckpt", "last.ckpt", "metrics.csv", "curves.png", "confusion_matrix.png", "evaluation.json",
-    "images.csv", "tensorboard",
+    "images.csv", "run.json", "tensorboard",
 }  # fmt: skip
 RECIPE = """
 model: {filters: [4, 8], dense: [8], input_size: [24, 24]}
@@ -159,7 +159,9 @@ def test_ctrl_c_names_the_last_checkpoint(place: Path) -> None:
         finally:
             process.kill()
     assert process.returncode == 130
-    assert err.strip().splitlines()[-1] == "error: interrupted; go on with --resume stopped/last.ckpt"
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("error: stopped by SIGINT in epoch ")
+    assert last.endswith("Go on with: scene-lightning train --resume stopped")
     assert not list((place / "stopped").glob("*.part*"))
 
 
@@ -297,7 +299,7 @@ def test_class_folders_alone_are_split(here: Path, capsys: pytest.CaptureFixture
         (["train", "scenes", "--config", "tinny.yaml"], "No recipe"),
         (["train", "scenes", "--epochs", "many"], "--epochs"),
         (["train", "scenes", "--resume", "tiny.yaml"], "tiny.yaml"),
-        (["train"], "Missing argument"),
+        (["train"], "Expected DATA, a folder of images, or --resume RUN"),
         (["trian"], "No such command"),
         (["evaluate", "scenes/seg_pred/0000.jpg", "scenes"], "0000.jpg"),
         (["evaluate", "nothing.ckpt", "scenes"], "nothing.ckpt"),

@@ -1,0 +1,207 @@
+"""Saves the state of a run so that nothing is lost: at each epoch's end, every few minutes, and when a signal asks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from scene_lightning import callbacks
+from scene_lightning.errors import SceneLightningError
+from scene_lightning.recipes.values import SaveInterval
+from scene_lightning.reports.run_folder import BEST, LAST, PREVIOUS
+from scene_lightning.saving.checkpoint import write_checkpoint
+
+# After a signal, so long without a batch or a checkpoint means that the run is stuck.
+GRACE_SECONDS = 30.0
+# Saving by the clock takes no more than this share of the time.
+LARGEST_SHARE = 0.01
+
+
+class TrainingStopped(SceneLightningError):
+    """A signal has ended the training; what it had learnt is saved.
+
+    Args:
+        signal_number: SIGINT or SIGTERM.
+        place: where it was, as "epoch 3, after 57 of 268 steps".
+    """
+
+    def __init__(self, signal_number: int, place: str) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name} in {place}")
+        self.exit_status = 128 + signal_number
+
+
+class CheckpointFiles(TorchCheckpointIO):
+    """Writes checkpoints whole or not at all, and keeps the last.ckpt of before as previous.ckpt."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        target = Path(path)
+        if target.name != LAST:
+            write_checkpoint(target, checkpoint)
+            return
+        fresh = target.with_name(f"{LAST}.new")
+        try:
+            write_checkpoint(fresh, checkpoint)
+            if target.exists():
+                os.replace(target, target.with_name(PREVIOUS))
+            os.replace(fresh, target)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the epoch with the best value as best.ckpt.
+
+    Args:
+        folder: the run's.
+        monitor: the log that says which epoch is best; a loss goes down, all else up.
+        swap: when the averaged weights are validated, they are what it keeps.
+        seen: which images have trained these weights and chosen this epoch, as a model's file keeps it.
+    """
+
+    def __init__(self, folder: Path, monitor: str, swap: callbacks.SwapEMAWeights | None, seen: str | None) -> None:
+        super().__init__(
+            folder.resolve(), Path(BEST).stem, monitor=monitor, mode="min" if monitor.endswith("loss") else "max",
+            save_top_k=1, auto_insert_metric_name=False, enable_version_counter=False, save_on_train_epoch_end=True,
+        )  # fmt: skip
+        self._swap, self._seen = swap, seen
+
+    def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
+        model: Any = trainer.lightning_module
+        model._images_seen = self._seen
+        if self._swap is None:
+            super()._save_checkpoint(trainer, filepath)
+            return
+        with self._swap.averaged():
+            super()._save_checkpoint(trainer, filepath)
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps the state of the training as last.ckpt, from which it goes on exactly, in mid-epoch too.
+
+    SIGTERM and the first SIGINT (Ctrl-C) end the training after the step in flight, or after the validation in flight,
+    and save it; a second one ends it at once.
+
+    Args:
+        folder: the run's.
+        interval: how often to save within an epoch; by the clock never more than `LARGEST_SHARE` of the time.
+        seen: which images the model has seen, as its file keeps it.
+    """
+
+    def __init__(self, folder: Path, interval: SaveInterval, seen: str | None) -> None:
+        self._path, self._interval, self._seen = folder.resolve() / LAST, interval, seen
+        self._saved_at, self._steps, self._cost = time.monotonic(), 0, 0.0
+        self._signals = _Signals()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._signals.listen()  # after Lightning, which lets a run die of SIGTERM without saving
+        self._saved_at = time.monotonic()
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self._signals.forget()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self._signals.forget()  # Lightning tears nothing else down then
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self._signals.beat()
+        self._steps += 1
+        if trainer.is_last_batch or trainer.fit_loop._should_accumulate():
+            return  # the epoch's end saves; in the middle of an accumulation gradients would be lost
+        if not _any(trainer, self._signals.number is not None or self._is_due()):
+            return
+        self._save(trainer)
+        self._stop_if_asked(trainer, f"after {batch_idx + 1} of {trainer.num_training_batches} steps")
+
+    def on_validation_batch_end(self, *arguments: Any, **keywords: Any) -> None:
+        self._signals.beat()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._save(trainer)
+        self._stop_if_asked(trainer, "at its end")
+
+    def _is_due(self) -> bool:
+        if self._interval.steps is not None:
+            return self._steps >= self._interval.steps
+        waited = time.monotonic() - self._saved_at
+        return waited >= max(self._interval.seconds or 0.0, self._cost / LARGEST_SHARE)
+
+    def _save(self, trainer: L.Trainer) -> None:
+        started = time.monotonic()
+        model: Any = trainer.lightning_module
+        model._images_seen = self._seen
+        trainer.save_checkpoint(self._path)
+        self._saved_at, self._steps = time.monotonic(), 0
+        self._cost = self._saved_at - started
+        self._signals.beat()
+
+    def _stop_if_asked(self, trainer: L.Trainer, place: str) -> None:
+        if _any(trainer, self._signals.number is not None):
+            number = self._signals.number or signal.SIGTERM  # another process got it
+            raise TrainingStopped(number, f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}, {place}")
+
+
+def _any(trainer: L.Trainer, wish: bool) -> bool:
+    """Whether one of the processes wishes it: all must do the same."""
+    return wish if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(wish, all=False)
+
+
+class _Signals:
+    """Notes SIGINT and SIGTERM, for the training to obey when its step has ended.
+
+    Attributes:
+        number: the signal that came, or None.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._before: dict[int, Any] = {}
+        self._last_beat, self._longest = time.monotonic(), 0.0
+
+    def listen(self) -> None:
+        """Take the signals over; only the main thread can."""
+        self.number, self._last_beat = None, time.monotonic()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._on_signal)
+
+    def forget(self) -> None:
+        """Give them back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def beat(self) -> None:
+        """The run lives: a batch or a checkpoint is done."""
+        now = time.monotonic()
+        self._longest, self._last_beat = max(self._longest, now - self._last_beat), now
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        if self.number is not None:
+            self.forget()
+            raise KeyboardInterrupt
+        self.number = number
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        """End a process that is stuck: in a generator, a lock, or a step that another process does not join."""
+        while self._before:
+            time.sleep(0.2)
+            silent = time.monotonic() - self._last_beat
+            if silent > max(GRACE_SECONDS, 3 * self._longest) and self._before and self.number is not None:
+                frame = sys._current_frames().get(threading.main_thread().ident or 0)
+                where = traceback.extract_stack(frame)[-1] if frame else None
+                at = f"{where.filename}:{where.lineno}, {where.name}()" if where else "a place unknown"
+                name = signal.Signals(self.number).name
+                message = f"\nerror: stopped by {name}: no step has ended for {silent:.0f} s; it waited in {at}.\n"
+                os.write(2, message.encode(errors="backslashreplace"))
+                os._exit(128 + self.number)
