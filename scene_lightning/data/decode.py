@@ -160,21 +160,34 @@ def open_as_seen(path: Any) -> Image.Image:
     Args:
         path: a path, pathlib.Path or io.BytesIO.
     """
-    image = _upright(_opened(path))
+    return as_seen(_opened(path))
+
+
+def as_seen(image: Image.Image) -> Image.Image:
+    """A picture as people see it: RGB, 8 bits, upright, on `BACKGROUND`.
+
+    Args:
+        image: as PIL opened it.
+    """
+    image = _upright(image)
     return _coloured(eight_bits(image) if is_deep(image) else _flattened(image), "rgb")
 
 
 def _opened(path: Any) -> Image.Image:
     if isinstance(path, io.BytesIO):
-        return _identified(path)
+        return identify(path)
     if isinstance(path, pathlib.Path | bytes | str):
         with open(path, "rb") as file:
-            return _identified(io.BytesIO(file.read()))
+            return identify(io.BytesIO(file.read()))
     raise TypeError(f"path should be path-like or io.BytesIO, not {type(path)}")
 
 
-def _identified(file: io.BytesIO) -> Image.Image:
-    """`Image.open`, with the cure in the error for what PIL lacks a reader of."""
+def identify(file: io.BytesIO) -> Image.Image:
+    """`Image.open`, with the cure in the error for what PIL lacks a reader of.
+
+    Args:
+        file: the bytes of an image file.
+    """
     try:
         return Image.open(file)
     except UnidentifiedImageError:
@@ -205,7 +218,7 @@ def _heif(file: io.BytesIO) -> Image.Image:
 def _upright(image: Image.Image) -> Image.Image:
     """The image turned as its EXIF orientation says; the image itself where that is nothing or damaged."""
     image.load()  # the readers of TIFF and HEIC turn it themselves, and then forget the orientation
-    turn = _TURNS.get(_orientation(image))
+    turn = _TURNS.get(exif_orientation(image))
     return image if turn is None else image.transpose(turn)
 
 
@@ -220,12 +233,16 @@ def header_size(path: str) -> tuple[int, int]:
     except UnidentifiedImageError:
         image = _opened(path)
     with image:
-        turned = image.format != "TIFF" and _orientation(image) >= 5  # the reader of TIFF gives the turned size
+        turned = image.format != "TIFF" and exif_orientation(image) >= 5  # the reader of TIFF gives the turned size
         return (image.width, image.height) if turned else (image.height, image.width)
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF's orientation, 1 to 8; 1 where there is none or the EXIF block is damaged."""
+def exif_orientation(image: Image.Image) -> int:
+    """EXIF's orientation, 1 to 8; 1 where there is none or the EXIF block is damaged.
+
+    Args:
+        image: as PIL opened it, before its pixels are loaded.
+    """
     if image.format == "JPEG" and not ("exif" in image.info or "xmp" in image.info):
         return 1  # to ask `getexif` for nothing takes as long as a twentieth of the decoding
     try:

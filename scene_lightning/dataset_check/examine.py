@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageStat, UnidentifiedImageError
 
-from scene_lightning.data.decode import eight_bits, is_deep
+from scene_lightning.data.decode import as_seen, exif_orientation, identify
 
 HASH_BITS = 256
 _HASH_SIDE, _HASH_INPUT = 16, 64  # imagehash.phash(hash_size=16): 16 × 16 low frequencies of a 64 × 64 image
 _BLUR_SIDE = 64  # CleanVision's MAX_RESOLUTION_FOR_BLURRY_DETECTION
 _LOOK_SIDE = 512  # brightness and entropy of larger images are measured on a reduced one
 _LARGE_FILE = 256 * 2**20  # bytes; larger files are not read into memory whole
-_EXIF_ORIENTATION = 0x0112
 # PIL would hand these to another program, or cannot draw them by itself.
 _DOCUMENTS = {"EPS", "WMF", "PDF", "BUFR", "GRIB", "HDF5", "FPX", "MIC"}
 _BEGINNINGS = {
@@ -43,7 +42,7 @@ class FileFacts:
         digest: BLAKE2b (64 bits, hexadecimal) of its bytes; "" where it could not be read. As in a run's images.csv.
         fault: the kind of finding that keeps it from being read; None for a sound image.
         reason: of the fault, in a sentence.
-        pixels: the same digest of its size and RGB values.
+        pixels: the same digest of its size and RGB values, as people see it: upright, on one background.
         perceptual: perceptual hash of 256 bits, hexadecimal; "" for an image too plain to have one.
         format, mode: as PIL calls them.
         width, height: pixels, as stored.
@@ -91,14 +90,16 @@ def examine(path: str, size: int, decode: bool = True) -> FileFacts:
     except OSError as error:
         return FileFacts(fault="unreadable", reason=f"{error.strerror or error}.")
     try:
-        with Image.open(source) as image:
+        with identify(source) if isinstance(source, io.BytesIO) else Image.open(source) as image:
             if image.format in _DOCUMENTS:
                 return FileFacts(digest, "not_an_image", f"It is {image.format}, which is no photograph.")
             header = _header(image)
             if not decode:
                 return FileFacts(digest, **header)
             return _decoded(image, digest, header)
-    except UnidentifiedImageError:
+    except UnidentifiedImageError as error:
+        if not str(error).startswith("cannot identify"):  # a format that needs a package which is not there
+            return FileFacts(digest, "unreadable", f"{error}.")
         return FileFacts(digest, "not_an_image", f"It is {_what_it_is(start)}.")
     except Image.DecompressionBombError as error:
         return FileFacts(digest, "decompression_bomb", f"{str(error).partition(',')[0]}.")
@@ -145,17 +146,13 @@ def _what_it_is(start: bytes) -> str:
 
 
 def _header(image: Image.Image) -> dict[str, Any]:
-    try:
-        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception:  # damaged EXIF does not spoil the pixels
-        orientation = 1
     return {
         "format": image.format or "",
         "mode": image.mode,
         "width": image.width,
         "height": image.height,
         "transparent": "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info,
-        "orientation": orientation if orientation in range(1, 9) else 1,
+        "orientation": exif_orientation(image),
     }
 
 
@@ -167,8 +164,7 @@ def _decoded(image: Image.Image, digest: str, header: dict[str, Any]) -> FileFac
 
 
 def _facts(image: Image.Image, digest: str, header: dict[str, Any]) -> FileFacts:
-    image.load()
-    rgb = (eight_bits(image) if is_deep(image) else image).convert("RGB")
+    rgb = as_seen(image)
     pixels = hashlib.blake2b(repr(rgb.size).encode(), digest_size=8)
     pixels.update(rgb.tobytes())
     # A phone's JPEG with a preview is no album

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -46,14 +46,17 @@ def facts_of(
         progress(len(files) - len(missing))
     if missing:
         try:
-            for position, result in zip(missing, _examine_all([files[one] for one in missing], progress), strict=True):
+            results = _examine_all([files[one] for one in missing], progress)
+            for position, result in zip(missing, results, strict=True):
                 facts[keys[position]] = result
         finally:  # an interrupted look is not lost
             _write(keeping, facts)
     return [facts[key] for key in keys], len(files) - len(missing)
 
 
-def _examine_all(files: Sequence[FileEntry], progress: Callable[[int], None] | None) -> list[FileFacts]:
+def _examine_all(files: Sequence[FileEntry], progress: Callable[[int], None] | None) -> Iterator[FileFacts]:
+    """In threads: on two cores they take two thirds of the time of as many processes."""
+
     def one(entry: FileEntry) -> FileFacts:
         result = examine(entry.path, entry.size, decode=is_image_name(entry.path))
         if progress is not None:
@@ -65,7 +68,7 @@ def _examine_all(files: Sequence[FileEntry], progress: Callable[[int], None] | N
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PIL's, on sizes and damaged metadata: findings say it
         try:
-            return list(pool.map(one, files))
+            yield from pool.map(one, files)
         finally:
             pool.shutdown(cancel_futures=True)
 
