@@ -22,6 +22,7 @@ from scene_lightning.cli.options import (
     JsonFlag,
     ModelFile,
     OutFolder,
+    OverlayFile,
     Precision,
     RecipePrecision,
     Seed,
@@ -196,6 +197,7 @@ def train(
         str | None,
         typer.Option(metavar="TIME", help="Save last.ckpt within epochs: 30s, 5m, 1h, '200 steps'.  [default: 5m]"),
     ] = None,
+    overlay: OverlayFile = None,
     strict: Strict = False,
     settings: Settings = None,
 ) -> None:
@@ -209,6 +211,7 @@ def train(
     given = overrides(
         settings, epochs=epochs, batch_size=batch_size, accelerator=accelerator, devices=devices,
         precision=precision, seed=seed, val_split=val_split, class_weight=class_weight, save_every=save_every,
+        overlay=overlay,
         **_backbone(model, pretrained, freeze),
     )  # fmt: skip
     config = "transfer" if config is None and model is not None and resume is None else config
@@ -281,6 +284,7 @@ def evaluate(
     as_json: JsonFlag = False,
     batch_size: BatchSize = None,
     accelerator: Accelerator = None,
+    overlay: OverlayFile = None,
     precision: Precision = None,
     strict: Strict = False,
 ) -> None:
@@ -292,7 +296,8 @@ def evaluate(
     from scene_lightning.cli import pipeline
 
     options = pipeline.RunOn(accelerator, precision, batch_size)
-    pipeline.show_evaluation(pipeline.evaluate(model, data, options, strict=strict), as_json=as_json)
+    result = pipeline.evaluate(model, data, options, strict=strict, overlay=overlay)
+    pipeline.show_evaluation(result, as_json=as_json)
 
 
 app.command()(model_card.card)

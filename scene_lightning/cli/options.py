@@ -39,6 +39,10 @@ Epochs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes ove
 Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.  [default: the recipe's]")]
 BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="Images per batch.  [default: 32]")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
+OverlayFile = Annotated[
+    str | None,
+    typer.Option("--overlay", metavar="FILE.csv", help="Corrected labels: what was decided on check's page."),
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Settings = Annotated[
     list[str] | None,
@@ -61,7 +65,7 @@ def overrides(settings: list[str] | None, **options: Any) -> list[Override]:
         **options: an option's name and value; None for one that was not given.
     """
     section = {
-        "val_split": "data",
+        **dict.fromkeys(("val_split", "overlay"), "data"),
         **dict.fromkeys(("architecture", "pretrained", "freeze", "head_epochs", "backbone_rate"), "model"),
     }
     named: list[Override] = []

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scene_lightning._registry import did_you_mean, some_of
 from scene_lightning.data.copies import find_copies, keep_copies_together
 from scene_lightning.data.randomness import permutation
-from scene_lightning.data.scan import ImageTable, require_every_class
+from scene_lightning.data.scan import require_every_class
+from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import DataError, InputError
 
 

@@ -24,8 +24,8 @@ from scene_lightning._atomic_write import atomic_write, write_text
 from scene_lightning._registry import did_you_mean
 from scene_lightning.data.decode import DecodeSpec, Unreadable, decode_many
 from scene_lightning.data.memory import available_memory
-from scene_lightning.data.scan import ImageTable
 from scene_lightning.data.sources import ArraySource, FileSource, ImageSource
+from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import DataError, InputError
 
 MODES = ("auto", "off", "ram", "disk")

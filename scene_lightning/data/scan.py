@@ -11,7 +11,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from torchvision.datasets.folder import find_classes, make_dataset
 
 from scene_lightning._registry import did_you_mean
 from scene_lightning.data.copies import find_copies, keep_copies_together
+from scene_lightning.data.overlay import Overlay
+from scene_lightning.data.table import ImageTable, Splits
 from scene_lightning.errors import DataError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".gif", ".webp")
@@ -30,49 +32,6 @@ VALIDATION_FOLDERS = ("seg_test", "val", "validation", "valid", "test", "testing
 
 # What archive programs, file servers and others leave in folders: no classes, and nothing in them is an image.
 STRAY_FOLDERS = ("__MACOSX", "@eaDir", "__pycache__", "lost+found")
-
-
-@dataclass(frozen=True, eq=False)
-class ImageTable:
-    """Which images there are, and of what class.
-
-    Attributes:
-        paths: N file paths.
-        labels: (N,) int64, positions in `class_names`.
-        class_names: the classes' names.
-        root: the folder that was scanned.
-    """
-
-    paths: list[str]
-    labels: NDArray[np.int64]
-    class_names: list[str]
-    root: str
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def take(self, positions: Iterable[int]) -> ImageTable:
-        """The rows at `positions`, in that order, with the same classes."""
-        rows = np.asarray(list(positions), dtype=np.int64)
-        return replace(self, paths=[self.paths[row] for row in rows], labels=self.labels[rows])
-
-    def counts(self) -> dict[str, int]:
-        """Images a class, by name."""
-        numbers = np.bincount(self.labels, minlength=len(self.class_names))
-        return {name: int(number) for name, number in zip(self.class_names, numbers, strict=True)}
-
-
-@dataclass(frozen=True, eq=False)
-class Splits:
-    """The images of a data folder, divided; both tables have the same classes.
-
-    Attributes:
-        train: the images to train on.
-        validation: the images held out.
-    """
-
-    train: ImageTable
-    validation: ImageTable
 
 
 def list_class_files(root: str, class_name: str, accept: Callable[[str], bool], follow_links: bool = True) -> list[str]:
@@ -246,7 +205,7 @@ def _images_under(folder: str, recursive: bool) -> list[str]:
     return sorted(paths)
 
 
-def find_splits(root: str, val_split: float = 0.2, seed: int = 0) -> Splits:
+def find_splits(root: str, val_split: float = 0.2, seed: int = 0, overlay: Overlay | None = None) -> Splits:
     """Find the training and validation images of a data folder.
 
     Args:
@@ -254,6 +213,7 @@ def find_splits(root: str, val_split: float = 0.2, seed: int = 0) -> Splits:
             split stratified.
         val_split: share of each class that goes to validation when class folders stand alone, in (0, 1).
         seed: of that split.
+        overlay: corrections of labels, applied before the split.
 
     Raises:
         DataError: the folder is none of these, only one half is there, or a class is in one half and not the other.
@@ -265,22 +225,23 @@ def find_splits(root: str, val_split: float = 0.2, seed: int = 0) -> Splits:
     validation = _first_of(VALIDATION_FOLDERS, folders)
     if train and validation:
         halves = scan_folder(os.path.join(root, train)), scan_folder(os.path.join(root, validation))
-        return Splits(*match_classes(*halves))
+        return Splits(*(_corrected(half, overlay) for half in match_classes(*halves)))
     if train and not _holds_images(os.path.join(root, train)):
-        return Splits(*split_table(scan_folder(os.path.join(root, train)), val_split, seed))
-    if validation and not _holds_images(os.path.join(root, validation)):
+        root = os.path.join(root, train)
+    elif validation and not _holds_images(os.path.join(root, validation)):
         raise DataError(
             f"{root!r} holds {validation!r} but no training images. "
             f"Expected one of {', '.join(TRAIN_FOLDERS)} beside it."
         )
-    return Splits(*split_table(scan_folder(root), val_split, seed))
+    return Splits(*split_table(_corrected(scan_folder(root), overlay), val_split, seed))
 
 
-def find_training_images(root: str) -> ImageTable:
+def find_training_images(root: str, overlay: Overlay | None = None) -> ImageTable:
     """Find the training images of a data folder: those of seg_train or train, or all where class folders stand alone.
 
     Args:
         root: the data folder's path.
+        overlay: corrections of labels.
 
     Raises:
         DataError: the folder is no data folder, or has a validation half only.
@@ -289,8 +250,12 @@ def find_training_images(root: str) -> ImageTable:
     require_folder(root)
     train = _first_of(TRAIN_FOLDERS, class_folders(root))
     if train and not _holds_images(os.path.join(root, train)):
-        return scan_folder(os.path.join(root, train))
-    return scan_folder(root)
+        root = os.path.join(root, train)
+    return _corrected(scan_folder(root), overlay)
+
+
+def _corrected(table: ImageTable, overlay: Overlay | None) -> ImageTable:
+    return table if overlay is None else overlay.apply(table)
 
 
 def _first_of(names: Sequence[str], present: Sequence[str]) -> str | None:

@@ -18,7 +18,7 @@ from PIL import Image
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.cache import cache_folder, files_key
 from scene_lightning.data.decode import default_threads, header_size
-from scene_lightning.data.scan import ImageTable
+from scene_lightning.data.table import ImageTable
 
 _WORTH_KEEPING = 1000  # images; fewer are read in no time
 

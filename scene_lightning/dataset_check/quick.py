@@ -6,41 +6,50 @@ import sys
 
 from scene_lightning._main_process import is_main_process
 from scene_lightning.data.copies import find_copies
-from scene_lightning.data.scan import ImageTable, Splits, find_splits, find_training_images
+from scene_lightning.data.overlay import Overlay
+from scene_lightning.data.scan import find_splits, find_training_images
+from scene_lightning.data.table import ImageTable, Splits
 from scene_lightning.dataset_check.tree import inner_data_folder
 from scene_lightning.errors import DataError
 
 
-def checked_splits(data: str, val_split: float, seed: int) -> Splits:
+def checked_splits(data: str, val_split: float, seed: int, overlay: Overlay | None = None) -> Splits:
     """`find_splits` for a training: what it cannot go well with is refused, and copies are told.
 
     Args:
-        data, val_split, seed: as for `find_splits`.
+        data, val_split, seed, overlay: as for `find_splits`.
 
     Raises:
         DataError: as `find_splits`; a folder that only wraps the data folder; one class alone.
     """
     _refuse_wrapping_folder(data)
-    splits = find_splits(data, val_split, seed)
+    splits = find_splits(data, val_split, seed, overlay)
     _refuse_single_class(splits.train)
+    _tell_corrections(overlay)
     warn_of_copies(data, splits.train, splits.validation)
     return splits
 
 
-def checked_training_images(data: str) -> ImageTable:
+def checked_training_images(data: str, overlay: Overlay | None = None) -> ImageTable:
     """`find_training_images` for a training: what it cannot go well with is refused, and copies are told.
 
     Args:
-        data: as for `find_training_images`.
+        data, overlay: as for `find_training_images`.
 
     Raises:
         DataError: as `find_training_images`; a folder that only wraps the data folder; one class alone.
     """
     _refuse_wrapping_folder(data)
-    table = find_training_images(data)
+    table = find_training_images(data, overlay)
     _refuse_single_class(table)
+    _tell_corrections(overlay)
     warn_of_copies(data, table)
     return table
+
+
+def _tell_corrections(overlay: Overlay | None) -> None:
+    if overlay is not None and is_main_process():
+        print(f"overlay   {overlay.in_words()}", flush=True)
 
 
 def _refuse_wrapping_folder(data: str) -> None:

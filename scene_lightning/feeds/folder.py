@@ -10,8 +10,9 @@ from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.cache import CachedImages, cache_images
 from scene_lightning.data.decode import DecodeSpec
 from scene_lightning.data.image_info import ImageInfo
-from scene_lightning.data.scan import Splits, find_splits, match_classes, scan_folder
+from scene_lightning.data.scan import find_splits, match_classes, scan_folder
 from scene_lightning.data.standardize import Standardize
+from scene_lightning.data.table import Splits
 from scene_lightning.feeds.base import FeedModule
 from scene_lightning.feeds.images import ImageFeed, encode_targets
 

@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 from scene_lightning import losses
 from scene_lightning._atomic_write import write_text
 from scene_lightning.data.image_info import ImageInfo
+from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import (
     TRAIN_FOLDERS,
     VALIDATION_FOLDERS,
-    ImageTable,
     class_folders,
     relabel,
     require_folder,
     scan_folder,
 )
+from scene_lightning.data.table import ImageTable
 from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
 from scene_lightning.inference.inputs import report_unreadable
@@ -34,7 +35,9 @@ _MOST_SHOWN = 30  # classes; a matrix of more fits no terminal
 _TINY = float(np.finfo(np.float32).tiny)
 
 
-def evaluate(model: str, data: str, run_on: RunOn | None = None, *, strict: bool = False) -> dict[str, Any]:
+def evaluate(
+    model: str, data: str, run_on: RunOn | None = None, *, strict: bool = False, overlay: str | None = None
+) -> dict[str, Any]:
     """Measure a model file (or run folder) on a folder of labelled images.
 
     Args:
@@ -42,12 +45,21 @@ def evaluate(model: str, data: str, run_on: RunOn | None = None, *, strict: bool
         data: a folder of class folders, or one with a validation half.
         run_on: where and how the model answers.
         strict: an unreadable image is an error; otherwise it is named and left out.
+        overlay: a CSV file of corrected labels.
+
+    Returns:
+        What `score` gives; with an overlay also its `overlay`, in words.
 
     Raises:
-        InputError: no model, no labelled images, or a class that the model does not know.
+        InputError: no model, no labelled images, a class that the model does not know, or a faulty overlay.
     """
+    corrections = find_overlay(overlay)
     predictor = Predictor.load(model, run_on or RunOn())
-    return score(predictor, labelled_images(data, predictor.info), strict=strict)
+    table = labelled_images(data, predictor.info)
+    if corrections is None:
+        return score(predictor, table, strict=strict)
+    result = score(predictor, corrections.apply(table, every_class=False), strict=strict)
+    return {"overlay": corrections.in_words(), **result}
 
 
 def labelled_images(data: str, info: ImageInfo) -> ImageTable:
@@ -180,6 +192,8 @@ def format_evaluation(result: dict[str, Any]) -> str:
 def _which_images(result: dict[str, Any]) -> str:
     seen = Overlap.of_dict(result["images"], result["seen"])
     lines = [f"data      {result['data']}: {result['images']:,} images", f"seen      {seen.in_words()}"]
+    if "overlay" in result:
+        lines.insert(1, f"overlay   {result['overlay']}")
     if caution := seen.caution():
         lines.append(f"          {caution}")
     return "\n".join(lines)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scene_lightning.data.scan import ImageTable, Splits, find_splits, relabel
+from scene_lightning.data.overlay import find_overlay
+from scene_lightning.data.scan import find_splits, relabel
+from scene_lightning.data.table import ImageTable, Splits
 from scene_lightning.errors import InputError
 from scene_lightning.inference.images_seen import CHOSE, TRAINED, ImagesSeen, digests_of
 from scene_lightning.inference.predictor import Predictor
@@ -46,4 +48,5 @@ def _splits(predictor: Predictor, trained_on: str) -> Splits:
             "The model's file does not say which share of the data its training held out. Expected a model that "
             "`scene-lightning train` made, or other labelled photographs that it was not trained on."
         )
-    return find_splits(trained_on, recipe["data"]["val_split"], recipe["training"]["seed"])
+    data = recipe["data"]
+    return find_splits(trained_on, data["val_split"], recipe["training"]["seed"], find_overlay(data.get("overlay")))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scene_lightning._settings import floatx
+from scene_lightning.data.overlay import read_overlay, split_name
 from scene_lightning.data.scan import list_class_files
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.preprocessing._iterators import BatchFromFilesMixin, Iterator
@@ -47,10 +48,11 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
         keep_aspect_ratio: crop to the target's proportions before resizing.
         dtype: of the batches; None takes `keras.config.floatx()`.
         exif: turn photographs upright, as their EXIF orientation says; not Keras'.
+        overlay: a CSV file of corrected labels, as for `flow_from_directory`; not Keras'.
 
     Raises:
         MissingFolderError: no such folder.
-        InputError: an unknown class_mode, color_mode, interpolation or subset.
+        InputError: an unknown class_mode, color_mode, interpolation or subset, or a faulty overlay.
     """
 
     allowed_class_modes = {"categorical", "binary", "sparse", "input", None}
@@ -76,6 +78,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
         keep_aspect_ratio: bool = False,
         dtype: Any = None,
         exif: bool = False,
+        overlay: str | os.PathLike[str] | None = None,
     ) -> None:
         self.set_processing_attrs(
             image_data_generator,
@@ -103,11 +106,23 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
             files = self._files_of(name, follow_links)
             self.filenames += files
             numbers += [index] * len(files)
-        self.samples = len(self.filenames)
         self.classes = np.array(numbers, dtype="int32")
-        print(f"Found {self.samples} images belonging to {self.num_classes} classes.")
         self._filepaths = [os.path.join(self.directory, name) for name in self.filenames]
+        if overlay is not None:
+            self._correct(overlay, names)
+        self.samples = len(self.filenames)
+        print(f"Found {self.samples} images belonging to {self.num_classes} classes.")
         Iterator.__init__(self, self.samples, batch_size, shuffle, seed)
+
+    def _correct(self, overlay: str | os.PathLike[str], class_names: Sequence[str]) -> None:
+        """Give the images the labels of an overlay, and leave out those that it drops."""
+        corrections = read_overlay(overlay)
+        classes = corrections.correct(self._filepaths, self.classes, class_names, split_name(self.directory))
+        kept = np.flatnonzero(classes >= 0)
+        self.classes = classes[kept].astype("int32")
+        self.filenames = [self.filenames[row] for row in kept]
+        self._filepaths = [self._filepaths[row] for row in kept]
+        print(corrections.in_words())
 
     def _class_folders(self) -> list[str]:
         if not os.path.isdir(self.directory):

@@ -203,6 +203,7 @@ class ImageDataGenerator(RandomTransform):
         interpolation: str = "nearest",
         keep_aspect_ratio: bool = False,
         exif: bool = False,
+        overlay: str | os.PathLike[str] | None = None,
     ) -> DirectoryIterator:
         """Batches of augmented images from a folder with one folder of images a class.
 
@@ -226,13 +227,15 @@ class ImageDataGenerator(RandomTransform):
             keep_aspect_ratio: crop to the target's proportions before resizing, so that nothing is distorted.
             exif: turn photographs upright that are stored otherwise, as their EXIF orientation says. Keras has no such
                 argument and never does; nor does this by default.
+            overlay: a CSV file of corrected labels, which `scene-lightning check --html` helps to make: images get
+                another class, or are left out. None for none; Keras has no such argument.
 
         Returns:
             A `DirectoryIterator` of (images, labels) batches; images are `(batch, height, width, channels)`.
 
         Raises:
             MissingFolderError: no such folder.
-            InputError: an unknown class_mode, color_mode, interpolation or subset.
+            InputError: an unknown class_mode, color_mode, interpolation or subset, or a faulty overlay.
 
         Example:
             generator = keras.preprocessing.image.ImageDataGenerator(rescale=1 / 255, validation_split=0.2)
@@ -261,6 +264,7 @@ class ImageDataGenerator(RandomTransform):
             keep_aspect_ratio=keep_aspect_ratio,
             dtype=self.dtype,
             exif=exif,
+            overlay=overlay,
         )
 
     def flow_from_dataframe(

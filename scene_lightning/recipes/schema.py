@@ -176,6 +176,7 @@ class DataRecipe(Section):
     """How images are found, read and changed. A recipe may say `augmentation: off` for `NO_AUGMENTATION`."""
 
     val_split: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    overlay: str | None = None  # a CSV file of corrected labels, by the images' content
     color_mode: Literal["rgb", "grayscale", "rgba"] = "rgb"
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] = "nearest"
     # how images of other proportions come to input_size: distorted; their centre alone; whole, with black borders

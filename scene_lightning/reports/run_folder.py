@@ -23,6 +23,7 @@ EVALUATION = "evaluation.json"
 TENSORBOARD = "tensorboard"
 FOLDS = "folds.json"
 IMAGES = "images.csv"
+OVERLAY = "labels.csv"
 
 # Lightning starts one process a device by running the command again: all must take the folder that the first one made.
 _CHOSEN = "SCENE_LIGHTNING_RUN_FOLDER"

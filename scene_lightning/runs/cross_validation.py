@@ -17,6 +17,7 @@ import numpy as np
 
 from scene_lightning._atomic_write import write_text
 from scene_lightning.data.balance import class_weights, stratified_folds
+from scene_lightning.data.overlay import find_overlay
 from scene_lightning.dataset_check.quick import checked_training_images
 from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
@@ -74,13 +75,14 @@ def train_folds(
     if device_count(hardware) > 1:
         # Lightning starts a process a device by running the whole command again, which would begin with fold 1 again
         raise InputError(f"--folds trains on one device; {device_count(hardware)} were chosen. Add --devices 1.")
-    table = checked_training_images(data)
+    overlay = find_overlay(recipe.data.overlay)
+    table = checked_training_images(data, overlay)
     class_weights(recipe.training.class_weight, table)
     stratified_folds(table, folds, recipe.training.seed)  # too few images are told before they are decoded
     folder = run_folder.make_run_folder(recipe.name, out)
     run_folder.forget_run_folder()  # each fold makes its own
     announce(f"{data}: {len(table)} images in {folds} folds", table.class_names, recipe, folder, hardware)
-    write_recipe(recipe, folder)
+    write_recipe(recipe, folder, overlay)
     images = decode_shown(recipe, table, strict=strict, shared=False)
     results: list[dict[str, Any]] = []
     for number, held_out in enumerate(stratified_folds(images.table, folds, recipe.training.seed), start=1):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene_lightning._atomic_write import atomic_write
-from scene_lightning.data.scan import ImageTable
+from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import InputError
 from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from scene_lightning._main_process import is_main_process
-from scene_lightning.data.scan import ImageTable
+from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.inference.images_seen import CHOSE, TRAINED, WATCHED, ImagesSeen, digests_of, write_images
 from scene_lightning.models import load_model

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages, cache_images
-from scene_lightning.data.scan import ImageTable
+from scene_lightning.data.overlay import Overlay, find_overlay, read_overlay
 from scene_lightning.data.standardize import Standardize
+from scene_lightning.data.table import ImageTable
+from scene_lightning.errors import InputError
 from scene_lightning.feeds.images import ImageFeed, encode_targets
 from scene_lightning.feeds.mixing import mixer
 from scene_lightning.inference.inputs import info_of_recipe
 from scene_lightning.recipes.recipe import Recipe
+from scene_lightning.reports import run_folder
 from scene_lightning.runs.progressive_resizing import progressive_sizes
+
+
+def overlay_of_run(recipe: Recipe, folder: Path | None) -> Overlay | None:
+    """Read the corrections of labels that a recipe names; those that a run began with, where it goes on in its folder.
+
+    Args:
+        recipe: its `data` section counts.
+        folder: that of a run which goes on, or None.
+
+    Raises:
+        DataError: no such file, or a faulty one.
+        InputError: the run began with others.
+    """
+    path = recipe.data.overlay
+    kept = None if folder is None else folder / run_folder.OVERLAY
+    if kept is None or not kept.is_file():
+        return find_overlay(path)
+    overlay = read_overlay(kept)
+    if path is None or (os.path.exists(path) and read_overlay(path).text != overlay.text):
+        now = f"{path!r} holds others now" if path else "the recipe has none now"
+        raise InputError(
+            f"The run was begun with the corrections of labels in {str(kept)!r}; {now}. Go on with --overlay {kept}, "
+            "or begin a new run without --resume."
+        )
+    return overlay
 
 
 def decode_all(recipe: Recipe, table: ImageTable, *, strict: bool, shared: bool) -> CachedImages:

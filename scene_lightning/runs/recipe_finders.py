@@ -12,6 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from scene_lightning.data.cache import CachedImages
+from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.randomness import permutation
 from scene_lightning.dataset_check.quick import checked_training_images
 from scene_lightning.errors import InputError
@@ -159,7 +160,7 @@ def _prepare(data: str, recipe: Recipe, wanted: int) -> tuple[CachedImages, Any,
     One device: a batch is one device's.
     """
     hardware = Hardware(**{**hardware_of(recipe), "devices": 1, "num_nodes": 1, "strategy": "auto"})
-    table = checked_training_images(data)
+    table = checked_training_images(data, find_overlay(recipe.data.overlay))
     chosen = table.take(sorted(permutation(recipe.training.seed, 0, len(table))[:wanted]))
     images = decode_all(recipe, chosen, strict=False, shared=False)
     report_unreadable(images.unreadable, len(chosen))

@@ -11,7 +11,7 @@ import torch
 from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import load_recipe
 from scene_lightning.reports.metrics_file import read_metrics
-from scene_lightning.reports.run_folder import METRICS, RECIPE, from_here
+from scene_lightning.reports.run_folder import METRICS, OVERLAY, RECIPE, from_here
 from scene_lightning.runs.run_record import RunRecord
 from scene_lightning.runs.train import FinishedRun, train
 
@@ -39,7 +39,8 @@ def rerun(run: str, data: str | None = None, out: str | None = None) -> Finished
             torch.set_num_threads(record.threads)
         place = data if data is not None or record is None else str(from_here(Path(record.data)))
         strict = record.strict if record is not None else False
-        finished = train(place, recipe=load_recipe(str(folder / RECIPE)), out=out, strict=strict)
+        kept = [("data.overlay", str(folder / OVERLAY))] if (folder / OVERLAY).is_file() else []
+        finished = train(place, recipe=load_recipe(str(folder / RECIPE), kept), out=out, strict=strict)
     finally:
         torch.set_num_threads(threads)
     if finished.evaluation is not None:

@@ -19,7 +19,8 @@ from scene_lightning._main_process import is_main_process
 from scene_lightning._registry import some_of
 from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages
-from scene_lightning.data.scan import ImageTable
+from scene_lightning.data.overlay import Overlay
+from scene_lightning.data.table import ImageTable
 from scene_lightning.dataset_check.quick import checked_splits
 from scene_lightning.errors import InputError, SceneLightningError
 from scene_lightning.feeds.images import ImageFeed
@@ -35,7 +36,7 @@ from scene_lightning.runs.callbacks import RunRecorder, StopAtNonFiniteLoss
 from scene_lightning.runs.checkpoints import BestCheckpoint, CheckpointFiles, LastCheckpoint, TrainingStopped
 from scene_lightning.runs.distillation import soft_targets
 from scene_lightning.runs.image_record import seen_by_run
-from scene_lightning.runs.inputs import decode_all, training_feed, validation_feed
+from scene_lightning.runs.inputs import decode_all, overlay_of_run, training_feed, validation_feed
 from scene_lightning.runs.progressive_resizing import WholeMaps
 from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
 from scene_lightning.runs.resume_checkpoint import Resume
@@ -106,13 +107,14 @@ def train(
         print(f"note      {before.threads} threads, as the run began with: others round differently", flush=True)
         torch.set_num_threads(before.threads)
     hardware = hardware_of(recipe)
-    splits = checked_splits(data, recipe.data.val_split, recipe.training.seed)
+    overlay = overlay_of_run(recipe, earlier.folder if earlier is not None else None)
+    splits = checked_splits(data, recipe.data.val_split, recipe.training.seed, overlay)
     class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
     model = prepare_model(recipe, splits.train.class_names, len(splits.train) // device_count(hardware))
     if earlier is not None:
         earlier.check(model, recipe, splits.train.class_names)
     try:
-        folder = _choose_folder(recipe, out, earlier)
+        folder = _choose_folder(recipe, out, earlier, overlay)
         shares = f"{len(splits.train)} images to train on, {len(splits.validation)} to validate on"
         count = announce(f"{data}: {shares}", splits.train.class_names, recipe, folder, hardware)
         with _recorded(folder, data, strict):
@@ -231,7 +233,7 @@ def prepare_model(recipe: Recipe, class_names: Sequence[str], images: int | None
     return model
 
 
-def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None) -> Path:
+def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None, overlay: Overlay | None) -> Path:
     own = earlier.folder if earlier is not None else None
     if own is not None and (out is None or Path(out).resolve() == own.resolve()):
         folder = run_folder.continue_run_folder(own.resolve())
@@ -240,18 +242,20 @@ def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None) -> P
     else:
         folder = run_folder.make_run_folder(recipe.name, out)
     if is_main_process():
-        write_recipe(recipe, folder)
+        write_recipe(recipe, folder, overlay)
     return folder
 
 
-def write_recipe(recipe: Recipe, folder: Path) -> None:
-    """Write the resolved recipe into the folder of a run.
+def write_recipe(recipe: Recipe, folder: Path, overlay: Overlay | None = None) -> None:
+    """Write the resolved recipe into the folder of a run, and a copy of the overlay.
 
     Args:
-        recipe: the resolved recipe.
-        folder: the run's.
+        recipe, folder: the resolved recipe, and the run's folder.
+        overlay: the corrections of labels, or None.
     """
     write_text(folder / run_folder.RECIPE, dump_recipe(recipe))
+    if overlay is not None:
+        write_text(folder / run_folder.OVERLAY, overlay.text)
 
 
 def announce(data: str, class_names: Sequence[str], recipe: Recipe, folder: Path, hardware: dict[str, Any]) -> int:

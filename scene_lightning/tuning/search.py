@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scene_lightning.data.scan import Splits, split_table
+from scene_lightning.data.overlay import find_overlay
+from scene_lightning.data.scan import split_table
+from scene_lightning.data.table import Splits
 from scene_lightning.dataset_check.quick import checked_splits
 from scene_lightning.errors import InputError, SceneLightningError
 from scene_lightning.recipes.recipe import Override, Recipe, find_key, load_recipe
@@ -123,7 +125,8 @@ def _seconds(text: str) -> float:
 def _runner(data: str, recipe: Recipe, *, strict: bool, jobs: int) -> TrialRunner:
     """The training images of `data`, a share of them held out to judge by, and one device."""
     seed, share = recipe.training.seed, recipe.data.val_split
-    splits = Splits(*split_table(checked_splits(data, share, seed).train, share, seed))
+    overlay = find_overlay(recipe.data.overlay)
+    splits = Splits(*split_table(checked_splits(data, share, seed, overlay).train, share, seed))
     wanted = devices.Hardware(
         recipe.training.accelerator,
         1,  # one device a trial: several trials at a time fill several

@@ -15,7 +15,7 @@ import torch
 from scene_lightning import callbacks
 from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.decode import DecodeSpec
-from scene_lightning.data.scan import Splits
+from scene_lightning.data.table import Splits
 from scene_lightning.inference.inputs import info_of_recipe, report_unreadable
 from scene_lightning.recipes.recipe import Recipe
 from scene_lightning.runs.distillation import soft_targets

@@ -14,6 +14,7 @@ from scene_lightning.callbacks.messages import print_message
 from scene_lightning.data.color_modes import CHANNELS
 from scene_lightning.data.decode import open_scaled
 from scene_lightning.data.image_info import ImageInfo
+from scene_lightning.data.overlay import Overlay, read_overlay, split_name
 from scene_lightning.data.scan import require_folder
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.utils.dataset import AUTOTUNE, Dataset
@@ -44,6 +45,7 @@ def image_dataset_from_directory(
     verbose: bool = True,
     smart_resize: bool = False,
     exif: bool = False,
+    overlay: str | os.PathLike[str] | None = None,
 ) -> Dataset | Any:  # Any: a list of two, for subset="both"
     """A dataset of image batches from a folder with one folder a class. Keras: `utils.image_dataset_from_directory`.
 
@@ -74,13 +76,16 @@ def image_dataset_from_directory(
         smart_resize: the name of `crop_to_aspect_ratio` in Keras 2.3.
         exif: turn photographs upright that are stored otherwise, as their EXIF orientation says. Keras has no such
             argument and never does; nor does this by default.
+        overlay: a CSV file of corrected labels, which `scene-lightning check --html` helps to make: images are given
+            another class, or left out, before the split. It goes with `labels="inferred"`. None for none; Keras has no
+            such argument.
 
     Returns:
         A `Dataset` with `class_names` and `file_paths`; with `subset="both"` a list of two, training and validation.
 
     Raises:
         InputError: arguments that do not go together, or an unknown mode.
-        DataError: no such folder, or no images in it.
+        DataError: no such folder, no images in it, or a faulty overlay.
 
     Example:
         train, validation = keras.utils.image_dataset_from_directory(
@@ -105,6 +110,10 @@ def image_dataset_from_directory(
     paths, numbers, names = index_directory(
         os.fspath(directory), labels, FORMATS, class_names, shuffle, seed, follow_links, verbose
     )
+    if overlay is not None:
+        if labels != "inferred":
+            raise InputError(f'`overlay` corrects labels="inferred". Received: labels={labels}')
+        paths, numbers = _corrected(read_overlay(overlay), paths, numbers, names or [], os.fspath(directory))
     if label_mode == "binary" and len(names or ()) != 2:
         raise InputError(
             f'When passing `label_mode="binary"`, there must be exactly 2 class_names. Received: class_names={names}'
@@ -128,6 +137,16 @@ def image_dataset_from_directory(
         dataset.image_info = reader.image_info(names)
         made.append(dataset)
     return made if subset == "both" else made[0]
+
+
+def _corrected(
+    overlay: Overlay, paths: list[str], numbers: Any, names: list[str], directory: str
+) -> tuple[list[str], Any]:
+    """Paths and labels with the corrections applied; images that are dropped are left out."""
+    corrected = overlay.correct(paths, numbers, names, split_name(directory))
+    kept = np.flatnonzero(corrected >= 0)
+    print_message(overlay.in_words())
+    return [paths[row] for row in kept], corrected[kept].astype(np.int32)
 
 
 class _Reader:

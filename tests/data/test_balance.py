@@ -14,8 +14,8 @@ from scene_lightning.data.balance import (
     class_weights,
     stratified_folds,
 )
-from scene_lightning.data.scan import ImageTable
 from scene_lightning.data.sources import ArraySource
+from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.feeds.images import ImageFeed
 

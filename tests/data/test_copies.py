@@ -10,7 +10,8 @@ import pytest
 
 from scene_lightning.data.balance import stratified_folds
 from scene_lightning.data.copies import find_copies
-from scene_lightning.data.scan import ImageTable, scan_folder, split_table
+from scene_lightning.data.scan import scan_folder, split_table
+from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import DataError
 
 HELD_OUT = ["forest/004.jpg", "forest/005.jpg", "sea/002.jpg", "sea/004.jpg"]
