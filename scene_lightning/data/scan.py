@@ -224,10 +224,10 @@ def find_splits(root: str, val_split: float = 0.2, seed: int = 0, overlay: Overl
     train = _first_of(TRAIN_FOLDERS, folders)
     validation = _first_of(VALIDATION_FOLDERS, folders)
     if train and validation:
-        halves = scan_folder(os.path.join(root, train)), scan_folder(os.path.join(root, validation))
+        halves = scan_folder(split_folder(root, train)), scan_folder(split_folder(root, validation))
         return Splits(*(_corrected(half, overlay) for half in match_classes(*halves)))
     if train and not _holds_images(os.path.join(root, train)):
-        root = os.path.join(root, train)
+        root = split_folder(root, train)
     elif validation and not _holds_images(os.path.join(root, validation)):
         raise DataError(
             f"{root!r} holds {validation!r} but no training images. "
@@ -250,12 +250,25 @@ def find_training_images(root: str, overlay: Overlay | None = None) -> ImageTabl
     require_folder(root)
     train = _first_of(TRAIN_FOLDERS, class_folders(root))
     if train and not _holds_images(os.path.join(root, train)):
-        root = os.path.join(root, train)
+        root = split_folder(root, train)
     return _corrected(scan_folder(root), overlay)
 
 
 def _corrected(table: ImageTable, overlay: Overlay | None) -> ImageTable:
     return table if overlay is None else overlay.apply(table)
+
+
+def split_folder(root: str, name: str) -> str:
+    """Where the classes of a split lie: root/name, or root/name/name where that is all it holds (Kaggle's archives).
+
+    Args:
+        root: a data folder.
+        name: of the split's folder, such as seg_train.
+    """
+    folder = os.path.join(root, name)
+    inner = os.path.join(folder, name)
+    only = class_folders(folder) == [name] and not _holds_images(folder)
+    return inner if only and class_folders(inner) and not _holds_images(inner) else folder
 
 
 def _first_of(names: Sequence[str], present: Sequence[str]) -> str | None:

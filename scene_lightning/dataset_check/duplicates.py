@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from scene_lightning.dataset_check.findings import Finding
 from scene_lightning.dataset_check.tree import FileEntry
 
 NEAR = 60  # bits of 256 in which the hashes of near duplicates may differ; docs/check.md shows how it was chosen
-_BLOCK = 2048  # rows compared at once
+_BLOCK = 256  # rows compared at once: of 100,000 images that takes 100 MB
 
 
 def find_duplicates(files: Sequence[FileEntry], facts: Sequence[FileFacts]) -> list[Finding]:
@@ -28,13 +28,11 @@ def find_duplicates(files: Sequence[FileEntry], facts: Sequence[FileFacts]) -> l
     first_of = {position: group[0] for group in exact for position in group}
     distinct = [position for position in range(len(files)) if first_of.get(position, position) == position]
     hashed = np.array([position for position in distinct if facts[position].perceptual], dtype=np.int64)
-    pairs = near_pairs([facts[position].perceptual for position in hashed.tolist()])
-    distances = {(int(hashed[left]), int(hashed[right])): distance for left, right, distance in pairs}
     copies = {group[0]: group for group in exact}
-    for members in _connected(distances):
-        near = max(distance for pair, distance in distances.items() if pair[0] in members)
-        group = sorted(copy for member in members for copy in copies.get(member, [member]))
-        findings.append(_finding(group, files, facts, near))
+    for members, bits in near_groups([facts[position].perceptual for position in hashed.tolist()]):
+        firsts = hashed[members].tolist()
+        group = sorted(copy for first in firsts for copy in copies.get(first, [first]))
+        findings.append(_finding(group, files, facts, bits))
     return findings
 
 
@@ -46,10 +44,11 @@ def _exact_groups(facts: Sequence[FileFacts]) -> list[list[int]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def near_pairs(hashes: Sequence[str], most: int = NEAR) -> list[tuple[int, int, int]]:
-    """(left, right, distance) of all hashes that are near one another; left < right.
+def near_groups(hashes: Sequence[str], most: int = NEAR) -> list[tuple[list[int], int]]:
+    """The groups of positions that near hashes connect, each with the most bits in which two of its near ones differ.
 
-    The number of equal bits is a product of matrices of ±1, block by block: 25,000 hashes take seconds.
+    The number of equal bits is a product of matrices of ±1, block by block: 25,000 hashes take seconds. Pairs are not
+    kept beyond their block: of the frames of a film nearly all are near one another.
 
     Args:
         hashes: `perceptual_hash` of each image, none empty.
@@ -59,36 +58,27 @@ def near_pairs(hashes: Sequence[str], most: int = NEAR) -> list[tuple[int, int, 
         return []
     raw = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=np.uint8).reshape(len(hashes), -1)
     signs = np.unpackbits(raw, axis=1).astype(np.float32) * 2 - 1
-    found: list[tuple[int, int, int]] = []
+    groups = np.arange(len(signs))  # the smallest position that each is connected with
+    furthest = np.full(len(signs), -1)
     for start in range(0, len(signs), _BLOCK):
         agreement = signs[start : start + _BLOCK] @ signs[start:].T
-        left, right = np.nonzero(agreement >= HASH_BITS - 2 * most)
+        left, right = np.nonzero(np.triu(agreement >= HASH_BITS - 2 * most, k=1))
         distances = ((HASH_BITS - agreement[left, right]) / 2).astype(np.int64)
-        above: NDArray[np.bool_] = right > left
-        found += zip(
-            (left[above] + start).tolist(), (right[above] + start).tolist(), distances[above].tolist(), strict=True
-        )
-    return found
+        np.maximum.at(furthest, left + start, distances)
+        _connect(groups, left + start, right + start)
+    roots, counts = np.unique(groups, return_counts=True)
+    connected = [np.flatnonzero(groups == root) for root in roots[counts > 1]]
+    return [(members.tolist(), int(furthest[members].max())) for members in connected]
 
 
-def _connected(pairs: Iterable[tuple[int, int]]) -> list[set[int]]:
-    """The groups that pairs hang together in, in order of their first members."""
-    neighbours: dict[int, set[int]] = defaultdict(set)
-    for left, right in pairs:
-        neighbours[left].add(right)
-        neighbours[right].add(left)
-    groups, seen = [], set()
-    for start in sorted(neighbours):
-        if start in seen:
-            continue
-        group, waiting = {start}, [start]
-        while waiting:
-            fresh = neighbours[waiting.pop()] - group
-            group |= fresh
-            waiting += fresh
-        seen |= group
-        groups.append(group)
-    return groups
+def _connect(groups: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]) -> None:
+    """Join the groups of `left` with those of `right`, pair by pair, in place."""
+    while (apart := groups[left] != groups[right]).any():
+        left, right = left[apart], right[apart]
+        here, there = groups[left], groups[right]
+        np.minimum.at(groups, np.maximum(here, there), np.minimum(here, there))
+        while (higher := groups[groups] != groups).any():
+            groups[higher] = groups[groups[higher]]
 
 
 def _finding(group: list[int], files: Sequence[FileEntry], facts: Sequence[FileFacts], near: int | None) -> Finding:

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from scene_lightning.data.scan import EXTENSIONS, STRAY_FOLDERS, TRAIN_FOLDERS, VALIDATION_FOLDERS
+from scene_lightning.data.scan import EXTENSIONS, STRAY_FOLDERS, TRAIN_FOLDERS, VALIDATION_FOLDERS, split_folder
 from scene_lightning.dataset_check.findings import Finding
 
 SPLIT_NAMES = (*TRAIN_FOLDERS, *VALIDATION_FOLDERS)
@@ -46,7 +46,7 @@ class DataTree:
 
     Attributes:
         root: the folder whose splits or classes were read; the one below, where the folder given was too high.
-        files: the regular files of all class folders, in order of their paths.
+        files: the regular files of all class folders, folder by folder.
         class_folders: split → the names of its class folders.
         findings: what was odd about the folders and names.
     """
@@ -73,7 +73,7 @@ def read_tree(root: str) -> DataTree:
             if name not in splits:
                 tree.findings += _outside(tree.root, name)
         for split in splits:
-            _read_split(tree, os.path.join(tree.root, split), split)
+            _read_split(tree, split_folder(tree.root, split), split)
     else:
         _read_split(tree, tree.root, "")
     return tree
@@ -87,7 +87,7 @@ def split_folders(root: str) -> list[str]:
     """
     names = [name for name in _visible_folders(root) if name.lower() in SPLIT_NAMES]
     flat = [name for name in names if _holds_images(os.path.join(root, name))]  # a class that is called `test`?
-    return names if all(_holds_classes(os.path.join(root, name)) for name in flat) else []
+    return names if all(_holds_classes(split_folder(root, name)) for name in flat) else []
 
 
 def inner_data_folder(root: str) -> str | None:
@@ -171,56 +171,68 @@ def _read_split(tree: DataTree, folder: str, split: str) -> None:
 def _read_class(tree: DataTree, folder: str, split: str, class_name: str) -> None:
     if finding := _strange_name(folder, split, class_name):
         tree.findings.append(finding)
-    for result in _walk(folder, split, class_name, set(), ()):
+    for result in _walk(folder, split, class_name):
         if isinstance(result, FileEntry):
             tree.files.append(result)
         else:
             tree.findings.append(result)
 
 
-def _walk(
-    folder: str, split: str, class_name: str, visited: set[tuple[int, int]], above: tuple[tuple[int, int], ...]
-) -> Iterator[FileEntry | Finding]:
+_Identity = tuple[int, int]  # device and inode: a folder's, by whatever link it was reached
+
+
+def _walk(folder: str, split: str, class_name: str) -> Iterator[FileEntry | Finding]:
     """The files below `folder`, and what is odd about them; each real folder is visited once."""
-    try:
-        status = os.stat(folder)
-        names = sorted(os.listdir(folder))
-    except OSError as error:
-        yield _about("unreadable", f"The folder cannot be read: {error.strerror}.", folder, split, class_name)
-        return
-    here = (status.st_dev, status.st_ino)
-    visited.add(here)
-    for name in names:
-        path = os.path.join(folder, name)
-        if _is_stray(name):
-            yield _about("stray", f"{name} was left by a program.", path, split, class_name)
-            continue
-        if finding := _strange_name(path, split, class_name):
-            yield finding
+    visited: set[_Identity] = set()
+    waiting: list[tuple[str, tuple[_Identity, ...]]] = [(folder, ())]  # with the folders above
+    while waiting:
+        place, above = waiting.pop()
         try:
-            status = os.stat(path)
+            status = os.stat(place)
+            here = (status.st_dev, status.st_ino)
+            names = [] if here in visited else sorted(os.listdir(place))
         except OSError as error:
-            yield _broken(path, error, split, class_name)
+            yield _about("unreadable", f"The folder cannot be read: {error.strerror}.", place, split, class_name)
             continue
-        kind = stat.S_IFMT(status.st_mode)
-        if kind == stat.S_IFDIR:
-            identity = (status.st_dev, status.st_ino)
-            if name.startswith("."):
-                yield _about("other_file", "A hidden folder.", path, split, class_name)
-            elif identity in visited:
-                loop = identity in (*above, here)
-                reason = "The link leads to a folder that it lies in." if loop else "The folder was read elsewhere too."
-                yield _about("link_loop" if loop else "linked_folder", reason, path, split, class_name)
+        if here in visited:
+            loop = here in above
+            reason = "The link leads to a folder that it lies in." if loop else "The folder was read elsewhere too."
+            yield _about("link_loop" if loop else "linked_folder", reason, place, split, class_name)
+            continue
+        visited.add(here)
+        if place != folder and (strange := _strange_name(place, split, class_name)):
+            yield strange
+        if place != folder and os.path.islink(place):
+            yield _about("linked_folder", f"The link leads to {os.path.realpath(place)!r}.", place, split, class_name)
+        inner = []
+        for name in names:
+            entry = _entry(os.path.join(place, name), name, split, class_name)
+            if isinstance(entry, str):
+                inner.append((entry, (*above, here)))
             else:
-                if os.path.islink(path):
-                    reason = f"The link leads to {os.path.realpath(path)!r}."
-                    yield _about("linked_folder", reason, path, split, class_name)
-                yield from _walk(path, split, class_name, visited, (*above, here))
-        elif kind == stat.S_IFREG:
-            yield FileEntry(path, split, class_name, status.st_size, status.st_mtime_ns)
-        else:
-            what = _SPECIAL.get(kind, "no regular file")
-            yield _about("special_file", f"It is {what}, and was not opened.", path, split, class_name)
+                yield from entry
+        waiting += reversed(inner)
+
+
+def _entry(path: str, name: str, split: str, class_name: str) -> str | list[FileEntry | Finding]:
+    """A folder to visit, or a file with what is odd about it."""
+    if _is_stray(name):
+        return [_about("stray", f"{name} was left by a program.", path, split, class_name)]
+    strange = _strange_name(path, split, class_name)
+    results: list[FileEntry | Finding] = [strange] if strange else []
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return [*results, _broken(path, error, split, class_name)]
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFDIR and not name.startswith("."):
+        return path
+    if kind == stat.S_IFDIR:
+        return [*results, _about("other_file", "A hidden folder.", path, split, class_name)]
+    if kind == stat.S_IFREG:
+        return [*results, FileEntry(path, split, class_name, status.st_size, status.st_mtime_ns)]
+    what = _SPECIAL.get(kind, "no regular file")
+    return [*results, _about("special_file", f"It is {what}, and was not opened.", path, split, class_name)]
 
 
 def _broken(path: str, error: OSError, split: str, class_name: str) -> Finding:

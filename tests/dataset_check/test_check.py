@@ -206,6 +206,15 @@ def test_near_copies_are_recompressed_resized_or_brighter(data: Path) -> None:
     assert severe["near_duplicate_across_splits"] == severe["near_duplicate_across_classes"] == "error"
 
 
+def test_films_whose_frames_are_all_alike_are_one_group(data: Path) -> None:
+    frame = picture(64, 72, 4321)
+    for number in range(300):
+        frame[number % 64, number % 72] ^= 64
+        Image.fromarray(frame).save(data / "train/sea" / f"frame{number:03}.png")
+    [finding] = check_dataset(str(data)).of("note")
+    assert finding.kind == "near_duplicate" and len(finding.paths) == 300 and finding.figures["bits"] <= 60
+
+
 def test_copies_are_told_by_the_picture_not_by_how_it_is_stored(data: Path) -> None:
     with Image.open(data / "train/sea/0.png") as image:
         exif = Image.Exif()

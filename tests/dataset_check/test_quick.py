@@ -12,6 +12,7 @@ from PIL import Image
 
 from scene_lightning.cli import main as cli
 from scene_lightning.data.scan import find_splits, find_training_images, scan_images
+from scene_lightning.dataset_check.check import check_dataset
 from scene_lightning.dataset_check.quick import checked_splits, checked_training_images
 from scene_lightning.errors import DataError
 from tests.conftest import picture
@@ -23,6 +24,11 @@ def fill(folder: Path, *classes: str, start: int = 0, count: int = 4) -> Path:
         for position in range(count):
             Image.fromarray(picture(12, 12, start + 10 * number + position)).save(folder / name / f"{position}.png")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCENE_LIGHTNING_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -95,6 +101,18 @@ def test_halves_are_known_whatever_their_case(data: Path) -> None:
     splits = find_splits(str(data))
     assert splits.train.class_names == ["forest", "sea"] and len(splits.train) == len(splits.validation) == 8
     assert len(find_training_images(str(data))) == 8
+
+
+def test_the_halves_of_kaggles_archive_lie_in_folders_of_their_own_name(data: Path) -> None:
+    for name in ("seg_train", "seg_test"):
+        (data / name).rename(data / "moved")
+        (data / name).mkdir()
+        (data / "moved").rename(data / name / name)
+    splits = checked_splits(str(data), 0.25, 0)
+    assert splits.train.class_names == ["forest", "sea"] and len(splits.train) == len(splits.validation) == 8
+    assert len(checked_training_images(str(data))) == 8
+    report = check_dataset(str(data))
+    assert not report.of("error") and report.counts["seg_train"] == {"forest": 4, "sea": 4}
 
 
 def test_what_a_mac_adds_to_an_archive_is_no_class(data: Path) -> None:
