@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 from collections.abc import Callable
@@ -93,6 +94,30 @@ def test_copies_are_told_in_a_line_for_each_kind(data: Path, capsys: pytest.Capt
     finally:
         del os.environ["RANK"]
     assert capsys.readouterr().err == ""
+
+
+def test_no_run_validates_on_a_copy_of_what_it_was_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the hashes in images.csv, of a run with --val-split and of each fold."""
+    folder = fill(tmp_path / "data", "forest", "sea", count=10)
+    for number in range(8):
+        shutil.copy(folder / "sea" / f"{number}.png", folder / "sea" / f"copy{number}.png")
+    shutil.copy(folder / "sea/9.png", folder / "forest/copy.png")
+    (tmp_path / "tiny.yaml").write_text(
+        "model: {filters: [4], dense: [4], input_size: [12, 12]}\n"
+        "training: {epochs: 1, batch_size: 16, accelerator: cpu, devices: 1}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["train", "data", "--config", "tiny.yaml", "--out", "one", "--val-split", "0.5"]) == 0
+    assert cli.run(["train", "data", "--config", "tiny.yaml", "--out", "both", "--folds", "2"]) == 0
+    assert "lies in several classes" in capsys.readouterr().err
+    for run in ("one", "both/fold-1", "both/fold-2"):
+        hashes: dict[str, set[str]] = {}
+        for row in csv.DictReader((tmp_path / run / "images.csv").open(encoding="utf-8")):
+            hashes.setdefault(row["role"], set()).add(row["hash"])
+        assert len(hashes) == 2 and sum(map(len, hashes.values())) == 20
+        assert not set.intersection(*hashes.values())
 
 
 def test_halves_are_known_whatever_their_case(data: Path) -> None:
