@@ -10,7 +10,13 @@ import yaml
 
 from scene_lightning.cli import main as cli
 from scene_lightning.demo_scenes.scenes import draw_scenes
-from scene_lightning.recipes.schema import AugmentationRecipe, DataRecipe, ModelRecipe, TrainingRecipe
+from scene_lightning.recipes.schema import (
+    AugmentationRecipe,
+    DataRecipe,
+    EarlyStoppingRecipe,
+    ModelRecipe,
+    TrainingRecipe,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
@@ -64,6 +70,8 @@ def test_every_recipe_key_is_described_with_its_default() -> None:
         for key, field in section.model_fields.items():
             default = field.get_default(call_default_factory=True)
             expected[key] = list(default) if isinstance(default, tuple) else default
+    row = re.search(r"^\| `early_stopping` .*$", RECIPES, re.MULTILINE)
+    assert row and all(f"`{key}`" in row[0] for key in EarlyStoppingRecipe.model_fields)
     assert list(described) == list(expected)
     expected.update(rescale="1/255", augmentation=None, early_stopping=None)
     assert described == expected

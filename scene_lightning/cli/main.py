@@ -217,14 +217,15 @@ def train(
     config = "transfer" if config is None and model is not None and resume is None else config
     if data is None and resume is None:
         raise InputError("no images were named. Expected DATA, a folder of images, or --resume RUN.")
-    if folds is None or data is None:
+    if folds is None and resume is not None:
+        folds = pipeline.folds_of(resume)
+    if folds is None:
         pipeline.show_run(pipeline.train(data, config, overrides=given, out=out, resume=resume, strict=strict))
         return
-    if resume is not None:
-        raise InputError("--folds starts anew: leave --resume away, or go on with one fold alone, without --folds.")
     if val_split is not None:
         raise InputError("--folds holds out one part of --folds each time: leave --val-split away.")
-    pipeline.show_folds(pipeline.train_folds(data, config, folds=folds, overrides=given, out=out, strict=strict))
+    options: dict[str, Any] = {"overrides": given, "out": out, "resume": resume, "strict": strict}
+    pipeline.show_folds(pipeline.train_folds(data, config, folds=folds, **options))
 
 
 @app.command()

@@ -15,15 +15,15 @@ from scene_lightning.inference.model_card import write_card
 from scene_lightning.inference.predict import predict
 from scene_lightning.inference.predictor import RunOn
 from scene_lightning.runs.comparison import compare
-from scene_lightning.runs.cross_validation import show_folds, train_folds
+from scene_lightning.runs.cross_validation import folds_of, show_folds, train_folds
 from scene_lightning.runs.recipe_finders import find_batch_size, find_learning_rate
 from scene_lightning.runs.rerun import rerun
 from scene_lightning.runs.train import FinishedRun, train
 
 __all__ = [
     "FinishedRun", "RunOn", "calibrate", "check_dataset", "compare", "curves", "demo", "evaluate", "find_batch_size",
-    "find_learning_rate", "predict", "rerun", "show_check", "show_devices", "show_evaluation", "show_folds", "show_run",
-    "stats", "summary", "train", "train_folds", "write_card", "write_findings",
+    "find_learning_rate", "folds_of", "predict", "rerun", "show_check", "show_devices", "show_evaluation", "show_folds",
+    "show_run", "stats", "summary", "train", "train_folds", "write_card", "write_findings",
 ]  # fmt: skip
 
 

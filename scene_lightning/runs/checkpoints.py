@@ -27,7 +27,7 @@ GRACE_SECONDS = 30.0
 LARGEST_SHARE = 0.01
 
 
-class TrainingStopped(SceneLightningError):
+class StoppedBySignal(SceneLightningError):
     """A signal has ended the training; what it had learnt is saved.
 
     Args:
@@ -147,7 +147,7 @@ class LastCheckpoint(Checkpoint):
     def _stop_if_asked(self, trainer: L.Trainer, place: str) -> None:
         if _any(trainer, self._signals.number is not None):
             number = self._signals.number or signal.SIGTERM  # another process got it
-            raise TrainingStopped(number, f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}, {place}")
+            raise StoppedBySignal(number, f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}, {place}")
 
 
 def _any(trainer: L.Trainer, wish: bool) -> bool:

@@ -23,12 +23,16 @@ from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
 from scene_lightning.reports import run_folder
 from scene_lightning.reports.tables import format_table
+from scene_lightning.runs.resume_checkpoint import Resume
+from scene_lightning.runs.run_record import RunRecord
 from scene_lightning.runs.train import (
     announce,
     decode_shown,
     device_count,
     hardware_of,
     prepare_model,
+    recorded,
+    recorded_data,
     train_in,
     write_recipe,
 )
@@ -48,12 +52,13 @@ class FinishedFolds:
 
 
 def train_folds(
-    data: str,
+    data: str | None,
     config: str | None = None,
     *,
     folds: int,
     overrides: Sequence[Override] = (),
     out: str | None = None,
+    resume: str | None = None,
     strict: bool = False,
 ) -> FinishedFolds:
     """Train a recipe once for each fold of a folder's training images; a test or validation half is not looked at.
@@ -65,11 +70,21 @@ def train_folds(
         data, config, overrides, strict: as for `train`.
         folds: how many, at least 2, at most the images of the rarest class.
         out: the folder that gets fold-1, fold-2, … and folds.json; None makes runs/<recipe>-<date>-<time>.
+        resume: the folder of a cross-validation that was interrupted: finished folds stay, the one in flight goes on.
 
     Raises:
         InputError: anything wrong with these, before training starts; more than one device.
-        TrainingInterrupted: Ctrl-C; finished folds stay.
+        TrainingInterrupted: Ctrl-C or SIGTERM; `resume` goes on.
     """
+    before = RunRecord.read(Path(resume)) if resume is not None else None
+    if resume is not None:
+        if before is None or before.folds != folds:
+            held = f"has {before.folds or 'no'} folds" if before else "holds no cross-validation"
+            raise InputError(
+                f"--resume {resume!r} {held}; --folds {folds} were asked for. Start anew without --resume."
+            )
+        config = str(Path(resume) / run_folder.RECIPE)
+    data = recorded_data(before, resume) if data is None else data
     recipe = load_recipe(config or "paper", overrides)
     hardware = hardware_of(recipe)
     if device_count(hardware) > 1:
@@ -79,33 +94,57 @@ def train_folds(
     table = checked_training_images(data, overlay)
     class_weights(recipe.training.class_weight, table)
     stratified_folds(table, folds, recipe.training.seed)  # too few images are told before they are decoded
-    folder = run_folder.make_run_folder(recipe.name, out)
+    folder = run_folder.make_run_folder(recipe.name, out) if resume is None else Path(resume)
     run_folder.forget_run_folder()  # each fold makes its own
     announce(f"{data}: {len(table)} images in {folds} folds", table.class_names, recipe, folder, hardware)
     write_recipe(recipe, folder, overlay)
     images = decode_shown(recipe, table, strict=strict, shared=False)
     results: list[dict[str, Any]] = []
-    for number, held_out in enumerate(stratified_folds(images.table, folds, recipe.training.seed), start=1):
-        rest = np.setdiff1d(np.arange(len(images.table)), held_out)
-        print(f"\nfold {number} of {folds}: {len(rest)} images to train on, {len(held_out)} to validate on", flush=True)
-        parts = images.subset(rest), images.subset(held_out)
-        figures = _one_fold(folder / f"fold-{number}", recipe, parts, hardware)
-        results.append({"fold": number, "run": f"fold-{number}", **figures})
+    with recorded(folder, data, strict, folds):
+        for number, held_out in enumerate(stratified_folds(images.table, folds, recipe.training.seed), start=1):
+            rest = np.setdiff1d(np.arange(len(images.table)), held_out)
+            print(
+                f"\nfold {number} of {folds}: {len(rest)} images to train on, {len(held_out)} to validate on",
+                flush=True,
+            )
+            parts = images.subset(rest), images.subset(held_out)
+            figures = _one_fold(folder / f"fold-{number}", recipe, parts, hardware)
+            results.append({"fold": number, "run": f"fold-{number}", **figures})
     summary = summarise(results)
     write_text(folder / run_folder.FOLDS, json.dumps(summary, indent=2) + "\n")
     return FinishedFolds(folder, summary)
 
 
 def _one_fold(folder: Path, recipe: Recipe, images: Any, hardware: dict[str, Any]) -> dict[str, Any]:
-    run_folder.make_run_folder(recipe.name, folder)
+    """The figures of one fold: trained, trained on from where it was cut off, or read where it has finished."""
+    finished = folder / run_folder.EVALUATION
+    if finished.is_file():
+        figures = json.loads(finished.read_text(encoding="utf-8"))
+        return {key: figures[key] for key in ("images", "accuracy", "loss")}
+    begun = (folder / run_folder.RECIPE).is_file()
+    earlier = Resume.read(str(folder)) if begun else None
     try:
+        if begun:
+            run_folder.continue_run_folder(folder.resolve())
+        else:
+            run_folder.make_run_folder(recipe.name, folder)
         write_recipe(recipe, folder)
         model = prepare_model(recipe, images[0].table.class_names, len(images[0].table))
-        run = train_in(folder, model, recipe, images, hardware)
+        run = train_in(folder, model, recipe, images, hardware, earlier if earlier and earlier.path else None)
     finally:
         run_folder.forget_run_folder()
     assert run.evaluation is not None  # one device, one process
     return {key: run.evaluation[key] for key in ("images", "accuracy", "loss")}
+
+
+def folds_of(run: str) -> int | None:
+    """How many folds the cross-validation in a folder has; None for anything else.
+
+    Args:
+        run: a run's folder, or a checkpoint.
+    """
+    record = RunRecord.read(Path(run)) if Path(run).is_dir() else None
+    return record.folds if record is not None else None
 
 
 def summarise(results: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
+import shlex
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from importlib import metadata
@@ -15,8 +18,9 @@ import torch
 
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning._main_process import is_main_process
-from scene_lightning.errors import InputError
-from scene_lightning.reports.run_folder import RECORD
+from scene_lightning.errors import InputError, SceneLightningError
+from scene_lightning.reports.run_folder import PREVIOUS, RECORD, from_here
+from scene_lightning.runs.checkpoints import StoppedBySignal
 
 PACKAGES = ("scene-lightning", "torch", "torchvision", "lightning", "numpy", "pillow")
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
@@ -33,6 +37,19 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+class TrainingInterrupted(SceneLightningError):
+    """A signal, such as Ctrl-C's, has ended the training; the message says how to go on.
+
+    Args:
+        message: what to show.
+        exit_status: 128 and the number of the signal, as shells have it.
+    """
+
+    def __init__(self, message: str, exit_status: int = 130) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """What a run was started with.
@@ -46,6 +63,7 @@ class RunRecord:
         started: when, with the time zone.
         ended: when it stopped running, or None.
         slurm_job: the job's number, where Slurm started it.
+        folds: how many parts a cross-validation has, or None.
         machine: processor and system.
         versions: package → version.
     """
@@ -58,20 +76,22 @@ class RunRecord:
     started: str = field(default_factory=_now)
     ended: str | None = None
     slurm_job: str | None = None
+    folds: int | None = None
     machine: str = field(default_factory=lambda: f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores")
     versions: dict[str, str] = field(default_factory=lambda: {name: _version(name) for name in PACKAGES})
 
     @classmethod
-    def begin(cls, folder: Path, data: str, strict: bool) -> RunRecord:
+    def begin(cls, folder: Path, data: str, strict: bool, folds: int | None = None) -> RunRecord:
         """The record of a run that starts or goes on in `folder`, written there.
 
         Args:
             folder: the run's.
             data: its images.
             strict: whether an unreadable image ends it.
+            folds: how many parts a cross-validation has.
         """
         record = cls(
-            data=str(Path(data).resolve()), status=RUNNING, threads=torch.get_num_threads(), strict=strict,
+            data=str(Path(data).resolve()), status=RUNNING, threads=torch.get_num_threads(), strict=strict, folds=folds,
             command=["scene-lightning", *sys.argv[1:]], slurm_job=os.environ.get("SLURM_JOB_ID"),
         )  # fmt: skip
         record._write(folder)
@@ -112,3 +132,48 @@ class RunRecord:
         except (ValueError, TypeError, KeyError):
             pass
         raise InputError(f"{str(file)!r} is damaged. Expected the record of a run; delete it and name DATA.")
+
+
+def recorded_data(record: RunRecord | None, resume: str | None) -> str:
+    """The images of a run, as a person would type their folder.
+
+    Args:
+        record: the run's, or None.
+        resume: how the run was named.
+
+    Raises:
+        InputError: nobody knows.
+    """
+    if record is None:
+        what = f"the run {resume!r} does not say on which images it trained" if resume else "no images were named"
+        raise InputError(f"{what}. Expected DATA, the folder of images: scene-lightning train DATA")
+    return str(from_here(Path(record.data)))
+
+
+@contextlib.contextmanager
+def recorded(folder: Path, data: str, strict: bool, folds: int | None = None) -> Iterator[None]:
+    """Keep the run's record: what it was started with, and how it ended. A signal becomes an error with the cure.
+
+    Args:
+        folder: the run's.
+        data: its images.
+        strict: whether an unreadable image ends it.
+        folds: how many parts a cross-validation has.
+
+    Raises:
+        TrainingInterrupted: Ctrl-C, or SIGTERM.
+    """
+    record = RunRecord.begin(folder, data, strict, folds)
+    try:
+        yield
+    except (StoppedBySignal, KeyboardInterrupt) as error:
+        record.end(folder, STOPPED)
+        what, status = (str(error), error.exit_status) if isinstance(error, StoppedBySignal) else ("interrupted", 130)
+        cure = f"scene-lightning train --resume {shlex.quote(str(folder))}"
+        raise TrainingInterrupted(f"{what}. Go on with: {cure}", status) from None
+    except BaseException:
+        record.end(folder, FAILED)
+        raise
+    record.end(folder, FINISHED)
+    if is_main_process():
+        (folder / PREVIOUS).unlink(missing_ok=True)  # it was there for a run that is cut off

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.table import ImageTable
 from scene_lightning.dataset_check.quick import checked_splits
-from scene_lightning.errors import InputError, SceneLightningError
 from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.inference.evaluate import score, write_evaluation
 from scene_lightning.inference.inputs import info_of_recipe, report_unreadable
@@ -33,28 +30,15 @@ from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_r
 from scene_lightning.recipes.values import save_interval
 from scene_lightning.reports import plots, run_folder
 from scene_lightning.runs.callbacks import RunRecorder, StopAtNonFiniteLoss
-from scene_lightning.runs.checkpoints import BestCheckpoint, CheckpointFiles, LastCheckpoint, TrainingStopped
+from scene_lightning.runs.checkpoints import BestCheckpoint, CheckpointFiles, LastCheckpoint
 from scene_lightning.runs.distillation import soft_targets
 from scene_lightning.runs.image_record import seen_by_run
 from scene_lightning.runs.inputs import decode_all, overlay_of_run, training_feed, validation_feed
 from scene_lightning.runs.progressive_resizing import WholeMaps
 from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
 from scene_lightning.runs.resume_checkpoint import Resume
-from scene_lightning.runs.run_record import FAILED, FINISHED, STOPPED, RunRecord
+from scene_lightning.runs.run_record import RunRecord, recorded, recorded_data
 from scene_lightning.training import devices
-
-
-class TrainingInterrupted(SceneLightningError):
-    """A signal, such as Ctrl-C's, has ended the training; the message says how to go on.
-
-    Args:
-        message: what to show.
-        exit_status: 128 and the number of the signal, as shells have it.
-    """
-
-    def __init__(self, message: str, exit_status: int = 130) -> None:
-        super().__init__(message)
-        self.exit_status = exit_status
 
 
 @dataclass(frozen=True)
@@ -99,7 +83,7 @@ def train(
     earlier = _state_to_resume(out, resume)
     before = RunRecord.read(earlier.folder) if earlier is not None and earlier.folder is not None else None
     if data is None:
-        data = _recorded_data(before, resume)
+        data = recorded_data(before, resume)
     if recipe is None:
         of_run = earlier is not None and config is None
         recipe = earlier.recipe(overrides) if of_run and earlier else load_recipe(config or "paper", overrides)
@@ -117,7 +101,7 @@ def train(
         folder = _choose_folder(recipe, out, earlier, overlay)
         shares = f"{len(splits.train)} images to train on, {len(splits.validation)} to validate on"
         count = announce(f"{data}: {shares}", splits.train.class_names, recipe, folder, hardware)
-        with _recorded(folder, data, strict):
+        with recorded(folder, data, strict):
             images = [
                 decode_shown(recipe, t, strict=strict, shared=count > 1) for t in (splits.train, splits.validation)
             ]
@@ -134,30 +118,6 @@ def _state_to_resume(out: str | None, resume: str | None) -> Resume | None:
         resume = out
     begins = resume is not None and resume == out and not (Path(resume) / run_folder.RECIPE).exists()
     return None if resume is None or begins else Resume.read(resume)
-
-
-def _recorded_data(record: RunRecord | None, resume: str | None) -> str:
-    if record is None:
-        what = f"the run {resume!r} does not say on which images it trained" if resume else "no images were named"
-        raise InputError(f"{what}. Expected DATA, the folder of images: scene-lightning train DATA")
-    return str(run_folder.from_here(Path(record.data)))
-
-
-@contextlib.contextmanager
-def _recorded(folder: Path, data: str, strict: bool) -> Iterator[None]:
-    """Keep the run's record: what it was started with, and how it ended."""
-    record = RunRecord.begin(folder, data, strict)
-    try:
-        yield
-    except (TrainingInterrupted, KeyboardInterrupt):
-        record.end(folder, STOPPED)
-        raise
-    except BaseException:
-        record.end(folder, FAILED)
-        raise
-    record.end(folder, FINISHED)
-    if is_main_process():
-        (folder / run_folder.PREVIOUS).unlink(missing_ok=True)  # it was there for a run that is cut off
 
 
 def train_in(
@@ -311,24 +271,23 @@ def _fit(
     seen = seen_by_run(recipe, images[0].table, images[1].table, folder, earlier)
     feed = training_feed(recipe, images[0], targets)
     interval = save_interval(recipe.training.save_every)
-    with _naming_run(folder):
-        fit_model(
-            model,
-            recipe,
-            images,
-            [
-                *([swap] if swap else []),
-                recorder,
-                StopAtNonFiniteLoss(folder, feed, images[0].table.paths),
-                BestCheckpoint(folder, monitor, swap, seen[0]),
-                LastCheckpoint(folder, interval, seen[1]),
-            ],
-            feed=feed,
-            logger=TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD),
-            plugins=[CheckpointFiles()],
-            ckpt_path=str(earlier.path) if earlier else None,
-            **hardware,
-        )
+    fit_model(
+        model,
+        recipe,
+        images,
+        [
+            *([swap] if swap else []),
+            recorder,
+            StopAtNonFiniteLoss(folder, feed, images[0].table.paths),
+            BestCheckpoint(folder, monitor, swap, seen[0]),
+            LastCheckpoint(folder, interval, seen[1]),
+        ],
+        feed=feed,
+        logger=TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD),
+        plugins=[CheckpointFiles()],
+        ckpt_path=str(earlier.path) if earlier else None,
+        **hardware,
+    )
 
 
 def fit_model(
@@ -370,17 +329,6 @@ def fit_model(
         callbacks=[*listening, *asked],
         **options,
     )
-
-
-@contextlib.contextmanager
-def _naming_run(folder: Path) -> Iterator[None]:
-    """A signal within the block becomes an error that says how to go on."""
-    try:
-        yield
-    except (TrainingStopped, KeyboardInterrupt) as error:
-        what, status = (str(error), error.exit_status) if isinstance(error, TrainingStopped) else ("interrupted", 130)
-        cure = f"scene-lightning train --resume {shlex.quote(str(folder))}"
-        raise TrainingInterrupted(f"{what}. Go on with: {cure}", status) from None
 
 
 def _leave_process_group() -> None:

@@ -16,7 +16,8 @@ from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.errors import FileFormatError, InputError
 from scene_lightning.models import Model
 from scene_lightning.runs import checkpoints
-from scene_lightning.runs.train import TrainingInterrupted, train
+from scene_lightning.runs.run_record import TrainingInterrupted
+from scene_lightning.runs.train import train
 from scene_lightning.saving.checkpoint import read_checkpoint
 from tests.programs import run_program
 
@@ -177,7 +178,7 @@ def test_a_run_killed_in_its_evaluation_writes_it(data, whole, tmp_path, monkeyp
         raise KeyboardInterrupt
 
     monkeypatch.setattr("scene_lightning.runs.train._evaluate_best", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(TrainingInterrupted):
         train(str(data), overrides=SMALL, out=str(tmp_path / "run"))
     monkeypatch.undo()
     finished = train(None, resume=str(tmp_path / "run"))
@@ -205,6 +206,22 @@ def test_a_run_is_repeated_from_what_it_recorded(data, whole, tmp_path, capsys, 
     assert rows(tmp_path / "again") == rows(whole)
     assert cli.run(["rerun", str(tmp_path)]) == 2
     assert "Expected the folder of a run" in capsys.readouterr().err
+
+
+def test_a_cross_validation_goes_on(data, tmp_path, strike, capsys) -> None:
+    words = [word for one in (*SMALL, "epochs=2") for word in ("--set", one)]
+    assert cli.run(["train", str(data), "--folds", "2", "--out", str(tmp_path / "whole"), *words]) == 0
+    steps_of_a_fold = 2 * 3
+    strike(steps_of_a_fold + 2, lambda: signal.raise_signal(signal.SIGTERM))
+    assert cli.run(["train", str(data), "--folds", "2", "--out", str(tmp_path / "run"), *words]) == 143
+    assert f"train --resume {tmp_path / 'run'}" in capsys.readouterr().err
+    finished = (tmp_path / "run" / "fold-1" / "best.ckpt").stat().st_mtime_ns
+    assert cli.run(["train", "--resume", str(tmp_path / "run"), "--folds", "3"]) == 2
+    assert "has 2 folds" in capsys.readouterr().err
+    assert cli.run(["train", "--resume", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "fold-1" / "best.ckpt").stat().st_mtime_ns == finished
+    one, other = (json.loads((tmp_path / name / "folds.json").read_text()) for name in ("whole", "run"))
+    assert one == other
 
 
 @pytest.mark.parametrize("value", ["5", "0s", "-1m", "1.5 steps", "often", ""])

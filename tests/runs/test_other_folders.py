@@ -150,7 +150,7 @@ def test_folds_of_a_tiny_data_set_from_the_command_line(tmp_path: Path, capsys: 
     ("words", "said"),
     [
         (["--folds", "4"], "too few for 4 folds"),
-        (["--folds", "2", "--resume", "x.ckpt"], "leave --resume away"),
+        (["--folds", "2", "--resume", "x.ckpt"], "holds no cross-validation"),
         (["--folds", "2", "--val-split", "0.5"], "leave --val-split away"),
     ],
 )

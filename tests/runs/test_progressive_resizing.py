@@ -20,7 +20,8 @@ from scene_lightning.recipes.recipe import load_recipe
 from scene_lightning.recipes.schema import last_map, seen_size
 from scene_lightning.runs.inputs import training_feed
 from scene_lightning.runs.progressive_resizing import progressive_sizes
-from scene_lightning.runs.train import TrainingInterrupted, decode_shown, train
+from scene_lightning.runs.run_record import TrainingInterrupted
+from scene_lightning.runs.train import decode_shown, train
 
 SMALL = ["filters=[4,4]", "dense=[8]", "input_size=25", "batch_size=8", "epochs=4", "precision=32-true"]
 
