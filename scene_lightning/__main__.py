@@ -3,6 +3,7 @@
 import sys
 
 from scene_lightning.cli import main as cli
+from scene_lightning.cli import process
 from scene_lightning.compat.command import help_text, names_a_program
 
 if __name__ == "__main__":
@@ -10,6 +11,7 @@ if __name__ == "__main__":
         from scene_lightning.compat.runner import run  # torch is imported for a program, not for --help
 
         sys.exit(run(sys.argv[1:]))
+    process.prepare()
     status = cli.run(sys.argv[1:])
     if sys.argv[1:] in (["--help"], ["-h"]):
         print(f"\n{help_text()}", end="")

@@ -1,7 +1,8 @@
 """The command line: declares the commands and options, and turns every error into one line and an exit status.
 
 Nothing here imports torch: a command imports the pipeline when it runs, so that `--help` answers at once.
-Exit status: 0 done, 2 bad input (one line says what and the cure), 130 interrupted, 1 a fault of this program.
+Exit status: 0 done, 2 bad input (one line says what and the cure), 3 done but for images that `predict` could not read,
+130 interrupted, 143 ended by SIGTERM, 1 a fault of this program.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from scene_lightning import __version__
-from scene_lightning.cli import calibrate, check, finders, model_card, tuning
+from scene_lightning.cli import calibrate, check, finders, model_card, process, tuning
 from scene_lightning.cli.options import (
     Accelerator,
     BatchSize,
@@ -54,6 +55,7 @@ def main(args: list[str] | None = None) -> NoReturn:
     Args:
         args: the words after the program's name; None takes them from `sys.argv`.
     """
+    process.prepare()
     sys.exit(run(sys.argv[1:] if args is None else args))
 
 
@@ -72,6 +74,8 @@ def run(args: list[str]) -> int:
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
+    except process.Terminated:
+        return _fail("ended by SIGTERM", process.TERMINATED)
     except SceneLightningError as error:
         return _fail(str(error), getattr(error, "exit_status", 2))
     except OSError as error:
@@ -328,12 +332,14 @@ def predict(
 ) -> None:
     """Classify images, with probabilities.
 
-    CSV columns: path, predicted, probability, then each class's probability under its name.
+    CSV columns: path, predicted, probability, then each class's probability under its name, then error: why an image
+    could not be read. Each image has its row, in order; the exit status is 3 where some could not be read.
     """
     from scene_lightning.cli import pipeline
 
     options = pipeline.RunOn(accelerator, precision, batch_size)
-    pipeline.predict(model, paths, options, out=out, top_k=top_k, grid=grid, strict=strict)
+    if pipeline.predict(model, paths, options, out=out, top_k=top_k, grid=grid, strict=strict):
+        raise typer.Exit(3)
 
 
 @app.command()

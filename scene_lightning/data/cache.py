@@ -46,6 +46,7 @@ class CachedImages:
         place: where the pixels lie, in words or as a path.
         size_bytes: what they take there.
         reused: whether an earlier run had written them.
+        strict: whether an image that cannot be read (any more, without a cache) is an error.
     """
 
     table: ImageTable
@@ -55,6 +56,7 @@ class CachedImages:
     place: str
     size_bytes: int
     reused: bool = False
+    strict: bool = False
 
     def subset(self, rows: NDArray[np.int64]) -> CachedImages:
         """The images at `rows`, in that order, without decoding or copying them again."""
@@ -164,7 +166,7 @@ def cache_images(
     kept = np.setdiff1d(np.arange(len(table)), [one.position for one in unreadable])
     readable = table.take(kept)
     source: ImageSource = FileSource(readable.paths, spec) if pixels is None else _rows(pixels, kept)
-    return CachedImages(readable, source, unreadable, mode, place, size, reused)
+    return CachedImages(readable, source, unreadable, mode, place, size, reused, strict)
 
 
 class _RowSource(ArraySource):

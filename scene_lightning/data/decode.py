@@ -37,7 +37,6 @@ INTERPOLATIONS: dict[str, Image.Resampling] = {
 # 16-bit and 32-bit grey images keep their values in Keras; they do not fit uint8.
 _DEEP_MODES = ("I;16", "I")
 _DEEPEST = 65535  # PIL's "I" comes from 16-bit files too (PGM); a 32-bit TIFF with larger values is clipped there
-_ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
 _UNREADABLE = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
 HEIF_CURE = "HEIC images are read by pillow-heif"
 AVIF_CURE = "AVIF images are read by Pillow 11.3 or newer"
@@ -69,8 +68,8 @@ class DecodeSpec:
             its largest centred part of the target's proportions; "pad" resizes it whole and undistorted, with black
             borders.
         exif: turn photographs upright that are stored otherwise, as their EXIF orientation says.
-        flatten: show `BACKGROUND` through an alpha channel (unless `color_mode` is "rgba"), not the colours that the
-            file happens to have under it.
+        flatten: show `BACKGROUND` through transparent pixels (unless `color_mode` is "rgba"), not the colours that the
+            file happens to have under them.
     """
 
     target_size: tuple[int, int]
@@ -254,9 +253,8 @@ def exif_orientation(image: Image.Image) -> int:
 
 
 def _flattened(image: Image.Image) -> Image.Image:
-    """Without an alpha channel: `BACKGROUND` shows through. A single transparent colour (of a palette PNG or a GIF) is
-    shown as the colour that it is: in a photograph those pixels mean it, and the RGB file has them so."""
-    if image.mode not in _ALPHA_MODES and not isinstance(image.info.get("transparency"), bytes):
+    """Without transparency, of an alpha channel, a palette or a single colour: `BACKGROUND` shows through."""
+    if not image.has_transparency_data:
         return image
     over = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, (*BACKGROUND, 255)), over).convert("RGB")

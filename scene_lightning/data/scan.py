@@ -1,77 +1,47 @@
 """Finds the images of a folder tree and gives their paths, labels and class names.
 
-Discovery is torchvision's ImageFolder machinery (`find_classes`, `make_dataset`), minus hidden folders and files.
-Classes are matched by name everywhere, never by position.
+Hidden files and folders, and what programs leave behind, are left out. Classes are matched by name everywhere, never by
+position.
 """
 
 from __future__ import annotations
 
 import glob
 import os
-import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from torchvision.datasets.folder import find_classes, make_dataset
 
-from scene_lightning._registry import did_you_mean
+from scene_lightning._registry import did_you_mean, some_of
 from scene_lightning.data.copies import find_copies, keep_copies_together
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.table import ImageTable, Splits
+from scene_lightning.data.walk import LeftOut, files_below, is_folder, is_hidden
 from scene_lightning.errors import DataError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".gif", ".webp")
+EXTENSIONS = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".gif",
+    ".webp",
+    ".jfif",
+    ".heic",
+    ".heif",
+    ".avif",
+)
 _ENDINGS = ", ".join(EXTENSIONS)
 # What the folders are called that hold a split, in the order in which they are looked for.
 TRAIN_FOLDERS = ("seg_train", "train", "training")
 VALIDATION_FOLDERS = ("seg_test", "val", "validation", "valid", "test", "testing")
-
-
-# What archive programs, file servers and others leave in folders: no classes, and nothing in them is an image.
-STRAY_FOLDERS = ("__MACOSX", "@eaDir", "__pycache__", "lost+found")
-
-
-def list_class_files(root: str, class_name: str, accept: Callable[[str], bool], follow_links: bool = True) -> list[str]:
-    """The files under root/class_name that `accept` takes, folders and names sorted; none where there is no folder.
-
-    Args:
-        root: the data folder.
-        class_name: a folder in it.
-        accept: says of a path whether it counts.
-        follow_links: whether symbolic links to folders below the class are followed.
-    """
-    folder = os.path.join(root, class_name)
-
-    def wanted(path: str) -> bool:
-        return accept(path) and (follow_links or not _crosses_link(folder, path))
-
-    samples = make_dataset(root, {class_name: 0}, is_valid_file=wanted, allow_empty=True)
-    return [path for path, _ in samples]
-
-
-def _crosses_link(folder: str, path: str) -> bool:
-    """Whether a folder between `folder` and the file `path` is a symbolic link."""
-    parent = os.path.dirname(path)
-    while len(parent) > len(folder):
-        if os.path.islink(parent):
-            return True
-        parent = os.path.dirname(parent)
-    return False
-
-
-def _is_hidden(path: str, root: str) -> bool:
-    return any(part.startswith(".") or part in STRAY_FOLDERS for part in os.path.relpath(path, root).split(os.sep))
-
-
-def _is_special(path: str) -> bool:
-    """Whether it is a pipe, a socket or a device, which may keep a reader waiting for good."""
-    try:
-        return not stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
-        return False
+SPLIT_FOLDERS = (*TRAIN_FOLDERS, *VALIDATION_FOLDERS)
 
 
 def is_image_name(name: str) -> bool:
@@ -98,75 +68,141 @@ def require_folder(root: str) -> None:
         raise DataError(f"{root!r} is a file. Expected a folder with one folder of images a class.")
 
 
-def class_folders(root: str) -> list[str]:
+def class_folders(root: str, left_out: LeftOut | None = None) -> list[str]:
     """Names of the visible folders in `root`, sorted; empty when there are none.
 
     Args:
-        root: the folder's path.
+        root: a folder.
+        left_out: takes note of what else lies in it.
     """
-    try:
-        return [name for name in find_classes(root)[0] if not name.startswith(".") and name not in STRAY_FOLDERS]
-    except FileNotFoundError:
-        return []
+    names = []
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if is_hidden(entry.name):
+                if left_out is not None:
+                    left_out.add(entry.path)
+            elif is_folder(entry):
+                names.append(entry.name)
+    return sorted(names)
 
 
-def _holds_images(folder: str) -> bool:
-    """Whether images lie directly in `folder`: it then looks like a class."""
+def split_among(names: Sequence[str], folders: Sequence[str]) -> str | None:
+    """The first of the `folders` that is called as one of `names` (those of splits), whatever its case.
+
+    Args:
+        names: `TRAIN_FOLDERS` or `VALIDATION_FOLDERS`: the order in which they are looked for.
+        folders: names of folders that are there.
+    """
+    by_case = sorted(folders, key=lambda folder: folder != folder.lower())  # `train` before `Train`
+    return next((folder for name in names for folder in by_case if folder.lower() == name), None)
+
+
+def holds_images(folder: str) -> bool:
+    """Whether images lie directly in `folder`: it then looks like a class.
+
+    Args:
+        folder: an existing folder.
+    """
     with os.scandir(folder) as entries:
         return any(is_image_name(entry.name) for entry in entries)
 
 
-def scan_folder(root: str, classes: Sequence[str] | None = None, follow_links: bool = True) -> ImageTable:
+def _data_folder_below(root: str, folders: Sequence[str], depth: int = 4) -> str | None:
+    """The folder with the splits or classes, where `root` is above it; None where `root` looks like that itself."""
+    for name in folders:
+        inner = os.path.join(root, name)
+        if holds_images(inner):
+            continue
+        below = class_folders(inner)
+        if any(class_folders(os.path.join(inner, one)) for one in below if one.lower() in SPLIT_FOLDERS):
+            return inner
+        if len(folders) == 1:
+            if sum(holds_images(os.path.join(inner, one)) for one in below) > 1:
+                return inner
+            return _data_folder_below(inner, below, depth - 1) if depth else None
+    return None
+
+
+def _unwrapped(root: str) -> str:
+    """`root`, or the folder of the same name that is all that it holds, as archives unpack (seg_train/seg_train)."""
+    folders = class_folders(root)
+    if len(folders) == 1 and folders[0].lower() == os.path.basename(os.path.abspath(root)).lower():
+        inner = os.path.join(root, folders[0])
+        return inner if not holds_images(inner) and class_folders(inner) else root
+    return root
+
+
+def scan_folder(
+    root: str, classes: Sequence[str] | None = None, follow_links: bool = True, known: Sequence[str] = ()
+) -> ImageTable:
     """Every image of every class under `root`.
 
     Args:
         root: a folder with one folder a class: root/<class>/**/*.jpg.
         classes: names and order of the classes; None takes every visible folder, sorted.
         follow_links: whether symbolic links to folders below a class are followed.
+        known: names that are certainly classes: such a folder is not taken for a wrapper of others.
 
     Raises:
-        DataError: no such folder, no class folders, a named class without a folder, or a class without images.
+        DataError: no such folder, no class folders, folders one level too high, a named class without a folder,
+            or a class without images.
     """
     root = os.fspath(root)
     require_folder(root)
-    folders = class_folders(root)
+    root, left_out = _unwrapped(root), LeftOut()
+    folders = class_folders(root, left_out)
     if not folders:
-        inside = "Its images lie loose." if _holds_images(root) else "It is empty."
+        inside = "Its images lie loose." if holds_images(root) else "It is empty."
         raise DataError(f"No class folders in {root!r}. {inside} Expected {root}/<class>/*.jpg.")
-    nested = _first_of((*TRAIN_FOLDERS, *VALIDATION_FOLDERS), folders)
-    if classes is None and nested and not _holds_images(os.path.join(root, nested)):
-        raise DataError(
-            f"No class folders in {root!r}. Expected {root}/<class>/*.jpg. Did you mean {os.path.join(root, nested)!r}?"
-        )
     names = list(classes) if classes is not None else folders
+    if classes is None:
+        _refuse_other_levels(root, folders, known)
     for name in names:
         if not os.path.isdir(os.path.join(root, name)):
             raise DataError(f"No folder for class {name!r} in {root!r}.{did_you_mean(name, folders)}")
-
-    def accept(path: str) -> bool:
-        return is_image_name(path) and not _is_hidden(path, root) and not _is_special(path)
+        if not name.isprintable() and any("\udc80" <= letter <= "\udcff" for letter in name):
+            raise DataError(f"The name of the class folder {name!r} in {root!r} is not UTF-8. Rename it.")
 
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        files = list_class_files(root, name, accept, follow_links)
+        folder = os.path.join(root, name)
+        files = files_below(folder, is_image_name, follow_links=follow_links, left_out=left_out)
         paths += files
         labels += [label] * len(files)
     if not paths:
         raise DataError(f"No images in the class folders of {root!r}. Expected files ending in {_ENDINGS}.")
-    table = ImageTable(paths, np.array(labels, dtype=np.int64), names, root)
+    table = ImageTable(paths, np.array(labels, dtype=np.int64), names, root, left_out)
     empty = [name for name, count in table.counts().items() if not count]
     if empty:
         raise DataError(f"No images of class {empty[0]!r} in {os.path.join(root, empty[0])!r}.")
     return table
 
 
-def scan_images(paths: Iterable[str], recursive: bool = True) -> list[str]:
+def _refuse_other_levels(root: str, folders: Sequence[str], known: Sequence[str]) -> None:
+    """DataError with the right path where `root` holds splits, or wraps the folder that was meant."""
+    nested = split_among(SPLIT_FOLDERS, folders)
+    if nested is not None and not holds_images(os.path.join(root, nested)):
+        raise DataError(
+            f"No class folders in {root!r}. Expected {root}/<class>/*.jpg. Did you mean {os.path.join(root, nested)!r}?"
+        )
+    if any(name in known for name in folders):
+        return
+    meant = _data_folder_below(root, folders)
+    if meant is not None:
+        raise DataError(
+            f"{root!r} is above the folder of the data: it holds {some_of(folders)}. Expected {root}/<class>/*.jpg. "
+            f"Did you mean {meant!r}?"
+        )
+
+
+def scan_images(paths: Iterable[str], recursive: bool = True, left_out: LeftOut | None = None) -> list[str]:
     """Files, folders and globs → image paths, for prediction.
 
     Args:
         paths: a file is taken whatever it is called; a folder gives its images, sorted; a glob what it matches.
         recursive: whether folders within folders are read.
+        left_out: takes note of what lies in the folders and is no image.
 
     Returns:
         Each file once, in the order of `paths`, sorted within each.
@@ -179,13 +215,15 @@ def scan_images(paths: Iterable[str], recursive: bool = True) -> list[str]:
         if os.path.isfile(path):
             images.append(path)
         elif os.path.isdir(path):
-            images += _images_under(path, recursive)
+            images += _images_under(path, recursive, left_out)
         elif glob.has_magic(path):
             matches = sorted(glob.glob(path, recursive=True))
             files = [match for match in matches if os.path.isfile(match) and is_image_name(match)]
             if not files:
                 raise DataError(f"No image matches {path!r}.")
             images += files
+        elif os.path.exists(path):
+            raise DataError(f"{path!r} is neither a file nor a folder, and is not opened.")
         else:
             parent, name = os.path.split(os.path.abspath(path))
             siblings = os.listdir(parent) if os.path.isdir(parent) else []
@@ -193,13 +231,8 @@ def scan_images(paths: Iterable[str], recursive: bool = True) -> list[str]:
     return list(dict.fromkeys(images))
 
 
-def _images_under(folder: str, recursive: bool) -> list[str]:
-    paths: list[str] = []
-    for root, folders, files in os.walk(folder, followlinks=True):
-        visible = (name for name in folders if not name.startswith(".") and name not in STRAY_FOLDERS)
-        folders[:] = sorted(visible) if recursive else []
-        files = [os.path.join(root, name) for name in sorted(files) if is_image_name(name)]
-        paths += [path for path in files if not _is_special(path)]
+def _images_under(folder: str, recursive: bool, left_out: LeftOut | None) -> list[str]:
+    paths = files_below(folder, is_image_name, recursive=recursive, left_out=left_out)
     if not paths:
         raise DataError(f"No images in {folder!r}. Expected files ending in {_ENDINGS}.")
     return sorted(paths)
@@ -221,14 +254,15 @@ def find_splits(root: str, val_split: float = 0.2, seed: int = 0, overlay: Overl
     root = os.fspath(root)
     require_folder(root)
     folders = class_folders(root)
-    train = _first_of(TRAIN_FOLDERS, folders)
-    validation = _first_of(VALIDATION_FOLDERS, folders)
+    train = split_among(TRAIN_FOLDERS, folders)
+    validation = split_among(VALIDATION_FOLDERS, folders)
     if train and validation:
-        halves = scan_folder(split_folder(root, train)), scan_folder(split_folder(root, validation))
+        halves = scan_folder(os.path.join(root, train)), scan_folder(os.path.join(root, validation))
+        class_folders(root, halves[0].left_out)
         return Splits(*(_corrected(half, overlay) for half in match_classes(*halves)))
-    if train and not _holds_images(os.path.join(root, train)):
-        root = split_folder(root, train)
-    elif validation and not _holds_images(os.path.join(root, validation)):
+    if train and not holds_images(os.path.join(root, train)):
+        root = os.path.join(root, train)
+    elif validation and not holds_images(os.path.join(root, validation)):
         raise DataError(
             f"{root!r} holds {validation!r} but no training images. "
             f"Expected one of {', '.join(TRAIN_FOLDERS)} beside it."
@@ -248,9 +282,9 @@ def find_training_images(root: str, overlay: Overlay | None = None) -> ImageTabl
     """
     root = os.fspath(root)
     require_folder(root)
-    train = _first_of(TRAIN_FOLDERS, class_folders(root))
-    if train and not _holds_images(os.path.join(root, train)):
-        root = split_folder(root, train)
+    train = split_among(TRAIN_FOLDERS, class_folders(root))
+    if train and not holds_images(os.path.join(root, train)):
+        root = os.path.join(root, train)
     return _corrected(scan_folder(root), overlay)
 
 
@@ -265,16 +299,7 @@ def split_folder(root: str, name: str) -> str:
         root: a data folder.
         name: of the split's folder, such as seg_train.
     """
-    folder = os.path.join(root, name)
-    inner = os.path.join(folder, name)
-    only = class_folders(folder) == [name] and not _holds_images(folder)
-    return inner if only and class_folders(inner) and not _holds_images(inner) else folder
-
-
-def _first_of(names: Sequence[str], present: Sequence[str]) -> str | None:
-    """The folder with the first of these names, whatever its case."""
-    spelt = {name.lower(): name for name in reversed(present)}
-    return next((spelt[name] for name in names if name in spelt), None)
+    return _unwrapped(os.path.join(root, name))
 
 
 def match_classes(train: ImageTable, other: ImageTable) -> tuple[ImageTable, ImageTable]:

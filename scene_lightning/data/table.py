@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scene_lightning.data.walk import LeftOut
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,12 +20,14 @@ class ImageTable:
         labels: (N,) int64, positions in `class_names`.
         class_names: the classes' names.
         root: the folder that was scanned.
+        left_out: what else lies in it.
     """
 
     paths: list[str]
     labels: NDArray[np.int64]
     class_names: list[str]
     root: str
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def __len__(self) -> int:
         return len(self.paths)

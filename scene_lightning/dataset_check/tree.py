@@ -7,18 +7,11 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from scene_lightning.data.scan import EXTENSIONS, STRAY_FOLDERS, TRAIN_FOLDERS, VALIDATION_FOLDERS, split_folder
+from scene_lightning.data.scan import EXTENSIONS, TRAIN_FOLDERS, VALIDATION_FOLDERS, split_folder
+from scene_lightning.data.walk import SPECIAL, STRAY_FOLDERS, is_stray
 from scene_lightning.dataset_check.findings import Finding
 
 SPLIT_NAMES = (*TRAIN_FOLDERS, *VALIDATION_FOLDERS)
-_STRAY_FOLDERS = {*STRAY_FOLDERS, ".ipynb_checkpoints", ".git", ".svn", ".Trash"}
-_STRAY_FILES = {"Thumbs.db", ".DS_Store", "desktop.ini", "Desktop.ini", ".directory", "ehthumbs.db"}
-_SPECIAL = {
-    stat.S_IFIFO: "a named pipe (FIFO)",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a character device",
-    stat.S_IFBLK: "a block device",
-}
 
 
 @dataclass(frozen=True)
@@ -123,7 +116,7 @@ def _visible_folders(root: str) -> list[str]:
     return [
         name
         for name in _names(root)
-        if not name.startswith(".") and name not in _STRAY_FOLDERS and os.path.isdir(os.path.join(root, name))
+        if not name.startswith(".") and name.lower() not in STRAY_FOLDERS and os.path.isdir(os.path.join(root, name))
     ]
 
 
@@ -137,13 +130,9 @@ def _holds_classes(folder: str) -> bool:
 
 def _outside(root: str, name: str) -> list[Finding]:
     path = os.path.join(root, name)
-    if _is_stray(name):
+    if is_stray(name):
         return [_about("stray", f"{name} was left by a program.", path)]
     return [_about("outside_splits", "It lies beside the splits, and was not looked into.", path)]
-
-
-def _is_stray(name: str) -> bool:
-    return name in _STRAY_FOLDERS or name in _STRAY_FILES or name.startswith("._")
 
 
 def _about(kind: str, reason: str, path: str, split: str = "", class_name: str | None = None) -> Finding:
@@ -154,7 +143,7 @@ def _read_split(tree: DataTree, folder: str, split: str) -> None:
     classes = []
     for name in _names(folder):
         path = os.path.join(folder, name)
-        if _is_stray(name) or (name.startswith(".") and not os.path.isdir(path)):
+        if is_stray(name) or (name.startswith(".") and not os.path.isdir(path)):
             tree.findings.append(_about("stray", f"{name} was left by a program.", path, split))
         elif name.startswith("."):
             tree.findings.append(_about("other_file", "A hidden folder.", path, split))
@@ -216,7 +205,7 @@ def _walk(folder: str, split: str, class_name: str) -> Iterator[FileEntry | Find
 
 def _entry(path: str, name: str, split: str, class_name: str) -> str | list[FileEntry | Finding]:
     """A folder to visit, or a file with what is odd about it."""
-    if _is_stray(name):
+    if is_stray(name):
         return [_about("stray", f"{name} was left by a program.", path, split, class_name)]
     strange = _strange_name(path, split, class_name)
     results: list[FileEntry | Finding] = [strange] if strange else []
@@ -231,7 +220,7 @@ def _entry(path: str, name: str, split: str, class_name: str) -> str | list[File
         return [*results, _about("other_file", "A hidden folder.", path, split, class_name)]
     if kind == stat.S_IFREG:
         return [*results, FileEntry(path, split, class_name, status.st_size, status.st_mtime_ns)]
-    what = _SPECIAL.get(kind, "no regular file")
+    what = SPECIAL.get(kind, "no regular file")
     return [*results, _about("special_file", f"It is {what}, and was not opened.", path, split, class_name)]
 
 

@@ -17,17 +17,19 @@ from scene_lightning._atomic_write import write_text
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import (
+    SPLIT_FOLDERS,
     TRAIN_FOLDERS,
     VALIDATION_FOLDERS,
     class_folders,
     relabel,
     require_folder,
     scan_folder,
+    split_among,
 )
 from scene_lightning.data.table import ImageTable
 from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
-from scene_lightning.inference.inputs import report_unreadable
+from scene_lightning.inference.inputs import report_unreadable, say_left_out
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn, gives_logits
 from scene_lightning.reports.tables import format_report, format_table, report_from_matrix
 
@@ -71,15 +73,17 @@ def labelled_images(data: str, info: ImageInfo) -> ImageTable:
     """
     require_folder(data)
     folders = class_folders(data)
-    half = next((name for name in VALIDATION_FOLDERS if name in folders), None)
+    half = split_among(VALIDATION_FOLDERS, folders)
     if half is not None and half not in info.class_names and _is_half(data, half, folders):
         data = os.path.join(data, half)
-    return relabel(scan_folder(data), info.class_names)
+    table = relabel(scan_folder(data, known=info.class_names), info.class_names)
+    say_left_out(table.left_out, table.root)
+    return table
 
 
 def _is_half(data: str, half: str, folders: Sequence[str]) -> bool:
     """Whether `half` is the validation half of a data folder, not a class that happens to be called so."""
-    return any(name in folders for name in TRAIN_FOLDERS) or bool(class_folders(os.path.join(data, half)))
+    return split_among(TRAIN_FOLDERS, folders) is not None or bool(class_folders(os.path.join(data, half)))
 
 
 def score(predictor: Predictor, table: ImageTable, *, strict: bool = False, verbose: bool = True) -> dict[str, Any]:
@@ -124,7 +128,7 @@ def score(predictor: Predictor, table: ImageTable, *, strict: bool = False, verb
 def _split_name(table: ImageTable) -> str | None:
     """What the folder of the images is called, where that names a split: seg_test, train."""
     name = os.path.basename(os.path.abspath(table.root))
-    return name if name in (*TRAIN_FOLDERS, *VALIDATION_FOLDERS) else None
+    return name if name.lower() in SPLIT_FOLDERS else None
 
 
 class LossSum:

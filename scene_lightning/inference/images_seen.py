@@ -29,17 +29,25 @@ TRAINED, CHOSE, WATCHED, TAUGHT, CALIBRATED = "trained", "chose", "watched", "ta
 ROLES = (TRAINED, CHOSE, WATCHED, TAUGHT, CALIBRATED)
 _HASH = "blake2b-64"
 _READERS = 8  # reading waits for the disk, and hashing lets go of Python's lock
+_GONE = 0  # in place of a digest
 Digests = NDArray[np.uint64]
 
 
 def digests_of(paths: Sequence[str]) -> Digests:
-    """Hash what each file holds, (N,) uint64.
+    """Hash what each file holds, (N,) uint64; 0 for one that cannot be read (any more).
 
     Args:
         paths: N files.
     """
     with ThreadPoolExecutor(_READERS) as readers:
-        return np.fromiter(readers.map(file_digest, paths), dtype=np.uint64, count=len(paths))
+        return np.fromiter(readers.map(_digest, paths), dtype=np.uint64, count=len(paths))
+
+
+def _digest(path: str) -> int:
+    try:
+        return file_digest(path)
+    except OSError:  # it has vanished meanwhile; who reads its pixels says so
+        return _GONE
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ class ImagesSeen:
         if not self.roles:
             return Overlap(len(paths), {}, len(paths), self.complete, self.teachers)
         digests = digests_of(paths)
-        matches = {role: np.isin(digests, kept) for role, kept in self.roles.items()}
+        matches = {role: np.isin(digests, kept) & (digests != _GONE) for role, kept in self.roles.items()}
         neither = len(paths) - int(np.logical_or.reduce(list(matches.values())).sum())
         counts = {role: int(rows.sum()) for role, rows in matches.items()}
         return Overlap(len(paths), counts, neither, self.complete, self.teachers)

@@ -6,10 +6,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scene_lightning._main_process import is_main_process
 from scene_lightning.data.color_modes import CHANNELS
-from scene_lightning.data.decode import Unreadable
+from scene_lightning.data.decode import AVIF_CURE, HEIF_CURE, Unreadable
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.standardize import Standardize
+from scene_lightning.data.walk import LeftOut
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.recipes.recipe import Recipe
@@ -98,6 +100,19 @@ def prediction_feed(
     )
 
 
+def say_left_out(left_out: LeftOut, folder: str | None = None) -> None:
+    """Say on stderr, in one line and once, what lies in the folders that were read and is no image.
+
+    Args:
+        left_out: takes note of what is left out; empty afterwards.
+        folder: where that is.
+    """
+    message = left_out.in_words()
+    if message is not None and is_main_process():
+        _note(message if folder is None else f"{folder}: {message}")
+    left_out.counts.clear()
+
+
 def report_unreadable(skipped: Sequence[Unreadable], total: int) -> None:
     """Name on stderr the files that were skipped, and count them.
 
@@ -108,9 +123,15 @@ def report_unreadable(skipped: Sequence[Unreadable], total: int) -> None:
     Raises:
         DataError: not one image could be read.
     """
+    count = len(skipped)
+    for cure in (HEIF_CURE, AVIF_CURE):  # a phone's whole roll would fill the screen with one and the same line
+        alike = [file for file in skipped if cure in file.reason]
+        if len(alike) > 1:
+            print(f"skipped: {alike[0].reason} The same of {len(alike) - 1:,} more files.", file=sys.stderr)
+            skipped = [file for file in skipped if file not in alike]
     for file in skipped:
         print(f"skipped: {file.reason}", file=sys.stderr)
-    if skipped:
-        print(f"{len(skipped)} of {total} images could not be read and were skipped.", file=sys.stderr)
-    if len(skipped) == total:
+    if count:
+        print(f"{count} of {total} images could not be read and were skipped.", file=sys.stderr)
+    if count == total:
         raise DataError(f"None of the {total} images could be read.")

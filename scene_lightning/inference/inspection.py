@@ -8,16 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scene_lightning.data.scan import (
-    TRAIN_FOLDERS,
-    VALIDATION_FOLDERS,
-    class_folders,
-    is_image_name,
-    require_folder,
-    scan_folder,
-)
+from scene_lightning.data.scan import SPLIT_FOLDERS, class_folders, holds_images, require_folder, scan_folder
 from scene_lightning.data.statistics import image_statistics
 from scene_lightning.errors import InputError
+from scene_lightning.inference.inputs import say_left_out
 from scene_lightning.models import load_model
 from scene_lightning.recipes.network import build_model
 from scene_lightning.recipes.recipe import Override, load_recipe
@@ -38,15 +32,17 @@ def _image_stats(data: str) -> dict[str, Any]:
         DataError: no such folder, or no class folders in it.
     """
     require_folder(data)
-    halves = [name for name in class_folders(data) if name.lower() in (*TRAIN_FOLDERS, *VALIDATION_FOLDERS)]
-    if not halves or any(is_image_name(name) for name in os.listdir(os.path.join(data, halves[0]))):
+    halves = [name for name in class_folders(data) if name.lower() in SPLIT_FOLDERS]
+    if not halves or holds_images(os.path.join(data, halves[0])):
         return _one_folder(data)
     splits = {name: _one_folder(os.path.join(data, name)) for name in halves}
     return {"folder": data, "images": sum(split["images"] for split in splits.values()), "splits": splits}
 
 
 def _one_folder(folder: str) -> dict[str, Any]:
-    statistics = image_statistics(scan_folder(folder))
+    table = scan_folder(folder)
+    say_left_out(table.left_out, folder)
+    statistics = image_statistics(table)
     classes = {
         name: {
             "count": sizes.images,

@@ -85,14 +85,24 @@ class Predictor:
         strict: bool = False,
         verbose: bool = True,
         mirrored: bool = False,
+        on_unreadable: Callable[[int, str], None] | None = None,
     ) -> Any:
         """Call `on_batch(positions in paths, raw outputs, probabilities)` for each batch; give back the feed.
 
         Files that cannot be read are left out, and noted in the feed, unless `strict`. `mirrored` shows the images
-        with left and right exchanged.
+        with left and right exchanged. `on_unreadable(position, reason)` is called for each of those files, before the
+        batch of the next image that can be read.
         """
         feed = prediction_feed(self.info, paths, self.run_on.batch_size or 32, strict, mirrored)
-        readable = (position for position, path in enumerate(paths) if path not in feed.unreadable)
+
+        def readable_positions() -> Iterator[int]:
+            for position, path in enumerate(paths):
+                if path not in feed.unreadable:
+                    yield position
+                elif on_unreadable is not None:
+                    on_unreadable(position, feed.unreadable[path].reason)
+
+        readable = readable_positions()
 
         def take(outputs: Any, batch: Any) -> None:
             positions = [next(readable) for _ in range(len(outputs))]
@@ -100,6 +110,8 @@ class Predictor:
 
         with stdout_to_stderr():
             self.model.predict(feed, verbose=int(verbose), on_batch=take, **self.run_on.hardware())
+        for _ in readable:  # after the last readable image
+            raise AssertionError("an image was neither answered nor noted as unreadable")
         return feed
 
     def probabilities(self, paths: Sequence[str], *, mirrored: bool = False) -> Probabilities:

@@ -11,7 +11,7 @@ import numpy as np
 
 from scene_lightning._settings import floatx
 from scene_lightning.data.overlay import read_overlay, split_name
-from scene_lightning.data.scan import list_class_files
+from scene_lightning.data.walk import files_below
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.preprocessing._iterators import BatchFromFilesMixin, Iterator
 
@@ -134,11 +134,12 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
     def _files_of(self, class_name: str, follow_links: bool) -> list[str]:
         """Files of a class, relative to the directory, cut to the subset."""
 
-        def accept(path: str) -> bool:
-            # No dot is asked for, and hidden files count: Keras' rule.
-            return os.path.basename(path).lower().endswith(self.white_list_formats)
+        def accept(name: str) -> bool:
+            return name.lower().endswith(self.white_list_formats)
 
-        paths = list_class_files(self.directory, class_name, accept, follow_links)
+        # No dot is asked for before the ending, and hidden files count: Keras' rule.
+        folder = os.path.join(self.directory, class_name)
+        paths = files_below(folder, accept, follow_links=follow_links, hidden=True)
         if any(path.lower().endswith(".tiff") for path in paths):
             warnings.warn(
                 'Using ".tiff" files with multiple bands will cause distortion. Please verify your output.',

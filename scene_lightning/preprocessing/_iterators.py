@@ -213,16 +213,7 @@ class BatchFromFilesMixin(FileFeedMixin):
         batch_x = np.zeros((len(index_array), *self.image_shape), dtype=self.dtype)
         filepaths = self.filepaths
         for i, j in enumerate(index_array):
-            img = load_img(
-                filepaths[j],
-                color_mode=self.color_mode,
-                target_size=self.target_size,
-                interpolation=self.interpolation,
-                keep_aspect_ratio=self.keep_aspect_ratio,
-                exif=self.exif,
-            )
-            x = img_to_array(img, data_format=self.data_format)
-            img.close()
+            x = self._load(filepaths[j])
             if self.image_data_generator:
                 params = self.image_data_generator.get_random_transform(x.shape)
                 x = self.image_data_generator.apply_transform(x, params)
@@ -235,6 +226,22 @@ class BatchFromFilesMixin(FileFeedMixin):
         if self.sample_weight is None:
             return batch_x, batch_y
         return batch_x, batch_y, self.sample_weight[index_array]
+
+    def _load(self, path: str) -> Array:
+        try:
+            img = load_img(
+                path,
+                color_mode=self.color_mode,
+                target_size=self.target_size,
+                interpolation=self.interpolation,
+                keep_aspect_ratio=self.keep_aspect_ratio,
+                exif=self.exif,
+            )
+            return img_to_array(img, data_format=self.data_format)  # here at the latest the file is decoded
+        except FileNotFoundError:
+            raise  # it names the file
+        except (OSError, SyntaxError) as error:  # Keras' own does not say which file; SyntaxError: broken PNG chunks
+            raise OSError(f"Cannot read image {path!r}: {error}") from error
 
     def _targets_of(self, index_array: Array, batch_x: Array) -> Any:
         if self.class_mode == "input":

@@ -107,6 +107,7 @@ def _labelled(recipe: Recipe, images: CachedImages, targets: Any = None, **optio
         targets,
         batch_size=recipe.training.batch_size,
         standardize=Standardize(rescale=recipe.data.rescale),
+        skip_unreadable=not images.strict,  # one that was readable when the run began
         **options,
     )
 

@@ -16,7 +16,7 @@ from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.randomness import permutation
 from scene_lightning.dataset_check.quick import checked_training_images
 from scene_lightning.errors import InputError
-from scene_lightning.inference.inputs import report_unreadable
+from scene_lightning.inference.inputs import report_unreadable, say_left_out
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
 from scene_lightning.reports.plots import save_figure
 from scene_lightning.reports.tables import format_table
@@ -163,5 +163,6 @@ def _prepare(data: str, recipe: Recipe, wanted: int) -> tuple[CachedImages, Any,
     table = checked_training_images(data, find_overlay(recipe.data.overlay))
     chosen = table.take(sorted(permutation(recipe.training.seed, 0, len(table))[:wanted]))
     images = decode_all(recipe, chosen, strict=False, shared=False)
+    say_left_out(chosen.left_out, chosen.root)
     report_unreadable(images.unreadable, len(chosen))
     return images, prepare_model(recipe, table.class_names), hardware

@@ -22,7 +22,7 @@ from scene_lightning.data.table import ImageTable
 from scene_lightning.dataset_check.quick import checked_splits
 from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.inference.evaluate import score, write_evaluation
-from scene_lightning.inference.inputs import info_of_recipe, report_unreadable
+from scene_lightning.inference.inputs import info_of_recipe, report_unreadable, say_left_out
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.recipes.backbones import Unfreeze
 from scene_lightning.recipes.network import build_model, compile_model
@@ -250,6 +250,7 @@ def decode_shown(recipe: Recipe, table: ImageTable, *, strict: bool, shared: boo
     """
     images = decode_all(recipe, table, strict=strict, shared=shared)
     if is_main_process():
+        say_left_out(table.left_out, table.root)
         report_unreadable(images.unreadable, len(table))
         print(f"images    {images.describe()}", flush=True)
     return images
@@ -322,13 +323,13 @@ def fit_model(
         asked.append(callbacks.SwapEMAWeights())
     if recipe.training.recalibrate_batchnorm:
         asked.append(StatisticsAnew(recipe, images[0]))  # after the averaged weights have come in
-    return model.fit(
-        feed or training_feed(recipe, images[0]),
-        validation_data=validation_feed(recipe, images[1]),
-        epochs=recipe.training.epochs,
-        callbacks=[*listening, *asked],
-        **options,
+    feeds = feed or training_feed(recipe, images[0]), validation_feed(recipe, images[1])
+    history = model.fit(
+        feeds[0], validation_data=feeds[1], epochs=recipe.training.epochs, callbacks=[*listening, *asked], **options
     )
+    for read, part in zip(feeds, images, strict=True):
+        report_unreadable(list(read.unreadable.values()), len(part.table))  # files that vanished meanwhile
+    return history
 
 
 def _leave_process_group() -> None:

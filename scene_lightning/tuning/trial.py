@@ -16,7 +16,7 @@ from scene_lightning import callbacks
 from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.decode import DecodeSpec
 from scene_lightning.data.table import Splits
-from scene_lightning.inference.inputs import info_of_recipe, report_unreadable
+from scene_lightning.inference.inputs import info_of_recipe, report_unreadable, say_left_out
 from scene_lightning.recipes.recipe import Recipe
 from scene_lightning.runs.distillation import soft_targets
 from scene_lightning.runs.inputs import decode_all, training_feed
@@ -116,6 +116,7 @@ class TrialRunner:
             train, validation = (decode_all(recipe, table, strict=self.strict, shared=self.shared) for table in tables)
             if announce:
                 for images, table in ((train, tables[0]), (validation, tables[1])):
+                    say_left_out(table.left_out, table.root)
                     report_unreadable(images.unreadable, len(table))
                     print(f"images    {images.describe()}", flush=True)
             self._decoded[key] = train, validation

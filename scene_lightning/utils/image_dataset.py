@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from scene_lightning.data.decode import open_scaled
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.overlay import Overlay, read_overlay, split_name
 from scene_lightning.data.scan import require_folder
+from scene_lightning.data.walk import files_below
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.utils.dataset import AUTOTUNE, Dataset
 from scene_lightning.utils.resize import INTERPOLATIONS, crop_to_aspect, resize_image, resize_with_pad
@@ -315,8 +316,12 @@ def index_directory(
     folders = _class_folders(directory, labels, class_names)
     files: list[str] = []
     numbers: list[int] = []
+
+    def wanted(name: str) -> bool:
+        return name.lower().endswith(formats)
+
     for number, folder in enumerate(folders):
-        paths = list(_files_below(os.path.join(directory, folder), follow_links, formats))
+        paths = files_below(os.path.join(directory, folder), wanted, follow_links=follow_links, hidden=True)
         files += paths
         numbers += [number] * len(paths)
     names: list[str] | None = folders
@@ -356,10 +361,3 @@ def _class_folders(directory: str, labels: Any, class_names: Sequence[str] | Non
             f"Expected: {folders} (or a subset of it), but received: class_names={class_names}"
         )
     return list(class_names)
-
-
-def _files_below(folder: str, follow_links: bool, formats: tuple[str, ...]) -> Iterator[str]:
-    for root, _, names in sorted(os.walk(folder, followlinks=follow_links), key=lambda entry: entry[0]):
-        for name in sorted(names):
-            if name.lower().endswith(formats):
-                yield os.path.join(root, name)

@@ -128,7 +128,7 @@ def test_evaluate_prints_one_json_object(run: Path, place: Path) -> None:
 def test_predict_writes_csv_and_grid(run: Path, place: Path) -> None:
     command("predict", run, "scenes/seg_pred", "--out", "answers.csv", "--grid", "grid.png", cwd=place)
     rows = list(csv.DictReader((place / "answers.csv").open()))
-    assert list(rows[0]) == ["path", "predicted", "probability", *SCENE_NAMES]
+    assert list(rows[0]) == ["path", "predicted", "probability", *SCENE_NAMES, "error"]
     assert [row["path"] for row in rows] == [f"scenes/seg_pred/{number:04d}.jpg" for number in range(5)]
     for row in rows:
         probabilities = {name: float(row[name]) for name in SCENE_NAMES}
@@ -268,10 +268,10 @@ def test_unreadable_images_are_named_skipped_and_counted(
     broken = here / "hurt/seg_train/sea/sea_0000.jpg"
     broken.write_bytes(broken.read_bytes()[:100])
     (here / "hurt/seg_pred/0002.jpg").write_text("no image")
-    assert cli.run(["predict", "run", "hurt/seg_pred", "--out", "hurt.csv"]) == 0
+    assert cli.run(["predict", "run", "hurt/seg_pred", "--out", "hurt.csv"]) == 3
     assert "0002.jpg" in (told := capsys.readouterr().err) and "1 of 5 images could not be read" in told
     rows = list(csv.DictReader((here / "hurt.csv").open()))
-    assert [Path(row["path"]).stem for row in rows] == ["0000", "0001", "0003", "0004"]
+    assert [Path(row["path"]).stem for row in rows if not row["error"]] == ["0000", "0001", "0003", "0004"]
     assert "0002.jpg" in refused(capsys, "predict", "run", "hurt/seg_pred", "--out", "strict.csv", "--strict")
     assert not (here / "strict.csv").exists()
     assert cli.run(["train", "hurt", "--config", "tiny.yaml", "--epochs", "1", "--out", "hurt-run"]) == 0

@@ -162,7 +162,9 @@ def see_through(folder: Path, ending: str) -> Path:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("ending", ["png", "png-palette-bytes", "png-la", "webp", "tif"])
+@pytest.mark.parametrize(
+    "ending", ["png", "png-palette", "png-palette-bytes", "png-rgb-colour", "png-la", "gif", "webp", "tif"]
+)
 def test_one_background_shows_through(tmp_path: Path, ending: str) -> None:
     file = see_through(tmp_path, ending)
     for color_mode in ("rgb", "grayscale"):
@@ -172,15 +174,6 @@ def test_one_background_shows_through(tmp_path: Path, ending: str) -> None:
         assert (pixels[:, :4] == (117 if grey else (0, 200, 0))).all()
     kept = decode_image(str(file), DecodeSpec.as_seen((4, 8), "rgba", "nearest"))
     assert (kept[:, 4:, 3] == 0).all() and (kept[:, :4, 3] == 255).all()
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("ending", ["png-palette", "png-rgb-colour", "gif"])
-def test_a_transparent_colour_is_shown_as_what_it_is(tmp_path: Path, ending: str) -> None:
-    """As the RGB file has it, from which the palette was made."""
-    file = see_through(tmp_path, ending)
-    pixels = decode_image(str(file), DecodeSpec.as_seen((4, 8), "rgb", "nearest"))
-    assert (pixels[:, :4] == (0, 200, 0)).all() and (pixels[:, 4:] == (255, 0, 0)).all()
 
 
 def test_an_opaque_image_with_alpha_is_its_rgb_file(
