@@ -19,12 +19,20 @@ SPECIAL = {
 
 
 def is_stray(name: str) -> bool:
-    """Whether a program left a file or folder of this name: Thumbs.db, __MACOSX, ._x.jpg."""
+    """Whether a program left a file or folder of this name: Thumbs.db, __MACOSX, ._x.jpg.
+
+    Args:
+        name: without the folders before it.
+    """
     return name.startswith("._") or name.lower() in STRAY_FOLDERS | STRAY_FILES
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a name begins with a dot, or is one that programs leave behind."""
+    """Whether a name begins with a dot, or is one that programs leave behind.
+
+    Args:
+        name: without the folders before it.
+    """
     return name.startswith(".") or is_stray(name)
 
 
@@ -125,7 +133,11 @@ def files_below(
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder or a link to one; a link that leads in circles is none."""
+    """Whether an entry is a folder or a link to one; a link that leads in circles is none.
+
+    Args:
+        entry: of `os.scandir`.
+    """
     try:
         return entry.is_dir()
     except OSError:
@@ -133,7 +145,11 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def special_file(entry: os.DirEntry[str]) -> str | None:
-    """What an entry is that is no regular file, in words; None for files and for links that lead nowhere."""
+    """What an entry is that is no regular file, in words; None for files and for links that lead nowhere.
+
+    Args:
+        entry: of `os.scandir`.
+    """
     try:
         if entry.is_file():
             return None
