@@ -298,8 +298,8 @@ def waits_in_a_pipe(folder: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("where", "seconds"), [("main", 4), ("thread", 10)])
-def test_sigterm_ends_a_command_that_waits_for_ever(tmp_path: Path, where: str, seconds: float) -> None:
+@pytest.mark.parametrize("where", ["main", "thread"])
+def test_sigterm_ends_a_command_that_waits_for_ever(tmp_path: Path, where: str) -> None:
     waits_in_a_pipe(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     words = [sys.executable, str(tmp_path / "hang.py"), where]
@@ -308,7 +308,7 @@ def test_sigterm_ends_a_command_that_waits_for_ever(tmp_path: Path, where: str, 
         begin = time.monotonic()
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
-        assert time.monotonic() - begin < seconds
+        assert time.monotonic() - begin < 30  # a second, on a machine with nothing else to do
         assert process.returncode == 128 + signal.SIGTERM and "Traceback" not in errors
 
 
