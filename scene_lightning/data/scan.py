@@ -22,21 +22,7 @@ from scene_lightning.data.table import ImageTable, Splits
 from scene_lightning.data.walk import LeftOut, files_below, is_folder, is_hidden
 from scene_lightning.errors import DataError
 
-EXTENSIONS = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".bmp",
-    ".ppm",
-    ".tif",
-    ".tiff",
-    ".gif",
-    ".webp",
-    ".jfif",
-    ".heic",
-    ".heif",
-    ".avif",
-)
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".gif", ".webp", ".heic", ".heif", ".avif")
 _ENDINGS = ", ".join(EXTENSIONS)
 # What the folders are called that hold a split, in the order in which they are looked for.
 TRAIN_FOLDERS = ("seg_train", "train", "training")
