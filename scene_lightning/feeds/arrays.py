@@ -22,9 +22,9 @@ class ArrayFeed(PlannedFeed):
         x: inputs: an array, a tensor, a table, or a list, tuple or dict of them, with samples along the first axis.
         y: targets of the same kinds, or None.
         sample_weight: weights of the same kinds, or None.
-        batch_size: samples a batch on each device.
+        batch_size: samples a batch, of all devices together in training.
         shuffle: True for a new order each epoch; `"batch"` for one inside each batch only.
-        training: whether devices may share samples to stay in step.
+        training: whether it is trained on: devices then take each batch together.
 
     Raises:
         InputError: no samples, arrays of several lengths, or what cannot be made an array of numbers.

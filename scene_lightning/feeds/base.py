@@ -11,13 +11,20 @@ from collections.abc import Callable, Iterator
 from typing import Any, final
 
 import lightning as L
-import numpy as np
 import torch
 
 from scene_lightning.data.decode import Unreadable
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.feeds.prefetch import prefetched
-from scene_lightning.feeds.sharding import Indices, deal, from_first_process, rank_batches, rounds_in, steps_per_epoch
+from scene_lightning.feeds.sharding import (
+    Indices,
+    Spare,
+    deal,
+    from_first_process,
+    rank_batches,
+    rounds_in,
+    steps_per_epoch,
+)
 
 
 class Feed:
@@ -27,7 +34,8 @@ class Feed:
         steps: batches in one epoch on one device, or None when unknown (an endless generator).
         samples: samples in one epoch over all devices, or None when unknown.
         batch_size: samples a batch, or None when it varies.
-        training: whether devices may share samples to stay in step.
+        training: whether it is trained on, so that all devices must take as many steps.
+        splits: whether the devices take each batch together, a part each; otherwise each takes batches of its own.
         seed: what the order is drawn from; kept in checkpoints, so that a resumed run reads as it would have.
         prefetch: batches made ahead by a background thread.
         user_module: the user's own data module that it reads, if there is one: its transfer hooks are called.
@@ -39,6 +47,7 @@ class Feed:
     samples: int | None = None
     batch_size: int | None = None
     training: bool = True
+    splits: bool = False
     seed: int = 0
     prefetch: int = 0
     user_module: L.LightningDataModule | None = None
@@ -138,24 +147,26 @@ class PlannedFeed(Feed):
             rank: number of the device, from 0.
             world_size: number of devices.
         """
-        return self._plan_on(epoch, rank, world_size)[step]
+        return self._share_of(self.plan(epoch), rank, world_size)[step]
 
-    def _plan_on(self, epoch: int, rank: int, world_size: int) -> list[Indices]:
-        plan = self.plan(epoch)
-        if world_size == 1 or not plan:
-            return plan
-        return rank_batches(np.concatenate(plan), self.batch_size, rank, world_size, self.training, self.idle)
+    def _share_of(self, plan: list[Indices], rank: int, world_size: int) -> list[Indices]:
+        return rank_batches(plan, self.batch_size, rank, world_size, self.training, self.idle)
+
+    @property
+    def splits(self) -> bool:  # type: ignore[override]
+        return self.training
 
     @final
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         self._agree_once(world_size)
-        plan = self._plan_on(epoch, rank, world_size)
+        plan = self.plan(epoch)
+        share = self._share_of(plan, rank, world_size)
 
         def read() -> Iterator[Any]:
-            for indices in plan:
-                batch = self.read(indices, epoch)
+            for step, indices in enumerate(share):
+                batch = self.read(indices if len(indices) else plan[step][:1], epoch)
                 if batch is not None:
-                    yield batch
+                    yield batch if len(indices) else Spare(batch)
                 elif world_size > 1:
                     raise DataError(
                         f"No sample of a whole batch can be read, such as {next(iter(self.unreadable))!r}; the devices "
@@ -245,6 +256,7 @@ class FeedModule(L.LightningDataModule):
         super().__init__()
         self.train_feed, self.validation_feed, self.predict_feed = train, validation, predict
         self.epoch_offset = epoch_offset
+        self.spare = False  # whether the batch of the step is a `Spare` one
 
     @property
     def epoch(self) -> int:
@@ -291,6 +303,8 @@ class FeedModule(L.LightningDataModule):
         """A batch through a transfer hook of the user's data module, or else of the model, as in Lightning."""
         feed, _ = self._feed_in_use()
         assert feed is not None and self.trainer is not None
+        if isinstance(batch, Spare):
+            return Spare(self._through_hook(name, batch.batch, *arguments))
         owner = self.trainer.lightning_module if feed.user_module is None else feed.user_module
         return feed.on_source_batch(batch, lambda part: getattr(owner, name)(part, *arguments))
 
@@ -316,6 +330,8 @@ class FeedModule(L.LightningDataModule):
         """Augmentation and rescaling happen here: on the device, on whole batches."""
         feed, step = self._feed_in_use()
         assert feed is not None
+        self.spare = isinstance(batch, Spare)
+        batch = batch.batch if isinstance(batch, Spare) else batch
         ready = feed.to_device_batch(batch, self.epoch, step == "training_step")
         as_step_batch = getattr(self.trainer and self.trainer.lightning_module, "as_step_batch", None)
         if as_step_batch is not None:

@@ -24,7 +24,7 @@ class ImageFolderDataModule(FeedModule):
         train: a folder of class folders; or, without `validation`, a data folder as `find_splits` knows them.
         validation: a folder of class folders with the same names, or None.
         target_size: (height, width) that every image is resized to.
-        batch_size: images a batch on each device.
+        batch_size: images a batch, of all devices together in training.
         augment: a dict of `AugmentRanges` arguments, such as {"horizontal_flip": True, "zoom_range": (0.8, 1.2)};
             training only.
         rescale: factor applied last.

@@ -96,11 +96,11 @@ class ImageFeed(PlannedFeed):
         source: the images.
         targets: an array with one row an image, a list of such arrays, `INPUT`, or None for images without labels.
         sample_weight: (N,) or None.
-        batch_size: images a batch on each device; the last batch may be smaller.
+        batch_size: images a batch, of all devices together in training; the last batch may be smaller.
         shuffle: True for a new order each epoch; "batches" shuffles whole batches only (what Keras' fit does to an
             iterator that does not shuffle itself).
         seed: of the order and the augmentation.
-        training: whether devices may share images to stay in step (see sharding.py).
+        training: whether it is trained on: devices then take each batch together (see sharding.py).
         augment: from where the random parameters are drawn; None for no augmentation.
         augment_always: augment outside training too, as a Keras generator does.
         standardize: what follows on the device.

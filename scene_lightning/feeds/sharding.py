@@ -1,8 +1,8 @@
 """Shares the batches of an epoch out among the processes of a run: the one place that deals them out.
 
-All processes take as many steps, so that none waits for a gradient that never comes, and no sample is lost. Training
-may read up to world_size - 1 samples twice for that; in an evaluation, where each counts once, batches differ in size
-instead.
+All processes take as many steps, so that none waits for a gradient that never comes, and no sample is lost or counted
+twice. Where the samples are known beforehand, each step of a training is the batch of one process, in parts that may
+differ in size; a process that no part is left for reads a `Spare` one. Batches of the user's own go out whole.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,6 +24,17 @@ from scene_lightning.tree import flatten, map_structure
 
 Indices = NDArray[np.int64]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Spare:
+    """A batch that a process reads only to stay in step with the others: its loss and metrics count for nothing.
+
+    Args:
+        batch: as others of its feed.
+    """
+
+    batch: Any
 
 
 def from_first_process(value: T) -> T:
@@ -56,9 +68,9 @@ def steps_per_epoch(n: int, batch_size: int, world_size: int, training: bool, id
 
     Args:
         n: samples of the epoch.
-        batch_size: samples a batch.
+        batch_size: samples a batch: in training of all processes together, in an evaluation of each.
         world_size: number of processes.
-        training: whether samples may be read twice to fill the last step.
+        training: whether the processes take each batch together.
         idle: whether processes may go without a sample where an evaluation has fewer of them than processes.
 
     Raises:
@@ -66,38 +78,37 @@ def steps_per_epoch(n: int, batch_size: int, world_size: int, training: bool, id
     """
     if n == 0:
         return 0
-    steps = math.ceil(math.ceil(n / world_size) / batch_size)
     if training or world_size == 1:
-        return steps
+        return math.ceil(n / batch_size)
     if n < world_size and not idle:
         raise too_few(n, world_size)
     # With batches of one, n = k·world_size + 1 would leave all processes but one without a last image: there the
     # longer parts have one batch of two instead.
-    return min(steps, max(1, n // world_size))
+    return min(math.ceil(math.ceil(n / world_size) / batch_size), max(1, n // world_size))
 
 
 def rank_batches(
-    order: Indices, batch_size: int, rank: int, world_size: int, training: bool, idle: bool = False
+    plan: list[Indices], batch_size: int, rank: int, world_size: int, training: bool, idle: bool = False
 ) -> list[Indices]:
-    """Choose the batches that process `rank` of `world_size` reads of an epoch's `order`.
+    """Choose the batches that process `rank` of `world_size` reads of an epoch's `plan`.
 
-    In training, step k of all processes together holds the same samples as step k of one process with `world_size`
-    times the batch size. In evaluation, the parts in order of rank are `order` again.
+    In training each is this process' part of the batch of one process; it is empty where there are fewer samples than
+    processes. In evaluation, the parts of the epoch in order of rank are the whole in its order.
 
     Args:
-        order: sample indices of the whole epoch.
+        plan: sample indices of the batches of one process.
         batch_size: samples a batch.
         rank: number of this process, from 0.
         world_size: number of processes.
         training, idle: as for `steps_per_epoch`.
     """
-    n = len(order)
-    if training and n:
-        return cut(order[np.arange(math.ceil(n / world_size) * world_size) % n][rank::world_size], batch_size)
-    steps = steps_per_epoch(n, batch_size, world_size, training, idle)
+    if world_size == 1 or not plan:
+        return plan
+    if training:
+        return [batch[rank::world_size] for batch in plan]
+    order = np.concatenate(plan)
+    steps = steps_per_epoch(len(order), batch_size, world_size, training, idle)
     own = np.array_split(order, world_size)[rank]
-    if world_size == 1:
-        return cut(own, batch_size)
     return [batch for batch in np.array_split(own, max(1, steps)) if len(batch)]
 
 

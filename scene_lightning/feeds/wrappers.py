@@ -11,6 +11,7 @@ import torch
 
 from scene_lightning.errors import InputError
 from scene_lightning.feeds.base import Feed
+from scene_lightning.feeds.sharding import Spare
 
 
 class FeedWrapper(Feed):
@@ -23,6 +24,7 @@ class FeedWrapper(Feed):
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self.steps, self.samples, self.batch_size = feed.steps, feed.samples, feed.batch_size
+        self.training, self.splits = feed.training, feed.splits
         self.user_module, self.user_stage = feed.user_module, feed.user_stage
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
@@ -78,9 +80,12 @@ class SteppedFeed(FeedWrapper):
         number = self._passes
         self._passes += 1
         # Each batch carries its pass: augmentation depends on how often an image was seen, not on the epoch.
-        return ((number, batch) for batch in self._feed.batches(number, rank, world_size))
+        for batch in self._feed.batches(number, rank, world_size):
+            yield Spare((number, batch.batch)) if isinstance(batch, Spare) else (number, batch)
 
     def steps_on(self, world_size: int) -> int:
+        if self.splits:
+            return self.steps
         return math.ceil(self.steps / world_size)  # an epoch is as many samples, however many devices share it
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:

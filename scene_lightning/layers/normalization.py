@@ -75,7 +75,8 @@ class BatchNormalization(ScaledAndCentred):
         beta_regularizer, gamma_regularizer: penalty on the weight, added to the loss: "l2", an object or a function;
             None: none.
         beta_constraint, gamma_constraint: what is applied to the weight after each training step; None: nothing.
-        synchronized: whether statistics go over the batches of all devices instead of each device's own.
+        synchronized: whether statistics go over the batches of all devices instead of each device's own, weighed by
+            their sizes.
         **kwargs: name, dtype and trainable, as for `Layer`.
 
     Call arguments:
@@ -94,6 +95,8 @@ class BatchNormalization(ScaledAndCentred):
         >>> keras.layers.BatchNormalization()(images, training=True).mean().round().abs().item()
         0.0
     """
+
+    counts_here = True  # in synchronised statistics: not a batch that is read to stay in step alone
 
     def __init__(
         self,
@@ -184,10 +187,11 @@ class BatchNormalization(ScaledAndCentred):
         wide = values.float()
         axes = [axis for axis in range(wide.ndim) if axis != 1]
         count = torch.full((1,), float(wide.numel() // wide.shape[1]), device=wide.device)
-        sums = all_reduce(torch.cat([wide.sum(axes), count]))
+        share = 1.0 if self.counts_here else 0.0
+        sums = all_reduce(torch.cat([wide.sum(axes), count]) * share)
         mean = sums[:-1] / sums[-1]
         centred = wide - mean.view(1, -1, *(1,) * (wide.ndim - 2))
-        variance = all_reduce(centred.square().sum(axes)) / sums[-1]  # two passes: no cancellation
+        variance = all_reduce(centred.square().sum(axes) * share) / sums[-1]  # two passes: no cancellation
         self._move(mean.detach(), variance.detach())
         return self._affine(centred, torch.rsqrt(variance + self.epsilon)).to(values.dtype)
 

@@ -14,15 +14,24 @@ _LAST_SHARE = 0.01  # of the learning rate, at the first and the last step of a 
 
 
 def build_model(recipe: Recipe, num_classes: int) -> Any:
-    """The recipe's network, not compiled: blocks of Conv2D, pooling, BatchNormalization, Dropout; Dense; softmax; or
+    """Build the recipe's network, not compiled: the paper's, or the backbone that it names with a classifier.
 
     Args:
-        recipe: its `model` section counts.
+        recipe: its `model` section counts, and whether BatchNormalization is synchronised.
         num_classes: units of the softmax.
-    the backbone that it names."""
+    """
+    backbone = recipe.model.architecture != "paper"
+    model = build_on_backbone(recipe, num_classes) if backbone else _paper_network(recipe, num_classes)
+    if recipe.training.sync_batchnorm:
+        for layer in model.modules():
+            if isinstance(layer, layers.BatchNormalization):
+                layer.synchronized = True
+    return model
+
+
+def _paper_network(recipe: Recipe, num_classes: int) -> Any:
+    """Blocks of Conv2D, pooling, BatchNormalization, Dropout; Dense; softmax."""
     plan = recipe.model
-    if plan.architecture != "paper":
-        return build_on_backbone(recipe, num_classes)
     model = models.Sequential()
     rates = plan.dropout if isinstance(plan.dropout, tuple) else (plan.dropout,) * len(plan.filters)
     for block, (filters, rate) in enumerate(zip(plan.filters, rates, strict=True)):
@@ -69,7 +78,7 @@ def _rate(recipe: Recipe, images: int | None) -> Any:
     assert training.learning_rate is not None
     if training.schedule == "constant" or images is None:
         return training.learning_rate
-    steps = math.ceil(images / training.batch_size)  # on one device; on several the run ends before the cosine does
+    steps = math.ceil(images / training.batch_size)  # on any number of devices, which take each batch together
     warmup = round(training.warmup_epochs * steps)
     if not warmup:
         return optimizers.schedules.CosineDecay(training.learning_rate, training.epochs * steps, alpha=_LAST_SHARE)

@@ -226,6 +226,7 @@ class TrainingRecipe(Section):
     schedule: Literal["constant", "cosine"] = "constant"  # cosine: up over warmup_epochs, then down to nearly 0
     warmup_epochs: NotNegative = 0.0
     ema_momentum: Rate = 0.0  # momentum of the averaged weights that are validated and kept; 0 for none
+    sync_batchnorm: bool = False  # BatchNormalization's statistics over the batches of all devices
     recalibrate_batchnorm: bool = False  # before validation: recalibrated BatchNorm statistics
     # a model file, run folder or name, or a list of them: what they answer on average becomes part of the targets
     teacher: Annotated[str | tuple[str, ...] | None, BeforeValidator(to_teacher)] = None

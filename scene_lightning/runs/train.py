@@ -94,7 +94,7 @@ def train(
     overlay = overlay_of_run(recipe, earlier.folder if earlier is not None else None)
     splits = checked_splits(data, recipe.data.val_split, recipe.training.seed, overlay)
     class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
-    model = prepare_model(recipe, splits.train.class_names, len(splits.train) // device_count(hardware))
+    model = prepare_model(recipe, splits.train.class_names, len(splits.train))
     if earlier is not None:
         earlier.check(model, recipe, splits.train.class_names)
     try:
@@ -180,7 +180,7 @@ def prepare_model(recipe: Recipe, class_names: Sequence[str], images: int | None
     """Build and compile the recipe's network; its first weights follow from the recipe's seed.
 
     Args:
-        images: how many each device trains on in an epoch, for the schedule of the learning rate.
+        images: how many an epoch has, for the schedule of the learning rate.
         recipe: the recipe.
         class_names: in the order of the network's outputs.
     """
@@ -234,8 +234,12 @@ def announce(data: str, class_names: Sequence[str], recipe: Recipe, folder: Path
         return count
     print(f"data      {data}")
     print(f"classes   {some_of(class_names)}")
-    print(f"recipe    {recipe.name}: {recipe.training.epochs} epochs, batches of {recipe.training.batch_size}")
-    print(f"runs on   {chosen['accelerator']}, {count} device{'s' if count != 1 else ''}, {chosen['precision']}")
+    processes, size = device_count(hardware), recipe.training.batch_size
+    shared = "" if processes == 1 else f", of which each device takes 1/{processes}"
+    print(f"recipe    {recipe.name}: {recipe.training.epochs} epochs, batches of {size}{shared}")
+    machines = "" if processes == count else f" on each of {hardware['num_nodes']} machines"
+    devices_used = f"{count} device{'s' if count != 1 else ''}{machines}"
+    print(f"runs on   {chosen['accelerator']}, {devices_used}, {chosen['precision']}")
     print(f"run       {folder}", flush=True)
     return count
 

@@ -174,10 +174,10 @@ def choose_devices(requested: Devices | None, accelerator: str, inventory: Inven
     if accelerator == "cpu":
         if not isinstance(requested, int) or requested < 1:
             raise DeviceError(f"On the CPU, devices is a number of processes, 1 or more; received {requested!r}.")
-        if requested > max(2, inventory.cpu_cores):  # two can be tried out anywhere
+        if requested > max(4, inventory.cpu_cores):  # four can be tried out anywhere
             raise DeviceError(
                 f"{requested} processes asked for on the CPU, which has {inventory.cpu_cores} core(s) here: they would "
-                f"wait for one another. Pass devices=1, or at most {max(2, inventory.cpu_cores)}."
+                f"wait for one another. Pass devices=1, or at most {max(4, inventory.cpu_cores)}."
             )
         return requested
     if isinstance(requested, int):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from scene_lightning.training.building import build_for
 from scene_lightning.training.callback_adapter import adopt_callbacks
 from scene_lightning.training.objective import Objective
 from scene_lightning.training.own_steps import OwnSteps, join_own, kept_hook
-from scene_lightning.training.processes import one_thread_if_forked
+from scene_lightning.training.processes import counting_nothing, one_thread_if_forked, weight_of_part
 from scene_lightning.training.resume import Resumption
 from scene_lightning.tree import flatten, map_leaves
 
@@ -155,9 +156,11 @@ class TrainableModule(OwnSteps):
         if self.overrides("train_step"):
             self._own_train_step(batch)
             return None
-        loss = self._step(batch, self._train_metrics, training=True)
+        weight, spare = weight_of_part(self._trainer, batch)
+        with counting_nothing(self) if spare else nullcontext():
+            loss = self._step(batch, self._train_metrics, training=True)
         if loss.requires_grad:
-            return loss
+            return loss if weight is None else loss * weight
         warnings.warn("The model does not have any trainable weights.", stacklevel=1)
         return None
 

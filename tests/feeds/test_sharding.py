@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import scene_lightning as keras
 from scene_lightning.errors import DataError
 from scene_lightning.feeds.as_feed import as_feed
-from scene_lightning.feeds.sharding import deal, rank_batches, rounds_in, steps_per_epoch
+from scene_lightning.feeds.sharding import Spare, cut, deal, rank_batches, rounds_in, steps_per_epoch
 from scene_lightning.preprocessing.image import ImageDataGenerator
 from scene_lightning.utils.dataset import Dataset
 
@@ -26,7 +26,7 @@ def test_evaluation_counts_every_image_once(n: int, batch_size: int, world_size:
             steps_per_epoch(n, batch_size, world_size, False)
         return
     order = np.random.default_rng(n).permutation(n)
-    ranks = [rank_batches(order, batch_size, rank, world_size, False) for rank in range(world_size)]
+    ranks = [rank_batches(cut(order, batch_size), batch_size, rank, world_size, False) for rank in range(world_size)]
     assert {len(one) for one in ranks} == {steps_per_epoch(n, batch_size, world_size, False)}
     assert all(len(batch) for one in ranks for batch in one)
     assert max(len(batch) for one in ranks for batch in one) <= max(batch_size, 2)
@@ -34,16 +34,22 @@ def test_evaluation_counts_every_image_once(n: int, batch_size: int, world_size:
 
 
 @given(n=st.integers(1, 60), batch_size=st.integers(1, 9), world_size=st.integers(1, 5))
-def test_training_keeps_devices_in_step(n: int, batch_size: int, world_size: int) -> None:
-    order = np.random.default_rng(n).permutation(n)
-    ranks = [rank_batches(order, batch_size, rank, world_size, True) for rank in range(world_size)]
-    shapes = {tuple(len(batch) for batch in one) for one in ranks}
-    assert len(shapes) == 1 and len(ranks[0]) == steps_per_epoch(n, batch_size, world_size, True)
-    seen = np.bincount(np.concatenate([batch for one in ranks for batch in one]), minlength=n)
-    assert seen.min() >= 1 and seen.sum() - n < world_size
-    together = [set(np.concatenate(step).tolist()) for step in zip(*ranks, strict=True)]
-    alone = rank_batches(order, batch_size * world_size, 0, 1, True)
-    assert [set(batch.tolist()) for batch in alone[:-1]] == together[: len(alone) - 1]
+def test_training_takes_the_batches_of_one_process(n: int, batch_size: int, world_size: int) -> None:
+    plan = cut(np.random.default_rng(n).permutation(n), batch_size)
+    ranks = [rank_batches(plan, batch_size, rank, world_size, True) for rank in range(world_size)]
+    assert {len(one) for one in ranks} == {len(plan)} == {steps_per_epoch(n, batch_size, world_size, True)}
+    for whole, parts in zip(plan, zip(*ranks, strict=True), strict=True):
+        np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.sort(whole))
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_a_process_without_a_part_reads_a_spare_batch() -> None:
+    feed = as_feed(np.arange(5.0)[:, None], np.arange(5), batch_size=4, shuffle=False, training=True)
+    shares = [list(feed.batches(0, rank, 2)) for rank in range(2)]
+    assert [len(share) for share in shares] == [feed.steps_on(2)] * 2 == [2, 2]
+    assert isinstance(shares[1][1], Spare) and shares[1][1].batch[1].tolist() == [4]
+    counted = [batch[1].tolist() for share in shares for batch in share if not isinstance(batch, Spare)]
+    assert counted == [[0, 2], [4], [1, 3]]
 
 
 def _batches(samples, size):
