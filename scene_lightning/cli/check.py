@@ -27,6 +27,8 @@ def check(
     """
     from scene_lightning.cli import pipeline
 
+    if out is not None:
+        pipeline.require_place_for(out)
     report = pipeline.check_dataset(data, show_progress=not as_json)
     if out is not None:
         pipeline.write_findings(report, out)

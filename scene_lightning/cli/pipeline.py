@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from scene_lightning.dataset_check.check import check_dataset
-from scene_lightning.dataset_check.report import show_check, write_findings
+from scene_lightning.dataset_check.report import require_place_for, show_check, write_findings
 from scene_lightning.demo_scenes.demo import demo
 from scene_lightning.inference.calibrate import calibrate
 from scene_lightning.inference.evaluate import evaluate, format_evaluation
@@ -22,8 +22,9 @@ from scene_lightning.runs.train import FinishedRun, train
 
 __all__ = [
     "FinishedRun", "RunOn", "calibrate", "check_dataset", "compare", "curves", "demo", "evaluate", "find_batch_size",
-    "find_learning_rate", "folds_of", "predict", "rerun", "show_check", "show_devices", "show_evaluation", "show_folds",
-    "show_run", "stats", "summary", "train", "train_folds", "write_card", "write_findings",
+    "find_learning_rate", "folds_of", "predict", "require_place_for", "rerun", "show_check", "show_devices",
+    "show_evaluation", "show_folds", "show_run", "stats", "summary", "train", "train_folds", "write_card",
+    "write_findings",
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageStat, UnidentifiedImageError
 
-from scene_lightning.data.decode import as_seen, exif_orientation, identify
+from scene_lightning.data.decode import AVIF_CURE, HEIF_CURE, as_seen, exif_orientation, identify
 
 HASH_BITS = 256
 _HASH_SIDE, _HASH_INPUT = 16, 64  # imagehash.phash(hash_size=16): 16 × 16 low frequencies of a 64 × 64 image
@@ -98,7 +98,7 @@ def examine(path: str, size: int, decode: bool = True) -> FileFacts:
                 return FileFacts(digest, **header)
             return _decoded(image, digest, header)
     except UnidentifiedImageError as error:
-        if not str(error).startswith("cannot identify"):  # a format that needs a package which is not there
+        if str(error).startswith((HEIF_CURE, AVIF_CURE)):  # a format that needs a package which is not there
             return FileFacts(digest, "unreadable", f"{error}.")
         return FileFacts(digest, "not_an_image", f"It is {_what_it_is(start)}.")
     except Image.DecompressionBombError as error:

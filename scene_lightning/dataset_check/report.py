@@ -13,6 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.dataset_check.check import CheckReport
 from scene_lightning.dataset_check.findings import KINDS, SEVERITIES, Finding
+from scene_lightning.errors import InputError
 from scene_lightning.reports.tables import format_table
 
 _WIDTH, _SHOWN = 80, 10
@@ -49,7 +50,8 @@ def format_check(report: CheckReport) -> str:
     for kind in kinds:
         if KINDS[kind].severity == "error":
             parts.append(_listed(kind, groups[kind], report.root))
-    totals = ", ".join(f"{len(report.of(severity)):,} {severity}s" for severity in SEVERITIES)
+    numbers = {severity: len(report.of(severity)) for severity in SEVERITIES}
+    totals = ", ".join(f"{number:,} {severity}{'s' * (number != 1)}" for severity, number in numbers.items())
     return "\n\n".join([*parts, f"{totals}. All of them: --out FILE.csv, or --json."])
 
 
@@ -133,6 +135,22 @@ def printable(text: str) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
     )
+
+
+def require_place_for(path: str) -> None:
+    """Refuse a file that cannot be written, before the work that it is for.
+
+    Args:
+        path: of the file to write.
+
+    Raises:
+        InputError: its folder is not there, or it is a folder itself.
+    """
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise InputError(f"No folder {folder!r} to write {path!r} into. Make it, or choose another --out.")
+    if os.path.isdir(path):
+        raise InputError(f"{path!r} is a folder. Expected the name of a file for --out, such as findings.csv.")
 
 
 def write_findings(report: CheckReport, path: str) -> None:

@@ -66,6 +66,7 @@ def odd(data: Path) -> Path:
     folder = data / "train" / "sea"
     (folder / "empty.jpg").touch()
     (folder / "text.jpg").write_text("no image\n")
+    (folder / "hi.jpg").write_text("hi")
     (folder / "page.jpg").write_text("<html><body>404</body></html>")
     cut = photograph(folder / "cut.jpg", 900).read_bytes()
     (folder / "cut.jpg").write_bytes(cut[: len(cut) // 2])
@@ -99,7 +100,7 @@ def test_each_odd_file_is_found_under_its_kind(odd: Path, recwarn: pytest.Warnin
         return {os.path.basename(path) for path in found.get(kind, ())}
 
     assert names("empty_file") == {"empty.jpg"}
-    assert names("not_an_image") == {"text.jpg", "page.jpg"}
+    assert names("not_an_image") == {"text.jpg", "hi.jpg", "page.jpg"}
     assert names("truncated") == {"cut.jpg", "cut.png"}
     assert names("wrong_extension") == {"png.jpg"}
     assert names("cmyk") == {"cmyk.jpg"}
@@ -316,7 +317,15 @@ def test_json_strict_and_csv(data: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert cli.run(["check", str(data), "--strict"]) == 1
     os.remove(data / "test" / "sea" / "copy.png")
     assert cli.run(["check", str(data), "--strict"]) == 0
-    assert cli.run(["check", str(data / "nowhere")]) == 2
+    capsys.readouterr()
+    for words, message in (
+        ([str(data / "nowhere")], "No folder"),
+        ([str(data), "--out", str(data / "nowhere" / "all.csv")], "No folder .*nowhere.* to write"),
+        ([str(data), "--out", str(data)], "is a folder. Expected the name of a file"),
+    ):
+        assert cli.run(["check", *words]) == 2
+        shown = capsys.readouterr()
+        assert re.match(f"error: .*{message}", shown.err) and not shown.out
 
 
 def test_the_table_fits_80_columns(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
