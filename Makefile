@@ -10,7 +10,8 @@ help:
 	@echo "make demo    draw a small set of scenes, train on it, evaluate, predict (runs/demo-...)"
 	@echo "make test    all tests, a worker a processor (TESTS=path, PYTEST_ARGS=... and WORKERS=number change that)"
 	@echo "make parity  every layer, optimizer, ... beside Keras on many random configurations (EXAMPLES=300)"
-	@echo "make fuzz    random stacks of layers beside plain torch in float64 (FUZZ_CASES=10000, FUZZ_FIRST=number)"
+	@echo "make fuzz    random stacks of layers beside plain torch in float64 (FUZZ_CASES=10000, FUZZ_FIRST=number),"
+	@echo "             and damaged files for each reader, guided by coverage (FUZZ_INPUTS=100000)"
 	@echo "make soak    runs that are killed, stopped or out of disk, and resumed, beside uninterrupted ones (SOAK_FAULTS=200)"
 	@echo "make lint    ruff and mypy, and whether the files are formatted; make format does it"
 	@echo "make bench   this project beside Keras (installs TensorFlow and JAX too)"
@@ -22,6 +23,7 @@ help:
 EXTRAS_app :=
 EXTRAS_dev := [dev]
 EXTRAS_bench := [dev,bench]
+EXTRAS_fuzz := [dev,fuzz]
 EXTRAS_release := [dev,release]
 .PRECIOUS: $(VENV)/.installed-%
 
@@ -50,10 +52,12 @@ PARITY := tests/layers tests/optimizers tests/callbacks tests/metrics tests/loss
 parity: $(VENV)/.installed-dev
 	SCENE_LIGHTNING_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --timeout 0 $(PYTEST_ARGS) $(PARITY)
 
-# Random stacks of layers, each against plain torch in float64; FUZZ_FIRST=number repeats a run.
+# Random stacks of layers, each against plain torch in float64, and damaged files for each reader; FUZZ_FIRST=number
+# repeats a run.
 FUZZ_CASES ?= 10000
-fuzz: $(VENV)/.installed-dev
-	FUZZ_CASES=$(FUZZ_CASES) $(BIN)/python -m pytest -s $(PYTEST_ARGS) tests/fuzz
+FUZZ_INPUTS ?= 100000
+fuzz: $(VENV)/.installed-fuzz
+	FUZZ_CASES=$(FUZZ_CASES) FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/python -m pytest -s $(PYTEST_ARGS) tests/fuzz
 
 # Runs with injected faults (kills, signals, a full disk), resumed until they end; SOAK_FIRST=number repeats a run.
 SOAK_FAULTS ?= 200

@@ -13,6 +13,8 @@ from __future__ import annotations
 import io
 import os
 import pathlib
+import struct
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,7 +39,12 @@ INTERPOLATIONS: dict[str, Image.Resampling] = {
 # 16-bit and 32-bit grey images keep their values in Keras; they do not fit uint8.
 _DEEP_MODES = ("I;16", "I")
 _DEEPEST = 65535  # PIL's "I" comes from 16-bit files too (PGM); a 32-bit TIFF with larger values is clipped there
-_UNREADABLE = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
+# What PIL's readers raise of a damaged file: besides what they mean to, whatever their parsing meets.
+UNREADABLE = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, EOFError,
+    RuntimeError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+LARGEST_FILE = 2**30  # bytes; PIL refuses more than 179 million pixels, which are a GiB in 16-bit RGB
 HEIF_CURE = "HEIC images are read by pillow-heif"
 AVIF_CURE = "AVIF images are read by Pillow 11.3 or newer"
 FITS = ("stretch", "crop", "pad")
@@ -177,6 +184,8 @@ def _opened(path: Any) -> Image.Image:
         return identify(path)
     if isinstance(path, pathlib.Path | bytes | str):
         with open(path, "rb") as file:
+            if (size := os.fstat(file.fileno()).st_size) > LARGEST_FILE:
+                raise OSError(f"it has {size} bytes, and an image file at most {LARGEST_FILE}")
             return identify(io.BytesIO(file.read()))
     raise TypeError(f"path should be path-like or io.BytesIO, not {type(path)}")
 
@@ -317,7 +326,7 @@ def decode_image(path: str, spec: DecodeSpec) -> NDArray[np.uint8]:
         return np.asarray(image, dtype=np.uint8).reshape(spec.shape)
     except FileNotFoundError:
         raise DataError(f"No image at {path!r}.") from None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DataError(f"Cannot read image {path!r}: {_reason(error)}") from error
 
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.cache import cache_folder, files_key
-from scene_lightning.data.decode import default_threads, header_size
+from scene_lightning.data.decode import UNREADABLE, default_threads, header_size
 from scene_lightning.data.table import ImageTable
 
 _WORTH_KEEPING = 1000  # images; fewer are read in no time
@@ -62,7 +61,7 @@ def image_size(path: str) -> tuple[int, int] | None:
     """
     try:
         return header_size(path)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except UNREADABLE:
         return None
 
 

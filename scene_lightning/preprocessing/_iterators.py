@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene_lightning.data.color_modes import CHANNELS, check_color_mode
-from scene_lightning.data.decode import check_interpolation
+from scene_lightning.data.decode import UNREADABLE, check_interpolation
 from scene_lightning.errors import InputError
 from scene_lightning.preprocessing._arrays import array_to_img, check_data_format, img_to_array, load_img
 from scene_lightning.preprocessing._feeds import FileFeedMixin
@@ -240,7 +240,7 @@ class BatchFromFilesMixin(FileFeedMixin):
             return img_to_array(img, data_format=self.data_format)  # here at the latest the file is decoded
         except FileNotFoundError:
             raise  # it names the file
-        except (OSError, SyntaxError) as error:  # Keras' own does not say which file; SyntaxError: broken PNG chunks
+        except UNREADABLE as error:  # Keras' own does not say which file
             raise OSError(f"Cannot read image {path!r}: {error}") from error
 
     def _targets_of(self, index_array: Array, batch_x: Array) -> Any:

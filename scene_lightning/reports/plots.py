@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from scene_lightning._atomic_write import atomic_write
-from scene_lightning.data.decode import open_as_seen
+from scene_lightning.data.decode import UNREADABLE, open_as_seen
 from scene_lightning.errors import DataError, InputError
 
 # Okabe and Ito's palette: told apart by colour-blind readers too
@@ -244,7 +244,7 @@ def _as_image(source: Any) -> np.ndarray | None:
     if isinstance(source, str | Path):
         try:
             image = open_as_seen(source)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # SyntaxError: broken PNG chunks
+        except UNREADABLE:
             return None
     elif isinstance(source, Image.Image):
         image = source.convert("RGB")

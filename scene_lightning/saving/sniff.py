@@ -10,6 +10,7 @@ from typing import Literal
 from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import reading
 from scene_lightning.saving._hdf5 import SafeFile
+from scene_lightning.saving.tensors_file import tensors_problem
 
 Format = Literal["keras", "weights_h5", "legacy_h5", "ckpt", "safetensors", "saved_model", "tf_checkpoint"]
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -92,6 +93,12 @@ def _foreign_format(path: Path, start: bytes) -> str:
             "a .pb file is a graph of TensorFlow's. Of a SavedModel give the folder that it lies in; a frozen graph of "
             "TensorFlow 1 cannot be read."
         )
+    if start.startswith(b"version h"):
+        return "it is the pointer that Git LFS keeps in place of a large file. Fetch the file itself: git lfs pull."
+    if start.lstrip()[:1] == b"<":
+        return "it is a web page, of a download that failed perhaps. Download the file itself."
+    if ending == ".safetensors":
+        return f"it is no sound safetensors file: {tensors_problem(path)}"
     if start.lstrip()[:1] == b"{":
         return (
             "it is JSON text: an architecture without weights, perhaps. keras.models.model_from_json(text) makes that, "

@@ -6,8 +6,10 @@ of `checkpoint.model_section`. Format: https://huggingface.co/docs/safetensors.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +22,8 @@ from scene_lightning.saving._files import reading
 from scene_lightning.saving.checkpoint import FORMAT, SECTION
 
 _WHAT = "a safetensors file of a model (.safetensors)"
+_CURE = "Copy or download it again, or save the model anew."
+_LONGEST_HEADER = 100_000_000  # bytes, as in the format's own library
 _TEXTS = ("model_config", "compile_config", "image_info", "recipe", "images_seen")
 
 
@@ -69,7 +73,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Any]:
                 metadata = file.metadata() or {}
                 state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         except (SafetensorError, ValueError) as error:
-            raise FileFormatError(f"it is damaged: {error}") from error
+            raise FileFormatError(tensors_problem(path) or f"it is damaged: {error}. {_CURE}") from error
         if metadata.get("package") != SECTION:
             raise FileFormatError(
                 "it holds tensors without the description of a model. Build the network in code and load them there."
@@ -79,3 +83,31 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Any]:
     section["format"] = int(number) if number.isdigit() else number
     floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     return {"state_dict": floats, SECTION: section}
+
+
+def tensors_problem(path: str | os.PathLike[str]) -> str:
+    """Say what is wrong with the layout of a safetensors file, and the cure; empty where the layout is sound.
+
+    Args:
+        path: the file.
+    """
+    size = Path(path).stat().st_size
+    with open(path, "rb") as file:
+        start = file.read(8)
+        length = int.from_bytes(start, "little")
+        header = file.read(min(length, size, _LONGEST_HEADER))
+    if header[:1] != b"{":
+        return f"expected the length of a header in 8 bytes and '{{'; received {start + header[:1]!r}. {_CURE}"
+    if length > size - 8:
+        return f"its header should have {length} bytes, and only {size - 8} are there: it is incomplete. {_CURE}"
+    try:
+        tensors = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
+        needed = max((int(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return f"its header, {length} bytes of JSON that list the tensors, is damaged. {_CURE}"
+    there = size - 8 - length
+    if needed > there:
+        return f"its tensors should have {needed} bytes, and only {there} are there: it is incomplete. {_CURE}"
+    if needed < there:
+        return f"{there - needed} bytes follow its last tensor, which do not belong there. {_CURE}"
+    return ""

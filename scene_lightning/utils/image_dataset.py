@@ -12,7 +12,7 @@ import torch
 from scene_lightning._registry import naming_unknown_words
 from scene_lightning.callbacks.messages import print_message
 from scene_lightning.data.color_modes import CHANNELS
-from scene_lightning.data.decode import open_scaled
+from scene_lightning.data.decode import UNREADABLE, open_scaled
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.overlay import Overlay, read_overlay, split_name
 from scene_lightning.data.scan import require_folder
@@ -182,7 +182,7 @@ class _Reader:
         """The image at `path`. Raises DataError, naming the file, when it cannot be read."""
         try:
             pixels = np.asarray(open_scaled(path, self.color_mode, self.exif))
-        except (OSError, SyntaxError, ValueError) as error:
+        except UNREADABLE as error:
             raise DataError(f"Cannot read image {path!r}: {error}") from error
         image = torch.from_numpy(np.atleast_3d(pixels).astype(np.float32))
         if self.pad:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,9 @@ import pytest
 from keras.utils import load_img as keras_load_img
 from PIL import Image
 
+import scene_lightning as keras
 from scene_lightning.data.decode import INTERPOLATIONS, DecodeSpec, decode_image, decode_many
+from scene_lightning.data.statistics import image_size
 from scene_lightning.errors import DataError, InputError
 
 
@@ -54,6 +59,46 @@ def test_unreadable_files_are_named(tmp_path: Path, scenes: Path) -> None:
     failed = decode_many(paths, spec, out)
     assert [one.position for one in failed] == [1, 2, 3] and [one.path for one in failed] == paths[1:]
     assert out[0].any()
+
+
+def test_no_damage_raises_anything_but_a_data_error(tmp_path: Path) -> None:
+    """Found by tests/fuzz: PIL's reader of DDS raises NotImplementedError."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "DDS")
+    dds = bytearray(buffer.getvalue())
+    dds[80:84] = bytes(4)  # the flags that say what the pixels are
+    path = tmp_path / "strange.jpg"
+    path.write_bytes(dds)
+    with pytest.raises(DataError, match="Unknown pixel format"):
+        decode_image(str(path), DecodeSpec((4, 4)))
+    assert image_size(str(path)) is None
+    dataset = keras.utils.image_dataset_from_directory(str(tmp_path), labels=None, image_size=(4, 4), verbose=False)
+    with pytest.raises(DataError, match=r"strange\.jpg.*Unknown pixel format"):
+        list(dataset)
+    (tmp_path / "one").mkdir()
+    path.rename(tmp_path / "one" / path.name)
+    with pytest.raises(OSError, match=r"strange\.jpg.*Unknown pixel format"):
+        next(keras.preprocessing.image.ImageDataGenerator().flow_from_directory(str(tmp_path), target_size=(4, 4)))
+
+
+def test_a_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.jpg"
+    with open(path, "wb") as file:
+        file.truncate(80 * 2**30)
+    with pytest.raises(DataError, match=r"huge\.jpg.*it has 85899345920 bytes"):
+        decode_image(str(path), DecodeSpec((4, 4)))
+
+
+def test_a_picture_of_too_many_pixels_is_named(tmp_path: Path) -> None:
+    chunks = [b"IHDR" + struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(bytes(999))]
+    parts = [struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks]
+    path = tmp_path / "bomb.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    with pytest.raises(DataError, match=r"bomb\.png.*exceeds limit"):
+        decode_image(str(path), DecodeSpec((4, 4)))
+    dataset = keras.utils.image_dataset_from_directory(str(tmp_path), labels=None, image_size=(4, 4), verbose=False)
+    with pytest.raises(DataError, match=r"bomb\.png.*exceeds limit"):
+        list(dataset)
 
 
 def test_unknown_modes_suggest() -> None:

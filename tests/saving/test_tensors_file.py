@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,28 @@ def test_files_of_others_and_damaged_ones_are_named(tmp_path: Path) -> None:
             keras.models.load_model(tmp_path / "spoilt.safetensors")
         except (FileFormatError, keras.errors.UnsupportedError):
             continue  # a byte of a name, a layer or a number: said, or still a model
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda whole: whole[:-4], "its tensors should have .* bytes, and only .* are there"),
+        (lambda whole: whole[:40], "its header should have .* bytes, and only 32 are there"),
+        (lambda whole: whole + b"xx", "2 bytes follow its last tensor"),
+        (lambda whole: whole[:20] + b"\xff" + whole[21:], "JSON that list the tensors, is damaged"),
+        (lambda whole: b"\xff" * 7 + whole[7:], "its header should have .* bytes"),
+        (lambda whole: bytes(8) + whole[8:], "expected the length of a header in 8 bytes"),
+        (lambda whole: b"some text, not a model", "expected the length of a header in 8 bytes"),
+        (lambda whole: b"<!DOCTYPE html><title>404</title>", "a web page"),
+        (lambda whole: b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+    ],
+)
+def test_a_bad_file_says_what_is_wrong_with_it(damage: Callable[[bytes], bytes], message: str, tmp_path: Path) -> None:
+    network().save(tmp_path / "m.safetensors")
+    (tmp_path / "bad.safetensors").write_bytes(damage((tmp_path / "m.safetensors").read_bytes()))
+    with pytest.raises(FileFormatError, match=message) as caught:
+        keras.models.load_model(tmp_path / "bad.safetensors")
+    assert any(cure in str(caught.value) for cure in ("Copy or download", "Download", "git lfs"))
 
 
 def test_a_models_name_stands_for_its_file_unless_one_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

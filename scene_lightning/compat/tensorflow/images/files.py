@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageSequence
 
 from scene_lightning.compat.tensorflow.dtypes import as_dtype
 from scene_lightning.compat.tensorflow.images.arguments import require
 from scene_lightning.compat.tensorflow.images.colour import convert_image_dtype
 from scene_lightning.compat.tensorflow.ops.operation import as_tensor
-from scene_lightning.errors import DataError, InputError, UnsupportedError
+from scene_lightning.data.decode import UNREADABLE
+from scene_lightning.errors import DataError, InputError, SceneLightningError, UnsupportedError
 from scene_lightning.utils.text import Bytes
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _PNG_GREY = (9797, 19234, 3737)  # libpng's 15-bit shares of red, green and blue; it cuts off what is left
-_UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def _bytes(contents: Any) -> bytes:
@@ -85,9 +85,9 @@ def _decoded(
             if ratio > 1:
                 picture.draft(None, (-(-picture.width // ratio), -(-picture.height // ratio)))
             return _brought_to(_pixels(picture, count, deep), is_png, dtype)
-    except InputError:
+    except SceneLightningError:
         raise
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DataError(f"Unknown image file format. One of JPEG, PNG, GIF, BMP required. ({error})") from error
 
 
@@ -216,7 +216,7 @@ def extract_jpeg_shape(contents: Any, output_type: Any = torch.int32, name: Any 
     try:
         with Image.open(io.BytesIO(_bytes(contents))) as picture:
             return torch.tensor([picture.height, picture.width, len(picture.getbands())], dtype=as_dtype(output_type))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DataError(f"Invalid JPEG data. ({error})") from error
 
 
