@@ -69,4 +69,4 @@ def prefetched(make: Callable[[], Iterator[T]], depth: int) -> Iterator[T]:
             yield item
     finally:
         stop.set()
-        thread.join()
+        thread.join(timeout=10)  # one that is stuck, in a generator of the user's say, must not keep the program

@@ -119,22 +119,35 @@ def build_from(model: Any, feed: Feed) -> None:
 
 @contextmanager
 def _keeping_interrupts() -> Iterator[Any]:
-    """Lightning answers Ctrl-C with exit(1) and a deaf process; a notebook wants KeyboardInterrupt."""
+    """Lightning answers Ctrl-C with exit(1) and a deaf process, and SIGTERM not at all; a notebook wants
+    KeyboardInterrupt, and a scheduler that the program ends."""
     holder: dict[str, L.Trainer] = {}
     try:
         before = signal.getsignal(signal.SIGINT)
+        ends = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        if ends:
+            signal.signal(signal.SIGTERM, _terminate)  # Lightning calls it, too
     except ValueError:
-        before = None
+        before, ends = None, False
     try:
         yield holder
-    except SystemExit:
+    except SystemExit as error:
         trainer = holder.get("trainer")
-        if trainer is not None and trainer.interrupted:
+        if trainer is not None and trainer.interrupted and error.code != _TERMINATED:
             raise KeyboardInterrupt from None
         raise
     finally:
         if before is not None and signal.getsignal(signal.SIGINT) is not before:
             signal.signal(signal.SIGINT, before)
+        if ends:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+_TERMINATED = 128 + signal.SIGTERM
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise SystemExit(_TERMINATED)
 
 
 # Plans are functions of this module, for they travel to the processes of a "ddp_spawn" run.
