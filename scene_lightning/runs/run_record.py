@@ -18,8 +18,8 @@ import torch
 
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning._main_process import is_main_process
-from scene_lightning.errors import InputError, SceneLightningError
-from scene_lightning.reports.run_folder import PREVIOUS, RECORD, from_here
+from scene_lightning.errors import DataError, InputError, SceneLightningError
+from scene_lightning.reports.run_folder import LAST, PREVIOUS, RECORD, from_here
 from scene_lightning.runs.checkpoints import StoppedBySignal
 
 PACKAGES = ("scene-lightning", "torch", "torchvision", "lightning", "numpy", "pillow")
@@ -171,6 +171,12 @@ def recorded(folder: Path, data: str, strict: bool, folds: int | None = None) ->
         what, status = (str(error), error.exit_status) if isinstance(error, StoppedBySignal) else ("interrupted", 130)
         cure = f"scene-lightning train --resume {shlex.quote(str(folder))}"
         raise TrainingInterrupted(f"{what}. Go on with: {cure}", status) from None
+    except DataError as error:  # with `strict`, a file that has vanished
+        record.end(folder, FAILED)
+        if not (folder / LAST).is_file():
+            raise
+        cure = f"scene-lightning train --resume {shlex.quote(str(folder))}"
+        raise DataError(f"{error} When it is mended, go on with: {cure}") from error
     except BaseException:
         record.end(folder, FAILED)
         raise

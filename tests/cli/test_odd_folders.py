@@ -22,6 +22,7 @@ from scene_lightning.cli import main as cli
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.preprocessing.image import ImageDataGenerator
 from scene_lightning.runs import inputs
+from scene_lightning.runs.callbacks import RunRecorder
 from tests.programs import MODULE, ROOT, run_program
 
 RECIPE = """
@@ -262,6 +263,28 @@ def test_a_photograph_that_vanishes_in_mid_run(
     shutil.rmtree(data.parent / "run")
     _, errors = run(capsys, *train_words(data, "--strict"), status=2)
     assert f"No image at {str(gone)!r}" in errors
+
+
+def test_a_strict_run_goes_on_when_the_photograph_is_back(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = data / "seg_train" / "sea" / "2.png"
+    plain = RunRecorder.on_epoch_end
+
+    def then_vanish(self: RunRecorder, epoch: int, logs: dict[str, float] | None = None) -> None:
+        plain(self, epoch, logs)
+        gone.unlink(missing_ok=True)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunRecorder, "on_epoch_end", then_vanish)
+        _, errors = run(capsys, *train_words(data, "--strict"), status=2)
+    run_folder = data.parent / "run"
+    assert (
+        f"No image at {str(gone)!r}" in errors and f"go on with: scene-lightning train --resume {run_folder}" in errors
+    )
+    photograph(gone, 2)
+    run(capsys, "train", "--resume", run_folder)
+    assert [row["epoch"] for row in csv.DictReader((run_folder / "metrics.csv").open())] == ["1", "2"]
 
 
 def test_flow_from_directory_names_a_truncated_image(data: Path) -> None:
