@@ -75,6 +75,15 @@ class BestCheckpoint(ModelCheckpoint):
         )  # fmt: skip
         self._swap, self._seen = swap, seen
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the best epoch so far, where its file is in this run's folder, which may have been moved."""
+        best = str(Path(str(self.dirpath)) / BEST)
+        if Path(best).is_file() and state_dict.get("best_model_score") is not None:
+            score = state_dict["best_model_score"]
+            moved = {"dirpath": self.dirpath, "best_model_path": best, "best_k_models": {best: score}}
+            state_dict = {**state_dict, **moved, "kth_best_model_path": best}
+        super().load_state_dict(state_dict)
+
     def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
         model: Any = trainer.lightning_module
         model._images_seen = self._seen

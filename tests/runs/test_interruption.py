@@ -208,6 +208,19 @@ def test_a_run_is_repeated_from_what_it_recorded(data, whole, tmp_path, capsys, 
     assert "Expected the folder of a run" in capsys.readouterr().err
 
 
+def test_a_run_that_was_moved_keeps_its_best_epoch(data, tmp_path, strike) -> None:
+    settings = [*SMALL, "epochs=4", "training.best_by=val_loss", "learning_rate=0.3", "optimizer=sgd"]
+    wanted = train(str(data), overrides=settings, out=str(tmp_path / "whole")).folder
+    best = min(rows(wanted), key=lambda row: float(row["val_loss"]))["epoch"]
+    strike(5 * (int(best) + 1) + 1, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(TrainingInterrupted):
+        train(str(data), overrides=settings, out=str(tmp_path / "run"))
+    shutil.move(tmp_path / "run", tmp_path / "elsewhere")
+    train(None, resume=str(tmp_path / "elsewhere"))
+    one, other = (torch.load(run / "best.ckpt", weights_only=True) for run in (wanted, tmp_path / "elsewhere"))
+    assert one["global_step"] == other["global_step"] < 20
+
+
 def test_a_cross_validation_goes_on(data, tmp_path, strike, capsys) -> None:
     words = [word for one in (*SMALL, "epochs=2") for word in ("--set", one)]
     assert cli.run(["train", str(data), "--folds", "2", "--out", str(tmp_path / "whole"), *words]) == 0
