@@ -9,6 +9,8 @@ import lightning as L
 
 from scene_lightning.callbacks import Callback, CallbackList
 from scene_lightning.callbacks.logs import LazyLogs
+from scene_lightning.errors import InputError
+from scene_lightning.training.irregular import NonFiniteLossWarning, warn_of_exhausted
 
 
 def to_floats(logs: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +53,8 @@ class CallbackAdapter(L.Callback):
         self._validate_at = validate_at or (lambda epoch: False)
         self._validation_logs: dict[str, Any] = {}
         self._last_logs: dict[str, Any] = {}
+        self._validated = 0  # batches
+        self._non_finite = NonFiniteLossWarning()
         self._stored: dict[str, Any] | None = None  # of the run that goes on, until its callbacks have begun
 
     def state_dict(self) -> dict[str, Any]:
@@ -79,6 +83,7 @@ class CallbackAdapter(L.Callback):
         return self._epoch_offset + trainer.current_epoch
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._last_logs, self._non_finite = {}, NonFiniteLossWarning()
         self._model._initial_epoch = self._epoch_offset
         if trainer.world_size > 1 and isinstance(trainer.num_training_batches, int):  # this device's share
             self._callbacks.set_params({**(self._callbacks.params or {}), "steps": trainer.num_training_batches})
@@ -104,15 +109,30 @@ class CallbackAdapter(L.Callback):
         self._callbacks.on_train_batch_begin(batch_idx)
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self._non_finite.add(outputs, batch_idx, self.epoch(trainer))
         self._callbacks.on_train_batch_end(batch_idx, LazyLogs(self._batch_logs))
         self._obey(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.fit_loop.epoch_loop.batch_progress.current.ready == 0:
+            self._stop_without_data(trainer)
+            return
         logs = {**to_floats(self._model.train_logs()), **self._validation_logs}
         logs = keras_order({**self._model.logged(), **logs})
+        self._non_finite.look(self.epoch(trainer), logs.get("loss"))
         self._draw(trainer, logs, self.epoch(trainer) + 1)
         self._callbacks.on_epoch_end(self.epoch(trainer), logs)
         self._last_logs = logs
+        self._obey(trainer)
+
+    def _stop_without_data(self, trainer: L.Trainer) -> None:
+        """Not one batch came: the epoch leaves no record, and the training ends."""
+        if not self._last_logs:
+            raise InputError("The data are empty: not even one batch came.")
+        feed = getattr(trainer.datamodule, "train_feed", None)  # type: ignore[attr-defined]
+        if feed is None or feed.steps is None:  # one cut into epochs of so many steps has said so
+            warn_of_exhausted("training")
+        self._model.stop_training = True
         self._obey(trainer)
 
     def _batch_logs(self) -> dict[str, Any]:
@@ -128,12 +148,14 @@ class CallbackAdapter(L.Callback):
     # -- validation and evaluate -----------------------------------------------------------------------------------
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._validated = 0
         if not trainer.sanity_checking:
             self._callbacks.on_test_begin()
 
     def on_validation_batch_start(
         self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
+        self._validated += 1
         if not trainer.sanity_checking:
             self._callbacks.on_test_batch_begin(batch_idx)
 
@@ -147,6 +169,8 @@ class CallbackAdapter(L.Callback):
         if trainer.sanity_checking:
             return
         logs = keras_order(to_floats(self._model.test_logs()))
+        if not self._validated and not logs and trainer.state.fn == "fit":
+            warn_of_exhausted("validation")
         self._validation_logs = {f"val_{name}": value for name, value in logs.items()}
         self._callbacks.on_test_end({**self._model.logged(), **logs})
 
@@ -215,6 +239,9 @@ class _TrainerAdapter(CallbackAdapter):
         super().on_train_start(trainer, pl_module)
 
     def _plan_validation(self, trainer: L.Trainer) -> None:
+        pass
+
+    def _stop_without_data(self, trainer: L.Trainer) -> None:
         pass
 
     def _draw(self, trainer: L.Trainer, logs: Mapping[str, Any], epoch: int) -> None:

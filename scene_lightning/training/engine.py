@@ -325,7 +325,10 @@ def run_evaluate(
             holder["trainer"] = trainer
             trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
             outcome.collect()
-            return keras_order({**model.logged(), **to_floats(outcome.logs)})
+            logs = keras_order({**model.logged(), **to_floats(outcome.logs)})
+        if not logs:
+            raise InputError("There was nothing to evaluate: the data are empty.")
+        return logs
 
 
 class _Collector(L.Callback):

@@ -49,8 +49,11 @@ class OwnSteps(KerasSteps):
         """Whether the compiled metrics saw the batches of this step: by our step, or by `super()` in the user's."""
         if not self.compiled or getattr(self, container).has_seen_batches:
             return self.compiled
-        # Nothing seen: in training by steps of another kind, in evaluation perhaps by another process.
-        return not self.brings(step) and (step != "training_step" or self.overrides("train_step"))
+        if self.brings(step):
+            return False
+        if step == "training_step":
+            return self.overrides("train_step")
+        return self.overrides("test_step") or (self._trainer is not None and self._trainer.world_size > 1)
 
     def _require_ready(self, step: str) -> None:
         """An InputError unless the model was compiled, or can do without: it has the step itself."""
