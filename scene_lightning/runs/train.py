@@ -34,6 +34,7 @@ from scene_lightning.runs.checkpoints import BestCheckpoint, CheckpointFiles, La
 from scene_lightning.runs.distillation import soft_targets
 from scene_lightning.runs.image_record import seen_by_run
 from scene_lightning.runs.inputs import decode_all, overlay_of_run, training_feed, validation_feed
+from scene_lightning.runs.out_of_memory import go_on, with_half_the_batch
 from scene_lightning.runs.progressive_resizing import WholeMaps
 from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
 from scene_lightning.runs.resume_checkpoint import Resume
@@ -138,8 +139,15 @@ def train_in(
         hardware: as `hardware_of` gives it.
         earlier: the checkpoint to go on from, or None.
     """
-    if earlier is None or earlier.epochs_done < recipe.training.epochs:
-        _fit(model, recipe, images, folder, earlier, hardware)
+    while earlier is None or earlier.epochs_done < recipe.training.epochs:
+        try:
+            _fit(model, recipe, images, folder, earlier, hardware)
+            break
+        except (RuntimeError, MemoryError) as error:
+            recipe = with_half_the_batch(recipe, folder, device_count(hardware), error)
+        # out of the block: the error held the tensors of its step
+        earlier = go_on(folder, recipe, len(images[0].table), earlier)
+        model = prepare_model(recipe, images[0].table.class_names, len(images[0].table))
     if not is_main_process():
         return FinishedRun(folder, None)
     _leave_process_group()

@@ -169,12 +169,23 @@ def try_batch_sizes(
             return
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory of the device, or of the machine, was not enough.
+
+    Args:
+        error: what a step raised.
+    """
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, Exception) and is_oom_error(error)
+    )
+
+
 def _one_size(model: Any, feed: Feed, size: int, steps: int, hardware: Hardware | None) -> BatchTrial:
     clock = _Clock()
     try:
         _train(model, feed, steps + 1, hardware, clock)
     except (RuntimeError, MemoryError) as error:
-        if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or is_oom_error(error)):
+        if not is_out_of_memory(error):
             raise
         return BatchTrial(size, fits=False)
     finally:
