@@ -141,7 +141,7 @@ def open_image(
         OSError, PIL.UnidentifiedImageError: as PIL raises them.
     """
     check_color_mode(color_mode)
-    image = _opened(path)
+    image = opened(path)
     image = _coloured(_upright(image) if exif else image, color_mode)
     fit = "crop" if keep_aspect_ratio else "stretch"
     return image if target_size is None else _resized(image, target_size, interpolation, fit)
@@ -155,7 +155,7 @@ def open_scaled(path: Any, color_mode: str = "rgb", exif: bool = False) -> Image
         color_mode: "rgb", "rgba" or "grayscale".
         exif: whether to turn upright what is stored otherwise.
     """
-    image = _opened(path)
+    image = opened(path)
     image = _upright(image) if exif else image
     return _coloured(eight_bits(image) if is_deep(image) else image, color_mode)
 
@@ -166,7 +166,7 @@ def open_as_seen(path: Any) -> Image.Image:
     Args:
         path: a path, pathlib.Path or io.BytesIO.
     """
-    return as_seen(_opened(path))
+    return as_seen(opened(path))
 
 
 def as_seen(image: Image.Image) -> Image.Image:
@@ -179,7 +179,12 @@ def as_seen(image: Image.Image) -> Image.Image:
     return _coloured(eight_bits(image) if is_deep(image) else _flattened(image), "rgb")
 
 
-def _opened(path: Any) -> Image.Image:
+def opened(path: Any) -> Image.Image:
+    """The image of a file, read whole; PIL decodes it when its pixels are asked for.
+
+    Args:
+        path: a path, pathlib.Path or io.BytesIO.
+    """
     if isinstance(path, io.BytesIO):
         return identify(path)
     if isinstance(path, pathlib.Path | bytes | str):
@@ -239,7 +244,7 @@ def header_size(path: str) -> tuple[int, int]:
     try:
         image: Image.Image = Image.open(path)
     except UnidentifiedImageError:
-        image = _opened(path)
+        image = opened(path)
     with image:
         turned = image.format != "TIFF" and exif_orientation(image) >= 5  # the reader of TIFF gives the turned size
         return (image.width, image.height) if turned else (image.height, image.width)
@@ -316,7 +321,7 @@ def decode_image(path: str, spec: DecodeSpec) -> NDArray[np.uint8]:
         DataError: the file is missing, truncated or not an image; its name is in the message.
     """
     try:
-        image, shaping = _opened(path), (spec.target_size, spec.interpolation, spec.fit)
+        image, shaping = opened(path), (spec.target_size, spec.interpolation, spec.fit)
         image = _upright(image) if spec.exif else image
         if is_deep(image):
             image = _coloured(eight_bits(image, *shaping), spec.color_mode)

@@ -25,6 +25,7 @@ from scene_lightning.feeds.sharding import (
     rounds_in,
     steps_per_epoch,
 )
+from scene_lightning.feeds.waiting import reporting_waits
 
 
 class Feed:
@@ -41,6 +42,7 @@ class Feed:
         user_module: the user's own data module that it reads, if there is one: its transfer hooks are called.
         user_stage: the stage that `user_module` was set up for.
         unreadable: files that were left out, by path.
+        source_name: what it reads, in words, for whoever waits for it.
     """
 
     steps: int | None = None
@@ -53,6 +55,7 @@ class Feed:
     user_module: L.LightningDataModule | None = None
     user_stage: str = "fit"
     unreadable: dict[str, Unreadable] = {}
+    source_name: str = "the data"
     _agreed = False
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
@@ -221,7 +224,8 @@ class _FeedLoader:
         given = 0
         if self.module.trainer is not None:
             self.feed.keep_on(self.module.trainer.strategy.root_device)
-        for given, batch in enumerate(self.feed.batches(self.module.epoch, rank, world_size), start=1):
+        batches = self.feed.batches(self.module.epoch, rank, world_size)
+        for given, batch in enumerate(reporting_waits(batches, self.feed.innermost.source_name), start=1):
             if given == steps:  # Lightning asks for no more than that, so nothing runs after the last yield
                 self.feed.on_epoch_end()
             yield batch

@@ -25,6 +25,7 @@ class IterableFeed(StreamedFeed):
     def __init__(self, source: Iterable[Any], training: bool = True) -> None:
         self._source, self.training = source, training
         self._is_iterator = isinstance(source, Iterator)
+        self.source_name = _name_of(source)
         self.steps = _length(source)
         if isinstance(source, torch.utils.data.DataLoader) and not source.drop_last:
             self.samples = _length(source.dataset)
@@ -41,6 +42,11 @@ class IterableFeed(StreamedFeed):
     def push_back(self, batch: Any) -> None:
         if self._is_iterator:  # which cannot be started again
             self._source = itertools.chain([batch], self._source)
+
+
+def _name_of(source: Any) -> str:
+    name = getattr(source, "__qualname__", None)
+    return f"a {type(source).__name__}" if name is None else f"the {type(source).__name__} {name}"
 
 
 def _length(source: Any) -> int | None:
@@ -63,6 +69,7 @@ class SequenceFeed(StreamedFeed):
         self._sequence, self._shuffle, self.training = sequence, shuffle, training
         self.seed = int(torch.randint(2**62, (), device="cpu").item()) if shuffle else 0
         self.steps = len(sequence)
+        self.source_name = _name_of(sequence)
 
     def stream(self, epoch: int) -> Iterator[Callable[[], Any]]:
         self._notify("on_epoch_begin")

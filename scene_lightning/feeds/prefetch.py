@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 
 T = TypeVar("T")
+_makers: dict[int, int] = {}  # thread that waits → thread that makes what it waits for
 
 
 class _End:
@@ -59,14 +60,29 @@ def prefetched(make: Callable[[], Iterator[T]], depth: int) -> Iterator[T]:
 
     thread = threading.Thread(target=work, name="scene-lightning-prefetch", daemon=True)
     thread.start()
+    waiting, maker = threading.get_ident(), thread.ident or 0
     try:
         while True:
+            _makers[waiting] = maker
             item = items.get()
+            _makers.pop(waiting)
             if isinstance(item, _End):
                 if item.error is not None:
                     raise item.error
                 return
             yield item
     finally:
+        _makers.pop(waiting, None)
         stop.set()
         thread.join(timeout=10)  # one that is stuck, in a generator of the user's say, must not keep the program
+
+
+def maker_of(thread: int) -> int:
+    """The thread that makes the item that a thread waits for; itself where it waits for none.
+
+    Args:
+        thread: as `threading.get_ident` gives it.
+    """
+    while thread in _makers:
+        thread = _makers[thread]
+    return thread

@@ -97,10 +97,10 @@ def test_it_goes_on_from_the_last_state(
 
 def test_what_cannot_be_halved_says_what_to_do(data: Path, tmp_path: Path, memory: Any) -> None:
     memory(0, ERRORS["gpu"]())
-    with pytest.raises(InputError, match="Out of memory with batches of a single image. Take a smaller"):
+    with pytest.raises(InputError, match=r"Out of memory with batches of a single image\. Take a smaller"):
         train(str(data), overrides=SMALL, out=str(tmp_path / "run"))
     recipe = load_recipe("paper")
-    with pytest.raises(InputError, match=r"on 2 devices. Go on with: .*train --resume run --batch-size 16"):
+    with pytest.raises(InputError, match=r"on 2 devices\. Go on with: .*train --resume run --batch-size 16"):
         with_half_the_batch(recipe, Path("run"), 2, ERRORS["gpu"]())
 
 
