@@ -166,11 +166,16 @@ def train(
     freeze: Annotated[bool, typer.Option("--freeze", help="Train only the classifier on top of the backbone.")] = False,
     epochs: Epochs = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Images per step.  [default: the recipe's]")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Images per step, of all devices together.  [default: the recipe's]"),
     ] = None,
     accelerator: Accelerator = None,
     devices: Annotated[
         str | None, typer.Option(metavar="N", help="How many devices, -1 for all, or which: 0,1.  [default: auto]")
+    ] = None,
+    num_nodes: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="How many machines train together, started by torchrun or srun."),
     ] = None,
     precision: RecipePrecision = None,
     seed: Seed = None,
@@ -214,8 +219,8 @@ def train(
 
     given = overrides(
         settings, epochs=epochs, batch_size=batch_size, accelerator=accelerator, devices=devices,
-        precision=precision, seed=seed, val_split=val_split, class_weight=class_weight, save_every=save_every,
-        overlay=overlay,
+        num_nodes=num_nodes, precision=precision, seed=seed, val_split=val_split, class_weight=class_weight,
+        save_every=save_every, overlay=overlay,
         **_backbone(model, pretrained, freeze),
     )  # fmt: skip
     config = "transfer" if config is None and model is not None and resume is None else config

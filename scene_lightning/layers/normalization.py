@@ -56,6 +56,24 @@ def _has_no_layout(values: torch.Tensor) -> bool:
     )
 
 
+class _SumOverDevices(torch.autograd.Function):
+    """The sum of all processes' values, and of their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return _SumOverDevices.forward(ctx, gradient.contiguous())
+
+
+def _sum_over_devices(values: torch.Tensor) -> torch.Tensor:
+    return _SumOverDevices.apply(values)  # type: ignore[no-any-return, no-untyped-call]
+
+
 class BatchNormalization(ScaledAndCentred):
     """Give each channel mean 0 and variance 1 over the batch, then a learned scale and shift.
 
@@ -182,16 +200,14 @@ class BatchNormalization(ScaledAndCentred):
         return self._affine(values - values, torch.ones_like(self.moving_variance) / self.epsilon**0.5)
 
     def _normalize_over_devices(self, values: torch.Tensor) -> torch.Tensor:
-        from torch.distributed.nn.functional import all_reduce  # differentiable; needs an initialised process group
-
         wide = values.float()
         axes = [axis for axis in range(wide.ndim) if axis != 1]
         count = torch.full((1,), float(wide.numel() // wide.shape[1]), device=wide.device)
         share = 1.0 if self.counts_here else 0.0
-        sums = all_reduce(torch.cat([wide.sum(axes), count]) * share)
+        sums = _sum_over_devices(torch.cat([wide.sum(axes), count]) * share)
         mean = sums[:-1] / sums[-1]
         centred = wide - mean.view(1, -1, *(1,) * (wide.ndim - 2))
-        variance = all_reduce(centred.square().sum(axes) * share) / sums[-1]  # two passes: no cancellation
+        variance = _sum_over_devices(centred.square().sum(axes) * share) / sums[-1]  # two passes: no cancellation
         self._move(mean.detach(), variance.detach())
         return self._affine(centred, torch.rsqrt(variance + self.epsilon)).to(values.dtype)
 

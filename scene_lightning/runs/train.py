@@ -40,6 +40,14 @@ from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
 from scene_lightning.runs.resume_checkpoint import Resume
 from scene_lightning.runs.run_record import RunRecord, recorded, recorded_data
 from scene_lightning.training import devices
+from scene_lightning.training.launch import (
+    by_first_process,
+    check_launch,
+    current_launch,
+    first_on_each_machine,
+    leave,
+    meet,
+)
 
 
 @dataclass(frozen=True)
@@ -89,9 +97,11 @@ def train(
         of_run = earlier is not None and config is None
         recipe = earlier.recipe(overrides) if of_run and earlier else load_recipe(config or "paper", overrides)
     if before is not None and before.threads != torch.get_num_threads():
-        print(f"note      {before.threads} threads, as the run began with: others round differently", flush=True)
+        if is_main_process():
+            print(f"note      {before.threads} threads, as the run began with: others round differently", flush=True)
         torch.set_num_threads(before.threads)
     hardware = hardware_of(recipe)
+    meet(devices.trainer_arguments(devices.Hardware(**hardware))["accelerator"])
     overlay = overlay_of_run(recipe, earlier.folder if earlier is not None else None)
     splits = checked_splits(data, recipe.data.val_split, recipe.training.seed, overlay)
     class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
@@ -103,9 +113,10 @@ def train(
         shares = f"{len(splits.train)} images to train on, {len(splits.validation)} to validate on"
         count = announce(f"{data}: {shares}", splits.train.class_names, recipe, folder, hardware)
         with recorded(folder, data, strict):
-            images = [
-                decode_shown(recipe, t, strict=strict, shared=count > 1) for t in (splits.train, splits.validation)
-            ]
+            with first_on_each_machine():
+                images = [
+                    decode_shown(recipe, t, strict=strict, shared=count > 1) for t in (splits.train, splits.validation)
+                ]
             state = earlier if earlier is not None and earlier.path is not None else None
             return train_in(folder, model, recipe, (images[0], images[1]), hardware, state)
     finally:
@@ -148,9 +159,10 @@ def train_in(
         # out of the block: the error held the tensors of its step
         earlier = go_on(folder, recipe, len(images[0].table), earlier)
         model = prepare_model(recipe, images[0].table.class_names, len(images[0].table))
-    if not is_main_process():
+    first = is_main_process()
+    leave()
+    if not first:
         return FinishedRun(folder, None)
-    _leave_process_group()
     return FinishedRun(folder, _evaluate_best(folder, images[1].table, recipe))
 
 
@@ -170,7 +182,10 @@ def hardware_of(recipe: Recipe) -> dict[str, Any]:
         "precision": training.precision,
         "deterministic": training.deterministic,
     }
-    devices.trainer_arguments(devices.Hardware(**wanted))
+    check_launch(wanted["devices"], training.num_nodes)
+    if current_launch() is not None:
+        wanted["devices"] = "auto"  # as many as were started
+    wanted["num_nodes"] = devices.trainer_arguments(devices.Hardware(**wanted))["num_nodes"]
     return wanted
 
 
@@ -208,7 +223,8 @@ def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None, over
         if is_main_process():
             (folder / run_folder.EVALUATION).unlink(missing_ok=True)  # that of what it was before
     else:
-        folder = run_folder.make_run_folder(recipe.name, out)
+        folder = by_first_process(lambda: run_folder.make_run_folder(recipe.name, out))
+        run_folder.continue_run_folder(folder.resolve())
     if is_main_process():
         write_recipe(recipe, folder, overlay)
     return folder
@@ -342,14 +358,6 @@ def fit_model(
     for read, part in zip(feeds, images, strict=True):
         report_unreadable(list(read.unreadable.values()), len(part.table))  # files that vanished meanwhile
     return history
-
-
-def _leave_process_group() -> None:
-    """The other processes are gone: what follows must not wait for them."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-    for name in ("LOCAL_RANK", "NODE_RANK", "RANK", "WORLD_SIZE"):
-        os.environ.pop(name, None)
 
 
 def _evaluate_best(folder: Path, table: ImageTable, recipe: Recipe) -> dict[str, Any]:

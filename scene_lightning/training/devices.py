@@ -16,6 +16,7 @@ from lightning.pytorch.strategies import Strategy
 
 from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import DeviceError
+from scene_lightning.training.launch import current_launch
 
 Devices = int | str | Sequence[int]  # a count, "auto" or "0,1", or indices
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
@@ -226,11 +227,14 @@ def trainer_arguments(hardware: Hardware, inventory: Inventory | None = None) ->
         inventory: what the machine has; None to look.
     """
     inventory, hardware = inventory or take_inventory(), _with_defaults(hardware)
-    accelerator = choose_accelerator(hardware.accelerator, inventory)
+    accelerator, launch = choose_accelerator(hardware.accelerator, inventory), current_launch()
+    nodes = launch.num_nodes if launch is not None and hardware.devices == "auto" else hardware.num_nodes
+    wanted = launch.devices if launch is not None and hardware.devices == "auto" else hardware.devices
+    started = accelerator == "cpu" and launch is not None and wanted == launch.devices  # whatever the cores are
     return {
         "accelerator": accelerator,
-        "devices": choose_devices(hardware.devices, accelerator, inventory),
-        "num_nodes": hardware.num_nodes,
+        "devices": wanted if started else choose_devices(wanted, accelerator, inventory),
+        "num_nodes": nodes,
         "strategy": hardware.strategy,
         "precision": choose_precision(hardware.precision, accelerator, inventory),
         "deterministic": hardware.deterministic,

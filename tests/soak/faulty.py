@@ -8,6 +8,7 @@ FAULT, which comes in training step STEP (counted over the run, from 1) or at th
     row                SIGKILL between the row in metrics.csv and the checkpoint of the same epoch
     disk               the disk is full for the checkpoint
     none               nothing
+With FAULT@1 it comes in the process of rank 1 alone.
 """
 
 import os
@@ -20,6 +21,9 @@ from scene_lightning.models import Model
 from scene_lightning.runs import callbacks, checkpoints
 
 FAULT, STEP, WORDS = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+FAULT, _, RANK = FAULT.partition("@")
+if RANK and os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) != RANK:
+    FAULT = "none"
 SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT}
 count = 0
 
