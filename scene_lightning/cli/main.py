@@ -90,7 +90,8 @@ def run(args: list[str]) -> int:
 def _fail(message: str, status: int) -> int:
     if _settings["debug"]:
         traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
+    if message:  # of several processes the first one speaks
+        print(f"error: {message}", file=sys.stderr)
     return status
 
 

@@ -21,6 +21,7 @@ from scene_lightning._main_process import is_main_process
 from scene_lightning.errors import DataError, InputError, SceneLightningError
 from scene_lightning.reports.run_folder import LAST, PREVIOUS, RECORD, from_here
 from scene_lightning.runs.checkpoints import StoppedBySignal
+from scene_lightning.training.launch import has_lost_a_process
 
 PACKAGES = ("scene-lightning", "torch", "torchvision", "lightning", "numpy", "pillow")
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
@@ -37,11 +38,17 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+class ProcessLost(SceneLightningError):
+    """Another process of a run on several devices has ended: killed, out of memory, or with an error of its own."""
+
+    exit_status = 1
+
+
 class TrainingInterrupted(SceneLightningError):
     """A signal, such as Ctrl-C's, has ended the training; the message says how to go on.
 
     Args:
-        message: what to show.
+        message: what to show; empty in all processes of a run but the first.
         exit_status: 128 and the number of the signal, as shells have it.
     """
 
@@ -162,23 +169,25 @@ def recorded(folder: Path, data: str, strict: bool, folds: int | None = None) ->
 
     Raises:
         TrainingInterrupted: Ctrl-C, or SIGTERM.
+        ProcessLost: another process of the run has ended.
     """
+    cure = f"scene-lightning train --resume {shlex.quote(str(folder))}"
     record = RunRecord.begin(folder, data, strict, folds)
     try:
         yield
     except (StoppedBySignal, KeyboardInterrupt) as error:
         record.end(folder, STOPPED)
         what, status = (str(error), error.exit_status) if isinstance(error, StoppedBySignal) else ("interrupted", 130)
-        cure = f"scene-lightning train --resume {shlex.quote(str(folder))}"
-        raise TrainingInterrupted(f"{what}. Go on with: {cure}", status) from None
+        raise TrainingInterrupted(f"{what}. Go on with: {cure}" if is_main_process() else "", status) from None
     except DataError as error:  # with `strict`, a file that has vanished
         record.end(folder, FAILED)
         if not (folder / LAST).is_file():
             raise
-        cure = f"scene-lightning train --resume {shlex.quote(str(folder))}"
         raise DataError(f"{error} When it is mended, go on with: {cure}") from error
-    except BaseException:
+    except BaseException as error:
         record.end(folder, FAILED)
+        if has_lost_a_process(error):
+            raise ProcessLost(f"another process of this run has ended. Go on with: {cure}") from error
         raise
     record.end(folder, FINISHED)
     if is_main_process():

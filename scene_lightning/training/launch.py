@@ -21,6 +21,8 @@ _TOLD = (
     "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "TORCHELASTIC_RUN_ID",
     "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID",
 )  # fmt: skip
+# What gloo and NCCL say of a process that is gone.
+_LOST = ("by peer", "Broken pipe", "Read error", "Write error", "remote process", "Timed out waiting")
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,16 @@ def first_on_each_machine() -> Iterator[None]:
     yield
     if together and launch is not None and launch.local_rank == 0:
         _wait()
+
+
+def has_lost_a_process(error: BaseException) -> bool:
+    """Whether an error says that another process of the group has ended.
+
+    Args:
+        error: what a step of several processes has raised.
+    """
+    together = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+    return together and isinstance(error, RuntimeError) and any(words in str(error) for words in _LOST)
 
 
 def _wait() -> None:
