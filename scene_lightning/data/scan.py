@@ -371,7 +371,7 @@ def require_every_class(table: ImageTable, parts: NDArray[np.int64], count: int)
     present = np.zeros((len(table.class_names), count), dtype=bool)
     present[table.labels, parts] = True
     short = np.flatnonzero(~present.all(axis=1))
-    if len(short):
+    if len(short) and len(table.class_names) > 1:  # one class alone is refused by what trains on it
         name = table.class_names[short[0]]
         raise DataError(
             f"Class {name!r} in {table.root!r} has too few different images for {count} parts: copies of one image "

@@ -95,7 +95,8 @@ def predict(
         _draw_grid(shown, names, grid)
     unreadable = len(feed.unreadable)
     if out:
-        print(f"{out}: {len(files) - unreadable} images{f', {unreadable} errors' if unreadable else ''}")
+        unread = f", {unreadable} could not be read" if unreadable else ""
+        print(f"{out}: {len(files) - unreadable} images{unread}")
     return unreadable
 
 

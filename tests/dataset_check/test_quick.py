@@ -61,6 +61,11 @@ def test_a_single_class_is_refused(tmp_path: Path) -> None:
     for read in (check_one, checked_training_images):
         with pytest.raises(DataError, match=r"has one class only, 'sea'.* Expected .*/<class>/\*\.jpg with two"):
             read(str(tmp_path / "data"))
+    images = sorted((tmp_path / "data" / "sea").iterdir())
+    for other in images[1:]:
+        other.write_bytes(images[0].read_bytes())  # too few to divide, but that is not what is wrong
+    with pytest.raises(DataError, match="has one class only"):
+        check_one(str(tmp_path / "data"))
 
 
 def test_the_commands_refuse_them(
