@@ -7,6 +7,7 @@ setup(
     package_dir={"scene_lightning.configs": "configs"},
     package_data={
         "scene_lightning": ["py.typed", "weights/*.safetensors", "weights/*.md"],
+        "scene_lightning.dataset_check": ["*.html"],
         "scene_lightning.configs": ["*.yaml", "spaces/*.yaml"],
     },
 )

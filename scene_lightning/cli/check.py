@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scene_lightning.cli.options import JsonFlag
+from scene_lightning.cli.options import JsonFlag, OverlayFile
 
 
 def check(
@@ -15,6 +15,17 @@ def check(
     out: Annotated[
         str | None, typer.Option(metavar="FILE.csv", help="Also write all findings, a row for each file.")
     ] = None,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Also find labels that are probably wrong, by a network's features.")
+    ] = False,
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="The network of --labels: a model file, a run folder or a name.")
+    ] = "scenes-large",
+    html: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.html", help="Also write a page with the pictures, on which one decides about each."),
+    ] = None,
+    overlay: OverlayFile = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with status 1 where there are errors, for CI.")
     ] = False,
@@ -27,10 +38,13 @@ def check(
     """
     from scene_lightning.cli import pipeline
 
-    if out is not None:
-        pipeline.require_place_for(out)
-    report = pipeline.check_dataset(data, show_progress=not as_json)
+    for path in (out, html):
+        if path is not None:
+            pipeline.require_place_for(path)
+    report = pipeline.check_dataset(data, show_progress=not as_json, labels=labels, model=model, overlay=overlay)
     if out is not None:
         pipeline.write_findings(report, out)
+    if html is not None:
+        pipeline.write_page(report, html)
     pipeline.show_check(report, as_json=as_json)
     return 1 if strict and report.of("error") else 0

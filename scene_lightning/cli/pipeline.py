@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from scene_lightning.dataset_check.check import check_dataset
+from scene_lightning.dataset_check.page import write_page
 from scene_lightning.dataset_check.report import require_place_for, show_check, write_findings
 from scene_lightning.demo_scenes.demo import demo
 from scene_lightning.inference.calibrate import calibrate
@@ -24,7 +25,7 @@ __all__ = [
     "FinishedRun", "RunOn", "calibrate", "check_dataset", "compare", "curves", "demo", "evaluate", "find_batch_size",
     "find_learning_rate", "folds_of", "predict", "require_place_for", "rerun", "show_check", "show_devices",
     "show_evaluation", "show_folds", "show_run", "stats", "summary", "train", "train_folds", "write_card",
-    "write_findings",
+    "write_findings", "write_page",
 ]  # fmt: skip
 
 

@@ -105,18 +105,29 @@ class Overlay:
         corrected = np.array(labels, dtype=np.int64)
         with ThreadPoolExecutor(_READERS) as readers:
             for row, digest in enumerate(readers.map(_digest_or_none, paths)):
-                key = next((key for key in ((digest, split), (digest, "")) if key in self.decisions), None)
-                if key is None:
-                    continue
-                decision = self.decisions[key]
-                self._met.add(key)
-                if decision.action == DROP:
+                decision = None if digest is None else self.decide(digest, split, class_names[corrected[row]])
+                if decision is not None and decision.action == DROP:
                     corrected[row] = -1
-                    self.dropped += 1
-                elif decision.action == RELABEL and corrected[row] != number_of[decision.label]:
+                elif decision is not None and decision.action == RELABEL:
                     corrected[row] = number_of[decision.label]
-                    self.relabelled += 1
         return corrected
+
+    def decide(self, digest: int, split: str, label: str) -> Decision | None:
+        """What is to be done about one image, or None; it is counted.
+
+        Args:
+            digest: of its content.
+            split: the name of the split that it is of.
+            label: the class that it has.
+        """
+        key = next((key for key in ((digest, split), (digest, "")) if key in self.decisions), None)
+        if key is None:
+            return None
+        self._met.add(key)
+        decision = self.decisions[key]
+        self.dropped += decision.action == DROP
+        self.relabelled += decision.action == RELABEL and decision.label != label
+        return decision
 
     def check_labels(self, class_names: Sequence[str]) -> None:
         """Raise DataError for a row that gives an image a class that is not there.

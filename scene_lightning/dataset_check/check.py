@@ -6,16 +6,18 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from scene_lightning.data.overlay import DROP, RELABEL, Overlay, find_overlay
 from scene_lightning.data.scan import is_image_name, require_folder
 from scene_lightning.dataset_check.classes import find_odd_classes
 from scene_lightning.dataset_check.duplicates import find_duplicates
 from scene_lightning.dataset_check.examine import FileFacts
 from scene_lightning.dataset_check.facts import facts_of
-from scene_lightning.dataset_check.findings import KINDS, SEVERITIES, Finding, Severity
+from scene_lightning.dataset_check.findings import KINDS, OF_LABELS, SEVERITIES, Finding, Severity
 from scene_lightning.dataset_check.looks import find_odd_images
+from scene_lightning.dataset_check.suspects import FEATURES_FROM, find_suspect_labels
 from scene_lightning.dataset_check.tree import DataTree, FileEntry, read_tree
 
 
@@ -31,6 +33,7 @@ class CheckReport:
         counts: split → class → readable images; the split is "" where class folders stand alone.
         findings: in the order of `KINDS`, then of paths.
         known: files that an earlier look had examined.
+        overlay: the corrections of labels that were applied, or None.
         seconds: how long this one took.
     """
 
@@ -42,6 +45,7 @@ class CheckReport:
     findings: list[Finding]
     known: int
     seconds: float
+    overlay: Overlay | None = None
 
     def of(self, severity: Severity) -> list[Finding]:
         """The findings of one severity."""
@@ -61,57 +65,96 @@ class CheckReport:
             "images": self.images,
             "classes": self.counts,
             "known_before": self.known,
+            **({} if self.overlay is None else {"overlay": self.overlay.in_words()}),
             "seconds": round(self.seconds, 3),
             **{f"{severity}s": len(self.of(severity)) for severity in SEVERITIES},
             "findings": [finding.as_dict() for finding in self.findings],
         }
 
 
-def check_dataset(data: str, *, show_progress: bool = False) -> CheckReport:
+def check_dataset(
+    data: str,
+    *,
+    show_progress: bool = False,
+    labels: bool = False,
+    model: str = FEATURES_FROM,
+    overlay: str | None = None,
+) -> CheckReport:
     """Look at every file of a data folder; none is changed.
 
     Args:
         data: holds splits (seg_train and seg_test, train and val, …) or class folders.
         show_progress: a progress bar on stderr, where that is a terminal.
+        labels: whether labels that are probably wrong are looked for.
+        model: whose features these are judged by: a model file, a run folder or a name.
+        overlay: a CSV file of corrected labels; what it relabels and drops is looked at as corrected, and what it keeps
+            is not reported.
 
     Raises:
-        DataError: no such folder.
+        DataError: no such folder, or a faulty overlay.
+        InputError: no such model.
     """
     require_folder(data)
     start = time.perf_counter()
+    corrections = find_overlay(overlay)
     tree = read_tree(data)
-    with _progress(len(tree.files), show_progress) as progress:
+    if corrections is not None:
+        corrections.check_labels(sorted({name for names in tree.class_folders.values() for name in names}))
+    with _progress("looking", len(tree.files), show_progress) as progress:
         facts, known = facts_of(tree.files, tree.root, progress)
+    kept: set[str] = set()
+    if corrections is not None:
+        tree.files, facts, kept = _corrected(tree.files, facts, corrections)
     counts = _counts(tree, facts)
-    findings = [
-        *tree.findings,
-        *find_odd_classes(tree, counts),
-        *find_duplicates(tree.files, facts),
-        *find_odd_images(tree.files, facts),
-    ]
+    copies = find_duplicates(tree.files, facts)
+    findings = [*tree.findings, *find_odd_classes(tree, counts), *copies, *find_odd_images(tree.files, facts)]
     order = {kind: position for position, kind in enumerate(KINDS)}
     findings.sort(key=lambda finding: (order[finding.kind], finding.paths))
+    if labels:
+        images = sum(sum(by_class.values()) for by_class in counts.values())
+        with _progress("labels", images, show_progress) as progress:
+            findings += find_suspect_labels(tree.files, facts, copies, model, progress)
+        findings.sort(key=lambda finding: order[finding.kind])  # suspects stay in their own order
+    findings = [one for one in findings if one.kind not in OF_LABELS or not kept.issuperset(one.paths)]
     seconds = time.perf_counter() - start
-    return CheckReport(data, tree.root, tree.files, facts, counts, findings, known, seconds)
+    return CheckReport(data, tree.root, tree.files, facts, counts, findings, known, seconds, corrections)
+
+
+def _corrected(
+    files: list[FileEntry], facts: list[FileFacts], overlay: Overlay
+) -> tuple[list[FileEntry], list[FileFacts], set[str]]:
+    """The files with the labels of an overlay, without those that it drops, and the paths of those that it keeps."""
+    kept_files, kept_facts, kept = [], [], set()
+    for entry, one in zip(files, facts, strict=True):
+        decision = overlay.decide(int(one.digest, 16), entry.split, entry.class_name) if one.digest else None
+        if decision is not None and decision.action == DROP:
+            continue
+        if decision is not None and decision.action == RELABEL:
+            entry = replace(entry, class_name=decision.label)
+        if decision is not None:
+            kept.add(entry.path)
+        kept_files.append(entry)
+        kept_facts.append(one)
+    return kept_files, kept_facts, kept
 
 
 def _counts(tree: DataTree, facts: list[FileFacts]) -> dict[str, dict[str, int]]:
     counts = {split: dict.fromkeys(names, 0) for split, names in tree.class_folders.items()}
     for entry, one in zip(tree.files, facts, strict=True):
         if one.fault is None and is_image_name(entry.path):
-            counts[entry.split][entry.class_name] += 1
+            counts[entry.split][entry.class_name] = counts[entry.split].get(entry.class_name, 0) + 1
     return counts
 
 
 @contextlib.contextmanager
-def _progress(total: int, shown: bool) -> Iterator[Callable[[int], None] | None]:
+def _progress(what: str, total: int, shown: bool) -> Iterator[Callable[[int], None] | None]:
     if not shown or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("looking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("looking", total=total)
+        task = bar.add_task(what, total=total)
         yield lambda number: bar.advance(task, number)

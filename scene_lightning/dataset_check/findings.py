@@ -50,6 +50,8 @@ KINDS: dict[str, Kind] = {
     "near_duplicate_across_classes": Kind("error", "Look at them; give all the same label, or keep one."),
     "duplicate": Kind("warning", "Keep one; each copy gives the image more weight in training."),
     "near_duplicate": Kind("note", "Nothing, or keep one: they count as one image and a little."),
+    # labels
+    "suspect_label": Kind("warning", "Look at it; give it the right label in an overlay (check --html), or keep it."),
     # what training would read otherwise than a viewer shows it
     "wrong_extension": Kind("warning", "Rename the file."),
     "unlisted_extension": Kind("warning", "Convert it to JPEG or PNG, or rename it: it is left out."),
@@ -80,6 +82,9 @@ KINDS: dict[str, Kind] = {
     "imbalance": Kind("warning", "Add images of the rare classes, or train with --class-weight balanced."),
 }  # fmt: skip
 
+# What is decided image by image, and may be kept as it is.
+OF_LABELS = frozenset(kind for kind in KINDS if "duplicate" in kind or kind == "suspect_label")
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -92,6 +97,7 @@ class Finding:
         classes: the class of each path, None where it lies in none.
         splits: the split of each path (seg_train, test, …); "" where class folders stand alone.
         figures: what was measured, by name.
+        suggestion: the class that it looks like, for a suspect label; None otherwise.
     """
 
     kind: str
@@ -100,6 +106,7 @@ class Finding:
     classes: tuple[str | None, ...] = ()
     splits: tuple[str, ...] = ()
     figures: dict[str, float] = field(default_factory=dict)
+    suggestion: str | None = None
 
     @property
     def severity(self) -> Severity:
@@ -122,4 +129,5 @@ class Finding:
             "reason": self.reason,
             "cure": self.cure,
             "figures": self.figures,
+            **({} if self.suggestion is None else {"suggestion": self.suggestion}),
         }

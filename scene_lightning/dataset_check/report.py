@@ -38,6 +38,8 @@ def format_check(report: CheckReport) -> str:
     """
     from_before = f", {report.known:,} known from before" if report.known else ""
     parts = [f"{printable(report.root)}: {report.images:,} images in {report.seconds:.1f} s{from_before}"]
+    if report.overlay is not None:
+        parts.append("\n".join(_folded(f"overlay {report.overlay.in_words()}", "")))
     if any(report.counts.values()):
         parts.append(_class_table(report))
     if not report.findings:

@@ -1,0 +1,177 @@
+"""Finds labels that are probably wrong: by what a classifier says of images that it was not trained on.
+
+Confident learning: C. G. Northcutt, L. Jiang and I. L. Chuang, "Confident Learning: Estimating Uncertainty in Dataset
+Labels", JAIR 70 (2021), https://arxiv.org/abs/1911.00068. Features come from a network whose weights stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from scene_lightning import models
+from scene_lightning.data.scan import is_image_name
+from scene_lightning.dataset_check.examine import FileFacts
+from scene_lightning.dataset_check.findings import Finding
+from scene_lightning.dataset_check.tree import FileEntry
+from scene_lightning.errors import InputError
+from scene_lightning.inference.inputs import prediction_feed
+from scene_lightning.inference.predictor import Predictor, RunOn, stdout_to_stderr
+
+FEATURES_FROM = "scenes-large"  # the package's own, so that nothing is downloaded
+FOLDS = 5
+_COMPONENTS = 256  # of the features' variance: the fit takes a tenth of the time, and its answers stay the same
+_DECAY = 0.03  # L2 penalty on the weights; docs/check.md shows how it was chosen
+_CLOSE = 1e-6  # rounding, as in cleanlab
+
+
+def find_suspect_labels(
+    files: Sequence[FileEntry],
+    facts: Sequence[FileFacts],
+    copies: Sequence[Finding],
+    model: str = FEATURES_FROM,
+    progress: Callable[[int], None] | None = None,
+) -> list[Finding]:
+    """Images that other images of their own and of another class say are of the other, the least credible label first.
+
+    Args:
+        files: the files of a data folder.
+        facts: what is known of each.
+        copies: the findings of copies: those of one finding are answered for together, by others.
+        model: a model file, a run folder or a name of the package's models, whose last features are used.
+        progress: called with a number of images after as many have gone through the network.
+
+    Raises:
+        InputError: no such model, or one without a last layer that features go into.
+    """
+    rows = [row for row, one in enumerate(facts) if one.fault is None and is_image_name(files[row].path)]
+    names = sorted({files[row].class_name for row in rows})
+    if len(names) < 2:
+        return []
+    features, rows = _features([files[row].path for row in rows], rows, model, progress)
+    labels = np.array([names.index(files[row].class_name) for row in rows], dtype=np.int64)
+    place_of = {files[row].path: place for place, row in enumerate(rows)}
+    groups = np.arange(len(rows))
+    for finding in copies:
+        places = [place_of[path] for path in finding.paths if path in place_of]
+        groups[places] = min(places, default=0)
+    probabilities = out_of_fold(features, labels, groups, len(names))
+    findings = []
+    for place, better in confident_errors(probabilities, labels):
+        entry, given = files[rows[place]], names[labels[place]]
+        chances = probabilities[place, better], probabilities[place, labels[place]]
+        reason = f"Labelled {given}, and looks like {names[better]} ({chances[0]:.2f}, {given} {chances[1]:.2f})."
+        figures = {"confidence": round(float(chances[0]), 4), "self_confidence": round(float(chances[1]), 4)}
+        findings.append(
+            Finding("suspect_label", reason, (entry.path,), (given,), (entry.split,), figures, names[better])
+        )
+    return findings
+
+
+def confident_errors(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """The (row, likelier class) of each label that is confidently another: those beside the confident joint's diagonal.
+
+    An image counts as one of class j when its probability of j is at least the mean probability of j among the images
+    that are labelled j; of several such classes, of its likeliest one (equation 1 of the paper).
+
+    Args:
+        probabilities: (N, K), of images that the classifier was not trained on.
+        labels: (N,) positions of classes.
+
+    Returns:
+        Sorted by the probability of the given label, the lowest first.
+    """
+    classes = probabilities.shape[1]
+    # a class without images has no threshold that could be met
+    thresholds = np.array(
+        [probabilities[labels == one, one].mean() if (labels == one).any() else np.inf for one in range(classes)]
+    )
+    confident = np.where(probabilities >= thresholds - _CLOSE, probabilities, -1.0)
+    likely = confident.argmax(axis=1)
+    own = probabilities[np.arange(len(labels)), labels]
+    wrong = (confident.max(axis=1) > own) & (likely != labels)
+    order = np.flatnonzero(wrong)[np.argsort(own[wrong], kind="stable")]
+    return [(int(row), int(likely[row])) for row in order]
+
+
+def out_of_fold(
+    features: NDArray[np.float32], labels: NDArray[np.int64], groups: NDArray[np.int64], classes: int
+) -> NDArray[np.float32]:
+    """(N, K): what a logistic regression that was fitted on the other folds answers for each image.
+
+    Args:
+        features: (N, D).
+        labels: (N,) positions of classes.
+        groups: (N,) images of one number are in one fold.
+        classes: K.
+    """
+    features = _principal_components(features)
+    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    random = np.random.Generator(np.random.Philox(key=0))
+    # dealt out like cards, class by class: each fold has its share of every class
+    dealt = np.lexsort((random.random(len(first)), labels[first]))
+    fold_of = np.empty(len(first), dtype=np.int64)
+    fold_of[dealt] = np.arange(len(first)) % FOLDS
+    folds = fold_of[member]
+    answers = np.full((len(labels), classes), 1 / classes, dtype=np.float32)
+    for fold in range(FOLDS):
+        held, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        if len(held) and len(rest):
+            answers[held] = _logistic_regression(features[rest], labels[rest], features[held], classes)
+    return answers
+
+
+def _logistic_regression(
+    features: NDArray[np.float32], labels: NDArray[np.int64], asked: NDArray[np.float32], classes: int
+) -> NDArray[np.float32]:
+    """Fit on (features, labels) and give the probabilities (n, K) of `asked`."""
+    known, targets = torch.from_numpy(features), torch.from_numpy(labels)
+    weight = torch.zeros(features.shape[1], classes, requires_grad=True)
+    bias = torch.zeros(classes, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = torch.nn.functional.cross_entropy(known @ weight + bias, targets) + _DECAY / 2 * weight.square().sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)  # type: ignore[arg-type]
+    with torch.no_grad():
+        return torch.softmax(torch.from_numpy(asked) @ weight + bias, dim=1).numpy()
+
+
+def _principal_components(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, D) standardised, in the directions of the largest variance: (N, at most 256). It looks at no label."""
+    standard = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
+    if standard.shape[1] <= _COMPONENTS:
+        return standard
+    _, directions = np.linalg.eigh(standard.T @ standard / len(standard))
+    return np.ascontiguousarray(standard @ directions[:, -_COMPONENTS:])
+
+
+def _features(
+    paths: Sequence[str], rows: Sequence[int], model: str, progress: Callable[[int], None] | None
+) -> tuple[NDArray[np.float32], list[int]]:
+    """What goes into the last layer of a model, (N, D), and the rows that it is of: those that could be read."""
+    predictor = Predictor.load(model, RunOn(precision="auto"))
+    network = predictor.model
+    last = network.layers[-1] if network.layers else None
+    into = getattr(last, "input", None)
+    if into is None or len(into.shape) != 2:
+        raise InputError(f"{model!r} has no last layer that (batch, features) go into. Expected another --model.")
+    trunk = models.Model(network.inputs, into)
+    feed = prediction_feed(predictor.info, paths, 64, strict=False)
+    batches: list[NDArray[np.float32]] = []
+
+    def take(outputs: NDArray[np.float32], _: object) -> None:
+        batches.append(np.asarray(outputs, dtype=np.float32))
+        if progress is not None:
+            progress(len(outputs))
+
+    with stdout_to_stderr():
+        trunk.predict(feed, verbose=0, on_batch=take, **predictor.run_on.hardware())
+    return np.concatenate(batches), [row for row, path in zip(rows, paths, strict=True) if path not in feed.unreadable]
