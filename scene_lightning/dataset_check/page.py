@@ -25,7 +25,7 @@ _SIDE, _QUALITY = 224, 70  # pixels of the longer side, and JPEG's quality, of a
 _SHOWN_OF_LABELS, _SHOWN = 500, 60  # findings of a kind with their pictures; more are listed by path alone
 _LISTED, _IN_ONE = 500, 12  # paths of a kind, pictures of one finding
 _ROW = (
-    '<tr><td><a href="#{kind}">{kind}</a></td><td class="{severity}">{severity}</td>'
+    '<tr><td><a href="#{kind}">{title}</a></td><td class="{severity}">{severity}</td>'
     '<td class="number">{number:,}</td></tr>'
 )
 
@@ -41,7 +41,10 @@ def write_page(report: CheckReport, path: str) -> None:
     kinds.sort(key=lambda kind: (kind not in OF_LABELS, SEVERITIES.index(KINDS[kind].severity)))
     groups = {kind: [finding for finding in report.findings if finding.kind == kind] for kind in kinds}
     pictures = _Pictures(report, groups)
-    rows = [_ROW.format(kind=kind, severity=KINDS[kind].severity, number=len(groups[kind])) for kind in kinds]
+    rows = [
+        _ROW.format(kind=kind, title=_title(kind), severity=KINDS[kind].severity, number=len(groups[kind]))
+        for kind in kinds
+    ]
     classes = sorted({name for by_class in report.counts.values() for name in by_class})
     data = {"classes": classes, "overlay": report.overlay.text if report.overlay is not None else ""}
     parts = {
@@ -91,6 +94,10 @@ class _Pictures:
         data = " ".join(f'data-{key}="{escape(printable(value))}"' for key, value in facts.items())
         label = escape(printable(entry.class_name))
         buttons = [f'<button type="button" value="keep" aria-pressed="false">Keep {label}</button>']
+        rivals = {one for one, split in zip(finding.classes, finding.splits, strict=True) if split == entry.split}
+        if finding.kind.startswith("duplicate") and len(rivals) > 1:  # one file: to keep both labels would be no answer
+            attributes = f'value="relabel" data-label="{label}" aria-pressed="false"'
+            buttons = [f'<button type="button" {attributes}>It is {label}</button>']
         if finding.suggestion is not None:
             better = escape(printable(finding.suggestion))
             buttons.append(
@@ -105,6 +112,10 @@ class _Pictures:
     def relative(self, path: str) -> str:
         relative = os.path.relpath(path, self.root)
         return printable(path if relative.startswith("..") else relative)
+
+
+def _title(kind: str) -> str:
+    return kind.replace("_", " ").replace("exif", "EXIF").replace("cmyk", "CMYK")
 
 
 def _most(kind: str) -> int:
@@ -139,7 +150,7 @@ def _section(kind: str, findings: Sequence[Finding], pictures: _Pictures) -> str
             f'<details><summary>{len(rest):,} more, by name</summary><ul class="paths">{items}{beyond}</ul></details>'
         )
     return (
-        f'<section id="{kind}" aria-labelledby="title-{kind}"><h2 id="title-{kind}">{kind} '
+        f'<section id="{kind}" aria-labelledby="title-{kind}"><h2 id="title-{kind}">{_title(kind)} '
         f'<span class="{about.severity}">{len(findings):,} · {about.severity}</span></h2>'
         f'<p class="quiet">{escape(about.cure)}</p>'
         f'<div class="{layout}">{"".join(cards)}</div>{more}</section>'
