@@ -17,7 +17,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.reports.tables import format_table
 
 _WIDTH, _SHOWN = 80, 10
-_COLUMNS = ("kind", "severity", "path", "class", "split", "reason", "cure", "group")
+_COLUMNS = ("kind", "severity", "path", "class", "split", "reason", "cure", "hash", "suggestion", "group")
 
 
 def show_check(report: CheckReport, *, as_json: bool = False) -> None:
@@ -50,7 +50,7 @@ def format_check(report: CheckReport) -> str:
     rows = [[kind, KINDS[kind].severity, f"{len(groups[kind]):,}", _first(groups[kind], report.root)] for kind in kinds]
     parts.append(_left_aligned(["finding", "severity", "number", "the first"], rows))
     for kind in kinds:
-        if KINDS[kind].severity == "error":
+        if KINDS[kind].severity == "error" or kind == "suspect_label":
             parts.append(_listed(kind, groups[kind], report.root))
     numbers = {severity: len(report.of(severity)) for severity in SEVERITIES}
     totals = ", ".join(f"{number:,} {severity}{'s' * (number != 1)}" for severity, number in numbers.items())
@@ -165,7 +165,9 @@ def write_findings(report: CheckReport, path: str) -> None:
     with atomic_write(Path(path)) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(_COLUMNS)
+        digests = {entry.path: one.digest for entry, one in zip(report.files, report.facts, strict=True)}
         for number, finding in enumerate(report.findings, start=1):
             for one, class_name, split in zip(finding.paths, finding.classes, finding.splits, strict=True):
                 row = [finding.kind, finding.severity, one, class_name or "", split, finding.reason, finding.cure]
+                row += [digests.get(one, ""), finding.suggestion or ""]
                 table.writerow([*map(printable, row), number])

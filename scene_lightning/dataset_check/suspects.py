@@ -164,7 +164,7 @@ def _features(
     if into is None or len(into.shape) != 2:
         raise InputError(f"{model!r} has no last layer that (batch, features) go into. Expected another --model.")
     trunk = models.Model(network.inputs, into)
-    feed = prediction_feed(predictor.info, paths, 64, strict=False)
+    feed = prediction_feed(predictor.info, paths, 32, strict=False)
     batches: list[NDArray[np.float32]] = []
 
     def take(outputs: NDArray[np.float32], _: object) -> None:
