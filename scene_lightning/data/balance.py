@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene_lightning._registry import did_you_mean, some_of
-from scene_lightning.data.copies import find_copies, keep_copies_together
+from scene_lightning.data.groups import keep_together
 from scene_lightning.data.randomness import permutation
 from scene_lightning.data.scan import require_every_class
 from scene_lightning.data.table import ImageTable
@@ -90,7 +90,7 @@ def balanced_order(labels: NDArray[np.int64], seed: int, epoch: int) -> NDArray[
 def stratified_folds(table: ImageTable, folds: int, seed: int) -> list[NDArray[np.int64]]:
     """The rows of each of `folds` parts of a table: of every class, and in all, they differ by one image at most.
 
-    A function of the table, `folds` and `seed`. Files with equal content are in one part; where a class has no other
+    A function of the table, `folds` and `seed`. Files with equal content, and the groups of `table.group_by`, are in one part; where a class has no other
     images to take their places, the parts differ by more.
 
     Args:
@@ -116,6 +116,6 @@ def stratified_folds(table: ImageTable, folds: int, seed: int) -> list[NDArray[n
     # dealt out like cards, going on where the class before ended: sizes stay even within a class and in all
     parts = np.empty(len(table), dtype=np.int64)
     parts[order] = np.arange(len(table)) % folds
-    parts = keep_copies_together(parts, table.labels, find_copies(table.paths))
+    parts = keep_together(table, parts, seed)
     require_every_class(table, parts, folds)
     return [np.flatnonzero(parts == fold) for fold in range(folds)]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene_lightning._registry import did_you_mean, some_of
-from scene_lightning.data.copies import find_copies, keep_copies_together
+from scene_lightning.data.groups import keep_together
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.table import ImageTable, Splits
 from scene_lightning.data.walk import LeftOut, files_below, is_folder, is_hidden
@@ -224,7 +224,9 @@ def _images_under(folder: str, recursive: bool, left_out: LeftOut | None) -> lis
     return sorted(paths)
 
 
-def find_splits(root: str, val_split: float = 0.2, seed: int = 0, overlay: Overlay | None = None) -> Splits:
+def find_splits(
+    root: str, val_split: float = 0.2, seed: int = 0, overlay: Overlay | None = None, group_by: str | None = None
+) -> Splits:
     """Find the training and validation images of a data folder.
 
     Args:
@@ -233,6 +235,7 @@ def find_splits(root: str, val_split: float = 0.2, seed: int = 0, overlay: Overl
         val_split: share of each class that goes to validation when class folders stand alone, in (0, 1).
         seed: of that split.
         overlay: corrections of labels, applied before the split.
+        group_by: a regular expression; images in whose paths it finds the same text stay on one side of the split.
 
     Raises:
         DataError: the folder is none of these, only one half is there, or a class is in one half and not the other.
@@ -253,15 +256,17 @@ def find_splits(root: str, val_split: float = 0.2, seed: int = 0, overlay: Overl
             f"{root!r} holds {validation!r} but no training images. "
             f"Expected one of {', '.join(TRAIN_FOLDERS)} beside it."
         )
-    return Splits(*split_table(_corrected(scan_folder(root), overlay), val_split, seed))
+    table = replace(_corrected(scan_folder(root), overlay), group_by=group_by)
+    return Splits(*split_table(table, val_split, seed))
 
 
-def find_training_images(root: str, overlay: Overlay | None = None) -> ImageTable:
+def find_training_images(root: str, overlay: Overlay | None = None, group_by: str | None = None) -> ImageTable:
     """Find the training images of a data folder: those of seg_train or train, or all where class folders stand alone.
 
     Args:
         root: the data folder's path.
         overlay: corrections of labels.
+        group_by: a regular expression; images in whose paths it finds the same text are never divided.
 
     Raises:
         DataError: the folder is no data folder, or has a validation half only.
@@ -271,7 +276,7 @@ def find_training_images(root: str, overlay: Overlay | None = None) -> ImageTabl
     train = split_among(TRAIN_FOLDERS, class_folders(root))
     if train and not holds_images(os.path.join(root, train)):
         root = os.path.join(root, train)
-    return _corrected(scan_folder(root), overlay)
+    return replace(_corrected(scan_folder(root), overlay), group_by=group_by)
 
 
 def _corrected(table: ImageTable, overlay: Overlay | None) -> ImageTable:
@@ -334,7 +339,7 @@ def split_table(table: ImageTable, val_split: float, seed: int = 0) -> tuple[Ima
         val_split: share of the images of each class to hold out, between 0 and 1.
         seed: any integer; another one holds out others.
 
-    Files with equal content are on the same side.
+    Files with equal content are on the same side, and so are the groups of `table.group_by`.
 
     Raises:
         DataError: a share outside (0, 1), or a class with fewer than two different images.
@@ -352,7 +357,7 @@ def split_table(table: ImageTable, val_split: float, seed: int = 0) -> tuple[Ima
         held_out += random.permutation(rows)[:count].tolist()
     parts = np.zeros(len(table), dtype=np.int64)
     parts[held_out] = 1
-    parts = keep_copies_together(parts, table.labels, find_copies(table.paths))
+    parts = keep_together(table, parts, seed)
     require_every_class(table, parts, 2)
     return table.take(np.flatnonzero(parts == 0)), table.take(np.flatnonzero(parts == 1))
 

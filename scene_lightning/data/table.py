@@ -21,6 +21,7 @@ class ImageTable:
         class_names: the classes' names.
         root: the folder that was scanned.
         left_out: what else lies in it.
+        group_by: a regular expression; images in whose paths it finds the same text are never divided.
     """
 
     paths: list[str]
@@ -28,6 +29,7 @@ class ImageTable:
     class_names: list[str]
     root: str
     left_out: LeftOut = field(default_factory=LeftOut)
+    group_by: str | None = None
 
     def __len__(self) -> int:
         return len(self.paths)

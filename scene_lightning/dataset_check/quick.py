@@ -13,34 +13,36 @@ from scene_lightning.dataset_check.tree import inner_data_folder
 from scene_lightning.errors import DataError
 
 
-def checked_splits(data: str, val_split: float, seed: int, overlay: Overlay | None = None) -> Splits:
+def checked_splits(
+    data: str, val_split: float, seed: int, overlay: Overlay | None = None, group_by: str | None = None
+) -> Splits:
     """`find_splits` for a training: what it cannot go well with is refused, and copies are told.
 
     Args:
-        data, val_split, seed, overlay: as for `find_splits`.
+        data, val_split, seed, overlay, group_by: as for `find_splits`.
 
     Raises:
         DataError: as `find_splits`; a folder that only wraps the data folder; one class alone.
     """
     _refuse_wrapping_folder(data)
-    splits = find_splits(data, val_split, seed, overlay)
+    splits = find_splits(data, val_split, seed, overlay, group_by)
     _refuse_single_class(splits.train)
     _tell_corrections(overlay)
     warn_of_copies(data, splits.train, splits.validation)
     return splits
 
 
-def checked_training_images(data: str, overlay: Overlay | None = None) -> ImageTable:
+def checked_training_images(data: str, overlay: Overlay | None = None, group_by: str | None = None) -> ImageTable:
     """`find_training_images` for a training: what it cannot go well with is refused, and copies are told.
 
     Args:
-        data, overlay: as for `find_training_images`.
+        data, overlay, group_by: as for `find_training_images`.
 
     Raises:
         DataError: as `find_training_images`; a folder that only wraps the data folder; one class alone.
     """
     _refuse_wrapping_folder(data)
-    table = find_training_images(data, overlay)
+    table = find_training_images(data, overlay, group_by)
     _refuse_single_class(table)
     _tell_corrections(overlay)
     warn_of_copies(data, table)

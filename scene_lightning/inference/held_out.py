@@ -49,4 +49,5 @@ def _splits(predictor: Predictor, trained_on: str) -> Splits:
             "`scene-lightning train` made, or other labelled photographs that it was not trained on."
         )
     data = recipe["data"]
-    return find_splits(trained_on, data["val_split"], recipe["training"]["seed"], find_overlay(data.get("overlay")))
+    overlay, seed = find_overlay(data.get("overlay")), recipe["training"]["seed"]
+    return find_splits(trained_on, data["val_split"], seed, overlay, data.get("group_by"))

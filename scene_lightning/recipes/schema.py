@@ -22,6 +22,7 @@ from scene_lightning.recipes.values import (
     to_devices,
     to_number,
     to_pair,
+    to_pattern,
     to_rates,
     to_save_interval,
     to_shift,
@@ -176,6 +177,8 @@ class DataRecipe(Section):
     """How images are found, read and changed. A recipe may say `augmentation: off` for `NO_AUGMENTATION`."""
 
     val_split: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    # a regular expression: images in whose paths its first parentheses hold the same text stay on one side of a split
+    group_by: Annotated[str | None, BeforeValidator(to_pattern)] = None
     overlay: str | None = None  # a CSV file of corrected labels, by the images' content
     color_mode: Literal["rgb", "grayscale", "rgba"] = "rgb"
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] = "nearest"

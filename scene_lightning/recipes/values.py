@@ -41,6 +41,21 @@ def to_pair(value: Any) -> Any:
     raise ValueError(f"expected a whole number or two, [height, width]; received {value!r}")
 
 
+def to_pattern(value: Any) -> Any:
+    """Check a regular expression, and leave it as it was written.
+
+    Args:
+        value: the text, or None.
+    """
+    if value is None:
+        return None
+    try:
+        re.compile(value)
+    except (re.error, TypeError) as error:
+        raise ValueError(f"expected a regular expression, or null; received {value!r} ({error})") from None
+    return value
+
+
 def to_tuple(value: Any) -> Any:
     """Check that a value is a list, of whatever.
 

@@ -91,7 +91,7 @@ def train_folds(
         # Lightning starts a process a device by running the whole command again, which would begin with fold 1 again
         raise InputError(f"--folds trains on one device; {device_count(hardware)} were chosen. Add --devices 1.")
     overlay = find_overlay(recipe.data.overlay)
-    table = checked_training_images(data, overlay)
+    table = checked_training_images(data, overlay, recipe.data.group_by)
     class_weights(recipe.training.class_weight, table)
     stratified_folds(table, folds, recipe.training.seed)  # too few images are told before they are decoded
     folder = run_folder.make_run_folder(recipe.name, out) if resume is None else Path(resume)

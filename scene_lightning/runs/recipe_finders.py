@@ -160,7 +160,7 @@ def _prepare(data: str, recipe: Recipe, wanted: int) -> tuple[CachedImages, Any,
     One device: a batch is one device's.
     """
     hardware = Hardware(**{**hardware_of(recipe), "devices": 1, "num_nodes": 1, "strategy": "auto"})
-    table = checked_training_images(data, find_overlay(recipe.data.overlay))
+    table = checked_training_images(data, find_overlay(recipe.data.overlay), recipe.data.group_by)
     chosen = table.take(sorted(permutation(recipe.training.seed, 0, len(table))[:wanted]))
     images = decode_all(recipe, chosen, strict=False, shared=False)
     say_left_out(chosen.left_out, chosen.root)

@@ -103,7 +103,7 @@ def train(
     hardware = hardware_of(recipe)
     meet(devices.trainer_arguments(devices.Hardware(**hardware))["accelerator"])
     overlay = overlay_of_run(recipe, earlier.folder if earlier is not None else None)
-    splits = checked_splits(data, recipe.data.val_split, recipe.training.seed, overlay)
+    splits = checked_splits(data, recipe.data.val_split, recipe.training.seed, overlay, recipe.data.group_by)
     class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
     model = prepare_model(recipe, splits.train.class_names, len(splits.train))
     if earlier is not None:

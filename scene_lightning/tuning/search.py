@@ -126,7 +126,7 @@ def _runner(data: str, recipe: Recipe, *, strict: bool, jobs: int) -> TrialRunne
     """The training images of `data`, a share of them held out to judge by, and one device."""
     seed, share = recipe.training.seed, recipe.data.val_split
     overlay = find_overlay(recipe.data.overlay)
-    splits = Splits(*split_table(checked_splits(data, share, seed, overlay).train, share, seed))
+    splits = Splits(*split_table(checked_splits(data, share, seed, overlay, recipe.data.group_by).train, share, seed))
     wanted = devices.Hardware(
         recipe.training.accelerator,
         1,  # one device a trial: several trials at a time fill several
