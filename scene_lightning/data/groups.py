@@ -47,8 +47,8 @@ def _groups(table: ImageTable) -> list[list[int]]:
     if not groups:
         raise DataError(
             f"data.group_by: {table.group_by!r} is in no path of {table.root!r}, such as "
-            f"{os.path.relpath(table.paths[0], table.root)!r}. Expected a regular expression whose first parentheses hold "
-            "what images that belong together have in common."
+            f"{os.path.relpath(table.paths[0], table.root)!r}. Expected a regular expression whose first parentheses "
+            "hold what images that belong together have in common."
         )
     return list(groups.values())
 
