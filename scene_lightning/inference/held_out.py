@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import find_splits, relabel
 from scene_lightning.data.table import ImageTable, Splits
@@ -49,5 +51,11 @@ def _splits(predictor: Predictor, trained_on: str) -> Splits:
             "`scene-lightning train` made, or other labelled photographs that it was not trained on."
         )
     data = recipe["data"]
-    overlay, seed = find_overlay(data.get("overlay")), recipe["training"]["seed"]
-    return find_splits(trained_on, data["val_split"], seed, overlay, data.get("group_by"))
+    overlay = data.get("overlay")
+    if overlay is not None and not os.path.exists(overlay):
+        raise InputError(
+            f"The model was trained with the corrections of labels in {overlay!r}, which are not there. Its run's "
+            "folder holds a copy, labels.csv: put it back."
+        )
+    seed, group_by = recipe["training"]["seed"], data.get("group_by")
+    return find_splits(trained_on, data["val_split"], seed, find_overlay(overlay), group_by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -16,6 +17,8 @@ from scene_lightning.data.copies import file_digest
 from scene_lightning.data.overlay import read_overlay
 from scene_lightning.data.scan import find_splits, find_training_images, scan_folder
 from scene_lightning.errors import DataError, InputError
+from scene_lightning.inference.held_out import held_out_images
+from scene_lightning.inference.predictor import Predictor, RunOn
 
 TINY = [
     "filters=[4]", "dense=[]", "dropout=0", "input_size=[8, 8]", "data.augmentation=off", "epochs=1", "batch_size=8",
@@ -235,6 +238,18 @@ def test_evaluate_judges_by_corrected_labels(
     assert evaluate("--overlay", str(tmp_path / "one.csv"))["per_class"]["sea"]["support"] == 1
     assert cli.run(["evaluate", str(run), str(data), "--overlay", overlay]) == 0
     assert f"overlay   {overlay}: 0 relabelled" in capsys.readouterr().out
+
+
+def test_what_was_held_out_is_found_again(data: Path, overlay: str, tmp_path: Path) -> None:
+    """A folder that the training divided by itself is divided as it was, after the same corrections."""
+    assert train(data / "train", tmp_path / "run", "--overlay", overlay, "--val-split", "0.45") == 0
+    predictor = Predictor.load(str(tmp_path / "run"), RunOn("cpu"))
+    with (tmp_path / "run" / "images.csv").open() as file:
+        validated = [row["image"] for row in csv.DictReader(file) if row["role"] == "validated on"]
+    assert held_out_images(predictor, str(data / "train")).paths == validated and len(validated) == 8
+    Path(overlay).unlink()
+    with pytest.raises(InputError, match=r"labels\.csv', which are not there\. Its run's folder holds a copy"):
+        held_out_images(predictor, str(data / "train"))
 
 
 # -- Keras' loaders ----------------------------------------------------------------------------------------------------
