@@ -90,8 +90,8 @@ def balanced_order(labels: NDArray[np.int64], seed: int, epoch: int) -> NDArray[
 def stratified_folds(table: ImageTable, folds: int, seed: int) -> list[NDArray[np.int64]]:
     """The rows of each of `folds` parts of a table: of every class, and in all, they differ by one image at most.
 
-    A function of the table, `folds` and `seed`. Files with equal content, and the groups of `table.group_by`, are in one
-    part; where a class has no other images to take their places, the parts differ by more.
+    A function of the table, `folds` and `seed`. Files with equal content, and the groups of `table.group_by`, are in
+    one part; where a class has no other images to take their places, the parts differ by more.
 
     Args:
         table: the images to divide.
