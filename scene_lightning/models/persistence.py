@@ -297,7 +297,7 @@ def model_from_state(data: dict[str, Any], path: str, compile: bool) -> Any:
         compile: whether to compile it as it was.
     """
     section = checkpoint.read_model_section(data, path)
-    values = sum(value.numel() for value in data["state_dict"].values() if isinstance(value, torch.Tensor))
+    values = sum(_stored_values(value) for value in data["state_dict"].values() if isinstance(value, torch.Tensor))
     model = _model_from(section["model_config"], path, values)
     if compile and section["compile_config"]:
         compile_from(model, section["compile_config"], path)
@@ -305,6 +305,13 @@ def model_from_state(data: dict[str, Any], path: str, compile: bool) -> Any:
     model.image_info, model._recipe = section["image_info"], section["recipe"]
     model._images_seen = section["images_seen"]
     return model
+
+
+def _stored_values(tensor: torch.Tensor) -> int:
+    """How many values of a tensor a file holds: fewer than it shows where it is sparse, or one stands for many."""
+    if tensor.layout != torch.strided:
+        return 0
+    return min(tensor.numel(), tensor.untyped_storage().nbytes() // tensor.element_size())
 
 
 def _model_from(config: Mapping[str, Any], path: str, values: int) -> Any:

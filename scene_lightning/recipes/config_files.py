@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import RecipeError
+from scene_lightning.recipes.yaml_reader import MAX_LETTERS
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -53,6 +54,8 @@ def read_config(name_or_path: str | Path, folder: Traversable, what: str) -> tup
             f"No {what} {text!r}.{did_you_mean(Path(text).stem, known)} Expected one of: {', '.join(known)}; or the "
             "path of a YAML file."
         )
+    if isinstance(source, Path) and source.stat().st_size > 4 * MAX_LETTERS:
+        raise RecipeError(f"{source} is not a {what}: it has {source.stat().st_size} bytes.")
     try:
         return source, source.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

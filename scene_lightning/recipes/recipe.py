@@ -50,6 +50,7 @@ _EXPECTED = {
 }
 # mappings whose keys depend on the optimiser, the loss or the data: checked with the recipe, or with the data
 _OPEN = ("optimizer_arguments", "loss_arguments", "class_weight")
+_SHOWN = 50  # problems of one recipe
 _ELSEWHERE = {"channels": "The number of channels follows from data.color_mode."}
 
 
@@ -118,7 +119,8 @@ def _resolved(
         recipe = None
     if problems or recipe is None:
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise RecipeError(f"{source} has {count}:\n" + "\n".join(f"  {problem}" for problem in problems))
+        shown = [*problems[:_SHOWN], *([f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else [])]
+        raise RecipeError(f"{source} has {count}:\n" + "\n".join(f"  {problem}" for problem in shown))
     return recipe
 
 

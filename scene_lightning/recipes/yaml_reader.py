@@ -13,6 +13,8 @@ import yaml
 
 from scene_lightning.errors import RecipeError
 
+MAX_LETTERS = 2**18  # of a document; a recipe has some thousand
+MAX_VALUES = 100_000  # of a document, aliases written out; a recipe has some hundred
 KeyPath = tuple[str | int, ...]
 
 
@@ -81,14 +83,23 @@ def parse(text: str, source: str) -> Document:
     Raises:
         RecipeError: not YAML; the message has `source`, the line and what is wrong.
     """
+    if len(text) > MAX_LETTERS:
+        raise RecipeError(f"{source} has {len(text)} letters; expected a YAML text of at most {MAX_LETTERS}.")
     try:
         loader = _Loader(text)  # refuses control characters at once
         node = loader.get_single_node()
         if node is None:
             return Document({})
+        if _count(node, {}) > MAX_VALUES:
+            raise RecipeError(
+                f"{source} is refused: its aliases (*name) written out make more than {MAX_VALUES} values, or one "
+                "contains itself. Write what it needs without them."
+            )
         document = Document(loader.construct_document(node))
         _note_keys(node, (), document, set())
         return document
+    except RecipeError:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -116,6 +127,19 @@ def dump(data: Any) -> str:
         data: plain values, lists and dicts.
     """
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=1000)
+
+
+def _count(node: yaml.Node, counted: dict[int, int]) -> int:
+    """How many values there are at and below a node, each alias counted as what it stands for."""
+    if id(node) not in counted:
+        counted[id(node)] = MAX_VALUES + 1  # so that one that contains itself is too large
+        children: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            children = node.value
+        elif isinstance(node, yaml.MappingNode):
+            children = [part for pair in node.value for part in pair]
+        counted[id(node)] = 1 + sum(_count(child, counted) for child in children)
+    return counted[id(node)]
 
 
 def _note_keys(node: yaml.Node, path: KeyPath, document: Document, seen: set[int]) -> None:

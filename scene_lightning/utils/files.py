@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import shutil
 import tarfile
 import zipfile
+import zlib
 from typing import Any
 from urllib.parse import unquote, urlparse
 
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import DataError, InputError, MissingFileError
+
+# Photographs hardly compress, tables of text some tenfold.
+_MAX_EXPANSION = 100
+_SMALL_BYTES = 2**26
 
 
 def get_file(
@@ -50,7 +56,8 @@ def get_file(
     Raises:
         InputError: no `origin`, or one without a name.
         MissingFileError: the file would have to be downloaded; the message says where to put it.
-        DataError: no such local file, another checksum, or no archive.
+        DataError: no such local file, another checksum, or no archive; one that is damaged, a bomb, or that holds
+            paths or links out of the folder. Nothing of it is left then.
     """
     if origin is None:
         raise InputError('Please specify the "origin" argument (URL of the file to download).')
@@ -102,13 +109,57 @@ def _unpacked(path: str, untar: bool) -> str:
         return folder
     partial = f"{folder}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    if tarfile.is_tarfile(path):
-        with tarfile.open(path) as tar:
-            tar.extractall(partial, filter="data")  # refuses paths that leave the folder
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(partial)
-    else:
-        raise DataError(f"{path!r} is neither a tar nor a zip archive: it cannot be unpacked.")
-    os.replace(partial, folder)
+    try:
+        if tarfile.is_tarfile(path):
+            _unpack_tar(path, partial)
+        elif zipfile.is_zipfile(path):
+            _unpack_zip(path, partial)
+        else:
+            raise DataError(f"{path!r} is neither a tar nor a zip archive: it cannot be unpacked.")
+        os.replace(partial, folder)
+    except tarfile.FilterError as error:  # a path or a link that leaves the folder, a device
+        raise DataError(f"{path!r} is not unpacked: {error}.") from error
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        ValueError,
+        RuntimeError,
+    ) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path!r} is damaged or incomplete: {error}. Fetch it again.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+def _unpack_tar(path: str, folder: str) -> None:
+    budget = _budget(path)
+    with tarfile.open(path) as archive:
+        for member in archive:
+            budget -= member.size
+            _check(path, member.name, budget)
+            archive.extract(member, folder, filter="data")
+
+
+def _unpack_zip(path: str, folder: str) -> None:
+    budget = _budget(path)
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            budget -= member.file_size
+            _check(path, member.filename, budget)
+            archive.extract(member, folder)
+
+
+def _budget(path: str) -> int:
+    return _SMALL_BYTES + _MAX_EXPANSION * os.path.getsize(path)
+
+
+def _check(path: str, name: str, budget: int) -> None:
+    if budget < 0:
+        raise DataError(f"{path!r} unpacks to more than {_MAX_EXPANSION} times its size: a bomb. It is not unpacked.")
+    if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or name[1:2] == ":":
+        raise DataError(f"{path!r} is not unpacked: its member {name[:80]!r} leaves the folder.")

@@ -211,6 +211,8 @@ READERS: dict[str, Callable[[], Reader]] = {
     "keras_config": lambda: _config_reader("k3_branched.keras", read_keras),
     "keras2_config": lambda: _config_reader("k2_branched.keras", read_keras),
     "keras_model": lambda: _config_reader("k3_sequential.keras", load_model),
+    "keras_graph": lambda: _config_reader("k3_branched.keras", load_model),
+    "keras2_graph": lambda: _config_reader("k2_branched.keras", load_model),
     "legacy_h5": lambda: Reader(read_legacy_h5, _fixtures("k2_*.h5", "k3_sequential.h5", "k3_branched.h5")),
     "weights_h5": lambda: Reader(read_weights_h5, _fixtures("*.weights.h5")),
     "checkpoint": lambda: Reader(_read_checkpoint, lambda: [_checkpoint()]),

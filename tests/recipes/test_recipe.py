@@ -198,6 +198,12 @@ def test_smoothing_needs_a_loss_that_has_it():
     assert "has no label smoothing" in problems_of("paper", ["loss=hinge", "label_smoothing=0.1"])
 
 
+def _laughs(form):
+    """A billion laughs: each line has nine of the line before it."""
+    lines = [f"l{n}: &l{n} " + form.format(", ".join([f"*l{n - 1}"] * 9)) for n in range(1, 30)]
+    return "\n".join(["l0: &l0 {b: 1}", *lines, ""])
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -208,9 +214,14 @@ def test_smoothing_needs_a_loss_that_has_it():
         ("a: \x00", "not valid YAML"),
         ("[" * 3000, "nested too deeply"),
         ("a: 1\n---\nb: 2\n", "not valid YAML"),
-        ("training: &a\n  optimizer_arguments: *a\n", "optimizer_arguments"),
+        ("training: &a\n  optimizer_arguments: *a\n", "contains itself"),
         ("1: 2\n", "line 1: 1: unknown key"),
         ("training: {seed: " + "9" * 5000 + "}", "not valid YAML"),
+        (_laughs("[{}]") + "training: {class_weight: *l29}\n", "more than 100000 values"),
+        (_laughs("{{a: 1, <<: [{}]}}") + "training: {optimizer_arguments: *l29}\n", "more than 100000 values"),
+        ("x" * 300_000, "300000 letters"),
+        ("x" * 2_000_000, "2000000 bytes"),
+        ("".join(f"k{n}: 1\n" for n in range(100)), "and 50 more"),
     ],
 )
 def test_what_is_no_recipe_gets_one_clear_error(write, text, expected):
