@@ -96,7 +96,7 @@ CODE: dict[str, tuple[str, Callable[[], bytes]]] = {
                 "config": {"units": 1, "activation": {"module": "os", "class_name": "function", "config": "mkdir"}},
             }
         ),
-    ),  # fmt: skip
+    ),
 }
 
 

@@ -41,7 +41,7 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Mapping[str, Any]
             file.flush()
     except (OSError, RuntimeError) as error:  # torch speaks of positions in its archive where the disk is full
         cause = error.__context__ if isinstance(error, RuntimeError) else error
-        if not isinstance(cause, OSError):
+        if not isinstance(cause, OSError) or cause.errno is None:
             raise
         raise OSError(cause.errno, cause.strerror, str(path)) from error
 
