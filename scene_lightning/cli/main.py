@@ -19,6 +19,7 @@ from scene_lightning.cli.options import (
     Accelerator,
     BatchSize,
     DataFolder,
+    Devices,
     Epochs,
     JsonFlag,
     ModelFile,
@@ -295,6 +296,7 @@ def evaluate(
     as_json: JsonFlag = False,
     batch_size: BatchSize = None,
     accelerator: Accelerator = None,
+    devices: Devices = None,
     overlay: OverlayFile = None,
     precision: Precision = None,
     strict: Strict = False,
@@ -306,7 +308,7 @@ def evaluate(
     """
     from scene_lightning.cli import pipeline
 
-    options = pipeline.RunOn(accelerator, precision, batch_size)
+    options = pipeline.RunOn(accelerator, precision, batch_size, shared=True, devices=devices)
     result = pipeline.evaluate(model, data, options, strict=strict, overlay=overlay)
     pipeline.show_evaluation(result, as_json=as_json)
 
@@ -333,6 +335,7 @@ def predict(
     ] = None,
     batch_size: BatchSize = None,
     accelerator: Accelerator = None,
+    devices: Devices = None,
     precision: Precision = None,
     strict: Strict = False,
 ) -> None:
@@ -343,7 +346,7 @@ def predict(
     """
     from scene_lightning.cli import pipeline
 
-    options = pipeline.RunOn(accelerator, precision, batch_size)
+    options = pipeline.RunOn(accelerator, precision, batch_size, shared=True, devices=devices)
     if pipeline.predict(model, paths, options, out=out, top_k=top_k, grid=grid, strict=strict):
         raise typer.Exit(3)
 

@@ -33,6 +33,10 @@ ModelFile = Annotated[
 ]
 DataFolder = Annotated[str, typer.Argument(metavar="DATA", help="The folder of images.")]
 Accelerator = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.  [default: auto]")]
+Devices = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="How many devices share the images, -1 for all, or which: 0,1.  [default: 1]"),
+]
 Precision = Annotated[str | None, typer.Option(metavar="NAME", help=f"{PRECISIONS}.  [default: 32-true]")]
 RecipePrecision = Annotated[str | None, typer.Option(metavar="NAME", help=f"{PRECISIONS}.  [default: the recipe's]")]
 Epochs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the recipe's]")]

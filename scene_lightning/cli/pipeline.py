@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from scene_lightning._main_process import is_main_process
 from scene_lightning.dataset_check.check import check_dataset
 from scene_lightning.dataset_check.page import write_page
 from scene_lightning.dataset_check.report import require_place_for, show_check, write_findings
@@ -30,13 +31,14 @@ __all__ = [
 
 
 def show_evaluation(result: dict[str, Any], *, as_json: bool = False) -> None:
-    """Print an evaluation: one JSON object, or tables.
+    """Print an evaluation: one JSON object, or tables; nothing in the helper processes of a run on several devices.
 
     Args:
         result: what `evaluate` returns.
         as_json: print one JSON object and nothing else.
     """
-    print(json.dumps(result) if as_json else format_evaluation(result))
+    if is_main_process():
+        print(json.dumps(result) if as_json else format_evaluation(result))
 
 
 def show_run(run: FinishedRun) -> None:

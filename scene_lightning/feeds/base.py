@@ -170,7 +170,7 @@ class PlannedFeed(Feed):
                 batch = self.read(indices if len(indices) else plan[step][:1], epoch)
                 if batch is not None:
                     yield batch if len(indices) else Spare(batch)
-                elif world_size > 1:
+                elif world_size > 1 and self.training:
                     raise DataError(
                         f"No sample of a whole batch can be read, such as {next(iter(self.unreadable))!r}; the devices "
                         "would fall out of step. Remove these files, or use one device."

@@ -65,7 +65,8 @@ def info_of_model(model: Any) -> ImageInfo:
 
 
 def _note(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr)
+    if is_main_process():
+        print(f"note: {text}", file=sys.stderr)
 
 
 def _image_shape(model: Any) -> tuple[int, int, int]:
@@ -91,13 +92,15 @@ def prediction_feed(
         strict: an unreadable image is an error; otherwise it is left out.
         mirrored: whether left and right are exchanged.
     """
-    return ImageFeed.from_paths(
+    feed = ImageFeed.from_paths(
         paths,
         info.spec,
         batch_size=batch_size,
         standardize=Standardize(rescale=info.rescale, mirrored=mirrored),
         skip_unreadable=not strict,
     )
+    feed.idle = True  # of more devices than images some have nothing to do
+    return feed
 
 
 def say_left_out(left_out: LeftOut, folder: str | None = None) -> None:
@@ -124,6 +127,10 @@ def report_unreadable(skipped: Sequence[Unreadable], total: int) -> None:
         DataError: not one image could be read.
     """
     count = len(skipped)
+    if count == total:
+        raise DataError(f"None of the {total} images could be read.")
+    if not is_main_process():
+        return
     for cure in (HEIF_CURE, AVIF_CURE):  # a phone's whole roll would fill the screen with one and the same line
         alike = [file for file in skipped if cure in file.reason]
         if len(alike) > 1:
@@ -133,5 +140,3 @@ def report_unreadable(skipped: Sequence[Unreadable], total: int) -> None:
         print(f"skipped: {file.reason}", file=sys.stderr)
     if count:
         print(f"{count} of {total} images could not be read and were skipped.", file=sys.stderr)
-    if count == total:
-        raise DataError(f"None of the {total} images could be read.")

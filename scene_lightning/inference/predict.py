@@ -14,6 +14,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from scene_lightning._atomic_write import atomic_write
+from scene_lightning._main_process import is_main_process
 from scene_lightning.data.scan import scan_images
 from scene_lightning.data.walk import LeftOut
 from scene_lightning.errors import InputError
@@ -58,7 +59,7 @@ def predict(
         run_on: where and how the model answers.
 
     Returns:
-        How many images could not be read.
+        How many images could not be read; 0 in all processes but the first.
 
     Raises:
         InputError: no model, no images, an unknown ending, or more classes asked for than there are.
@@ -91,6 +92,8 @@ def predict(
         feed = predictor.predict(files, take, strict=strict, verbose=out is not None, on_unreadable=errors.__setitem__)
         write_errors(len(files))
     report_unreadable(list(feed.unreadable.values()), len(files))
+    if not is_main_process():
+        return 0
     if grid:
         _draw_grid(shown, names, grid)
     unreadable = len(feed.unreadable)
@@ -129,6 +132,9 @@ def _draw_grid(shown: Sequence[tuple[str, Probabilities]], class_names: Sequence
 @contextmanager
 def _open_writer(out: str | None, class_names: Sequence[str], files: Sequence[str], top_k: int) -> Iterator[Writer]:
     """The writer for `out`; the file appears under its name only when everything is in it."""
+    if not is_main_process():
+        yield _NoWriter()
+        return
     if out is None:
         width = min(max(map(len, files)), _WIDEST_PATH)
         yield _TableWriter(sys.stdout, class_names, width, top_k)
@@ -148,6 +154,14 @@ def _open_writer(out: str | None, class_names: Sequence[str], files: Sequence[st
 def _text_file(path: Path) -> IO[str]:
     """A file for UTF-8 text, in which names of files that are no UTF-8 are escaped (`\\udcff` for the byte ff)."""
     return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
+
+
+class _NoWriter:
+    """Of all processes but the first: one alone writes."""
+
+    def write(self, path: str, probabilities: Probabilities) -> None: ...
+
+    def write_error(self, path: str, reason: str) -> None: ...
 
 
 class _CsvWriter:

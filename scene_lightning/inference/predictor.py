@@ -17,6 +17,7 @@ from scene_lightning.inference.inputs import info_of_model, prediction_feed
 from scene_lightning.models import load_model
 from scene_lightning.reports.run_folder import find_model
 from scene_lightning.training import devices
+from scene_lightning.training.launch import check_launch, current_launch
 
 Probabilities = NDArray[np.float32]
 
@@ -29,20 +30,27 @@ class RunOn:
         accelerator: "auto", "cpu", "cuda", "gpu" or "mps"; None for "auto".
         precision: Lightning's name of it, such as "bf16-mixed"; None for "32-true".
         batch_size: images a batch; None for 32.
+        shared: whether the processes of a launcher share the images; otherwise each answers by itself.
+        devices: how many, or which ("0,1"); None for one, or for as many as a launcher has started.
     """
 
     accelerator: str | None = None
     precision: str | None = None
     batch_size: int | None = None
+    shared: bool = False
+    devices: str | int | None = None
 
     def hardware(self) -> dict[str, Any]:
-        """`predict`'s arguments, checked against this machine; one device, so that answers keep their order."""
+        """`predict`'s arguments, checked against this machine and its launcher."""
         wanted: dict[str, Any] = {
             "accelerator": self.accelerator or "auto",
-            "devices": 1,
+            "devices": self.devices or ("auto" if self.shared and current_launch() is not None else 1),
             "precision": self.precision or "32-true",
         }
-        devices.trainer_arguments(devices.Hardware(**wanted))
+        chosen = devices.trainer_arguments(devices.Hardware(**wanted))
+        if self.shared:
+            check_launch(chosen["devices"], chosen["num_nodes"])
+            wanted.update(devices=chosen["devices"], num_nodes=chosen["num_nodes"])
         return wanted
 
 

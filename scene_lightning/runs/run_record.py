@@ -21,7 +21,7 @@ from scene_lightning._main_process import is_main_process
 from scene_lightning.errors import DataError, InputError, SceneLightningError
 from scene_lightning.reports.run_folder import LAST, PREVIOUS, RECORD, from_here
 from scene_lightning.runs.checkpoints import StoppedBySignal
-from scene_lightning.training.launch import has_lost_a_process
+from scene_lightning.training.launch import current_launch, has_lost_a_process
 
 PACKAGES = ("scene-lightning", "torch", "torchvision", "lightning", "numpy", "pillow")
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
@@ -178,7 +178,10 @@ def recorded(folder: Path, data: str, strict: bool, folds: int | None = None) ->
     except (StoppedBySignal, KeyboardInterrupt) as error:
         record.end(folder, STOPPED)
         what, status = (str(error), error.exit_status) if isinstance(error, StoppedBySignal) else ("interrupted", 130)
-        raise TrainingInterrupted(f"{what}. Go on with: {cure}" if is_main_process() else "", status) from None
+        if is_main_process():
+            raise TrainingInterrupted(f"{what}. Go on with: {cure}", status) from None
+        # Lightning kills the process that it was started with, still at work, when another ends with a status
+        raise TrainingInterrupted("", 0 if current_launch() is None else status) from None
     except DataError as error:  # with `strict`, a file that has vanished
         record.end(folder, FAILED)
         if not (folder / LAST).is_file():

@@ -25,6 +25,7 @@ from scene_lightning.training.callback_adapter import CallbackAdapter, keras_ord
 from scene_lightning.training.child_process_results import outcome_of
 from scene_lightning.training.devices import Hardware, trainer_arguments
 from scene_lightning.training.inner_run import InnerRun
+from scene_lightning.training.outputs_of_processes import OutputsOfProcesses, check_several
 from scene_lightning.training.run_limits import current_trial
 from scene_lightning.tree import flatten, map_structure
 
@@ -337,11 +338,19 @@ class _Collector(L.Callback):
     def __init__(self, on_batch: Callable[[Any, Any], None] | None) -> None:
         self._on_batch = on_batch
         self.outputs: list[Any] = []
+        self.parts: OutputsOfProcesses | None = None  # where several processes predict
 
     def on_predict_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         arrays = map_structure(lambda leaf: leaf.detach().float().cpu().numpy(), outputs)
+        if self.parts is not None:
+            self.parts.add(arrays)
+        else:
+            self.take(arrays, batch)
+
+    def take(self, arrays: Any, batch: Any) -> None:
+        """Hand the outputs of one batch on, or keep them."""
         if self._on_batch is not None:
             self._on_batch(arrays, batch)
         else:
@@ -366,19 +375,20 @@ def run_predict(
         callbacks: Keras and Lightning callbacks.
         hardware: what to run on; None for the default.
         on_batch: called with (outputs, batch) after each batch; then nothing is kept and None is returned, so memory
-            stays the same however long the feed is.
+            stays the same however long the feed is. On several devices each process gets all outputs in order when
+            all are there, and None for the batch.
     """
     ledger.count("predict")
     build_from(model, feed)
     collector, hardware = _Collector(on_batch), hardware or Hardware()
     with running.undisturbed(model) as outer:
         listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
-        listeners = [collector, CallbackAdapter(model, listed), *lightning_callbacks]
+        others = [CallbackAdapter(model, listed), *lightning_callbacks]
         if outer is not None:
             _note_outer("predict", hardware)
-            InnerRun(outer, model, listeners).predict(feed)
+            InnerRun(outer, model, [collector, *others]).predict(feed)
         else:
-            _predict_with_trainer(model, feed, hardware, listeners)
+            _predict_with_trainer(model, feed, hardware, collector, others)
     if on_batch is not None:
         return None
     if not collector.outputs:
@@ -386,17 +396,23 @@ def run_predict(
     return _concatenate(collector.outputs)
 
 
-def _predict_with_trainer(model: Any, feed: Feed, hardware: Hardware, listeners: list[L.Callback]) -> None:
-    if hardware.devices == "auto":  # the order of the answers is the order of the images: one device keeps it
+def _predict_with_trainer(
+    model: Any, feed: Feed, hardware: Hardware, collector: _Collector, others: list[L.Callback]
+) -> None:
+    if hardware.devices == "auto":  # a program that does not say is not to be started several times
         hardware = replace(hardware, devices=1, num_nodes=1)
     with quiet_lightning(), _keeping_interrupts() as holder:
-        holder["trainer"] = trainer = make_trainer(hardware, listeners)
+        holder["trainer"] = trainer = make_trainer(hardware, [collector, *others])
         if trainer.world_size > 1:
-            raise InputError("predict() runs on one device, so that the answers stay in order: pass devices=1.")
+            check_several(trainer, feed)
+            collector.parts = OutputsOfProcesses()
         converts = trainer.precision.endswith("-true") and trainer.precision != "32-true"  # the weights, but no folds
         jit = compiled(model, worth_compiling(model.jit_compile, feed.samples, training=False), training=False)
         with nullcontext() if converts else folded(model), jit:
             trainer.predict(model, datamodule=FeedModule(predict=feed), return_predictions=False)
+        if collector.parts is not None:
+            for outputs in collector.parts.in_order(trainer, feed):
+                collector.take(outputs, None)
 
 
 def _concatenate(batches: list[Any]) -> Any:
