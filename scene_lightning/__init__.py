@@ -5,10 +5,16 @@ Nothing heavy happens here: the command line's `--help` imports this package and
 
 from __future__ import annotations
 
+import os as _os
+import sys as _sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# OpenMP's threads spin while they wait, which takes the processor from whatever else runs; torch loads OpenMP.
+if "torch" not in _sys.modules:
+    _os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # module → the names here that it holds
 _HELD = {

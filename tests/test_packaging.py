@@ -87,3 +87,17 @@ def test_python_and_licence_are_declared() -> None:
     assert project["requires-python"] == ">=3.11" and project["license"] == "Apache-2.0"
     assert "Apache License" in (ROOT / "LICENSE").read_text()
     assert not [pin for pin in project["dependencies"] if "<" in pin or "==" in pin]  # no upper caps
+
+
+@pytest.mark.parametrize(
+    ("before", "policy"),
+    [
+        ("os.environ.pop('OMP_WAIT_POLICY', None)", "PASSIVE"),
+        ("os.environ['OMP_WAIT_POLICY'] = 'ACTIVE'", "ACTIVE"),
+        ("os.environ.pop('OMP_WAIT_POLICY', None); sys.modules['torch'] = None", "None"),  # its OpenMP is there already
+    ],
+    ids=["unset", "set by the user", "torch was first"],
+)
+def test_threads_that_wait_do_not_spin(before: str, policy: str, tmp_path: Path) -> None:
+    code = f"import os, sys; {before}; import scene_lightning; print(os.environ.get('OMP_WAIT_POLICY'))"
+    assert python(code, tmp_path, PYTHONPATH=str(ROOT)) == policy
