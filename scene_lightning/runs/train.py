@@ -221,7 +221,9 @@ def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None, over
     if own is not None and (out is None or Path(out).resolve() == own.resolve()):
         folder = run_folder.continue_run_folder(own.resolve())
         if is_main_process():
-            (folder / run_folder.EVALUATION).unlink(missing_ok=True)  # that of what it was before
+            # the evaluation of what it was before, and what a kill left half-written
+            for stale in (folder / run_folder.EVALUATION, *folder.glob("*.new"), *folder.glob(".*.partial")):
+                stale.unlink(missing_ok=True)
     else:
         folder = by_first_process(lambda: run_folder.make_run_folder(recipe.name, out))
         run_folder.continue_run_folder(folder.resolve())
