@@ -71,6 +71,7 @@ class RunRecord:
         ended: when it stopped running, or None.
         slurm_job: the job's number, where Slurm started it.
         folds: how many parts a cross-validation has, or None.
+        processes: how many devices train together.
         machine: processor and system.
         versions: package → version.
     """
@@ -84,11 +85,12 @@ class RunRecord:
     ended: str | None = None
     slurm_job: str | None = None
     folds: int | None = None
+    processes: int = 1
     machine: str = field(default_factory=lambda: f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores")
     versions: dict[str, str] = field(default_factory=lambda: {name: _version(name) for name in PACKAGES})
 
     @classmethod
-    def begin(cls, folder: Path, data: str, strict: bool, folds: int | None = None) -> RunRecord:
+    def begin(cls, folder: Path, data: str, strict: bool, folds: int | None = None, processes: int = 1) -> RunRecord:
         """The record of a run that starts or goes on in `folder`, written there.
 
         Args:
@@ -96,10 +98,12 @@ class RunRecord:
             data: its images.
             strict: whether an unreadable image ends it.
             folds: how many parts a cross-validation has.
+            processes: how many devices train together.
         """
         record = cls(
             data=str(Path(data).resolve()), status=RUNNING, threads=torch.get_num_threads(), strict=strict, folds=folds,
             command=["scene-lightning", *sys.argv[1:]], slurm_job=os.environ.get("SLURM_JOB_ID"),
+            processes=processes,
         )  # fmt: skip
         record._write(folder)
         return record
@@ -158,7 +162,7 @@ def recorded_data(record: RunRecord | None, resume: str | None) -> str:
 
 
 @contextlib.contextmanager
-def recorded(folder: Path, data: str, strict: bool, folds: int | None = None) -> Iterator[None]:
+def recorded(folder: Path, data: str, strict: bool, folds: int | None = None, processes: int = 1) -> Iterator[None]:
     """Keep the run's record: what it was started with, and how it ended. A signal becomes an error with the cure.
 
     Args:
@@ -166,13 +170,14 @@ def recorded(folder: Path, data: str, strict: bool, folds: int | None = None) ->
         data: its images.
         strict: whether an unreadable image ends it.
         folds: how many parts a cross-validation has.
+        processes: how many devices train together.
 
     Raises:
         TrainingInterrupted: Ctrl-C, or SIGTERM.
         ProcessLost: another process of the run has ended.
     """
     cure = f"scene-lightning train --resume {shlex.quote(str(folder))}"
-    record = RunRecord.begin(folder, data, strict, folds)
+    record = RunRecord.begin(folder, data, strict, folds, processes)
     try:
         yield
     except (StoppedBySignal, KeyboardInterrupt) as error:

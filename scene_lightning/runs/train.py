@@ -101,6 +101,9 @@ def train(
             print(f"note      {before.threads} threads, as the run began with: others round differently", flush=True)
         torch.set_num_threads(before.threads)
     hardware = hardware_of(recipe)
+    if before is not None and before.processes != device_count(hardware) and is_main_process():
+        now = f"{device_count(hardware)}; it goes on, but not to the bit"
+        print(f"note      the run was begun on {before.processes} device(s) and goes on on {now}", flush=True)
     meet(devices.trainer_arguments(devices.Hardware(**hardware))["accelerator"])
     overlay = overlay_of_run(recipe, earlier.folder if earlier is not None else None)
     splits = checked_splits(data, recipe.data.val_split, recipe.training.seed, overlay, recipe.data.group_by)
@@ -112,7 +115,7 @@ def train(
         folder = _choose_folder(recipe, out, earlier, overlay)
         shares = f"{len(splits.train)} images to train on, {len(splits.validation)} to validate on"
         count = announce(f"{data}: {shares}", splits.train.class_names, recipe, folder, hardware)
-        with recorded(folder, data, strict):
+        with recorded(folder, data, strict, processes=device_count(hardware)):
             with first_on_each_machine():
                 images = [
                     decode_shown(recipe, t, strict=strict, shared=count > 1) for t in (splits.train, splits.validation)

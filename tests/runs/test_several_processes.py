@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -181,6 +183,16 @@ def test_a_process_that_ends_ends_the_run_which_goes_on(fault, status, place, wh
     done = faulty(place, "none", "--resume", run)
     assert done.returncode == 0, done.stderr
     assert not differences(whole, state_of(run))
+
+
+def test_another_number_of_devices_is_told(place, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("SCENE_LIGHTNING_CACHE", str(place / "cache"))
+    shutil.copytree(place / "one", place / "pair")
+    record = json.loads((place / "pair/run.json").read_text())
+    assert record["processes"] == 1
+    (place / "pair/run.json").write_text(json.dumps({**record, "processes": 2}))
+    assert cli.run(["train", "--resume", str(place / "pair"), "--epochs", "4"]) == 0
+    assert "begun on 2 device(s) and goes on on 1; it goes on, but not to the bit" in capsys.readouterr().out
 
 
 def processes_with(word: str) -> list[int]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 import scene_lightning as keras
 from scene_lightning import layers
 from scene_lightning.preprocessing.image import ImageDataGenerator
+from tests.programs import run_program
 
 rng = np.random.default_rng(0)
 X = rng.random((53, 6, 6, 3)).astype("float32")
@@ -103,3 +106,54 @@ def test_the_curve_is_that_of_one_process(data, options, devices):
             np.testing.assert_allclose(several[0][name], values, rtol=1e-6)
     for a, b in zip(one[1], several[1], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+PROGRAM = """
+import json, os, sys
+import json
+
+import numpy as np
+import keras
+from PIL import Image
+
+def main():
+    if not os.path.isdir("sixty"):
+        rng = np.random.default_rng(0)
+        for number in range(60):
+            os.makedirs(f"sixty/{number % 2}", exist_ok=True)
+            pixels = rng.integers(0, 128, (6, 6, 3)) + 100 * (number % 2)
+            Image.fromarray(pixels.astype(np.uint8)).save(f"sixty/{number % 2}/{number}.png")
+    histories = []
+    for size in (10, 12):  # six batches and five
+        data = keras.utils.image_dataset_from_directory(
+            "sixty", image_size=(6, 6), batch_size=size, shuffle=False, verbose=False
+        )
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential(
+            [keras.Input((6, 6, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2)]
+        )
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(0.0), loss, metrics=["accuracy"])
+        options = dict(accelerator="cpu", strategy=sys.argv[1], devices=int(sys.argv[2]))
+        histories.append(model.fit(data, validation_data=data, epochs=2, verbose=0, **options).history)
+    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
+        print(json.dumps(histories))
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_programs_on_folders_of_images_count_as_on_one_device(tmp_path):
+    """Datasets whose batches do not divide, in processes that Lightning starts or spawns."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    found = []
+    for words in (("auto", 1), ("ddp", 2), ("ddp_spawn", 2)):
+        done = run_program("program.py", *words, cwd=tmp_path, timeout=100)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(done.stdout))
+    for several in found[1:]:
+        for mine, theirs in zip(several, found[0], strict=True):
+            assert set(mine) == {"accuracy", "loss", "val_accuracy", "val_loss"}
+            for name, values in theirs.items():
+                np.testing.assert_allclose(mine[name], values, rtol=1e-6, err_msg=name)
