@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import re
+import resource
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 import torch
 
 import scene_lightning as keras
+from scene_lightning.applications.building.state_dict_files import read_state
 from scene_lightning.errors import InputError, SceneLightningError
 from scene_lightning.recipes.recipe import load_recipe
 from scene_lightning.runs.resume_checkpoint import Resume
@@ -146,3 +148,27 @@ def test_a_checkpoint_cannot_pretend_to_hold_a_network(kind: str, tmp_path: Path
     assert (tmp_path / "m.ckpt").stat().st_size < 20_000
     with pytest.raises(InputError, match="more weights than the file holds"):
         keras.models.load_model(tmp_path / "m.ckpt")
+
+
+@pytest.mark.parametrize("kind", ["packed", "declares a text of 4 GB"])
+def test_published_weights_cannot_grow(kind: str, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save({"w": torch.zeros(2**20)}, buffer, _use_new_zipfile_serialization=kind == "packed")
+    path = tmp_path / "net.pth"
+    if kind == "packed":
+        with zipfile.ZipFile(buffer) as stored, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name in stored.namelist():
+                packed.writestr(name, stored.read(name))
+    else:
+        text = b"X\x10\x00\x00\x00protocol_version"
+        assert text in buffer.getvalue()
+        path.write_bytes(buffer.getvalue().replace(text, b"X\xff\xff\xff\xff" + text[5:]))
+    most = resource.getrlimit(resource.RLIMIT_AS)
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + 2**30, most[1]))
+    try:
+        with pytest.raises(InputError, match=r"net\.pth") as caught:
+            read_state(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, most)
+    assert not isinstance(caught.value.__cause__, MemoryError)

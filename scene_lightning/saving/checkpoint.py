@@ -56,7 +56,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileFormatError: not a checkpoint, damaged, or holding anything but tensors and plain values.
     """
     with reading(path, _WHAT):
-        _check_container(path)
+        check_container(path)
         try:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         except UnpicklingError as error:
@@ -156,8 +156,12 @@ def build_shape(checkpoint: Mapping[str, Any]) -> list[int | None] | None:
     return shape if plain else None
 
 
-def _check_container(path: str | os.PathLike[str]) -> None:
-    """torch writes stored members; packed ones could inflate, and the old bare-pickle form has no sizes at all."""
+def check_container(path: str | os.PathLike[str]) -> None:
+    """Raise FileFormatError for a zip that `torch.save` did not write: packed members could inflate.
+
+    Args:
+        path: the file.
+    """
     file_bytes = Path(path).stat().st_size
     with zipfile.ZipFile(path) as members:
         infos = members.infolist()

@@ -26,11 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import atheris
+import h5py
+import numpy as np
 
 with atheris.instrument_imports(include=["scene_lightning.saving", "scene_lightning.recipes", "PIL", "yaml"]):
     import PIL.Image
     import yaml  # noqa: F401
 
+    from scene_lightning.applications.building.state_dict_files import read_state
     from scene_lightning.data.decode import DecodeSpec, decode_image
     from scene_lightning.data.statistics import image_size
     from scene_lightning.recipes.recipe import load_recipe
@@ -177,6 +180,15 @@ def _tensors() -> bytes:
     return _saved(lambda path: write_tensors(path, whole))
 
 
+def _state_dicts() -> list[bytes]:
+    seeds = []
+    for is_zip in (True, False):
+        buffer = io.BytesIO()
+        torch.save({"w": torch.ones(3, 2), "n": torch.tensor(3)}, buffer, _use_new_zipfile_serialization=is_zip)
+        seeds.append(buffer.getvalue())
+    return seeds
+
+
 def _read_checkpoint(path: Path) -> None:
     read_model_section(read_checkpoint(path), path)
 
@@ -196,6 +208,37 @@ def _config_reader(name: str, read: Callable[[Path], Any]) -> Reader:
     return Reader(read, lambda: [_member(sound, "config.json")], _with_member(sound, "config.json"), is_json=True)
 
 
+def _legacy_config_reader(name: str) -> Reader:
+    """The config in the attributes of an .h5 file, up to a loaded model."""
+    with h5py.File(FILES / name) as file:
+        config = file.attrs["model_config"]
+
+    def place(path: Path, data: bytes) -> Path:
+        shutil.copy(FILES / name, path)
+        with h5py.File(path, "r+") as file:
+            file.attrs["model_config"] = np.void(data) if b"\0" in data else data or b" "
+        return path
+
+    seed = config if isinstance(config, bytes) else config.encode()
+    return Reader(load_model, lambda: [seed], place, is_json=True)
+
+
+def _checkpoint_config_reader() -> Reader:
+    """The config in a checkpoint, up to a loaded model."""
+    with zipfile.ZipFile(FILES / "k3_branched.keras") as archive:
+        config = archive.read("config.json")
+    model = load_model(FILES / "k3_branched.keras")
+    state = {name: value.detach() for name, value in model.state_dict().items()}
+
+    def place(path: Path, data: bytes) -> Path:
+        section = model_section(model_config={"x": 0})
+        section["model_config"] = data.decode("utf-8", "replace")
+        write_checkpoint(path, {"state_dict": state, "scene_lightning": section})
+        return path
+
+    return Reader(load_model, lambda: [config], place, is_json=True)
+
+
 def _checkpoint_reader() -> Reader:
     sound = _checkpoint()
     return Reader(_read_checkpoint, lambda: [_member(sound, "data.pkl")], _with_member(sound, "data.pkl"))
@@ -213,10 +256,14 @@ READERS: dict[str, Callable[[], Reader]] = {
     "keras_model": lambda: _config_reader("k3_sequential.keras", load_model),
     "keras_graph": lambda: _config_reader("k3_branched.keras", load_model),
     "keras2_graph": lambda: _config_reader("k2_branched.keras", load_model),
+    "legacy_h5_graph": lambda: _legacy_config_reader("k2_branched.h5"),
+    "legacy_h5_model": lambda: _legacy_config_reader("k2_legacy_adam.h5"),
+    "checkpoint_graph": _checkpoint_config_reader,
     "legacy_h5": lambda: Reader(read_legacy_h5, _fixtures("k2_*.h5", "k3_sequential.h5", "k3_branched.h5")),
     "weights_h5": lambda: Reader(read_weights_h5, _fixtures("*.weights.h5")),
     "checkpoint": lambda: Reader(_read_checkpoint, lambda: [_checkpoint()]),
     "checkpoint_pickle": _checkpoint_reader,
+    "state_dict": lambda: Reader(lambda path: read_state(path.rename(path.with_suffix(".pth"))), _state_dicts),
     "safetensors": lambda: Reader(read_tensors, lambda: [_tensors()]),
     "saved_model_index": lambda: _part("variables/variables.index"),
     "saved_model_data": lambda: _part("variables/variables.data-00000-of-00001"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,9 @@ from typing import Any
 import torch
 
 from scene_lightning.errors import FileFormatError, UnsupportedError
+from scene_lightning.saving._files import reading
+from scene_lightning.saving.checkpoint import check_container
+from scene_lightning.saving.tensors_file import tensors_problem
 
 ENDINGS = (".pth", ".pt", ".safetensors")
 
@@ -26,11 +31,16 @@ def read_state(path: Path) -> dict[str, Any]:
     """
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
-        head = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FileFormatError(f"{str(path)!r} cannot be read as torch weights: {head}") from None
+    with reading(path, "torch weights"):
+        source: Any = path
+        if zipfile.is_zipfile(path):
+            check_container(path)
+        else:  # the older form, a bare pickle: from memory no text is longer than the file, whatever it declares
+            source = io.BytesIO(path.read_bytes())
+        try:
+            state = torch.load(source, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise FileFormatError(str(error).splitlines()[0] or "it is damaged.") from error
     for wrapper in ("state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
@@ -48,7 +58,8 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         raise UnsupportedError(
             f"Reading {path.name!r} needs the package safetensors: pip install safetensors, or use a .pth file."
         ) from None
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise FileFormatError(f"{str(path)!r} is not a safetensors file: {error}") from None
+    with reading(path, "a safetensors file"):
+        try:
+            return load_file(path)
+        except (SafetensorError, ValueError) as error:
+            raise FileFormatError(tensors_problem(path) or f"it is damaged: {error}") from error
