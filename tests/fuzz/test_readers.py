@@ -24,8 +24,8 @@ SILENT_SECONDS = 120  # without an input that ends: a hang, or a machine that do
 SHARES = {
     "image": 240, "image_size": 100, "recipe": 50, "safetensors": 385, "checkpoint": 20, "checkpoint_pickle": 15,
     "state_dict": 5, "kind": 20, "keras": 10, "keras_config": 10, "keras2_config": 5, "keras_model": 5,
-    "keras_graph": 5, "keras2_graph": 5, "legacy_h5_graph": 2, "legacy_h5_model": 2, "checkpoint_graph": 1, "legacy_h5": 5,
-    "weights_h5": 5, "saved_model_index": 90, "saved_model_data": 10, "saved_model_metadata": 10,
+    "keras_graph": 5, "keras2_graph": 5, "legacy_h5_graph": 2, "legacy_h5_model": 2, "checkpoint_graph": 1,
+    "legacy_h5": 5, "weights_h5": 5, "saved_model_index": 90, "saved_model_data": 10, "saved_model_metadata": 10,
 }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def read_state(path: Path) -> dict[str, Any]:
         try:
             state = torch.load(source, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
-            raise FileFormatError(str(error).splitlines()[0] or "it is damaged.") from error
+            raise FileFormatError("it is damaged, or holds objects beyond tensors, which are not run.") from error
     for wrapper in ("state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
