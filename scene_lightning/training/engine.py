@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -25,6 +24,7 @@ from scene_lightning.training.callback_adapter import CallbackAdapter, keras_ord
 from scene_lightning.training.child_process_results import outcome_of
 from scene_lightning.training.devices import Hardware, trainer_arguments
 from scene_lightning.training.inner_run import InnerRun
+from scene_lightning.training.interrupts import keeping_interrupts
 from scene_lightning.training.outputs_of_processes import OutputsOfProcesses, check_several
 from scene_lightning.training.run_limits import current_trial
 from scene_lightning.tree import flatten, map_structure
@@ -116,39 +116,6 @@ def build_from(model: Any, feed: Feed) -> None:
     with torch.no_grad():
         inputs = map_structure(lambda leaf: leaf[:1] if isinstance(leaf, torch.Tensor) else leaf, feed.peek())
         model(inputs, training=False)
-
-
-@contextmanager
-def _keeping_interrupts() -> Iterator[Any]:
-    """Lightning answers Ctrl-C with exit(1) and a deaf process, and SIGTERM not at all; a notebook wants
-    KeyboardInterrupt, and a scheduler that the program ends."""
-    holder: dict[str, L.Trainer] = {}
-    try:
-        before = signal.getsignal(signal.SIGINT)
-        ends = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-        if ends:
-            signal.signal(signal.SIGTERM, _terminate)  # Lightning calls it, too
-    except ValueError:
-        before, ends = None, False
-    try:
-        yield holder
-    except SystemExit as error:
-        trainer = holder.get("trainer")
-        if trainer is not None and trainer.interrupted and error.code != _TERMINATED:
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        if before is not None and signal.getsignal(signal.SIGINT) is not before:
-            signal.signal(signal.SIGINT, before)
-        if ends:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-_TERMINATED = 128 + signal.SIGTERM
-
-
-def _terminate(number: int, frame: Any) -> None:
-    raise SystemExit(_TERMINATED)
 
 
 # Plans are functions of this module, for they travel to the processes of a "ddp_spawn" run.
@@ -270,7 +237,7 @@ def _run_trainer(
     with (
         _counting_epochs(model, data.epoch_offset),
         quiet_lightning(),
-        _keeping_interrupts() as holder,
+        keeping_interrupts() as holder,
         outcome_of(model, listed) as outcome,
     ):
         trainer = make_trainer(hardware, [adapter, outcome.callback, *lightning_callbacks], **options)
@@ -321,7 +288,7 @@ def run_evaluate(
         if outer is not None:
             _note_outer("evaluate", hardware)
             return InnerRun(outer, model, [adapter, *lightning_callbacks]).evaluate(feed)
-        with quiet_lightning(), _keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
+        with quiet_lightning(), keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
             trainer = make_trainer(hardware, [adapter, outcome.callback, *lightning_callbacks])
             holder["trainer"] = trainer
             trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
@@ -401,7 +368,7 @@ def _predict_with_trainer(
 ) -> None:
     if hardware.devices == "auto":  # a program that does not say is not to be started several times
         hardware = replace(hardware, devices=1, num_nodes=1)
-    with quiet_lightning(), _keeping_interrupts() as holder:
+    with quiet_lightning(), keeping_interrupts() as holder:
         holder["trainer"] = trainer = make_trainer(hardware, [collector, *others])
         if trainer.world_size > 1:
             check_several(trainer, feed)

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 
 from scene_lightning.compat.tensorflow.dtypes import as_dtype
-from scene_lightning.compat.tensorflow.ops.array_ops import _sides
-from scene_lightning.compat.tensorflow.ops.operation import as_tensor
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor, sides
 from scene_lightning.errors import InputError
 
 
@@ -37,7 +36,7 @@ def normal(
         dtype: a float one.
         seed, name: for TensorFlow's sake, without effect.
     """
-    return torch.randn(_sides(shape), dtype=as_dtype(dtype)) * stddev + mean
+    return torch.randn(sides(shape), dtype=as_dtype(dtype)) * stddev + mean
 
 
 def truncated_normal(
@@ -51,7 +50,7 @@ def truncated_normal(
         dtype: a float one.
         seed, name: for TensorFlow's sake, without effect.
     """
-    made = torch.empty(_sides(shape), dtype=as_dtype(dtype))
+    made = torch.empty(sides(shape), dtype=as_dtype(dtype))
     return torch.nn.init.trunc_normal_(made, mean, stddev, mean - 2 * stddev, mean + 2 * stddev)
 
 
@@ -70,10 +69,10 @@ def uniform(
     kind = as_dtype(dtype)
     if kind.is_floating_point:
         high = 1 if maxval is None else maxval
-        return torch.rand(_sides(shape), dtype=kind) * (high - minval) + minval
+        return torch.rand(sides(shape), dtype=kind) * (high - minval) + minval
     if maxval is None:
         raise InputError("tf.random.uniform needs maxval for an integer dtype.")
-    return torch.randint(int(minval), int(maxval), _sides(shape), dtype=kind)
+    return torch.randint(int(minval), int(maxval), sides(shape), dtype=kind)
 
 
 def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Any = None) -> torch.Tensor:
@@ -127,7 +126,7 @@ def gamma(
     kind = as_dtype(dtype)
     concentration = as_tensor(alpha, kind)
     rate = torch.ones_like(concentration) if beta is None else as_tensor(beta, kind)
-    return torch.distributions.Gamma(*torch.broadcast_tensors(concentration, rate)).sample(_sides(shape))
+    return torch.distributions.Gamma(*torch.broadcast_tensors(concentration, rate)).sample(sides(shape))
 
 
 def poisson(shape: Any, lam: Any, dtype: Any = "float32", seed: Any = None, name: Any = None) -> torch.Tensor:
@@ -140,7 +139,7 @@ def poisson(shape: Any, lam: Any, dtype: Any = "float32", seed: Any = None, name
         seed, name: for TensorFlow's sake, without effect.
     """
     rate = as_tensor(lam, torch.float32)
-    return torch.poisson(rate.expand(*_sides(shape), *rate.shape)).to(as_dtype(dtype))
+    return torch.poisson(rate.expand(*sides(shape), *rate.shape)).to(as_dtype(dtype))
 
 
 @contextmanager
@@ -200,11 +199,11 @@ class Generator:
 
     def uniform(self, shape: Any, minval: float = 0, maxval: float = 1, dtype: Any = "float32") -> torch.Tensor:
         """Draws equally likely numbers in [minval, maxval)."""
-        return torch.rand(_sides(shape), generator=self._torch, dtype=as_dtype(dtype)) * (maxval - minval) + minval
+        return torch.rand(sides(shape), generator=self._torch, dtype=as_dtype(dtype)) * (maxval - minval) + minval
 
     def uniform_full_int(self, shape: Any, dtype: Any = "uint64", name: Any = None) -> torch.Tensor:
         """Draws equally likely whole numbers (of int64's positive half)."""
-        return torch.randint(0, 2**63 - 1, _sides(shape), generator=self._torch, dtype=torch.int64)
+        return torch.randint(0, 2**63 - 1, sides(shape), generator=self._torch, dtype=torch.int64)
 
     def make_seeds(self, count: int = 1) -> torch.Tensor:
         """Draws seeds for the stateless functions, (2, count)."""
@@ -212,4 +211,4 @@ class Generator:
 
     def normal(self, shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32") -> torch.Tensor:
         """Draws normally distributed numbers."""
-        return torch.randn(_sides(shape), generator=self._torch, dtype=as_dtype(dtype)) * stddev + mean
+        return torch.randn(sides(shape), generator=self._torch, dtype=as_dtype(dtype)) * stddev + mean

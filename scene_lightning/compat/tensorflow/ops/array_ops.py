@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from scene_lightning.compat.tensorflow.dtypes import as_dtype
-from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation, sides
 from scene_lightning.utils.text import strings
 
 _pyslice = slice
@@ -97,12 +97,6 @@ def size(input: Any, out_type: Any = torch.int32, name: Any = None) -> Any:
     return torch.tensor(as_tensor(input).numel(), dtype=as_dtype(out_type))
 
 
-def _sides(shape: Any) -> tuple[int, ...]:
-    if isinstance(shape, torch.Tensor):
-        shape = shape.tolist()
-    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(int(side) for side in shape)
-
-
 @operation
 def reshape(tensor: Any, shape: Any, name: Any = None) -> Any:
     """Gives the same elements in another shape.
@@ -114,9 +108,9 @@ def reshape(tensor: Any, shape: Any, name: Any = None) -> Any:
     """
     x = as_tensor(tensor)
     return (
-        x.reshape(_sides(shape))
+        x.reshape(sides(shape))
         if isinstance(x, torch.Tensor)
-        else strings(np.asarray(x, dtype=object).reshape(_sides(shape)))
+        else strings(np.asarray(x, dtype=object).reshape(sides(shape)))
     )
 
 
@@ -160,7 +154,7 @@ def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: Any = Non
         conjugate, name: for TensorFlow's sake, without effect.
     """
     x = as_tensor(a)
-    return x.permute(_sides(perm) if perm is not None else tuple(reversed(range(x.ndim))))
+    return x.permute(sides(perm) if perm is not None else tuple(reversed(range(x.ndim))))
 
 
 @operation
@@ -212,7 +206,7 @@ def split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, n
     x = as_tensor(value)
     if isinstance(num_or_size_splits, int):
         return list(torch.split(x, x.shape[axis] // num_or_size_splits, dim=axis))
-    return list(torch.split(x, list(_sides(num_or_size_splits)), dim=axis))
+    return list(torch.split(x, list(sides(num_or_size_splits)), dim=axis))
 
 
 @operation
@@ -226,7 +220,7 @@ def slice(input_: Any, begin: Any, size: Any, name: Any = None) -> Any:
         name: for TensorFlow's sake, without effect.
     """
     x = as_tensor(input_)
-    parts = (_pyslice(b, None if s == -1 else b + s) for b, s in zip(_sides(begin), _sides(size), strict=True))
+    parts = (_pyslice(b, None if s == -1 else b + s) for b, s in zip(sides(begin), sides(size), strict=True))
     return x[tuple(parts)]
 
 
@@ -239,7 +233,7 @@ def tile(input: Any, multiples: Any, name: Any = None) -> Any:
         multiples: how often, for each axis.
         name: for TensorFlow's sake, without effect.
     """
-    return as_tensor(input).repeat(_sides(multiples))
+    return as_tensor(input).repeat(sides(multiples))
 
 
 @operation
@@ -265,7 +259,7 @@ def reverse(tensor: Any, axis: Any, name: Any = None) -> Any:
         axis: one or several.
         name: for TensorFlow's sake, without effect.
     """
-    return torch.flip(as_tensor(tensor), _sides(axis))
+    return torch.flip(as_tensor(tensor), sides(axis))
 
 
 @operation
@@ -400,7 +394,7 @@ def broadcast_to(input: Any, shape: Any, name: Any = None) -> Any:
         shape: the new sides.
         name: for TensorFlow's sake, without effect.
     """
-    return as_tensor(input).expand(_sides(shape))
+    return as_tensor(input).expand(sides(shape))
 
 
 concatenate = concat

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 
 from scene_lightning.compat.tensorflow.dtypes import as_dtype, string
-from scene_lightning.compat.tensorflow.ops.array_ops import _sides
-from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation, sides
 
 
 def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, name: Any = None) -> Any:
@@ -35,7 +34,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None)
     made = convert_to_tensor(value, dtype)
     if shape is None:
         return made
-    return made.expand(_sides(shape)).clone() if made.numel() == 1 else made.reshape(_sides(shape))
+    return made.expand(sides(shape)).clone() if made.numel() == 1 else made.reshape(sides(shape))
 
 
 @operation
@@ -63,7 +62,7 @@ def one_hot(
 
 def _filled(torch_function: Callable[..., Any], doc: str) -> Callable[..., Any]:
     def function(shape: Any, dtype: Any = "float32", name: Any = None) -> Any:
-        return torch_function(_sides(shape), dtype=as_dtype(dtype))
+        return torch_function(sides(shape), dtype=as_dtype(dtype))
 
     function.__doc__ = doc
     return function
@@ -81,7 +80,7 @@ def fill(dims: Any, value: Any, name: Any = None) -> Any:
         value: a number.
         name: for TensorFlow's sake, without effect.
     """
-    return as_tensor(value).expand(_sides(dims)).clone()
+    return as_tensor(value).expand(sides(dims)).clone()
 
 
 @operation

@@ -90,3 +90,14 @@ def operation(function: Callable[..., Any]) -> Callable[..., Any]:
 
 class _Slot(int):
     """The place of a symbolic tensor among the arguments."""
+
+
+def sides(shape: Any) -> tuple[int, ...]:
+    """A shape, however it was given, as whole numbers.
+
+    Args:
+        shape: a number, a tensor or a sequence of numbers.
+    """
+    if isinstance(shape, torch.Tensor):
+        shape = shape.tolist()
+    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(int(side) for side in shape)

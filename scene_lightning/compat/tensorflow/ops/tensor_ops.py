@@ -8,8 +8,7 @@ from typing import Any
 import torch
 
 from scene_lightning.compat.tensorflow.dtypes import as_dtype
-from scene_lightning.compat.tensorflow.ops.array_ops import _sides
-from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor, operation, sides
 
 
 @operation
@@ -137,8 +136,8 @@ def roll(input: Any, shift: Any, axis: Any, name: Any = None) -> Any:
         axis: one or several.
         name: for TensorFlow's sake, without effect.
     """
-    return torch.roll(as_tensor(input), shift if isinstance(shift, int) else _sides(shift),
-                      axis if isinstance(axis, int) else _sides(axis))  # fmt: skip
+    return torch.roll(as_tensor(input), shift if isinstance(shift, int) else sides(shift),
+                      axis if isinstance(axis, int) else sides(axis))  # fmt: skip
 
 
 @operation
@@ -207,7 +206,7 @@ def scatter_nd(indices: Any, updates: Any, shape: Any, name: Any = None) -> Any:
         shape: sides of the result.
         name: for TensorFlow's sake, without effect.
     """
-    return _scattered(torch.zeros(_sides(shape), dtype=as_tensor(updates).dtype), indices, updates, True)
+    return _scattered(torch.zeros(sides(shape), dtype=as_tensor(updates).dtype), indices, updates, True)
 
 
 @operation
@@ -297,8 +296,8 @@ def strided_slice(input_: Any, begin: Any, end: Any, strides: Any = None, name: 
         name: for TensorFlow's sake, without effect.
     """
     x = as_tensor(input_)
-    steps = _sides(strides) if strides is not None else (1,) * len(_sides(begin))
-    for axis, bounds in enumerate(zip(_sides(begin), _sides(end), steps, strict=True)):
+    steps = sides(strides) if strides is not None else (1,) * len(sides(begin))
+    for axis, bounds in enumerate(zip(sides(begin), sides(end), steps, strict=True)):
         x = x.index_select(axis, _places(bounds, x.shape[axis], x.device))
     return x
 

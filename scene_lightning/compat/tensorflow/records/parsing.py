@@ -13,8 +13,7 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DataType
 
 from scene_lightning.compat.tensorflow.dtypes import as_dtype, string
-from scene_lightning.compat.tensorflow.ops.array_ops import _sides
-from scene_lightning.compat.tensorflow.ops.operation import as_tensor
+from scene_lightning.compat.tensorflow.ops.operation import as_tensor, sides
 from scene_lightning.compat.tensorflow.records.example import Example
 from scene_lightning.compat.tensorflow.sparse import SparseTensor
 from scene_lightning.errors import InputError, UnsupportedError
@@ -78,7 +77,7 @@ def _default(value: Any, dtype: Any) -> list[Any]:
 
 
 def _fixed(key: str, feature: FixedLenFeature, example: Any) -> Any:
-    shape, values = _sides(feature.shape), _values(key, example, feature.dtype)
+    shape, values = sides(feature.shape), _values(key, example, feature.dtype)
     count = math.prod(shape)
     if values is None:
         if feature.default_value is None:
@@ -97,7 +96,7 @@ def _fixed(key: str, feature: FixedLenFeature, example: Any) -> Any:
 def _sequence(key: str, feature: FixedLenSequenceFeature, example: Any) -> Any:
     if not feature.allow_missing:
         raise InputError(f"Unsupported: FixedLenSequenceFeature requires allow_missing to be True (feature {key!r}).")
-    shape, values = _sides(feature.shape), _values(key, example, feature.dtype) or []
+    shape, values = sides(feature.shape), _values(key, example, feature.dtype) or []
     if len(values) % max(math.prod(shape), 1):
         raise InputError(f"Key: {key}.  {len(values)} values are no whole number of the shape {list(shape)}.")
     return _tensor(values, feature.dtype, (len(values) // max(math.prod(shape), 1), *shape))
@@ -182,7 +181,7 @@ def _padded(rows: Sequence[Any], feature: FixedLenSequenceFeature) -> Any:
     """Sequences of several lengths → one tensor, filled up with the feature's default (0 or "")."""
     longest, is_text = max(map(len, rows)), as_dtype(feature.dtype) is string
     fill: Any = feature.default_value if feature.default_value is not None else b"" if is_text else 0
-    whole = np.full((len(rows), longest, *_sides(feature.shape)), fill, dtype=object)
+    whole = np.full((len(rows), longest, *sides(feature.shape)), fill, dtype=object)
     for number, row in enumerate(rows):
         whole[number, : len(row)] = row.numpy() if len(row) else fill
     return _tensor(whole.ravel().tolist(), feature.dtype, whole.shape)
