@@ -62,6 +62,8 @@ class EarlyStopping(MonitorCallback):
         super().load_state_dict(state_dict)
         if self.best_weights is not None:
             self.best_weights = [weight.numpy() for weight in self.best_weights]
+        if self.stopped_epoch > 0:
+            self.model.stop_training = True  # what it has stopped stays so
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not self._sign:

@@ -58,9 +58,9 @@ class CallbackAdapter(L.Callback):
         self._stored: dict[str, Any] | None = None  # of the run that goes on, until its callbacks have begun
 
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint: what Keras callbacks keep, in their order, and whether they have stopped the training."""
+        """For a checkpoint: what Keras callbacks keep, in their order."""
         kept = [[type(callback).__name__, _state_of(callback)] for callback in self._callbacks]
-        return {"stopped": bool(self._model.stop_training), "callbacks": [one for one in kept if one[1]]}
+        return {"callbacks": [one for one in kept if one[1]]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._stored = state_dict
@@ -75,7 +75,6 @@ class CallbackAdapter(L.Callback):
             if match is not None:
                 kept.remove(match)
                 callback.load_state_dict(dict(match[1]))
-        self._model.stop_training = self._stored["stopped"]
         self._stored = None
 
     def epoch(self, trainer: L.Trainer) -> int:
