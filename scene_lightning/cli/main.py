@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from scene_lightning import __version__
-from scene_lightning.cli import calibrate, check, finders, model_card, process, tuning
+from scene_lightning.cli import calibrate, check, finders, model_card, process, shard, tuning
 from scene_lightning.cli.options import (
     Accelerator,
     BatchSize,
@@ -377,6 +377,7 @@ def stats(data: DataFolder, as_json: JsonFlag = False) -> None:
 
 
 app.command()(check.check)
+app.command()(shard.shard)
 
 
 @app.command()

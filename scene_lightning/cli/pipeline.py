@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 from scene_lightning._main_process import is_main_process
-from scene_lightning.dataset_check.check import check_dataset
+from scene_lightning.data.overlay import find_overlay
+from scene_lightning.data.shard_writer import Sharded
+from scene_lightning.data.shard_writer import shard as write_shards
+from scene_lightning.dataset_check.check import check_dataset, progress_bar
 from scene_lightning.dataset_check.page import write_page
 from scene_lightning.dataset_check.report import require_place_for, show_check, write_findings
 from scene_lightning.demo_scenes.demo import demo
@@ -23,10 +26,33 @@ from scene_lightning.runs.rerun import rerun
 from scene_lightning.runs.train import FinishedRun, train
 
 __all__ = [
-    "FinishedRun", "RunOn", "calibrate", "check_dataset", "compare", "curves", "demo", "evaluate", "find_batch_size",
-    "find_learning_rate", "folds_of", "predict", "require_place_for", "rerun", "show_check", "show_devices",
-    "show_evaluation", "show_folds", "show_run", "stats", "summary", "train", "train_folds", "write_card",
-    "write_findings", "write_page",
+    "FinishedRun",
+    "RunOn",
+    "calibrate",
+    "check_dataset",
+    "compare",
+    "curves",
+    "demo",
+    "evaluate",
+    "find_batch_size",
+    "find_learning_rate",
+    "folds_of",
+    "predict",
+    "require_place_for",
+    "rerun",
+    "shard",
+    "show_check",
+    "show_devices",
+    "show_evaluation",
+    "show_folds",
+    "show_run",
+    "stats",
+    "summary",
+    "train",
+    "train_folds",
+    "write_card",
+    "write_findings",
+    "write_page",
 ]  # fmt: skip
 
 
@@ -50,3 +76,27 @@ def show_run(run: FinishedRun) -> None:
     if run.evaluation is not None:
         print(f"\nbest.ckpt on the validation images:\n\n{format_evaluation(run.evaluation)}\n")
         print(f"run       {run.folder}")
+
+
+def shard(data: str, out: str, *, size_bytes: int, seed: int, overlay: str | None) -> Sharded:
+    """Write the images of a data folder as shards, and print what was written.
+
+    Args:
+        data: the data folder.
+        out: the folder to write.
+        size_bytes: of a tar file, at most.
+        seed: of the order of the images in the tar files.
+        overlay: a CSV file of corrected labels.
+    """
+    corrections = find_overlay(overlay)
+    with progress_bar("writing", None) as progress:
+        written = write_shards(data, out, size_bytes=size_bytes, seed=seed, overlay=corrections, progress=progress)
+    if corrections is not None:
+        print(f"overlay   {corrections.in_words()}")
+    if written.kept:
+        print(f"note      {written.kept} of the tar files were complete already")
+    images = " and ".join(f"{count:,}" for count in written.images)
+    halves = "training and validation images" if len(written.images) == 2 else "images, not divided yet"
+    print(f"images    {images} {halves}")
+    print(f"shards    {out}: {written.tars:,} tar files, {written.size_bytes / 1e6:,.1f} MB")
+    return written

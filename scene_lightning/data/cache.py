@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scene_lightning._atomic_write import atomic_write, write_text
 from scene_lightning._registry import did_you_mean
 from scene_lightning.data.decode import DecodeSpec, Unreadable, decode_many
+from scene_lightning.data.members import MemberPath
 from scene_lightning.data.memory import available_memory
 from scene_lightning.data.sources import ArraySource, FileSource, ImageSource
 from scene_lightning.data.table import ImageTable
@@ -116,6 +117,9 @@ def files_key(paths: Sequence[str], about: Any) -> str:
     """
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for path in paths:
+        if isinstance(path, MemberPath):
+            digest.update(json.dumps([os.path.abspath(path), path.size, path.digest]).encode())
+            continue
         try:
             status = os.stat(path)
             stamp: Any = [os.path.abspath(path), status.st_size, status.st_mtime_ns]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,11 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scene_lightning.data.members import MemberPath, content_digest
+
 _READERS = 8  # reading waits for the disk, and hashing lets go of Python's lock
 
 
 def file_digest(path: str) -> int:
-    """BLAKE2b of a file's bytes, 64 bits, as a number.
+    """BLAKE2b of a file's bytes, 64 bits, as a number; of an image in a tar file, as its index says.
 
     Args:
         path: of the file.
@@ -24,7 +25,7 @@ def file_digest(path: str) -> int:
     Raises:
         OSError: it cannot be read.
     """
-    return int.from_bytes(hashlib.blake2b(Path(path).read_bytes(), digest_size=8).digest(), "big")
+    return path.digest if isinstance(path, MemberPath) else content_digest(Path(path).read_bytes())
 
 
 def find_copies(paths: Sequence[str]) -> list[list[int]]:
@@ -49,6 +50,8 @@ def find_copies(paths: Sequence[str]) -> list[list[int]]:
 
 
 def _size(path: str) -> int:
+    if isinstance(path, MemberPath):
+        return path.size
     try:
         return os.stat(path).st_size if os.path.isfile(path) else -1
     except OSError:

@@ -26,6 +26,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from scene_lightning._registry import did_you_mean
 from scene_lightning.data.color_modes import CHANNELS, check_color_mode
+from scene_lightning.data.members import MemberPath
 from scene_lightning.errors import DataError, InputError
 
 INTERPOLATIONS: dict[str, Image.Resampling] = {
@@ -187,6 +188,8 @@ def opened(path: Any) -> Image.Image:
     """
     if isinstance(path, io.BytesIO):
         return identify(path)
+    if isinstance(path, MemberPath):
+        return identify(io.BytesIO(path.read_bytes()))
     if isinstance(path, pathlib.Path | bytes | str):
         with open(path, "rb") as file:
             if (size := os.fstat(file.fileno()).st_size) > LARGEST_FILE:
@@ -242,7 +245,7 @@ def header_size(path: str) -> tuple[int, int]:
         path: the file.
     """
     try:
-        image: Image.Image = Image.open(path)
+        image: Image.Image = Image.open(io.BytesIO(path.read_bytes()) if isinstance(path, MemberPath) else path)
     except UnidentifiedImageError:
         image = opened(path)
     with image:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scene_lightning._registry import did_you_mean, some_of
 from scene_lightning.data.groups import keep_together
 from scene_lightning.data.overlay import Overlay
+from scene_lightning.data.shards import is_sharded, read_shards
 from scene_lightning.data.table import ImageTable, Splits
 from scene_lightning.data.walk import LeftOut, files_below, is_folder, is_hidden
 from scene_lightning.errors import DataError
@@ -231,7 +232,7 @@ def find_splits(
 
     Args:
         root: holds seg_train/seg_test, or train/val (validation, valid, test), or class folders alone; those are
-            split stratified.
+            split stratified. Or the shards of such a folder.
         val_split: share of each class that goes to validation when class folders stand alone, in (0, 1).
         seed: of that split.
         overlay: corrections of labels, applied before the split.
@@ -240,15 +241,28 @@ def find_splits(
     Raises:
         DataError: the folder is none of these, only one half is there, or a class is in one half and not the other.
     """
+    train, *rest = find_tables(root, overlay)
+    return Splits(train, *rest) if rest else Splits(*split_table(replace(train, group_by=group_by), val_split, seed))
+
+
+def find_tables(root: str, overlay: Overlay | None = None) -> list[ImageTable]:
+    """Find the images of a data folder: training and validation images, or one table where they are not divided.
+
+    Args:
+        root: as for `find_splits`.
+        overlay: corrections of labels.
+    """
     root = os.fspath(root)
     require_folder(root)
+    if is_sharded(root):
+        return [_corrected(table, overlay) for table in read_shards(root)]
     folders = class_folders(root)
     train = split_among(TRAIN_FOLDERS, folders)
     validation = split_among(VALIDATION_FOLDERS, folders)
     if train and validation:
         halves = scan_folder(os.path.join(root, train)), scan_folder(os.path.join(root, validation))
         class_folders(root, halves[0].left_out)
-        return Splits(*(_corrected(half, overlay) for half in match_classes(*halves)))
+        return [_corrected(half, overlay) for half in match_classes(*halves)]
     if train and not holds_images(os.path.join(root, train)):
         root = os.path.join(root, train)
     elif validation and not holds_images(os.path.join(root, validation)):
@@ -256,8 +270,7 @@ def find_splits(
             f"{root!r} holds {validation!r} but no training images. "
             f"Expected one of {', '.join(TRAIN_FOLDERS)} beside it."
         )
-    table = replace(_corrected(scan_folder(root), overlay), group_by=group_by)
-    return Splits(*split_table(table, val_split, seed))
+    return [_corrected(scan_folder(root), overlay)]
 
 
 def find_training_images(root: str, overlay: Overlay | None = None, group_by: str | None = None) -> ImageTable:
@@ -273,6 +286,8 @@ def find_training_images(root: str, overlay: Overlay | None = None, group_by: st
     """
     root = os.fspath(root)
     require_folder(root)
+    if is_sharded(root):
+        return replace(_corrected(read_shards(root)[0], overlay), group_by=group_by)
     train = split_among(TRAIN_FOLDERS, class_folders(root))
     if train and not holds_images(os.path.join(root, train)):
         root = os.path.join(root, train)

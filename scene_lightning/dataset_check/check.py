@@ -100,7 +100,7 @@ def check_dataset(
     tree = read_tree(data)
     if corrections is not None:
         corrections.check_labels(sorted({name for names in tree.class_folders.values() for name in names}))
-    with _progress("looking", len(tree.files), show_progress) as progress:
+    with progress_bar("looking", len(tree.files), show_progress) as progress:
         facts, known = facts_of(tree.files, tree.root, progress)
     kept: set[str] = set()
     if corrections is not None:
@@ -112,7 +112,7 @@ def check_dataset(
     findings.sort(key=lambda finding: (order[finding.kind], finding.paths))
     if labels:
         images = sum(sum(by_class.values()) for by_class in counts.values())
-        with _progress("labels", images, show_progress) as progress:
+        with progress_bar("labels", images, show_progress) as progress:
             findings += find_suspect_labels(tree.files, facts, copies, model, progress)
         findings.sort(key=lambda finding: order[finding.kind])  # suspects stay in their own order
     findings = [one for one in findings if one.kind not in OF_LABELS or not kept.issuperset(one.paths)]
@@ -147,7 +147,14 @@ def _counts(tree: DataTree, facts: list[FileFacts]) -> dict[str, dict[str, int]]
 
 
 @contextlib.contextmanager
-def _progress(what: str, total: int, shown: bool) -> Iterator[Callable[[int], None] | None]:
+def progress_bar(what: str, total: int | None, shown: bool = True) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar on stderr, where that is a terminal: gives a function to call with how many are done since.
+
+    Args:
+        what: is done, in a word.
+        total: how many there are; None where that is not known.
+        shown: False for none at all.
+    """
     if not shown or not sys.stderr.isatty():
         yield None
         return

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scene_lightning.data.scan import EXTENSIONS, TRAIN_FOLDERS, VALIDATION_FOLDERS, split_folder
+from scene_lightning.data.shards import is_sharded
 from scene_lightning.data.walk import SPECIAL, STRAY_FOLDERS, is_stray
 from scene_lightning.dataset_check.findings import Finding
+from scene_lightning.errors import DataError
 
 SPLIT_NAMES = (*TRAIN_FOLDERS, *VALIDATION_FOLDERS)
 
@@ -56,6 +58,8 @@ def read_tree(root: str) -> DataTree:
     Args:
         root: the folder; where it only wraps another one, that one is walked.
     """
+    if is_sharded(root):
+        raise DataError(f"{root!r} holds shards. Check the folder of images that they are made of.")
     tree = DataTree(inner_data_folder(root) or root)
     if tree.root != root:
         reason = f"{root!r} holds one folder and nothing else. Did you mean {tree.root!r}?"

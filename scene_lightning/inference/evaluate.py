@@ -26,6 +26,7 @@ from scene_lightning.data.scan import (
     scan_folder,
     split_among,
 )
+from scene_lightning.data.shards import is_sharded, read_shards
 from scene_lightning.data.table import ImageTable
 from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
@@ -68,10 +69,12 @@ def labelled_images(data: str, info: ImageInfo) -> ImageTable:
     """Find the images to be judged, labelled by class name in the model's order; a class may have none.
 
     Args:
-        data: a folder of class folders, or one with a validation half.
+        data: a folder of class folders, or one with a validation half, or the shards of one.
         info: of the model.
     """
     require_folder(data)
+    if is_sharded(data):
+        return relabel(read_shards(data)[-1], info.class_names)
     folders = class_folders(data)
     half = split_among(VALIDATION_FOLDERS, folders)
     if half is not None and half not in info.class_names and _is_half(data, half, folders):

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from scene_lightning.data.scan import SPLIT_FOLDERS, class_folders, holds_images, require_folder, scan_folder
+from scene_lightning.data.shards import is_sharded, read_shards
 from scene_lightning.data.statistics import image_statistics
+from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import InputError
 from scene_lightning.inference.inputs import say_left_out
 from scene_lightning.models import load_model
@@ -32,6 +34,11 @@ def _image_stats(data: str) -> dict[str, Any]:
         DataError: no such folder, or no class folders in it.
     """
     require_folder(data)
+    if is_sharded(data):
+        parts = {os.path.basename(table.root): _of_table(table, table.root) for table in read_shards(data)}
+        if len(parts) == 1:
+            return next(iter(parts.values()))
+        return {"folder": data, "images": sum(part["images"] for part in parts.values()), "splits": parts}
     halves = [name for name in class_folders(data) if name.lower() in SPLIT_FOLDERS]
     if not halves or holds_images(os.path.join(data, halves[0])):
         return _one_folder(data)
@@ -42,6 +49,10 @@ def _image_stats(data: str) -> dict[str, Any]:
 def _one_folder(folder: str) -> dict[str, Any]:
     table = scan_folder(folder)
     say_left_out(table.left_out, folder)
+    return _of_table(table, folder)
+
+
+def _of_table(table: ImageTable, folder: str) -> dict[str, Any]:
     statistics = image_statistics(table)
     classes = {
         name: {

@@ -12,8 +12,7 @@ from scene_lightning.recipes.recipe import load_recipe, recipe_names
 
 COMMANDS = (
     "demo", "train", "rerun", "compare", "evaluate", "card", "calibrate", "predict", "summary", "stats", "check",
-    "devices",
-    "curves", "find-lr", "find-batch-size", "tune",
+    "shard", "devices", "curves", "find-lr", "find-batch-size", "tune",
 )  # fmt: skip
 
 
