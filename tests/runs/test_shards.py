@@ -78,7 +78,7 @@ def test_evaluate_counts_the_same(place, capsys) -> None:
 
 
 def test_two_processes_read_shards_as_one_reads_the_folder(place) -> None:
-    settings = [*SEVERAL, "epochs=2", "cache=off"]
+    settings = [*SEVERAL, "epochs=1", "cache=off"]
     train(str(place / "scenes"), overrides=settings, out=str(place / "one"))
     words = [word for setting in settings for word in ("--set", setting)]
     done = run_program("train", "shards", "--out", "two", "--devices", 2, *words, cwd=place)
