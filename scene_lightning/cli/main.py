@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from scene_lightning import __version__
-from scene_lightning.cli import calibrate, check, finders, model_card, process, shard, tuning
+from scene_lightning.cli import calibrate, check, finders, inspection, model_card, process, shard, tuning
 from scene_lightning.cli.options import (
     Accelerator,
     BatchSize,
@@ -380,25 +380,8 @@ app.command()(check.check)
 app.command()(shard.shard)
 
 
-@app.command()
-def devices(as_json: JsonFlag = False) -> None:
-    """List the CPU and GPUs, and which would be used."""
-    from scene_lightning.cli import pipeline
-
-    pipeline.show_devices(as_json=as_json)
-
-
-@app.command()
-def curves(
-    run_folder: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's folder, of a finished or a running training.")
-    ],
-    out: Annotated[str | None, typer.Option(metavar="FILE.png", help="The picture.  [default: RUN/curves.png]")] = None,
-) -> None:
-    """Plot a run's loss and accuracy by epoch."""
-    from scene_lightning.cli import pipeline
-
-    print(pipeline.curves(run_folder, out))
+app.command()(inspection.devices)
+app.command()(inspection.curves)
 
 
 def _backbone(model: str | None, pretrained: bool, freeze: bool) -> dict[str, Any]:
