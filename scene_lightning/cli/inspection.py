@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from scene_lightning.cli.options import JsonFlag
 
-
-def devices(as_json: JsonFlag = False) -> None:
+def devices(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
     """List the CPU and GPUs, and which would be used."""
     from scene_lightning.cli import pipeline
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from scene_lightning._atomic_write import atomic_write, write_text
 from scene_lightning.data.cache import files_key
-from scene_lightning.data.decode import LARGEST_FILE
+from scene_lightning.data.image_files import LARGEST_FILE
 from scene_lightning.data.members import MemberPath, content_digest
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.scan import find_tables

@@ -15,7 +15,7 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from scene_lightning.data.decode import LARGEST_FILE
+from scene_lightning.data.image_files import LARGEST_FILE
 from scene_lightning.data.members import MemberPath
 from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import DataError

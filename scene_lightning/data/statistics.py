@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.cache import cache_folder, files_key
-from scene_lightning.data.decode import UNREADABLE, default_threads, header_size
+from scene_lightning.data.decode import UNREADABLE, default_threads
+from scene_lightning.data.image_files import header_size
 from scene_lightning.data.table import ImageTable
 
 _WORTH_KEEPING = 1000  # images; fewer are read in no time

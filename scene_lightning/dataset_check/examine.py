@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageStat, UnidentifiedImageError
 
-from scene_lightning.data.decode import AVIF_CURE, HEIF_CURE, as_seen, exif_orientation, identify
+from scene_lightning.data.decode import as_seen
+from scene_lightning.data.image_files import AVIF_CURE, HEIF_CURE, exif_orientation, identify
 
 HASH_BITS = 256
 _HASH_SIDE, _HASH_INPUT = 16, 64  # imagehash.phash(hash_size=16): 16 × 16 low frequencies of a 64 × 64 image

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
-from scene_lightning.data.decode import opened
+from scene_lightning.data.image_files import opened
 from scene_lightning.feeds.prefetch import maker_of
 
 T = TypeVar("T")

@@ -8,7 +8,8 @@ from typing import Any
 
 from scene_lightning._main_process import is_main_process
 from scene_lightning.data.color_modes import CHANNELS
-from scene_lightning.data.decode import AVIF_CURE, HEIF_CURE, Unreadable
+from scene_lightning.data.decode import Unreadable
+from scene_lightning.data.image_files import AVIF_CURE, HEIF_CURE
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.data.walk import LeftOut

@@ -13,7 +13,8 @@ from PIL import Image
 from scene_lightning import layers, models, utils
 from scene_lightning.cli import main as cli
 from scene_lightning.data.cache import cache_images
-from scene_lightning.data.decode import BACKGROUND, DecodeSpec, decode_image, header_size, open_as_seen
+from scene_lightning.data.decode import BACKGROUND, DecodeSpec, decode_image, open_as_seen
+from scene_lightning.data.image_files import header_size
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.scan import scan_folder
 from scene_lightning.inference.inputs import info_of_model

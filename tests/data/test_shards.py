@@ -19,7 +19,8 @@ from scene_lightning.cli import main as cli
 from scene_lightning.data import shard_writer
 from scene_lightning.data.cache import cache_images, files_key
 from scene_lightning.data.copies import file_digest, find_copies
-from scene_lightning.data.decode import DecodeSpec, decode_image, header_size, open_as_seen
+from scene_lightning.data.decode import DecodeSpec, decode_image, open_as_seen
+from scene_lightning.data.image_files import header_size
 from scene_lightning.data.overlay import read_overlay
 from scene_lightning.data.scan import find_splits, find_training_images
 from scene_lightning.data.shard_writer import shard
