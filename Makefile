@@ -62,7 +62,8 @@ fuzz: $(VENV)/.installed-fuzz
 # Runs with injected faults (kills, signals, a full disk), resumed until they end; SOAK_FIRST=number repeats a run.
 SOAK_FAULTS ?= 200
 soak: $(VENV)/.installed-dev
-	SOAK_FAULTS=$(SOAK_FAULTS) $(BIN)/python -m pytest -s --timeout 0 $(PYTEST_ARGS) tests/soak
+	SOAK_FAULTS=$(SOAK_FAULTS) $(BIN)/python -m pytest -s --timeout 0 -m "" $(PYTEST_ARGS) tests/soak
+	$(BIN)/python -m pytest --timeout 0 -m soak $(PYTEST_ARGS) tests
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .

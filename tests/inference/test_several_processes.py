@@ -58,7 +58,7 @@ def test_predictions_come_in_order_none_lost_or_doubled(place: Path) -> None:
     assert not list(place.glob(".*partial*"))
 
 
-@pytest.mark.parametrize("devices", [2, 4])
+@pytest.mark.parametrize("devices", [2, pytest.param(4, marks=pytest.mark.soak)])
 def test_an_evaluation_counts_what_one_process_counts(place: Path, devices: int) -> None:
     found = []
     for several in ((), ("--devices", devices)):
@@ -69,6 +69,7 @@ def test_an_evaluation_counts_what_one_process_counts(place: Path, devices: int)
     assert found[1] == found[0] and found[0]["images"] == 47
 
 
+@pytest.mark.soak
 def test_more_devices_than_images(place: Path) -> None:
     done = run_program(
         "predict", "model.ckpt", "images/sea/40.png", "--out", "single.csv", "--devices", 2, "--accelerator", "cpu",
@@ -78,6 +79,7 @@ def test_more_devices_than_images(place: Path) -> None:
     assert [Path(row["path"]).stem for row in rows(place / "single.csv")] == ["40"]
 
 
+@pytest.mark.soak
 def test_an_error_of_one_process_ends_all(place: Path) -> None:
     """The second one's part has the broken file."""
     words = ("predict", "model.ckpt", "images/forest/00.png", "images/sea/50.png", "--out", "strict.csv", "--strict")

@@ -115,7 +115,9 @@ def test_slurm_requeues_in_the_same_folder(data, whole, tmp_path, strike, monkey
     assert rows(tmp_path / "run") == rows(whole)
 
 
-@pytest.mark.parametrize("damage", ["flipped", "truncated", "empty"])
+@pytest.mark.parametrize(
+    "damage", ["flipped", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("truncated", "empty"))]
+)
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, data, whole, tmp_path, strike, capsys) -> None:
     strike(13, lambda: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(TrainingInterrupted):

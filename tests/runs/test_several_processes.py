@@ -92,6 +92,7 @@ def test_torchrun_starts_one_run(place: Path) -> None:
     assert_same_curve(run, place / "one")
 
 
+@pytest.mark.soak
 def test_slurm_starts_one_run_on_two_machines(place: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -131,6 +132,7 @@ def two_hosts():
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
+@pytest.mark.soak
 def test_two_hosts_train_one_run(place: Path, two_hosts: list[str]) -> None:
     """torchrun as the docs print it for two machines, over their network alone."""
     hosts = []
@@ -160,6 +162,7 @@ def whole(place: Path) -> dict[str, Any]:
     return state_of(place / "whole")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("fault", "status"),
     [("kill@1", (1, -signal.SIGKILL)), ("kill@0", (-signal.SIGKILL,)), ("term@0", (143,))],

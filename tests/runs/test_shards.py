@@ -77,6 +77,7 @@ def test_evaluate_counts_the_same(place, capsys) -> None:
     assert results[0] == results[1] and results[0]["split"] == "seg_test" and results[0]["seen"]
 
 
+@pytest.mark.soak
 def test_two_processes_read_shards_as_one_reads_the_folder(place) -> None:
     settings = [*SEVERAL, "epochs=1", "cache=off"]
     train(str(place / "scenes"), overrides=settings, out=str(place / "one"))

@@ -22,6 +22,7 @@ wanted: dict[str, object] = {}
 met: Counter[str] = Counter()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("number", range(FIRST, FIRST + max(1, FAULTS // 10)))
 def test_two_processes_with_faults_end_as_they_would_have(number: int, place: Path) -> None:
     draw = random.Random(number)

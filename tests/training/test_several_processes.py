@@ -86,7 +86,7 @@ def test_batches_of_unequal_size_weigh_by_their_samples():
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-@pytest.mark.parametrize("devices", [2, 4])
+@pytest.mark.parametrize("devices", [2, pytest.param(4, marks=pytest.mark.soak)])
 @pytest.mark.parametrize(
     ("data", "options"),
     [
@@ -144,6 +144,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.soak
 def test_programs_on_folders_of_images_count_as_on_one_device(tmp_path):
     """Datasets whose batches do not divide, in processes that Lightning starts or spawns."""
     (tmp_path / "program.py").write_text(PROGRAM)
