@@ -63,7 +63,7 @@ fuzz: $(VENV)/.installed-fuzz
 SOAK_FAULTS ?= 200
 soak: $(VENV)/.installed-dev
 	SOAK_FAULTS=$(SOAK_FAULTS) $(BIN)/python -m pytest -s --timeout 0 -m "" $(PYTEST_ARGS) tests/soak
-	$(BIN)/python -m pytest --timeout 0 -m soak $(PYTEST_ARGS) tests
+	$(BIN)/python -m pytest --timeout 0 -m soak --ignore tests/soak $(PYTEST_ARGS) tests
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .

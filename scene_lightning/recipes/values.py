@@ -164,8 +164,19 @@ class SaveInterval:
     steps: int | None
 
 
-_INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|steps?)")
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([smh])", re.IGNORECASE)
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_STEPS = re.compile(r"(\d+) *steps?")
+
+
+def seconds_in(text: str) -> float | None:
+    """The seconds of a span of time; None for anything else, or nothing at all of it.
+
+    Args:
+        text: "30s", "5m" or "1.5h".
+    """
+    match = _SPAN.fullmatch(text.strip())
+    return float(match[1]) * _UNITS[match[2].lower()] or None if match else None
 
 
 def save_interval(text: str) -> SaveInterval:
@@ -177,13 +188,13 @@ def save_interval(text: str) -> SaveInterval:
     Raises:
         ValueError: anything else, or nothing at all of it.
     """
-    match = _INTERVAL.fullmatch(text.strip()) if isinstance(text, str) else None
-    value = float(match[1]) if match else 0.0
-    if match is None or value <= 0 or (match[2] not in _UNITS and not value.is_integer()):
+    seconds = seconds_in(text) if isinstance(text, str) else None
+    steps = _STEPS.fullmatch(text.strip()) if isinstance(text, str) else None
+    if seconds is None and (steps is None or int(steps[1]) == 0):
         raise ValueError(
             f"expected a time such as 30s, 5m or 1h, or a number of steps such as 200 steps; received {text!r}"
         )
-    return SaveInterval(value * _UNITS[match[2]], None) if match[2] in _UNITS else SaveInterval(None, int(value))
+    return SaveInterval(seconds, int(steps[1]) if steps else None)
 
 
 def to_save_interval(value: Any) -> Any:

@@ -81,19 +81,26 @@ class StopAtNonFiniteLoss(L.Callback):
     def __init__(self, folder: Path, feed: ImageFeed, paths: list[str]) -> None:
         self._folder, self._feed, self._paths = folder, feed, paths
         self._losses: list[torch.Tensor] = []
+        self._next = 0  # step after the last of these losses
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if not isinstance(loss, torch.Tensor):
             return
         self._losses.append(loss.detach())
+        self._next = batch_idx + 1
         if loss.device.type == "cpu" or len(self._losses) == STEPS_PER_LOOK or trainer.is_last_batch:
-            finite = torch.isfinite(torch.stack(self._losses)).tolist()
-            first = batch_idx + 1 - len(self._losses)
-            values, self._losses = self._losses, []
-            if not all(finite):
-                at = finite.index(False)
-                self._stop(trainer, first + at, float(values[at]))
+            self._look(trainer)
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        self._look(trainer)  # on a GPU not all losses so far have been looked at
+
+    def _look(self, trainer: L.Trainer) -> None:
+        values, self._losses = self._losses, []
+        finite = torch.isfinite(torch.stack(values)).tolist() if values else []
+        if not all(finite):
+            at = finite.index(False)
+            self._stop(trainer, self._next - len(values) + at, float(values[at]))
 
     def _stop(self, trainer: L.Trainer, step: int, loss: float) -> None:
         epoch = trainer.current_epoch

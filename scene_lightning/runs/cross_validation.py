@@ -130,7 +130,7 @@ def _one_fold(folder: Path, recipe: Recipe, images: Any, hardware: dict[str, Any
             run_folder.make_run_folder(recipe.name, folder)
         write_recipe(recipe, folder)
         model = prepare_model(recipe, images[0].table.class_names, len(images[0].table))
-        run = train_in(folder, model, recipe, images, hardware, earlier if earlier and earlier.path else None)
+        run = train_in(folder, model, recipe, images, hardware, earlier)
     finally:
         run_folder.forget_run_folder()
     assert run.evaluation is not None  # one device, one process

@@ -89,25 +89,6 @@ class RunRecord:
     machine: str = field(default_factory=lambda: f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores")
     versions: dict[str, str] = field(default_factory=lambda: {name: _version(name) for name in PACKAGES})
 
-    @classmethod
-    def begin(cls, folder: Path, data: str, strict: bool, folds: int | None = None, processes: int = 1) -> RunRecord:
-        """The record of a run that starts or goes on in `folder`, written there.
-
-        Args:
-            folder: the run's.
-            data: its images.
-            strict: whether an unreadable image ends it.
-            folds: how many parts a cross-validation has.
-            processes: how many devices train together.
-        """
-        record = cls(
-            data=str(Path(data).resolve()), status=RUNNING, threads=torch.get_num_threads(), strict=strict, folds=folds,
-            command=["scene-lightning", *sys.argv[1:]], slurm_job=os.environ.get("SLURM_JOB_ID"),
-            processes=processes,
-        )  # fmt: skip
-        record._write(folder)
-        return record
-
     def end(self, folder: Path, status: str) -> None:
         """Note how it ended.
 
@@ -115,9 +96,14 @@ class RunRecord:
             folder: the run's.
             status: "finished", "stopped" or "failed".
         """
-        replace(self, status=status, ended=_now())._write(folder)
+        replace(self, status=status, ended=_now()).write(folder)
 
-    def _write(self, folder: Path) -> None:
+    def write(self, folder: Path) -> None:
+        """Write it, complete or not at all.
+
+        Args:
+            folder: the run's.
+        """
         if is_main_process():
             with atomic_write(folder / RECORD) as temporary:
                 temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
@@ -177,7 +163,11 @@ def recorded(folder: Path, data: str, strict: bool, folds: int | None = None, pr
         ProcessLost: another process of the run has ended.
     """
     cure = f"scene-lightning train --resume {shlex.quote(str(folder))}"
-    record = RunRecord.begin(folder, data, strict, folds, processes)
+    record = RunRecord(
+        data=str(Path(data).resolve()), status=RUNNING, threads=torch.get_num_threads(), strict=strict, folds=folds,
+        command=["scene-lightning", *sys.argv[1:]], slurm_job=os.environ.get("SLURM_JOB_ID"), processes=processes,
+    )  # fmt: skip
+    record.write(folder)
     try:
         yield
     except (StoppedBySignal, KeyboardInterrupt) as error:

@@ -120,8 +120,7 @@ def train(
                 images = [
                     decode_shown(recipe, t, strict=strict, shared=count > 1) for t in (splits.train, splits.validation)
                 ]
-            state = earlier if earlier is not None and earlier.path is not None else None
-            return train_in(folder, model, recipe, (images[0], images[1]), hardware, state)
+            return train_in(folder, model, recipe, (images[0], images[1]), hardware, earlier)
     finally:
         run_folder.forget_run_folder()
 
@@ -151,8 +150,9 @@ def train_in(
         recipe: the recipe.
         images: (training, validation), decoded.
         hardware: as `hardware_of` gives it.
-        earlier: the checkpoint to go on from, or None.
+        earlier: what to go on from, or None; a run that had saved nothing begins anew.
     """
+    earlier = earlier if earlier is not None and earlier.path is not None else None
     while earlier is None or earlier.epochs_done < recipe.training.epochs:
         try:
             _fit(model, recipe, images, folder, earlier, hardware)

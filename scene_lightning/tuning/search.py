@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from scene_lightning.data.table import Splits
 from scene_lightning.dataset_check.quick import checked_splits
 from scene_lightning.errors import InputError, SceneLightningError
 from scene_lightning.recipes.recipe import Override, Recipe, find_key, load_recipe
+from scene_lightning.recipes.values import seconds_in
 from scene_lightning.reports import run_folder
 from scene_lightning.training import devices
 from scene_lightning.tuning.report import (
@@ -36,7 +36,6 @@ from scene_lightning.tuning.trial import TrialRunner
 from scene_lightning.tuning.workers import run_trials
 
 STORAGE = "study.db"
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class TuningInterrupted(SceneLightningError):
@@ -116,10 +115,10 @@ def _set_keys(overrides: Sequence[Override]) -> set[str]:
 
 def _seconds(text: str) -> float:
     """`90`, `90s`, `30m`, `1.5h` → seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*([smh]?)", text.strip().lower())
-    if match is None or float(match[1]) == 0:
+    seconds = seconds_in(text) or seconds_in(f"{text}s")
+    if seconds is None:
         raise InputError(f"--timeout {text!r}: expected seconds, or a number with s, m or h, such as 90m.")
-    return float(match[1]) * _UNITS[match[2]]
+    return seconds
 
 
 def _runner(data: str, recipe: Recipe, *, strict: bool, jobs: int) -> TrialRunner:

@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.errors import FileFormatError, InputError
 from scene_lightning.models import Model
 from scene_lightning.runs import checkpoints
+from scene_lightning.runs.callbacks import NonFiniteLossError, StopAtNonFiniteLoss
 from scene_lightning.runs.run_record import TrainingInterrupted
 from scene_lightning.runs.train import train
 from scene_lightning.saving.checkpoint import read_checkpoint
@@ -143,7 +145,6 @@ def test_bits_that_flipped_are_noticed_by_every_reader(whole, tmp_path, capsys) 
     path = tmp_path / "last.ckpt"
     shutil.copy(whole / "best.ckpt", path)
     content = bytearray(path.read_bytes())
-    raw = max(weights(whole).values(), key=lambda value: value.numel()).numpy()
     best = torch.load(path, weights_only=True)["state_dict"]
     raw = max(best.values(), key=lambda value: value.numel()).numpy().tobytes()
     content[content.index(raw) + 8] ^= 0x40
@@ -256,6 +257,17 @@ def test_a_loss_that_is_no_number_ends_the_run(data, tmp_path, capsys) -> None:
     state = torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
     assert not any(torch.isnan(value).any() for value in state.values())
     assert not (run / "best.ckpt").exists()
+
+
+def test_losses_that_are_still_to_be_looked_at_are_before_a_checkpoint(tmp_path) -> None:
+    """As on a GPU, where a look at each loss would wait for the device."""
+    feed = SimpleNamespace(samples_of=lambda epoch, step, rank, world_size: [2 * step, 2 * step + 1])
+    watch = StopAtNonFiniteLoss(tmp_path, feed, [f"{number}.jpg" for number in range(8)])
+    trainer = SimpleNamespace(current_epoch=0, global_rank=0, world_size=1)
+    watch._losses, watch._next = [torch.tensor(0.5), torch.tensor(float("nan")), torch.tensor(0.5)], 4
+    with pytest.raises(NonFiniteLossError, match=r"loss is nan in epoch 1, step 3, on 2 images such as '4\.jpg'"):
+        watch.on_save_checkpoint(trainer, None, {})
+    watch.on_save_checkpoint(trainer, None, {})  # once looked at, they are done with
 
 
 def test_a_stuck_run_ends_and_says_what_it_waited_for(data, tmp_path) -> None:
