@@ -9,7 +9,6 @@ from scene_lightning.data.copies import find_copies
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.scan import find_splits, find_training_images
 from scene_lightning.data.table import ImageTable, Splits
-from scene_lightning.dataset_check.tree import inner_data_folder
 from scene_lightning.errors import DataError
 
 
@@ -24,7 +23,6 @@ def checked_splits(
     Raises:
         DataError: as `find_splits`; a folder that only wraps the data folder; one class alone.
     """
-    _refuse_wrapping_folder(data)
     splits = find_splits(data, val_split, seed, overlay, group_by)
     _refuse_single_class(splits.train)
     _tell_corrections(overlay)
@@ -41,7 +39,6 @@ def checked_training_images(data: str, overlay: Overlay | None = None, group_by:
     Raises:
         DataError: as `find_training_images`; a folder that only wraps the data folder; one class alone.
     """
-    _refuse_wrapping_folder(data)
     table = find_training_images(data, overlay, group_by)
     _refuse_single_class(table)
     _tell_corrections(overlay)
@@ -52,13 +49,6 @@ def checked_training_images(data: str, overlay: Overlay | None = None, group_by:
 def _tell_corrections(overlay: Overlay | None) -> None:
     if overlay is not None and is_main_process():
         print(f"overlay   {overlay.in_words()}", flush=True)
-
-
-def _refuse_wrapping_folder(data: str) -> None:
-    """The one folder in it would be taken for a class."""
-    inner = inner_data_folder(data)
-    if inner is not None:
-        raise DataError(f"{data!r} holds one folder and nothing else. Did you mean {inner!r}?")
 
 
 def _refuse_single_class(table: ImageTable) -> None:
