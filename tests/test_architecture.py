@@ -29,6 +29,7 @@ ORDER = (
     {"preprocessing", "utils", "applications", "random", "mixed_precision"},
     {"backend", "config", "datasets"},
     {"compat"},
+    {"pages"},
     {"recipes", "reports"},
     {"inference"},
     {"dataset_check"},

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import json
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from html import escape
-from importlib.resources import files
-from pathlib import Path
 
-from PIL import Image
-
-from scene_lightning._atomic_write import write_text
-from scene_lightning.data.decode import default_threads, open_as_seen
 from scene_lightning.dataset_check.check import CheckReport
 from scene_lightning.dataset_check.findings import KINDS, OF_LABELS, SEVERITIES, Finding
-from scene_lightning.dataset_check.report import printable
 from scene_lightning.dataset_check.tree import FileEntry
+from scene_lightning.pages import page as pages
+from scene_lightning.pages.page import printable
+from scene_lightning.pages.pictures import pictures_of
 
 _SIDE, _QUALITY = 224, 70  # pixels of the longer side, and JPEG's quality, of a picture
 _SHOWN_OF_LABELS, _SHOWN = 500, 60  # findings of a kind with their pictures; more are listed by path alone
@@ -52,13 +44,9 @@ def write_page(report: CheckReport, path: str) -> None:
         "summary": escape(_summary(report)),
         "rows": "\n".join(rows) or '<tr><td colspan="3">Nothing was found.</td></tr>',
         "sections": "\n".join(_section(kind, groups[kind], pictures) for kind in kinds),
-        # "<" would let a class called "</script>" end the script
-        "data": json.dumps(data).replace("<", "\\u003c"),
+        "data": pages.as_json(data),
     }
-    template = (files("scene_lightning.dataset_check") / "page.html").read_text(encoding="utf-8")
-    pieces = template.split("{{")  # one pass: what is filled in is not looked through again
-    page = pieces[0] + "".join(parts[name] + rest for name, rest in (piece.split("}}", 1) for piece in pieces[1:]))
-    write_text(Path(path), page)
+    pages.write_page(path, pages.read_template("scene_lightning.dataset_check", "page.html"), parts)
 
 
 def _summary(report: CheckReport) -> str:
@@ -80,8 +68,7 @@ class _Pictures:
         shown = (finding for kind, found in groups.items() for finding in found[: _most(kind)])
         paths = list(dict.fromkeys(path for finding in shown for path in finding.paths[:_IN_ONE]))
         paths = [path for path in paths if path in self.entries]
-        with ThreadPoolExecutor(default_threads()) as readers:
-            self.sources = dict(zip(paths, readers.map(_picture, paths), strict=True))
+        self.sources = pictures_of(paths, side=_SIDE, quality=_QUALITY)
 
     def figure(self, finding: Finding, path: str) -> str:
         entry, digest = self.entries[path]
@@ -120,18 +107,6 @@ def _title(kind: str) -> str:
 
 def _most(kind: str) -> int:
     return _SHOWN_OF_LABELS if kind in OF_LABELS else _SHOWN
-
-
-def _picture(path: str) -> str:
-    """A data URL, or "" where the file is not there any more."""
-    try:
-        image = open_as_seen(path).convert("RGB")
-        image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-        memory = io.BytesIO()
-        image.save(memory, "JPEG", quality=_QUALITY)
-    except Exception:  # PIL's readers raise whatever their parsing meets
-        return ""
-    return f"data:image/jpeg;base64,{base64.b64encode(memory.getvalue()).decode()}"
 
 
 def _section(kind: str, findings: Sequence[Finding], pictures: _Pictures) -> str:

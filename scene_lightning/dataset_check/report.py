@@ -14,6 +14,7 @@ from scene_lightning._atomic_write import atomic_write
 from scene_lightning.dataset_check.check import CheckReport
 from scene_lightning.dataset_check.findings import KINDS, SEVERITIES, Finding
 from scene_lightning.errors import InputError
+from scene_lightning.pages.page import printable
 from scene_lightning.reports.tables import format_table
 
 _WIDTH, _SHOWN = 80, 10
@@ -126,17 +127,6 @@ def _short(text: str, width: int) -> str:
     while cell_len(kept) > width - 1:
         kept = kept[1:]
     return "…" + kept
-
-
-def printable(text: str) -> str:
-    """The text with everything escaped that a terminal or a UTF-8 file cannot take.
-
-    Args:
-        text: may hold control characters, and bytes of a file name that are not UTF-8.
-    """
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
-    )
 
 
 def require_place_for(path: str) -> None:

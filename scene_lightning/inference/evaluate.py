@@ -29,6 +29,7 @@ from scene_lightning.data.scan import (
 from scene_lightning.data.shards import is_sharded, read_shards
 from scene_lightning.data.table import ImageTable
 from scene_lightning.feeds.images import encode_targets
+from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
 from scene_lightning.inference.inputs import report_unreadable, say_left_out
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn, gives_logits
@@ -89,7 +90,14 @@ def _is_half(data: str, half: str, folders: Sequence[str]) -> bool:
     return split_among(TRAIN_FOLDERS, folders) is not None or bool(class_folders(os.path.join(data, half)))
 
 
-def score(predictor: Predictor, table: ImageTable, *, strict: bool = False, verbose: bool = True) -> dict[str, Any]:
+def score(
+    predictor: Predictor,
+    table: ImageTable,
+    *,
+    strict: bool = False,
+    verbose: bool = True,
+    answers: Answers | None = None,
+) -> dict[str, Any]:
     """Measure a loaded model on labelled images.
 
     Args:
@@ -97,6 +105,7 @@ def score(predictor: Predictor, table: ImageTable, *, strict: bool = False, verb
         table: the images and their true classes.
         strict: an unreadable image is an error; otherwise it is named and left out.
         verbose: whether a progress bar is shown on stderr.
+        answers: is filled with the answer about each image; None keeps none, so that memory stays constant.
 
     Returns:
         A dict of data, split, seen, images, loss (None without one), accuracy, classes, per_class, confusion_matrix.
@@ -113,6 +122,9 @@ def score(predictor: Predictor, table: ImageTable, *, strict: bool = False, verb
         true = table.labels[list(positions)]
         np.add.at(matrix, (true, probabilities.argmax(axis=1)), 1)
         total.add(true, outputs)
+        if answers is not None:
+            for position, row in zip(positions, probabilities, strict=True):
+                answers.add(table.paths[position], int(table.labels[position]), row)
 
     feed = predictor.predict(table.paths, take, strict=strict, verbose=verbose)
     report_unreadable(list(feed.unreadable.values()), len(table))

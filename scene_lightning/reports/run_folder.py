@@ -20,6 +20,7 @@ METRICS = "metrics.csv"
 CURVES = "curves.png"
 CONFUSION = "confusion_matrix.png"
 EVALUATION = "evaluation.json"
+PREDICTIONS = "predictions.csv"  # of the best checkpoint on each validation image
 TENSORBOARD = "tensorboard"
 FOLDS = "folds.json"
 IMAGES = "images.csv"

@@ -21,6 +21,7 @@ from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.table import ImageTable
 from scene_lightning.dataset_check.quick import checked_splits
 from scene_lightning.feeds.images import ImageFeed
+from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.evaluate import score, write_evaluation
 from scene_lightning.inference.inputs import info_of_recipe, report_unreadable, say_left_out
 from scene_lightning.inference.predictor import Predictor, RunOn
@@ -368,7 +369,9 @@ def fit_model(
 def _evaluate_best(folder: Path, table: ImageTable, recipe: Recipe) -> dict[str, Any]:
     training = recipe.training
     predictor = Predictor.load(str(folder), RunOn(training.accelerator, training.precision, training.batch_size))
-    result = score(predictor, table, verbose=False)
+    answers = Answers(predictor.info.class_names)
+    result = score(predictor, table, verbose=False, answers=answers)
+    answers.write(folder / run_folder.PREDICTIONS)
     write_evaluation(result, folder / run_folder.EVALUATION)
     plots.plot_confusion_matrix(result["confusion_matrix"], result["classes"], folder / run_folder.CONFUSION)
     return result
