@@ -31,8 +31,8 @@ from scene_lightning.data.table import ImageTable
 from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
-from scene_lightning.inference.inputs import report_unreadable, say_left_out
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn, gives_logits
+from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.tables import format_report, format_table, report_from_matrix
 
 _MOST_SHOWN = 30  # classes; a matrix of more fits no terminal

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scene_lightning._main_process import is_main_process
 from scene_lightning.data.color_modes import CHANNELS
-from scene_lightning.data.decode import Unreadable
-from scene_lightning.data.image_files import AVIF_CURE, HEIF_CURE
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.standardize import Standardize
-from scene_lightning.data.walk import LeftOut
-from scene_lightning.errors import DataError, InputError
+from scene_lightning.errors import InputError
 from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.recipes.recipe import Recipe
+from scene_lightning.reports.messages import note
 
 _COLOR_MODES = {channels: mode for mode, channels in CHANNELS.items()}
 
@@ -47,13 +43,13 @@ def info_of_model(model: Any) -> ImageInfo:
     if not names:
         units = int(model.output_shape[-1])
         names = [f"class_{index}" for index in range(max(2, units))]
-        _note(f"the model file has no class names: they are called {names[0]} to {names[-1]}")
+        note(f"the model file has no class names: they are called {names[0]} to {names[-1]}")
     rescale = known.get("rescale")
     if rescale is None:
         scales = any(type(layer).__name__ == "Rescaling" for layer in model.layers)
         rescale = 1.0 if scales or known else 1 / 255
         if not known:
-            _note(f"the model file does not say how it was fed: images are multiplied by {rescale:.6g}")
+            note(f"the model file does not say how it was fed: images are multiplied by {rescale:.6g}")
     size = known.get("input_size") or (height, width)
     return ImageInfo(
         tuple(names),
@@ -63,11 +59,6 @@ def info_of_model(model: Any) -> ImageInfo:
         known.get("interpolation") or "nearest",
         known.get("fit") or "stretch",
     )
-
-
-def _note(text: str) -> None:
-    if is_main_process():
-        print(f"note: {text}", file=sys.stderr)
 
 
 def _image_shape(model: Any) -> tuple[int, int, int]:
@@ -102,42 +93,3 @@ def prediction_feed(
     )
     feed.idle = True  # of more devices than images some have nothing to do
     return feed
-
-
-def say_left_out(left_out: LeftOut, folder: str | None = None) -> None:
-    """Say on stderr, in one line and once, what lies in the folders that were read and is no image.
-
-    Args:
-        left_out: takes note of what is left out; empty afterwards.
-        folder: where that is.
-    """
-    message = left_out.in_words()
-    if message is not None and is_main_process():
-        _note(message if folder is None else f"{folder}: {message}")
-    left_out.counts.clear()
-
-
-def report_unreadable(skipped: Sequence[Unreadable], total: int) -> None:
-    """Name on stderr the files that were skipped, and count them.
-
-    Args:
-        skipped: the files that were left out.
-        total: how many there were in all.
-
-    Raises:
-        DataError: not one image could be read.
-    """
-    count = len(skipped)
-    if count == total:
-        raise DataError(f"None of the {total} images could be read.")
-    if not is_main_process():
-        return
-    for cure in (HEIF_CURE, AVIF_CURE):  # a phone's whole roll would fill the screen with one and the same line
-        alike = [file for file in skipped if cure in file.reason]
-        if len(alike) > 1:
-            print(f"skipped: {alike[0].reason} The same of {len(alike) - 1:,} more files.", file=sys.stderr)
-            skipped = [file for file in skipped if file not in alike]
-    for file in skipped:
-        print(f"skipped: {file.reason}", file=sys.stderr)
-    if count:
-        print(f"{count} of {total} images could not be read and were skipped.", file=sys.stderr)

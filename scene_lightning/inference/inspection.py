@@ -13,11 +13,11 @@ from scene_lightning.data.shards import is_sharded, read_shards
 from scene_lightning.data.statistics import image_statistics
 from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import InputError
-from scene_lightning.inference.inputs import say_left_out
 from scene_lightning.models import load_model
 from scene_lightning.recipes.network import build_model
 from scene_lightning.recipes.recipe import Override, load_recipe
 from scene_lightning.reports import plots, run_folder
+from scene_lightning.reports.messages import say_left_out
 from scene_lightning.reports.tables import format_statistics, format_table
 from scene_lightning.training import devices
 

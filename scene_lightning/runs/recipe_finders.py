@@ -16,8 +16,8 @@ from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.randomness import permutation
 from scene_lightning.dataset_check.quick import checked_training_images
 from scene_lightning.errors import InputError
-from scene_lightning.inference.inputs import report_unreadable, say_left_out
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
+from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.plots import save_figure
 from scene_lightning.reports.tables import format_table
 from scene_lightning.runs.inputs import decode_all, training_feed

@@ -23,13 +23,14 @@ from scene_lightning.dataset_check.quick import checked_splits
 from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.evaluate import score, write_evaluation
-from scene_lightning.inference.inputs import info_of_recipe, report_unreadable, say_left_out
+from scene_lightning.inference.inputs import info_of_recipe
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.recipes.backbones import Unfreeze
 from scene_lightning.recipes.network import build_model, compile_model
 from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_recipe
 from scene_lightning.recipes.values import save_interval
 from scene_lightning.reports import plots, run_folder
+from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.runs.callbacks import RunRecorder, StopAtNonFiniteLoss
 from scene_lightning.runs.checkpoints import BestCheckpoint, CheckpointFiles, LastCheckpoint
 from scene_lightning.runs.distillation import soft_targets

@@ -16,8 +16,9 @@ from scene_lightning import callbacks
 from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.decode import DecodeSpec
 from scene_lightning.data.table import Splits
-from scene_lightning.inference.inputs import info_of_recipe, report_unreadable, say_left_out
+from scene_lightning.inference.inputs import info_of_recipe
 from scene_lightning.recipes.recipe import Recipe
+from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.runs.distillation import soft_targets
 from scene_lightning.runs.inputs import decode_all, training_feed
 from scene_lightning.runs.train import fit_model, prepare_model
