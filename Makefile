@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NEEDS_PYTHON = import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help demo test parity fuzz soak lint format bench release clean install
+.PHONY: help demo test parity fuzz soak lint format bench site release clean install
 
 help:
 	@echo "make demo    draw a small set of scenes, train on it, evaluate, predict (runs/demo-...)"
@@ -15,6 +15,7 @@ help:
 	@echo "make soak    runs that are killed, stopped or out of disk, and resumed, beside uninterrupted ones (SOAK_FAULTS=200)"
 	@echo "make lint    ruff and mypy, and whether the files are formatted; make format does it"
 	@echo "make bench   this project beside Keras (installs TensorFlow and JAX too)"
+	@echo "make site    the documentation as a site in build/site/html"
 	@echo "make release make, check, commit and tag a release (VERSION=1.2.0); publishing stays with you"
 	@echo "make clean   remove the virtual environment and what tools left behind (never runs/)"
 	@echo "PYTHON=python3.12 chooses the interpreter (3.11 or newer), VENV=folder where the environment lies."
@@ -24,6 +25,7 @@ EXTRAS_app :=
 EXTRAS_dev := [dev]
 EXTRAS_bench := [dev,bench]
 EXTRAS_fuzz := [dev,fuzz]
+EXTRAS_site := [site]
 EXTRAS_release := [dev,release]
 .PRECIOUS: $(VENV)/.installed-%
 
@@ -76,6 +78,9 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+site: $(VENV)/.installed-site
+	$(BIN)/python -m tools.site
 
 # In a copy of the tree: nothing of yours changes before the last check has passed (tools/release.py).
 release: $(VENV)/.installed-release
