@@ -14,18 +14,25 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from scene_lightning import __version__
-from scene_lightning.cli import calibrate, check, finders, inspection, model_card, process, shard, tuning
+from scene_lightning.cli import (
+    calibrate,
+    check,
+    evaluate,
+    finders,
+    inspection,
+    model_card,
+    predict,
+    process,
+    shard,
+    tuning,
+)
 from scene_lightning.cli.options import (
     Accelerator,
-    BatchSize,
     DataFolder,
-    Devices,
     Epochs,
     JsonFlag,
-    ModelFile,
     OutFolder,
     OverlayFile,
-    Precision,
     RecipePrecision,
     Seed,
     Settings,
@@ -79,6 +86,8 @@ def run(args: list[str]) -> int:
         return _fail("ended by SIGTERM", process.TERMINATED)
     except SceneLightningError as error:
         return _fail(str(error), getattr(error, "exit_status", 2))
+    except BrokenPipeError:  # whoever read standard output has seen enough: predict ... | head
+        return 128 + 13
     except OSError as error:
         return _fail(f"{error.strerror or error}: {error.filename!r}" if error.filename else str(error), 2)
     except Exception as error:
@@ -282,73 +291,10 @@ def compare(
     pipeline.compare(data, names, given, pretrained=pretrained, out=out)
 
 
-@app.command()
-def evaluate(
-    model: ModelFile,
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="One folder of images per class, named as in training; or a folder with a training and a validation "
-            "half, of which the latter is used. Some classes may be missing.",
-        ),
-    ],
-    as_json: JsonFlag = False,
-    batch_size: BatchSize = None,
-    accelerator: Accelerator = None,
-    devices: Devices = None,
-    overlay: OverlayFile = None,
-    precision: Precision = None,
-    strict: Strict = False,
-) -> None:
-    """Measure a model on labelled images.
-
-    Prints the loss, the accuracy, precision, recall and F1 of each class, the confusion matrix, and how many of the
-    images the model was trained on. Classes are matched by name.
-    """
-    from scene_lightning.cli import pipeline
-
-    options = pipeline.RunOn(accelerator, precision, batch_size, shared=True, devices=devices)
-    result = pipeline.evaluate(model, data, options, strict=strict, overlay=overlay)
-    pipeline.show_evaluation(result, as_json=as_json)
-
-
+app.command()(evaluate.evaluate)
 app.command()(model_card.card)
 app.command()(calibrate.calibrate)
-
-
-@app.command()
-def predict(
-    model: ModelFile,
-    paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Images, folders of images, or globs in quotes.")
-    ],
-    out: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Write to FILE.csv, .json or .jsonl.  [default: a table on the terminal]"),
-    ] = None,
-    top_k: Annotated[
-        int, typer.Option(min=1, metavar="K", help="Show the K likeliest classes of each image on the terminal.")
-    ] = 1,
-    grid: Annotated[
-        str | None, typer.Option(metavar="FILE.png", help="Also draw some of the images with their predictions.")
-    ] = None,
-    batch_size: BatchSize = None,
-    accelerator: Accelerator = None,
-    devices: Devices = None,
-    precision: Precision = None,
-    strict: Strict = False,
-) -> None:
-    """Classify images, with probabilities.
-
-    CSV columns: path, predicted, probability, then each class's probability under its name, then error: why an image
-    could not be read. Each image has its row, in order; the exit status is 3 where some could not be read.
-    """
-    from scene_lightning.cli import pipeline
-
-    options = pipeline.RunOn(accelerator, precision, batch_size, shared=True, devices=devices)
-    if pipeline.predict(model, paths, options, out=out, top_k=top_k, grid=grid, strict=strict):
-        raise typer.Exit(3)
+app.command()(predict.predict)
 
 
 @app.command()

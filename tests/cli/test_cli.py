@@ -24,7 +24,7 @@ from tests.programs import run_program
 ROOT = Path(__file__).resolve().parents[2]
 RUN_FILES = {
     "recipe.yaml", "best.ckpt", "last.ckpt", "metrics.csv", "curves.png", "confusion_matrix.png", "evaluation.json",
-    "images.csv", "run.json", "tensorboard",
+    "images.csv", "predictions.csv", "run.json", "tensorboard",
 }  # fmt: skip
 RECIPE = """
 model: {filters: [4, 8], dense: [8], input_size: [24, 24]}
@@ -221,6 +221,28 @@ def test_predict_formats_agree(run: Path, here: Path, capsys: pytest.CaptureFixt
     assert cli.run(["predict", "run", "scenes/seg_test/sea", "--top-k", "3"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["path", *["predicted", "probability"] * 3] and len(lines) == 4
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe that is closed is another error there")
+def test_a_reader_that_leaves_early_loses_no_file(run: Path, place: Path) -> None:
+    """`predict --grid | head` writes its grid; without anything to write the command ends at once, and quietly."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "scene_lightning", "predict", str(run), "scenes/seg_pred", "--batch-size", "1"]
+    for more, status in ((["--grid", "piped.png"], 0), ([], 141)):
+        with subprocess.Popen(
+            [*words, *more], cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None and process.stderr is not None
+            process.stdout.close()
+            errors = process.stderr.read().decode()
+        assert process.returncode == status and "rror" not in errors, errors
+    with Image.open(place / "piped.png") as image:
+        image.verify()
+
+
+def test_predict_prints_json_as_it_writes_it(run: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["predict", "run", "scenes/seg_pred", "--json", "--out", "written.json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((here / "written.json").read_text())
 
 
 # -- runs --------------------------------------------------------------------------------------------------------------
