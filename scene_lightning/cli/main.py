@@ -86,8 +86,6 @@ def run(args: list[str]) -> int:
         return _fail("ended by SIGTERM", process.TERMINATED)
     except SceneLightningError as error:
         return _fail(str(error), getattr(error, "exit_status", 2))
-    except BrokenPipeError:  # whoever read standard output has seen enough: predict ... | head
-        return 128 + 13
     except OSError as error:
         return _fail(f"{error.strerror or error}: {error.filename!r}" if error.filename else str(error), 2)
     except Exception as error:

@@ -8,6 +8,8 @@ import typer
 
 from scene_lightning.cli.options import Accelerator, BatchSize, Devices, ModelFile, Precision, Strict
 
+_CLOSED_PIPE = 128 + 13  # as of a program that SIGPIPE ends
+
 
 def predict(
     model: ModelFile,
@@ -39,5 +41,11 @@ def predict(
     from scene_lightning.cli import pipeline
 
     options = pipeline.RunOn(accelerator, precision, batch_size, shared=True, devices=devices)
-    if pipeline.predict(model, paths, options, out=out, top_k=top_k, as_json=as_json, grid=grid, strict=strict):
+    try:
+        unreadable = pipeline.predict(
+            model, paths, options, out=out, top_k=top_k, as_json=as_json, grid=grid, strict=strict
+        )
+    except BrokenPipeError:  # whoever read standard output has seen enough: predict ... | head
+        raise typer.Exit(_CLOSED_PIPE) from None
+    if unreadable:
         raise typer.Exit(3)
