@@ -44,6 +44,7 @@ UNREADABLE = (
     RuntimeError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
 FITS = ("stretch", "crop", "pad")
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 # What shows through transparent pixels, as through the borders of fit "pad". Of cut-out photographs the model `scenes`
 # names 81 % on black, 68 % on grey and 57 % on white (90 % whole).
 BACKGROUND = (0, 0, 0)
@@ -184,23 +185,39 @@ def _resized(image: Image.Image, target_size: tuple[int, int], interpolation: st
     if image.size == size:
         return image
     check_interpolation(interpolation)
-    if fit == "pad":
-        return _padded(image, size, INTERPOLATIONS[interpolation])
-    box = _centre_box(image.size, size) if fit == "crop" else None
-    return image.resize(size, INTERPOLATIONS[interpolation], box=box)
-
-
-def _padded(image: Image.Image, size: tuple[int, int], resampling: Image.Resampling) -> Image.Image:
-    """The whole image in the middle of a black one of `size` (W, H). Resized first: the canvas of an image of
-    20,000 × 10 pixels in its own scale would take a gigabyte."""
-    scale = min(size[0] / image.width, size[1] / image.height)
-    inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    part, place = placement(image.size, size, fit)
+    if fit != "pad":
+        return image.resize(size, INTERPOLATIONS[interpolation], box=part)
+    # Resized first: the canvas of an image of 20,000 × 10 pixels in its own scale would take a gigabyte.
     canvas = Image.new(image.mode, size, (*BACKGROUND, 255) if image.mode == "RGBA" else 0)
-    canvas.paste(image.resize(inner, resampling), ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+    inner = place[2] - place[0], place[3] - place[1]
+    canvas.paste(image.resize(inner, INTERPOLATIONS[interpolation]), place[:2])
     return canvas
 
 
-def _centre_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int, int, int]:
+def placement(size: tuple[int, int], target: tuple[int, int], fit: str) -> tuple[Box, Box]:
+    """Which part of an image is resized, and where in the result it comes to lie.
+
+    Args:
+        size: (width, height) of the image.
+        target: (width, height) of the result.
+        fit: as in `DecodeSpec`.
+
+    Returns:
+        Two boxes (left, top, right, bottom) in pixels: of the image, of the result.
+    """
+    whole, filled = (0, 0, *size), (0, 0, *target)
+    if fit == "crop":
+        return _centre_box(size, target), filled
+    if fit == "stretch":
+        return whole, filled
+    scale = min(target[0] / size[0], target[1] / size[1])
+    width, height = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    left, top = (target[0] - width) // 2, (target[1] - height) // 2
+    return whole, (left, top, left + width, top + height)
+
+
+def _centre_box(size: tuple[int, int], target: tuple[int, int]) -> Box:
     """The largest centred (left, top, right, bottom) of `size` with the proportions of `target`; both (W, H)."""
     width, height = size
     crop_height = min(height, (width * target[1]) // target[0])
@@ -220,18 +237,28 @@ def decode_image(path: str, spec: DecodeSpec) -> NDArray[np.uint8]:
         DataError: the file is missing, truncated or not an image; its name is in the message.
     """
     try:
-        image, shaping = opened(path), (spec.target_size, spec.interpolation, spec.fit)
-        image = upright(image) if spec.exif else image
-        if is_deep(image):
-            image = _coloured(eight_bits(image, *shaping), spec.color_mode)
-        else:
-            image = _flattened(image) if spec.flatten and spec.color_mode != "rgba" else image
-            image = _resized(_coloured(image, spec.color_mode), *shaping)
-        return np.asarray(image, dtype=np.uint8).reshape(spec.shape)
+        return pixels_of(opened(path), spec)
     except FileNotFoundError:
         raise DataError(f"No image at {path!r}.") from None
     except UNREADABLE as error:
-        raise DataError(f"Cannot read image {path!r}: {_reason(error)}") from error
+        raise DataError(f"Cannot read image {path!r}: {unreadable_reason(error)}") from error
+
+
+def pixels_of(image: Image.Image, spec: DecodeSpec) -> NDArray[np.uint8]:
+    """An image as (H, W, C) uint8; grey levels of 16 bits are scaled (0 → 0, 65535 → 255, rounded).
+
+    Args:
+        image: as PIL opened it. Raises what PIL raises where it is damaged.
+        spec: the size, colours and interpolation asked for.
+    """
+    shaping = spec.target_size, spec.interpolation, spec.fit
+    image = upright(image) if spec.exif else image
+    if is_deep(image):
+        image = _coloured(eight_bits(image, *shaping), spec.color_mode)
+    else:
+        image = _flattened(image) if spec.flatten and spec.color_mode != "rgba" else image
+        image = _resized(_coloured(image, spec.color_mode), *shaping)
+    return np.asarray(image, dtype=np.uint8).reshape(spec.shape)
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -260,7 +287,12 @@ def eight_bits(
     return Image.fromarray(np.asarray(grey).round().clip(0, 255).astype(np.uint8))
 
 
-def _reason(error: BaseException) -> str:
+def unreadable_reason(error: BaseException) -> str:
+    """Why an image cannot be read, as a sentence.
+
+    Args:
+        error: what PIL raised.
+    """
     if isinstance(error, UnidentifiedImageError) and str(error).startswith("cannot identify"):
         return "it is not an image, or in a format that PIL does not know."
     return f"{error}." if str(error) else f"{type(error).__name__}."
