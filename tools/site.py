@@ -28,7 +28,7 @@ CONFIG = ROOT / "docs" / "zensical.toml"
 PROJECT_PAGES = ("SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md")  # pages that lie beside README.md
 RECIPES = ("paper", "best", "transfer", "scenes-large", "demo")
 _LINK = re.compile(r"\[((?:[^\[\]]|!\[[^\]]*\]\([^)]*\))*)\]\(([^)#\s]+)((?:#[^)\s]*)?)\)")
-_KNOWN_FILES = (".md", ".png", ".jpg", ".svg", ".webp", ".js")
+_KNOWN_FILES = (".md", ".png", ".jpg", ".svg", ".webp", ".css")
 
 
 def main() -> None:
