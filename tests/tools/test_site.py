@@ -17,7 +17,7 @@ from tools import site
 
 SEARCH = "return document.activeElement?.shadowRoot?.querySelector('input') ? document.activeElement.shadowRoot : null"
 
-# The theme's own: landmarks of the same name beside code blocks; wide tables scroll, which browsers now focus themselves.
+# The theme's own: landmarks of one name beside code blocks; wide tables that scroll, which browsers now focus.
 THEME = ("landmark-unique", "scrollable-region-focusable")
 
 
