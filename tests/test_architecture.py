@@ -13,7 +13,7 @@ PACKAGE = Path(scene_lightning.__file__).parent
 ORDER = (
     {
         "errors", "_atomic_write", "_naming", "_main_process", "_registry", "_settings", "_unsupported",
-        "_unsupported_advice", "_usage_report", "tree",
+        "_terminal", "_unsupported_advice", "_usage_report", "tree",
     },
     {"_objectives"},  # the formulas that losses and metrics share
     {

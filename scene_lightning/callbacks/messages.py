@@ -6,6 +6,7 @@ import logging
 import sys
 
 from scene_lightning._main_process import is_main_process
+from scene_lightning._terminal import leave_line_open
 
 _log = logging.getLogger("scene_lightning")
 _interactive = True
@@ -45,5 +46,6 @@ def print_message(message: str, line_break: bool = True) -> None:
         sys.stdout.write(text)
     except UnicodeEncodeError:
         encoding = sys.stdout.encoding or "ascii"
-        sys.stdout.write(text.replace("━", "=").encode(encoding, errors="replace").decode(encoding))
+        sys.stdout.write(text.replace("━", "=").replace("─", "-").encode(encoding, errors="replace").decode(encoding))
     sys.stdout.flush()
+    leave_line_open(None if text.endswith("\n") else sys.stdout)

@@ -1,21 +1,21 @@
-"""Keras 3's progress line, with images per second at its end.
+"""Keras 3's progress line, with images per second at its end, in as many columns as the terminal has.
 
-A terminal sees the line repainted, at most every 0.05 s; a file or a pipe gets one plain line an epoch. Values are read
-only when the line is painted, since reading them waits for the device.
+A terminal sees the line repainted, at most every 0.05 s; files, pipes and dumb terminals get one plain line an epoch.
+Values are read only when the line is painted, since reading them waits for the device.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from scene_lightning._terminal import is_dumb, is_terminal, shows_colours, width_of
 from scene_lightning.callbacks.base import Callback
 from scene_lightning.callbacks.messages import print_message
 from scene_lightning.errors import InputError
@@ -25,8 +25,9 @@ _BOLD, _GREEN, _WHITE, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
 
 def can_repaint() -> bool:
     """Whether standard output shows a line that is written over: a terminal, or a notebook cell."""
-    is_terminal = hasattr(sys.stdout, "isatty") and sys.stdout.isatty()
-    return is_terminal or "ipykernel" in sys.modules or "PYCHARM_HOSTED" in os.environ
+    if is_terminal(sys.stdout):
+        return not is_dumb()
+    return "ipykernel" in sys.modules or "PYCHARM_HOSTED" in os.environ
 
 
 class Progbar:
@@ -91,9 +92,10 @@ class Progbar:
         if self.verbose == 1 and paints:
             self._paint(current, now, step_seconds, finalize, images_per_second)
         elif self.verbose == 2 and finalize and self.target:
-            text = f"{self._count(current)} - {now - self._start:.0f}s -{self._format_time(step_seconds)}"
+            parts = [self._count(current), f"{now - self._start:.0f}s", self._format_time(step_seconds).strip()]
             # Keras leaves out abs() here, so that -2 is shown as -2.0000e+00.
-            print_message(text + "".join(f" - {k}: {_number(v, v)}" for k, v in self._averages()))
+            parts += [f"{name}: {_number(value, value)}" for name, value in self._averages()]
+            print_message(_broken(parts, width_of(sys.stdout)))
         if self.verbose != 1 or paints:
             self._last_update = now
 
@@ -127,28 +129,27 @@ class Progbar:
     def _paint(
         self, current: int, now: float, step_seconds: float, finalize: bool, images_per_second: float | None
     ) -> None:
-        if self.target:
-            filled = int(self.width * current / self.target)
-            green = f"{_GREEN}{'━' * filled}{_PLAIN}" if filled > 0 else ""
-            bar = f"{_BOLD}{self._count(current)}{_PLAIN} {green}{_WHITE}{'━' * (self.width - filled)}{_PLAIN}"
-        else:
-            bar = f"{current:7d}/Unknown"
         if self.target and not finalize:
             clock = _eta(step_seconds * (self.target - current))
         else:
             clock = f"{now - self._start:.0f}s"
-        line = f"{bar} {_BOLD}{clock}{_PLAIN}{self._format_time(step_seconds)}"
-        line += "".join(f" - {name}: {_number(value, abs(value))}" for name, value in self._averages())
-        if images_per_second is not None:
-            line += f" - {images_per_second:.0f} images/s"
-        plain = re.sub(r"\x1b\[\d+m", "", line)
+        count = self._count(current) if self.target else f"{current:7d}/Unknown"
+        speed = None if images_per_second is None else f"{images_per_second:.0f} images/s"
+        line = _Line(
+            count, self.width if self.target else 0, current / (self.target or 1), clock,
+            self._format_time(step_seconds).strip(), list(self._averages()), speed,
+        )  # fmt: skip
         if not self._repaints:
-            print_message(plain)
+            print_message(line.plain())
             return
-        padding = " " * max(0, self._previous_width - len(plain))
-        start = "\b" * self._previous_width + "\r"
-        print_message(start + line + padding + ("\n" if finalize else ""), line_break=False)
-        self._previous_width = len(plain)
+        width = width_of(sys.stdout)
+        lines = line.fit(None if width is None else width - 1, finalize)
+        length = len(lines[0][1])
+        covered = self._previous_width - length if width is None else min(self._previous_width, width - 1) - length
+        start = "\b" * self._previous_width + "\r" + lines[0][0] + " " * max(0, covered)
+        rest = "".join(f"\n{text}" for text, _ in lines[1:])
+        print_message(start + rest + ("\n" if finalize else ""), line_break=False)
+        self._previous_width = length
 
     def _format_time(self, step_seconds: float) -> str:
         if step_seconds >= 1 or step_seconds == 0:
@@ -170,8 +171,108 @@ class Progbar:
         return seconds
 
 
+class _Line:
+    """What one progress line says, and how it is shortened to fit.
+
+    Args:
+        count: steps done and in all.
+        bar: the bar's width in characters; 0 for none.
+        share: of the steps that are done, 0 to 1.
+        clock: time left, or spent.
+        pace: time a step.
+        metrics: (name, value) pairs.
+        speed: images per second, in words, or None.
+    """
+
+    def __init__(
+        self, count: str, bar: int, share: float, clock: str, pace: str, metrics: list[tuple[str, float]],
+        speed: str | None,
+    ) -> None:  # fmt: skip
+        self.count, self.bar, self.share, self.clock, self.pace = count, bar, share, clock, pace
+        self.metrics, self.speed = metrics, speed
+
+    def plain(self, colours: bool = False, bar: int | None = None) -> str:
+        """The line as Keras writes it.
+
+        Args:
+            colours: whether with control characters for colours.
+            bar: another width of the bar.
+        """
+        figures = [f"{name}: {_number(value, abs(value))}" for name, value in self.metrics]
+        rest = [*figures, *([self.speed] if self.speed else [])]
+        return self._head(self.bar if bar is None else bar, colours) + "".join(f" - {text}" for text in rest)
+
+    def fit(self, width: int | None, whole: bool) -> list[tuple[str, str]]:
+        """The lines to show, each as (with colours, without).
+
+        Args:
+            width: the most columns; None for as many as it takes.
+            whole: whether all metrics are shown, on further lines where need be; else those that have room.
+        """
+        colours = shows_colours()
+        for bar in (self.bar, 10, 5) if self.bar else (0,):
+            if width is None or len(self.plain(bar=bar)) <= width:
+                return [(self.plain(colours, bar), self.plain(bar=bar))]
+        assert width is not None
+        short = [f"{short_name(name)} {_short_number(value)}" for name, value in self.metrics]
+        last = [self.speed] if self.speed else []
+        for bar in (10, 5, 0) if self.bar else (0,):
+            line = "  ".join([self._head(bar, False), *short, *last])
+            if len(line) <= width:
+                return [("  ".join([self._head(bar, colours), *short, *last]), line)]
+        lines = [f"{self.count} {self.clock}"[:width]]
+        for text in [*short, *last]:
+            if len(lines[-1]) + 2 + len(text) <= width:
+                lines[-1] += f"  {text}"
+            elif whole:
+                lines.append(f"    {text}"[:width])
+        return [(line, line) for line in lines]
+
+    def _head(self, bar: int, colours: bool) -> str:
+        bold, green, white, plain = (_BOLD, _GREEN, _WHITE, _PLAIN) if colours else ("",) * 4
+        filled = int(bar * min(self.share, 1.0))
+        done = f"{green}{'━' * filled}{plain}" if filled else ""
+        left = f"{white}{('━' if colours else '─') * (bar - filled)}{plain}"
+        drawn = f" {done}{left}" if bar else ""
+        return f"{bold}{self.count}{plain}{drawn} {bold}{self.clock}{plain} {self.pace}"
+
+
+_SHORT_NAMES = {
+    "accuracy": "acc", "sparse_categorical_accuracy": "acc", "categorical_accuracy": "acc", "binary_accuracy": "acc",
+    "learning_rate": "lr", "precision": "prec", "f1_score": "f1", "top_k_categorical_accuracy": "top_k",
+    "sparse_top_k_categorical_accuracy": "top_k",
+}  # fmt: skip
+_LONGEST_NAME = 14
+
+
+def short_name(name: str) -> str:
+    """A metric's name for a narrow terminal: `val_sparse_categorical_accuracy` becomes `val_acc`.
+
+    Args:
+        name: as in the logs.
+    """
+    prefix, bare = ("val_", name[4:]) if name.startswith("val_") else ("", name)
+    short = prefix + _SHORT_NAMES.get(bare, bare)
+    return short if len(short) <= _LONGEST_NAME else f"{short[: _LONGEST_NAME - 1]}…"
+
+
+def _short_number(value: float) -> str:
+    return f"{value:.3f}" if 1e-2 <= abs(value) < 100 or value == 0 else f"{value:.3g}"
+
+
 def _number(value: float, size: float) -> str:
     return f"{value:.4f}" if size > 1e-3 else f"{value:.4e}"
+
+
+def _broken(parts: Sequence[str], width: int | None) -> str:
+    """Parts with dashes between them, on as many lines as the terminal's width asks for."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if width is None or len(lines[-1]) + 3 + len(part) <= width:
+            lines[-1] += f" - {part}"
+        else:
+            lines.append(f"    {part}")
+    return "\n".join(lines)
 
 
 def _eta(seconds: float) -> str:

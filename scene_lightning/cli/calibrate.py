@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from scene_lightning.cli.options import Accelerator, ModelFile, Precision
+from scene_lightning.cli.closing import show_next
+from scene_lightning.cli.options import Accelerator, JsonFlag, ModelFile, Precision
 
 
 def calibrate(
@@ -23,6 +25,7 @@ def calibrate(
     ] = False,
     accelerator: Accelerator = None,
     precision: Precision = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Calibrate a model's probabilities on held-out images.
 
@@ -33,6 +36,9 @@ def calibrate(
 
     on = pipeline.RunOn(accelerator, precision)
     calibrated = pipeline.calibrate(model, data, out, held_out=held_out, half=half, run_on=on)
+    if as_json:
+        print(json.dumps({"model": out, **calibrated.as_dict()}))
+        return
     print(
         f"{out}: temperature {calibrated.temperature:.3f}; expected calibration error {calibrated.before:.4f} before, "
         f"{calibrated.after:.4f} after, on the {calibrated.images} photographs it was fitted on; "
@@ -40,3 +46,4 @@ def calibrate(
     )
     if calibrated.seen.count("trained"):
         print("On photographs that it was trained on a model is surer than on new ones: fit on others, or --held-out.")
+    show_next([("predict", out, "PHOTO.jpg"), ("card", out, data)])

@@ -1,4 +1,4 @@
-"""The commands `devices` and `curves`: what this machine computes on, and a run's curves."""
+"""The commands that look and change nothing: summary, stats, devices, curves. No torch here."""
 
 from __future__ import annotations
 
@@ -6,10 +6,34 @@ from typing import Annotated
 
 import typer
 
+from scene_lightning.cli.options import DataFolder, JsonFlag, Settings, recipe_option
 
-def devices(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+
+def summary(
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model file or a run folder.")] = None,
+    config: Annotated[str | None, recipe_option("A recipe instead")] = None,
+    classes: Annotated[int, typer.Option(min=2, metavar="N", help="Number of classes of a recipe's network.")] = 6,
+    as_json: JsonFlag = False,
+    settings: Settings = None,
 ) -> None:
+    """Print a network's layers and parameters."""
+    from scene_lightning.cli import pipeline
+
+    pipeline.summary(model, config, classes=classes, overrides=settings or (), as_json=as_json)
+
+
+def stats(data: DataFolder, as_json: JsonFlag = False) -> None:
+    """Count the images of each class and show their sizes.
+
+    Per class: the count, and the average, largest and smallest height and width in pixels. Files that are not images
+    are listed.
+    """
+    from scene_lightning.cli import pipeline
+
+    pipeline.stats(data, as_json=as_json)
+
+
+def devices(as_json: JsonFlag = False) -> None:
     """List the CPU and GPUs, and which would be used."""
     from scene_lightning.cli import pipeline
 

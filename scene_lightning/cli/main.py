@@ -14,13 +14,16 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from scene_lightning import __version__
+from scene_lightning._terminal import end_open_line
 from scene_lightning.cli import (
     calibrate,
     check,
+    comparing,
     evaluate,
     finders,
     inspection,
     model_card,
+    output,
     predict,
     process,
     shard,
@@ -28,7 +31,6 @@ from scene_lightning.cli import (
 )
 from scene_lightning.cli.options import (
     Accelerator,
-    DataFolder,
     Epochs,
     JsonFlag,
     OutFolder,
@@ -37,7 +39,6 @@ from scene_lightning.cli.options import (
     Seed,
     Settings,
     Strict,
-    TrainingData,
     overrides,
     recipe_option,
 )
@@ -78,7 +79,9 @@ def run(args: list[str]) -> int:
     """
     _settings["debug"] = False
     try:
-        result = app(args=args, prog_name="scene-lightning", standalone_mode=False)
+        with output.one_command():
+            command = output.add_quiet(typer.main.get_command(app))
+            result = command(args=args, prog_name="scene-lightning", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
@@ -96,6 +99,7 @@ def run(args: list[str]) -> int:
 
 
 def _fail(message: str, status: int) -> int:
+    end_open_line()
     if _settings["debug"]:
         traceback.print_exc()
     if message:  # of several processes the first one speaks
@@ -141,7 +145,13 @@ def _top(
 
 
 @app.command()
-def demo(out: OutFolder = None, accelerator: Accelerator = None, epochs: Epochs = None, seed: Seed = None) -> None:
+def demo(
+    out: OutFolder = None,
+    accelerator: Accelerator = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Draw a data set, train on it, evaluate and predict.
 
     Needs neither data nor a network connection; the synthetic scenes are always the same. Results and pictures are in
@@ -149,7 +159,10 @@ def demo(out: OutFolder = None, accelerator: Accelerator = None, epochs: Epochs 
     """
     from scene_lightning.cli import pipeline
 
-    pipeline.demo(out=out, overrides=overrides(None, accelerator=accelerator, epochs=epochs, seed=seed))
+    given = overrides(None, accelerator=accelerator, epochs=epochs, seed=seed)
+    with output.progress(as_json=as_json):
+        run = pipeline.demo(out=out, overrides=given)
+    pipeline.show_demo(run, as_json=as_json)
 
 
 @app.command()
@@ -217,6 +230,7 @@ def train(
     ] = None,
     overlay: OverlayFile = None,
     strict: Strict = False,
+    as_json: JsonFlag = False,
     settings: Settings = None,
 ) -> None:
     """Train a network on a folder of images.
@@ -238,92 +252,28 @@ def train(
     if folds is None and resume is not None:
         folds = pipeline.folds_of(resume)
     if folds is None:
-        pipeline.show_run(pipeline.train(data, config, overrides=given, out=out, resume=resume, strict=strict))
+        with output.progress(as_json=as_json):
+            run = pipeline.train(data, config, overrides=given, out=out, resume=resume, strict=strict)
+        pipeline.show_run(run, as_json=as_json)
         return
     if val_split is not None:
         raise InputError("--folds holds out one part of --folds each time: leave --val-split away.")
     options: dict[str, Any] = {"overrides": given, "out": out, "resume": resume, "strict": strict}
-    pipeline.show_folds(pipeline.train_folds(data, config, folds=folds, **options))
+    with output.progress(as_json=as_json):
+        done = pipeline.train_folds(data, config, folds=folds, **options)
+    pipeline.show_cross_validation(done, as_json=as_json)
 
 
-@app.command()
-def rerun(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.")],
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="Where its images are now.  [default: where they were]")
-    ] = None,
-    out: OutFolder = None,
-) -> None:
-    """Repeat a run from what it recorded.
-
-    Trains again with its recipe, images, seed and number of threads, and says whether the numbers are the same.
-    """
-    from scene_lightning.cli import pipeline
-
-    pipeline.show_run(pipeline.rerun(run, data, out))
-
-
-@app.command()
-def compare(
-    data: TrainingData,
-    models: Annotated[
-        str, typer.Option(metavar="A,B,...", help="Two or more of: paper, resnet50, googlenet, alexnet, vgg16, ...")
-    ],
-    pretrained: Annotated[
-        bool, typer.Option("--pretrained", help="Start the backbones from ImageNet's weights.")
-    ] = False,
-    epochs: Epochs = None,
-    accelerator: Accelerator = None,
-    seed: Seed = None,
-    out: OutFolder = None,
-    settings: Settings = None,
-) -> None:
-    """Train several networks alike and compare them.
-
-    Prints and plots accuracy, size and speed side by side.
-    """
-    from scene_lightning.cli import pipeline
-
-    names = [name.strip() for name in models.split(",") if name.strip()]
-    given = overrides(settings, epochs=epochs, accelerator=accelerator, seed=seed)
-    pipeline.compare(data, names, given, pretrained=pretrained, out=out)
-
-
+app.command()(comparing.rerun)
+app.command()(comparing.compare)
 app.command()(evaluate.evaluate)
 app.command()(model_card.card)
 app.command()(calibrate.calibrate)
 app.command()(predict.predict)
-
-
-@app.command()
-def summary(
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model file or a run folder.")] = None,
-    config: Annotated[str | None, recipe_option("A recipe instead")] = None,
-    classes: Annotated[int, typer.Option(min=2, metavar="N", help="Number of classes of a recipe's network.")] = 6,
-    settings: Settings = None,
-) -> None:
-    """Print a network's layers and parameters."""
-    from scene_lightning.cli import pipeline
-
-    pipeline.summary(model, config, classes=classes, overrides=settings or ())
-
-
-@app.command()
-def stats(data: DataFolder, as_json: JsonFlag = False) -> None:
-    """Count the images of each class and show their sizes.
-
-    Per class: the count, and the average, largest and smallest height and width in pixels. Files that are not images
-    are listed.
-    """
-    from scene_lightning.cli import pipeline
-
-    pipeline.stats(data, as_json=as_json)
-
-
+app.command()(inspection.summary)
+app.command()(inspection.stats)
 app.command()(check.check)
 app.command()(shard.shard)
-
-
 app.command()(inspection.devices)
 app.command()(inspection.curves)
 

@@ -1,11 +1,16 @@
-"""Imports what the commands call, when a command runs: `--help` needs no torch. Prints evaluations and runs."""
+"""Imports what the commands call, when a command runs: `--help` needs no torch. Prints evaluations and shards."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from scene_lightning._main_process import is_main_process
+from scene_lightning._terminal import labelled
+from scene_lightning.cli import output
+from scene_lightning.cli.closing import show_next
+from scene_lightning.cli.results import show_comparison, show_cross_validation, show_demo, show_run
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.shard_writer import Sharded
 from scene_lightning.data.shard_writer import shard as write_shards
@@ -20,17 +25,17 @@ from scene_lightning.inference.model_card import write_card
 from scene_lightning.inference.predict import predict
 from scene_lightning.inference.predictor import RunOn
 from scene_lightning.runs.comparison import compare
-from scene_lightning.runs.cross_validation import folds_of, show_folds, train_folds
+from scene_lightning.runs.cross_validation import folds_of, train_folds
 from scene_lightning.runs.recipe_finders import find_batch_size, find_learning_rate
-from scene_lightning.runs.rerun import rerun
-from scene_lightning.runs.train import FinishedRun, train
+from scene_lightning.runs.rerun import compared_with, rerun
+from scene_lightning.runs.train import train
 
 __all__ = [
-    "FinishedRun",
     "RunOn",
     "calibrate",
     "check_dataset",
     "compare",
+    "compared_with",
     "curves",
     "demo",
     "evaluate",
@@ -42,9 +47,11 @@ __all__ = [
     "rerun",
     "shard",
     "show_check",
+    "show_comparison",
+    "show_cross_validation",
+    "show_demo",
     "show_devices",
     "show_evaluation",
-    "show_folds",
     "show_run",
     "stats",
     "summary",
@@ -67,18 +74,7 @@ def show_evaluation(result: dict[str, Any], *, as_json: bool = False) -> None:
         print(json.dumps(result) if as_json else format_evaluation(result))
 
 
-def show_run(run: FinishedRun) -> None:
-    """Print how a run ended; nothing in the helper processes of a run on several devices.
-
-    Args:
-        run: what `train` returns.
-    """
-    if run.evaluation is not None:
-        print(f"\nbest.ckpt on the validation images:\n\n{format_evaluation(run.evaluation)}\n")
-        print(f"run       {run.folder}")
-
-
-def shard(data: str, out: str, *, size_bytes: int, seed: int, overlay: str | None) -> Sharded:
+def shard(data: str, out: str, *, size_bytes: int, seed: int, overlay: str | None, as_json: bool = False) -> Sharded:
     """Write the images of a data folder as shards, and print what was written.
 
     Args:
@@ -87,16 +83,21 @@ def shard(data: str, out: str, *, size_bytes: int, seed: int, overlay: str | Non
         size_bytes: of a tar file, at most.
         seed: of the order of the images in the tar files.
         overlay: a CSV file of corrected labels.
+        as_json: print one JSON object and nothing else.
     """
     corrections = find_overlay(overlay)
-    with progress_bar("writing", None) as progress:
+    with progress_bar("writing", None, not output.is_quiet()) as progress:
         written = write_shards(data, out, size_bytes=size_bytes, seed=seed, overlay=corrections, progress=progress)
+    if as_json:
+        print(json.dumps(asdict(written)))
+        return written
     if corrections is not None:
-        print(f"overlay   {corrections.in_words()}")
+        print(labelled("overlay", corrections.in_words()))
     if written.kept:
-        print(f"note      {written.kept} of the tar files were complete already")
+        print(labelled("note", f"{written.kept} of the tar files were complete already"))
     images = " and ".join(f"{count:,}" for count in written.images)
     halves = "training and validation images" if len(written.images) == 2 else "images, not divided yet"
-    print(f"images    {images} {halves}")
-    print(f"shards    {out}: {written.tars:,} tar files, {written.size_bytes / 1e6:,.1f} MB")
+    print(labelled("images", f"{images} {halves}"))
+    print(labelled("shards", f"{out}: {written.tars:,} tar files, {written.size_bytes / 1e6:,.1f} MB"))
+    show_next([("train", out)])
     return written

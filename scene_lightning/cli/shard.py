@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scene_lightning.cli.options import OverlayFile, TrainingData
+from scene_lightning.cli.options import JsonFlag, OverlayFile, TrainingData
 from scene_lightning.errors import InputError
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kMG]?)B", re.IGNORECASE)
@@ -22,6 +22,7 @@ def shard(
     ] = "256MB",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the order of the images in the tar files.")] = 0,
     overlay: OverlayFile = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Write a folder of images as WebDataset tar files.
 
@@ -31,7 +32,7 @@ def shard(
     """
     from scene_lightning.cli import pipeline
 
-    pipeline.shard(data, out, size_bytes=size_in_bytes(size), seed=seed, overlay=overlay)
+    pipeline.shard(data, out, size_bytes=size_in_bytes(size), seed=seed, overlay=overlay, as_json=as_json)
 
 
 def size_in_bytes(text: str) -> int:

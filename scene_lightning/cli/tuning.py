@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from scene_lightning.cli.options import Accelerator, Settings, Strict, TrainingData, overrides, recipe_option
+from scene_lightning.cli import output
+from scene_lightning.cli.closing import show_next
+from scene_lightning.cli.options import Accelerator, JsonFlag, Settings, Strict, TrainingData, overrides, recipe_option
 
 
 def tune(
@@ -47,6 +50,7 @@ def tune(
         ),
     ] = None,
     strict: Strict = False,
+    as_json: JsonFlag = False,
     settings: Settings = None,
 ) -> None:
     """Search for better hyperparameters with Optuna.
@@ -56,9 +60,17 @@ def tune(
     (study.csv), and plots of their history and of parameter importance. Stop with Ctrl-C at any time: the same command
     with --storage continues. Needs Optuna: pip install "scene-lightning[tune]".
     """
-    from scene_lightning.tuning import search
+    from scene_lightning.tuning import report, search
 
-    search.tune(
-        data, config, space=space, overrides=overrides(settings, epochs=epochs, accelerator=accelerator, seed=seed),
-        trials=trials, timeout=timeout, storage=storage, jobs=jobs, out=out, strict=strict,
-    )  # fmt: skip
+    with output.progress(as_json=as_json):
+        folder = search.tune(
+            data, config, space=space, overrides=overrides(settings, epochs=epochs, accelerator=accelerator, seed=seed),
+            trials=trials, timeout=timeout, storage=storage, jobs=jobs, out=out, strict=strict,
+        )  # fmt: skip
+    best = folder / report.WINNER
+    if as_json:
+        summary = json.loads((folder / report.SUMMARY).read_text(encoding="utf-8"))
+        print(json.dumps({"folder": str(folder), "recipe": str(best), **summary}))
+        return
+    print(f"best        {best}")
+    show_next([("train", data, "--config", best)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from scene_lightning._main_process import is_main_process
+from scene_lightning._terminal import labelled
 from scene_lightning.data.copies import find_copies
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.scan import find_splits, find_training_images
@@ -48,7 +49,7 @@ def checked_training_images(data: str, overlay: Overlay | None = None, group_by:
 
 def _tell_corrections(overlay: Overlay | None) -> None:
     if overlay is not None and is_main_process():
-        print(f"overlay   {overlay.in_words()}", flush=True)
+        print(labelled("overlay", overlay.in_words()), flush=True)
 
 
 def _refuse_single_class(table: ImageTable) -> None:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from scene_lightning._main_process import is_main_process
 from scene_lightning.demo_scenes.scenes import draw_scenes
-from scene_lightning.inference.evaluate import format_evaluation
 from scene_lightning.inference.predict import predict
 from scene_lightning.inference.predictor import RunOn
 from scene_lightning.recipes.recipe import Override, load_recipe
 from scene_lightning.reports import run_folder
-from scene_lightning.runs.train import train
+from scene_lightning.runs.train import FinishedRun, train
 
 TRAIN_PER_CLASS, TEST_PER_CLASS, PREDICTED = 160, 40, 48
 DATA, PREDICTIONS, GRID = "data", "predictions.csv", "predictions.png"
 
 
-def demo(*, out: str | None = None, overrides: Sequence[Override] = ()) -> Path:
-    """Draw scenes, train the demo recipe on them, evaluate, predict, draw; the folder that holds all of it comes back.
+def demo(*, out: str | None = None, overrides: Sequence[Override] = ()) -> FinishedRun:
+    """Draw scenes, train the demo recipe on them, evaluate, predict, draw; the run, whose folder holds all of it.
 
     Args:
         out: the folder; None makes runs/demo-<date>-<time>.
@@ -33,13 +31,8 @@ def demo(*, out: str | None = None, overrides: Sequence[Override] = ()) -> Path:
         draw_scenes(data, TRAIN_PER_CLASS, test_per_class=TEST_PER_CLASS, predict=PREDICTED)
     run = train(str(data), recipe=recipe, out=str(folder))
     if run.evaluation is None:
-        return folder
-    print(
-        f"\nThe best epoch's model on {run.evaluation['images']} test scenes:\n\n{format_evaluation(run.evaluation)}\n"
-    )
+        return run
     run_on = RunOn(recipe.training.accelerator, recipe.training.precision)
     table, grid = folder / PREDICTIONS, folder / GRID
     predict(str(folder), [str(data / "seg_pred")], run_on, out=str(table), grid=str(grid))
-    print(f"\nLook at {grid} (what it sees in new scenes) and {folder / run_folder.CURVES} (how it learned).")
-    print(f"Name your own images: scene-lightning predict {folder} PATH...")
-    return folder
+    return run

@@ -43,6 +43,13 @@ class Calibrated:
     images: int
     seen: Overlap
 
+    def as_dict(self) -> dict[str, Any]:
+        """The figures, ready for JSON."""
+        return {
+            "temperature": self.temperature, "calibration_error": {"before": self.before, "after": self.after},
+            "images": self.images, "seen": self.seen.as_dict(),
+        }  # fmt: skip
+
 
 def calibrate(
     model: str, data: str, out: str | Path, *, held_out: bool = False, half: bool = False, run_on: RunOn | None = None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from scene_lightning import losses
 from scene_lightning._atomic_write import write_text
+from scene_lightning._terminal import labelled
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import (
@@ -210,11 +211,11 @@ def format_evaluation(result: dict[str, Any]) -> str:
 
 def _which_images(result: dict[str, Any]) -> str:
     seen = Overlap.of_dict(result["images"], result["seen"])
-    lines = [f"data      {result['data']}: {result['images']:,} images", f"seen      {seen.in_words()}"]
+    lines = [labelled("data", f"{result['data']}: {result['images']:,} images"), labelled("seen", seen.in_words())]
     if "overlay" in result:
-        lines.insert(1, f"overlay   {result['overlay']}")
+        lines.insert(1, labelled("overlay", result["overlay"]))
     if caution := seen.caution():
-        lines.append(f"          {caution}")
+        lines.append(labelled("", caution))
     return "\n".join(lines)
 
 

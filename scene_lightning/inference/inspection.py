@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from scene_lightning._terminal import labelled
 from scene_lightning.data.scan import SPLIT_FOLDERS, class_folders, holds_images, require_folder, scan_folder
 from scene_lightning.data.shards import is_sharded, read_shards
 from scene_lightning.data.statistics import image_statistics
 from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import InputError
 from scene_lightning.models import load_model
+from scene_lightning.models.summary_rows import count_weights, output_shapes
 from scene_lightning.recipes.network import build_model
 from scene_lightning.recipes.recipe import Override, load_recipe
 from scene_lightning.reports import plots, run_folder
@@ -113,7 +115,14 @@ def show_devices(*, as_json: bool = False) -> None:
     print(f"\n--accelerator auto takes {accelerator}, --precision auto takes {precision}.")
 
 
-def summary(model: str | None, config: str | None, *, classes: int = 6, overrides: Sequence[Override] = ()) -> None:
+def summary(
+    model: str | None,
+    config: str | None,
+    *,
+    classes: int = 6,
+    overrides: Sequence[Override] = (),
+    as_json: bool = False,
+) -> None:
     """Print the table of layers of a model file, or of a recipe's network.
 
     Args:
@@ -121,16 +130,40 @@ def summary(model: str | None, config: str | None, *, classes: int = 6, override
         config: a recipe's name or file; None with `model`, and for the paper's.
         classes: how many the recipe's network tells apart.
         overrides: `key=value`, of the recipe.
+        as_json: whether to print one JSON object.
     """
     if model is not None and (config is not None or overrides):
         raise InputError("summary takes a MODEL or a --config with its --set, not both.")
     if model is None:
-        build_model(load_recipe(config or "paper", overrides), classes).summary()
+        shown = build_model(load_recipe(config or "paper", overrides), classes)
+    else:
+        shown = load_model(str(run_folder.find_model(model)))
+    names = (shown.image_info or {}).get("class_names")
+    if as_json:
+        print(json.dumps({**_layers(shown), "classes": names}))
         return
-    loaded = load_model(str(run_folder.find_model(model)))
-    loaded.summary()
-    if loaded.image_info and loaded.image_info.get("class_names"):
-        print(f"classes: {', '.join(loaded.image_info['class_names'])}")
+    shown.summary()
+    if names:
+        print(labelled("classes", ", ".join(names)))
+
+
+def _layers(model: Any) -> dict[str, Any]:
+    layers = [
+        {
+            "name": layer.name,
+            "type": type(layer).__name__,
+            "output_shape": output_shapes(layer),
+            "parameters": layer.count_params() if layer.built else None,
+        }
+        for layer in model.layers
+    ]
+    counts = count_weights(model)
+    return {
+        "model": model.name,
+        "layers": layers,
+        "parameters": counts.trainable[0] + counts.non_trainable[0],
+        "trainable": counts.trainable[0],
+    }
 
 
 def curves(run: str, out: str | None = None) -> Path:

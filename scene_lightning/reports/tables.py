@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
+from scene_lightning._terminal import width_of
 from scene_lightning.errors import DataError
 
 
@@ -96,25 +98,31 @@ def format_statistics(statistics: Mapping[str, Mapping[str, Any]]) -> str:
         statistics: class name → `count`, and `height` and `width`, each with `mean`, `max` and `min` in pixels (None
             where a class has no image).
     """
-    header = ["class", "images"] + [f"{side} {key}" for side in ("height", "width") for key in ("mean", "max", "min")]
+    header = ["class", "images", "height", "min–max", "width", "min–max"]
     rows = []
     for name, figures in statistics.items():
         row = [str(name), f"{figures['count']:,}"]
         for side in ("height", "width"):
             sizes = figures.get(side) or {}
-            row += [_pixels(sizes.get("mean"), 1), _pixels(sizes.get("max"), 0), _pixels(sizes.get("min"), 0)]
-        rows.append(row)
+            row += [_pixels(sizes.get("mean"), 1), f"{_pixels(sizes.get('min'))}–{_pixels(sizes.get('max'))}"]
+        rows.append(row if figures["count"] else [*row[:2], *"––––"])
     total = sum(figures["count"] for figures in statistics.values())
-    rows.append(["all", f"{total:,}", *[""] * 6])
+    rows.append(["all", f"{total:,}", *[""] * 4])
     return format_table(header, rows, rule_before_last=True)
 
 
-def _pixels(value: float | None, digits: int) -> str:
+def _pixels(value: float | None, digits: int = 0) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+_NARROWEST_NAME = 12
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, rule_before_last: bool = False) -> str:
     """Format columns of equal width: the first to the left, the others to the right; widths as a terminal shows them.
+
+    On a terminal that is too narrow the names in the first column are cut short; if that is not enough, the other
+    columns are parted into several tables, one below another.
 
     Args:
         header: one text a column.
@@ -123,11 +131,43 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, rule_b
     """
     table = [list(header), *map(list, rows)]
     widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    most = width_of(sys.stdout)
+    blocks = [list(range(1, len(widths)))]
+    if most is not None and sum(widths) + 2 * (len(widths) - 1) > most:
+        rest = sum(widths[1:]) + 2 * (len(widths) - 1)
+        room = most - rest if most - rest >= _NARROWEST_NAME else max(most // 2, _NARROWEST_NAME)
+        widths[0] = min(widths[0], room)
+        for row in table:
+            row[0] = _cut(row[0], widths[0])
+        blocks = _blocks(widths, most)
+    return "\n\n".join(_one_table(table, widths, [0, *block], rule_before_last) for block in blocks)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"
+
+
+def _blocks(widths: Sequence[int], most: int) -> list[list[int]]:
+    """The columns after the first, in groups that fit beside it into `most` characters."""
+    blocks: list[list[int]] = [[]]
+    used = widths[0]
+    for column, width in enumerate(widths[1:], start=1):
+        if blocks[-1] and used + 2 + width > most:
+            blocks.append([])
+            used = widths[0]
+        blocks[-1].append(column)
+        used += 2 + width
+    return blocks
+
+
+def _one_table(
+    table: Sequence[Sequence[str]], widths: Sequence[int], columns: Sequence[int], rule_before_last: bool
+) -> str:
     lines = []
     for row in table:
-        spaces = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
-        lines.append("  ".join([row[0] + spaces[0], *map("".join, zip(spaces[1:], row[1:], strict=True))]))
-    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+        spaces = {column: " " * (widths[column] - cell_len(row[column])) for column in columns}
+        lines.append("  ".join([row[0] + spaces[0], *(spaces[column] + row[column] for column in columns[1:])]))
+    rule = "─" * (sum(widths[column] for column in columns) + 2 * (len(columns) - 1))
     lines.insert(1, rule)
     if rule_before_last:
         lines.insert(-1, rule)

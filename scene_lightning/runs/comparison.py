@@ -12,6 +12,7 @@ import io
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,19 @@ COLUMNS = ("model", "accuracy", "parameters", "gflops", "images_per_second", "me
 _TIMED_BATCHES, _BATCH = 4, 32
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison leaves.
+
+    Attributes:
+        folder: holds a run for each network, the table and the picture.
+        rows: a dict for each network, in the order they were named in, with the keys of `COLUMNS`.
+    """
+
+    folder: Path
+    rows: list[dict[str, Any]]
+
+
 def compare(
     data: str,
     models: Sequence[str],
@@ -41,7 +55,7 @@ def compare(
     *,
     pretrained: bool = False,
     out: str | None = None,
-) -> list[dict[str, Any]]:
+) -> Comparison:
     """Train several networks on a folder of images under one recipe each, with the same epochs and images.
 
     Args:
@@ -50,9 +64,6 @@ def compare(
         overrides: `key=value`, for all of them.
         pretrained: start the backbones from ImageNet's weights.
         out: the folder of the comparison; each network's run lies below it.
-
-    Returns:
-        One dict a network, in the order of `models`, with the keys of `COLUMNS`.
 
     Raises:
         InputError: an unknown network, and whatever `train` raises.
@@ -72,9 +83,7 @@ def compare(
         )
         _write(folder, rows)  # what is known so far: a later network may fail
     _plot_comparison(rows, folder / PICTURE)
-    print(f"\n{_format_comparison(rows)}\n\naccuracy: of the best epoch, which the same validation images chose")
-    print(f"comparison {folder}")
-    return rows
+    return Comparison(folder, rows)
 
 
 def _checked(models: Sequence[str]) -> Sequence[str]:
@@ -122,8 +131,12 @@ def _write(folder: Path, rows: list[dict[str, Any]]) -> None:
         write_text(folder / name, content)
 
 
-def _format_comparison(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows as a table for a terminal."""
+def format_comparison(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows as a table for a terminal.
+
+    Args:
+        rows: those of a `Comparison`.
+    """
     lines = [
         [
             row["model"], f"{row['accuracy']:.4f}", f"{row['parameters']:,}", f"{row['gflops']:.2f}",

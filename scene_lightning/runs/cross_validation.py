@@ -162,8 +162,8 @@ def summarise(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {**summary, "runs": list(results)}
 
 
-def show_folds(done: FinishedFolds) -> None:
-    """Print the folds' figures as a table, their mean and spread below.
+def format_folds(done: FinishedFolds) -> str:
+    """The folds' figures as a table, their mean and spread below.
 
     Args:
         done: what `train_folds` gave.
@@ -174,9 +174,7 @@ def show_folds(done: FinishedFolds) -> None:
         for run in summary["runs"]
     ]
     rows.append(["mean ± spread", "", *(_with_spread(summary[key]) for key in ("accuracy", "loss"))])
-    table = format_table(["fold", "images", "accuracy", "loss"], rows, rule_before_last=True)
-    print(f"\nbest.ckpt of each fold on its own validation images, which chose the epoch:\n\n{table}\n")
-    print(f"run       {done.folder}")
+    return format_table(["fold", "images", "accuracy", "loss"], rows, rule_before_last=True)
 
 
 def _with_spread(figures: dict[str, float]) -> str:

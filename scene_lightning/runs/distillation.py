@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene_lightning._atomic_write import atomic_write
+from scene_lightning._terminal import labelled
 from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import InputError
 from scene_lightning.feeds.images import encode_targets
@@ -51,7 +52,7 @@ def _answers(teachers: Sequence[str], training: TrainingRecipe, table: ImageTabl
     answerers = [_load(teacher, training, table) for teacher in teachers]  # all are checked before the first looks
     probabilities = np.zeros((len(table), len(table.class_names)), dtype=np.float32)
     for teacher, predictor in zip(teachers, answerers, strict=True):
-        print(f"teacher   {teacher} looks at {len(table)} images", flush=True)
+        print(labelled("teacher", f"{teacher} looks at {len(table)} images"), flush=True)
         probabilities += _ask(predictor, table.paths) / len(teachers)
     with atomic_write(file) as temporary, open(temporary, "wb") as out:
         np.savez_compressed(out, asked=known, probabilities=probabilities)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from scene_lightning._main_process import is_main_process
+from scene_lightning._terminal import labelled
 from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.inference.images_seen import CHOSE, TRAINED, WATCHED, ImagesSeen, digests_of, write_images
@@ -33,7 +34,8 @@ def seen_by_run(
         return None, None
     trained, validated = digests_of(train.paths), digests_of(validation.paths)
     if twice := int(np.isin(validated, trained).sum()):
-        print(f"note      {twice} of the validation images are trained on too: figures are too good", flush=True)
+        message = f"{twice} of the validation images are trained on too: figures are too good"
+        print(labelled("note", message), flush=True)
     write_images(
         folder / run_folder.IMAGES,
         {"trained on": (train.paths, trained), "validated on": (validation.paths, validated)},

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from scene_lightning._atomic_write import write_text
+from scene_lightning._terminal import labelled
 from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import Recipe, dump_recipe, with_values
 from scene_lightning.reports.run_folder import LAST, RECIPE
@@ -71,7 +72,7 @@ def go_on(folder: Path, recipe: Recipe, images: int, earlier: Resume | None) -> 
         change_batch_size(state, recipe, images)
         CheckpointFiles().save_checkpoint(state, folder / LAST)
         saved, place = Resume.read(str(folder)), f"the state of epoch {saved.epochs_done + 1} that was saved"
-    print(f"note      out of memory: goes on with batches of {size}, from {place}", flush=True)
+    print(labelled("note", f"out of memory: goes on with batches of {size}, from {place}"), flush=True)
     return saved
 
 

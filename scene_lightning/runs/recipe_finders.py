@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -70,7 +71,8 @@ def find_learning_rate(
         )
     print(f"learning rate  {suggestion:.2g}   (with {recipe.training.optimizer}: the loss falls fastest there)")
     print(f"picture        {picture}")
-    print(f"to use it      scene-lightning train {data} --set learning_rate={suggestion:.2g}")
+    words = ["train", data, *(["--config", config] if config else []), "--set", f"learning_rate={suggestion:.2g}"]
+    print(f"to use it      {shlex.join(['scene-lightning', *words])}")
     return curve
 
 

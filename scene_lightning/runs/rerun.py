@@ -43,18 +43,22 @@ def rerun(run: str, data: str | None = None, out: str | None = None) -> Finished
         finished = train(place, recipe=load_recipe(str(folder / RECIPE), kept), out=out, strict=strict)
     finally:
         torch.set_num_threads(threads)
-    if finished.evaluation is not None:
-        print(f"compared  {compared(folder, finished.folder)}", flush=True)
     return finished
 
 
-def compared(before: Path, after: Path) -> str:
+def compared_with(run: str, again: FinishedRun) -> str | None:
     """In words, whether two runs' metrics are equal: from the first epoch on in which they are not.
 
     Args:
-        before: the folder of a run.
-        after: the folder of another one.
+        run: the folder of a run.
+        again: what `rerun` made of it.
+
+    Returns:
+        None in all processes but the first.
     """
+    if again.evaluation is None:
+        return None
+    before, after = Path(run), again.folder
     if not (before / METRICS).is_file():
         return f"{before} has no {METRICS}: nothing to compare with"
     rows = list(zip(read_metrics(before / METRICS), read_metrics(after / METRICS), strict=False))

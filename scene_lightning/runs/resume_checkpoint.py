@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scene_lightning._terminal import labelled
 from scene_lightning.errors import FileFormatError, InputError
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe, recipe_of
 from scene_lightning.reports.metrics_file import read_metrics
@@ -56,7 +57,7 @@ class Resume:
                 errors.append(error)
                 continue
             if errors:
-                print(f"note      {errors[0]} Going on from {file.name}.", flush=True)
+                print(labelled("note", f"{errors[0]} Going on from {file.name}."), flush=True)
             return found
         if errors:
             raise errors[0]
@@ -90,10 +91,11 @@ class Resume:
         recipe = recipe_of(self.section["recipe"], overrides, str(self.path))
         before = recipe_of(self.section["recipe"], (), str(self.path)).training
         if recipe.training.schedule != "constant" and recipe.training.epochs != before.epochs:
-            print(
-                f"note      the {recipe.training.schedule} schedule spans {recipe.training.epochs} epochs now, not "
-                f"{before.epochs}: the learning rate jumps, and the run differs from one of that length.", flush=True,
-            )  # fmt: skip
+            message = (
+                f"the {recipe.training.schedule} schedule spans {recipe.training.epochs} epochs now, not "
+                f"{before.epochs}: the learning rate jumps, and the run differs from one of that length."
+            )
+            print(labelled("note", message), flush=True)
         return recipe
 
     def check(self, model: Any, recipe: Recipe, class_names: Sequence[str]) -> None:

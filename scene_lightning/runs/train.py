@@ -15,6 +15,7 @@ from scene_lightning import callbacks
 from scene_lightning._atomic_write import write_text
 from scene_lightning._main_process import is_main_process
 from scene_lightning._registry import some_of
+from scene_lightning._terminal import labelled
 from scene_lightning.data.balance import class_weights
 from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.overlay import Overlay
@@ -100,12 +101,13 @@ def train(
         recipe = earlier.recipe(overrides) if of_run and earlier else load_recipe(config or "paper", overrides)
     if before is not None and before.threads != torch.get_num_threads():
         if is_main_process():
-            print(f"note      {before.threads} threads, as the run began with: others round differently", flush=True)
+            message = f"{before.threads} threads, as the run began with: others round differently"
+            print(labelled("note", message), flush=True)
         torch.set_num_threads(before.threads)
     hardware = hardware_of(recipe)
     if before is not None and before.processes != device_count(hardware) and is_main_process():
         now = f"{device_count(hardware)}; it goes on, but not to the bit"
-        print(f"note      the run was begun on {before.processes} device(s) and goes on on {now}", flush=True)
+        print(labelled("note", f"the run was begun on {before.processes} device(s) and goes on on {now}"), flush=True)
     meet(devices.trainer_arguments(devices.Hardware(**hardware))["accelerator"])
     overlay = overlay_of_run(recipe, earlier.folder if earlier is not None else None)
     splits = checked_splits(data, recipe.data.val_split, recipe.training.seed, overlay, recipe.data.group_by)
@@ -263,15 +265,15 @@ def announce(data: str, class_names: Sequence[str], recipe: Recipe, folder: Path
     count = chosen["devices"] if isinstance(chosen["devices"], int) else len(chosen["devices"])
     if not is_main_process():
         return count
-    print(f"data      {data}")
-    print(f"classes   {some_of(class_names)}")
+    print(labelled("data", data))
+    print(labelled("classes", some_of(class_names)))
     processes, size = device_count(hardware), recipe.training.batch_size
     shared = "" if processes == 1 else f", of which each device takes 1/{processes}"
-    print(f"recipe    {recipe.name}: {recipe.training.epochs} epochs, batches of {size}{shared}")
+    print(labelled("recipe", f"{recipe.name}: {recipe.training.epochs} epochs, batches of {size}{shared}"))
     machines = "" if processes == count else f" on each of {hardware['num_nodes']} machines"
     devices_used = f"{count} device{'s' if count != 1 else ''}{machines}"
-    print(f"runs on   {chosen['accelerator']}, {devices_used}, {chosen['precision']}")
-    print(f"run       {folder}", flush=True)
+    print(labelled("runs on", f"{chosen['accelerator']}, {devices_used}, {chosen['precision']}"))
+    print(labelled("run", str(folder)), flush=True)
     return count
 
 
@@ -287,7 +289,7 @@ def decode_shown(recipe: Recipe, table: ImageTable, *, strict: bool, shared: boo
     if is_main_process():
         say_left_out(table.left_out, table.root)
         report_unreadable(images.unreadable, len(table))
-        print(f"images    {images.describe()}", flush=True)
+        print(labelled("images", images.describe()), flush=True)
     return images
 
 

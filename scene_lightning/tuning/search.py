@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scene_lightning._terminal import labelled
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import split_table
 from scene_lightning.data.table import Splits
@@ -179,10 +180,10 @@ def _same(one: Path, other: Path) -> bool:
 def _announce(data: str, recipe: Recipe, space: Space, runner: TrialRunner) -> None:
     splits = runner.splits
     counts = f"{len(splits.train)} of its training images to train on, {len(splits.validation)} to judge by"
-    print(f"data      {data}: {counts}")
-    print(f"classes   {', '.join(splits.train.class_names)}")
+    print(labelled("data", f"{data}: {counts}"))
+    print(labelled("classes", ", ".join(splits.train.class_names)))
     print(f"recipe    {recipe.name}")
-    print(f"searched  {', '.join(short_names(list(space.dimensions)).values())}")
+    print(labelled("searched", ", ".join(short_names(list(space.dimensions)).values())))
     print(f"runs on   {runner.hardware['accelerator']}, {runner.hardware['precision']}", flush=True)
 
 
@@ -245,4 +246,3 @@ def _conclude(search: Search, place: Place) -> None:
         print(f"importance  {', '.join(f'{name} {percent(shares[key])}' for name, key in named)}")
     drawn = write_pictures(search, place.folder)
     print(f"pictures    {', '.join(drawn)}")
-    print(f"best        scene-lightning train {place.data} --config {place.folder / WINNER}")
