@@ -50,6 +50,9 @@ def compare(
     accelerator: Accelerator = None,
     seed: Seed = None,
     out: OutFolder = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Go on with a comparison that was interrupted.")
+    ] = None,
     as_json: JsonFlag = False,
     settings: Settings = None,
 ) -> None:
@@ -62,5 +65,5 @@ def compare(
     names = [name.strip() for name in models.split(",") if name.strip()]
     given = overrides(settings, epochs=epochs, accelerator=accelerator, seed=seed)
     with output.progress(as_json=as_json):
-        comparison = pipeline.compare(data, names, given, pretrained=pretrained, out=out)
+        comparison = pipeline.compare(data, names, given, pretrained=pretrained, out=out, resume=resume)
     pipeline.show_comparison(comparison, data, as_json=as_json)

@@ -2,7 +2,7 @@
 
 What a row says: accuracy on the validation images (best epoch), parameters, multiplications and additions for one
 photograph (two operations each, counted by torch), photographs answered a second, megabytes of its best checkpoint's
-weights, minutes of training.
+weights, minutes of its epochs.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from scene_lightning._atomic_write import write_text
 from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import InputError
 from scene_lightning.models import load_model
-from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
+from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_recipe
 from scene_lightning.recipes.vocabulary import ARCHITECTURES
 from scene_lightning.reports import plots, run_folder
+from scene_lightning.reports.metrics_file import read_metrics
 from scene_lightning.reports.tables import format_table
 from scene_lightning.runs.train import train
 
@@ -55,6 +56,7 @@ def compare(
     *,
     pretrained: bool = False,
     out: str | None = None,
+    resume: str | None = None,
 ) -> Comparison:
     """Train several networks on a folder of images under one recipe each, with the same epochs and images.
 
@@ -64,26 +66,46 @@ def compare(
         overrides: `key=value`, for all of them.
         pretrained: start the backbones from ImageNet's weights.
         out: the folder of the comparison; each network's run lies below it.
+        resume: the folder of a comparison that was interrupted: finished networks stay, the one in flight goes on.
 
     Raises:
         InputError: an unknown network, and whatever `train` raises.
     """
     recipes = [_recipe(name, overrides, pretrained) for name in _checked(models)]
-    folder = run_folder.make_run_folder("compare", out)
+    folder = run_folder.make_run_folder("compare", out) if resume is None else _begun(Path(resume), models, recipes)
     run_folder.forget_run_folder()
     rows = []
     for name, recipe in zip(models, recipes, strict=True):
         print(f"\n== {name}", flush=True)
-        begun = time.perf_counter()
-        run = train(data, recipe=recipe, out=str(folder / name))
-        minutes = (time.perf_counter() - begun) / 60
-        assert run.evaluation is not None
-        rows.append(
-            {"model": name, "accuracy": run.evaluation["accuracy"], **_measured(run.folder), "minutes": minutes}
-        )
+        evaluation = _trained(data, recipe, folder / name)
+        minutes = sum(row["seconds"] for row in read_metrics(folder / name / run_folder.METRICS)) / 60
+        rows.append({"model": name, "accuracy": evaluation["accuracy"], **_measured(folder / name), "minutes": minutes})
         _write(folder, rows)  # what is known so far: a later network may fail
     _plot_comparison(rows, folder / PICTURE)
     return Comparison(folder, rows)
+
+
+def _begun(folder: Path, models: Sequence[str], recipes: Sequence[Recipe]) -> Path:
+    """The folder of a comparison that was begun with these recipes."""
+    if not any((folder / name / run_folder.RECIPE).is_file() for name in models):
+        raise InputError(
+            f"--resume {str(folder)!r} holds none of the runs {', '.join(models)}. Start without --resume."
+        )
+    for name, recipe in zip(models, recipes, strict=True):
+        kept = folder / name / run_folder.RECIPE
+        if kept.is_file() and kept.read_text(encoding="utf-8") != dump_recipe(recipe):
+            raise InputError(f"{str(kept)!r} says something else than the options. Give those that it was begun with.")
+    return folder
+
+
+def _trained(data: str, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """The evaluation of one network: trained, trained on from where it was cut off, or read where it has finished."""
+    finished = folder / run_folder.EVALUATION
+    if not finished.is_file():
+        begun = (folder / run_folder.RECIPE).is_file()
+        train(data, recipe=recipe, **{"resume" if begun else "out": str(folder)})
+    evaluation: dict[str, Any] = json.loads(finished.read_text(encoding="utf-8"))
+    return evaluation
 
 
 def _checked(models: Sequence[str]) -> Sequence[str]:

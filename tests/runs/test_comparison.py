@@ -16,7 +16,9 @@ from scene_lightning.errors import InputError
 from scene_lightning.inference.model_card import measure, write_card
 from scene_lightning.inference.temperature import fit_temperature
 from scene_lightning.models import load_model
+from scene_lightning.runs.callbacks import RunRecorder
 from scene_lightning.runs.comparison import COLUMNS, compare
+from scene_lightning.runs.run_record import TrainingInterrupted
 from scene_lightning.runs.train import train
 
 SMALL = ["input_size=32", "batch_size=8", "epochs=1", "precision=32-true"]
@@ -45,6 +47,30 @@ def test_networks_are_trained_and_measured_side_by_side(data: Path, tmp_path: Pa
     assert json.loads((tmp_path / "c" / "comparison.json").read_text()) == rows
     with Image.open(tmp_path / "c" / "comparison.png") as picture:
         assert min(picture.size) > 300
+
+
+def test_an_interrupted_comparison_goes_on(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = [*SMALL, "filters=[4,4]", "dense=[8]"]
+    models, folder = ["paper", "mobilenet_v3_small"], tmp_path / "c"
+
+    class Stop(RunRecorder):
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            if self.folder.name == models[1]:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(TrainingInterrupted):
+        patched.setattr("scene_lightning.runs.train.RunRecorder", Stop)
+        compare(str(data), models, settings, out=str(folder))
+    first = json.loads((folder / "comparison.json").read_text())
+    assert [row["model"] for row in first] == models[:1]
+    with pytest.raises(InputError, match="says something else"):
+        compare(str(data), models, [*settings, "seed=7"], resume=str(folder))
+    written = (folder / "paper" / "best.ckpt").stat().st_mtime_ns
+    rows = compare(str(data), models, settings, resume=str(folder)).rows
+    assert [row["model"] for row in rows] == models and rows[0]["accuracy"] == first[0]["accuracy"]
+    assert (folder / "paper" / "best.ckpt").stat().st_mtime_ns == written, "what has finished is not trained again"
+    with pytest.raises(InputError, match="holds none of the runs"):
+        compare(str(data), models, settings, resume=str(tmp_path))
 
 
 @pytest.mark.parametrize(
