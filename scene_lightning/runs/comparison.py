@@ -103,7 +103,8 @@ def _trained(data: str, recipe: Recipe, folder: Path) -> dict[str, Any]:
     finished = folder / run_folder.EVALUATION
     if not finished.is_file():
         begun = (folder / run_folder.RECIPE).is_file()
-        train(data, recipe=recipe, **{"resume" if begun else "out": str(folder)})
+        place, earlier = (None, str(folder)) if begun else (str(folder), None)
+        train(data, recipe=recipe, out=place, resume=earlier)
     evaluation: dict[str, Any] = json.loads(finished.read_text(encoding="utf-8"))
     return evaluation
 

@@ -33,7 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_networks_are_trained_and_measured_side_by_side(data: Path, tmp_path: Path) -> None:
     settings = [*SMALL, "filters=[4,4]", "dense=[8]"]
-    rows = compare(str(data), ["paper", "mobilenet_v3_small"], settings, out=str(tmp_path / "c"))
+    rows = compare(str(data), ["paper", "mobilenet_v3_small"], settings, out=str(tmp_path / "c")).rows
     assert [row["model"] for row in rows] == ["paper", "mobilenet_v3_small"]
     for row in rows:
         run = tmp_path / "c" / row["model"]
