@@ -9,6 +9,7 @@ setup(
         "scene_lightning": ["py.typed", "weights/*.safetensors", "weights/*.md"],
         "scene_lightning.dataset_check": ["*.html"],
         "scene_lightning.pages": ["*.css"],
+        "scene_lightning.serving": ["*.html"],
         "scene_lightning.configs": ["*.yaml", "spaces/*.yaml"],
     },
 )

@@ -32,7 +32,7 @@ ORDER = (
     {"pages"},
     {"recipes", "reports"},
     {"inference"},
-    {"dataset_check"},
+    {"dataset_check", "serving"},
     {"runs"},
     {"tuning", "demo_scenes"},
     {"cli.options"},

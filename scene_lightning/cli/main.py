@@ -26,6 +26,7 @@ from scene_lightning.cli import (
     output,
     predict,
     process,
+    serve,
     shard,
     tuning,
 )
@@ -270,6 +271,7 @@ app.command()(evaluate.evaluate)
 app.command()(model_card.card)
 app.command()(calibrate.calibrate)
 app.command()(predict.predict)
+app.command()(serve.serve)
 app.command()(inspection.summary)
 app.command()(inspection.stats)
 app.command()(check.check)

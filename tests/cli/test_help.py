@@ -11,8 +11,8 @@ from scene_lightning.cli.options import overrides
 from scene_lightning.recipes.recipe import load_recipe, recipe_names
 
 COMMANDS = (
-    "demo", "train", "rerun", "compare", "evaluate", "card", "calibrate", "predict", "summary", "stats", "check",
-    "shard", "devices", "curves", "find-lr", "find-batch-size", "tune",
+    "demo", "train", "rerun", "compare", "evaluate", "card", "calibrate", "predict", "serve", "summary", "stats",
+    "check", "shard", "devices", "curves", "find-lr", "find-batch-size", "tune",
 )  # fmt: skip
 
 

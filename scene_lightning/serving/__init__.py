@@ -1,0 +1,1 @@
+"""`serve`: a page and an HTTP endpoint that classify photographs."""

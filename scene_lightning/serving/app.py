@@ -1,0 +1,245 @@
+"""The web application: a page, /predict, /health, /metrics and /openapi.json, around a model that answers batches."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol
+
+import numpy as np
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from numpy.typing import NDArray
+from starlette.exceptions import HTTPException
+
+from scene_lightning import __version__
+from scene_lightning.data.image_info import ImageInfo
+from scene_lightning.serving import schema
+from scene_lightning.serving.batching import Batcher
+from scene_lightning.serving.decoding import Decoders
+from scene_lightning.serving.guard import Guard
+from scene_lightning.serving.limits import Limits, RefusedError
+from scene_lightning.serving.measurements import CONTENT_TYPE, Measurements
+from scene_lightning.serving.page import page_of
+from scene_lightning.serving.uploads import Upload, Uploads, busy
+
+
+class Model(Protocol):
+    """What answers: on PyTorch or ONNX Runtime."""
+
+    info: ImageInfo
+
+    def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Class probabilities (N, K) of images (N, H, W, C), decoded as `info.spec` says."""
+        ...
+
+
+class Service:
+    """From photographs to results: decoders, batches and the model, within the limits.
+
+    Args:
+        model: what answers.
+        name: what it is called.
+        limits: what is accepted at most.
+        batch_size: images a batch, at most.
+        wait_seconds: how long an image waits for others of the same moment.
+    """
+
+    def __init__(self, model: Model, name: str, limits: Limits, batch_size: int, wait_seconds: float) -> None:
+        self.model, self.name, self.limits = model, name, limits
+        self.status = "warming up"
+        self.measurements = Measurements()
+        self.uploads = Uploads(limits)
+        self.decoders = Decoders(model.info.spec, limits)
+        self.batcher = Batcher(
+            model.answer, largest=batch_size, wait_seconds=wait_seconds, on_batch=self.measurements.batch_images.observe
+        )
+        self._under_way = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Within the block requests are answered: from the moment when everything has warmed up."""
+        tasks = [asyncio.create_task(self.batcher.run()), asyncio.create_task(self._warm_up())]
+        try:
+            yield
+        finally:
+            self.status = "stopping"
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            self.batcher.thread.shutdown(cancel_futures=True)
+
+    async def _warm_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        for size in (1, self.batcher.largest):
+            images = np.zeros((size, *self.model.info.spec.shape), np.uint8)
+            await loop.run_in_executor(self.batcher.thread, self.model.answer, images)
+        await self.decoders.warm_up()
+        self.status = "ready"
+        self.measurements.ready.set(1)
+
+    async def results(self, uploads: list[Upload]) -> list[schema.Result]:
+        """One result a photograph; of a single one that cannot be read, a RefusedError.
+
+        Args:
+            uploads: of one request; they are decoded one after another, so that other requests have their turn.
+        """
+        if self._under_way + len(uploads) > self.limits.images_under_way:
+            raise busy("photographs")
+        self._under_way += len(uploads)
+        self.measurements.images_under_way.set(self._under_way)
+        try:
+            async with asyncio.timeout(self.limits.seconds_to_answer):
+                return await self._all(uploads)
+        except TimeoutError:
+            raise busy("photographs that take long") from None
+        except RefusedError:
+            raise
+        except Exception as error:  # of the model: the device's memory is full, or a fault of this program
+            print(f"error: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            raise RefusedError(500, "An answer.", "A fault of the server.", "Its terminal says which.") from None
+        finally:
+            self._under_way -= len(uploads)
+            self.measurements.images_under_way.set(self._under_way)
+
+    async def _all(self, uploads: list[Upload]) -> list[schema.Result]:
+        answers: list[RefusedError | asyncio.Task[NDArray[np.float32]]] = []
+        try:
+            for upload in uploads:
+                try:
+                    with self.batcher.announce():
+                        image = await self.decoders.decode(upload.content)
+                except RefusedError as error:
+                    self.measurements.images.labels("refused").inc()
+                    if len(uploads) == 1:
+                        raise
+                    answers.append(error)
+                else:
+                    answers.append(asyncio.create_task(self.batcher.answer(image)))
+            return [
+                schema.Result(file=upload.name, error=schema.Fault(**answer.as_dict()))
+                if isinstance(answer, RefusedError)
+                else self._result(upload, await answer)
+                for upload, answer in zip(uploads, answers, strict=True)
+            ]
+        finally:
+            for answer in answers:
+                if isinstance(answer, asyncio.Task):
+                    answer.cancel()
+
+    def _result(self, upload: Upload, row: NDArray[np.float32]) -> schema.Result:
+        names, best = self.model.info.class_names, int(np.argmax(row))
+        values = [float(f"{value:.8g}") for value in row]
+        self.measurements.images.labels("answered").inc()
+        self.measurements.classes.labels(names[best]).inc()
+        return schema.Result(
+            file=upload.name,
+            predicted=names[best],
+            probability=values[best],
+            probabilities=dict(zip(names, values, strict=True)),
+        )
+
+
+def make_app(
+    model: Model,
+    name: str,
+    *,
+    limits: Limits | None = None,
+    batch_size: int = 32,
+    wait_seconds: float = 0.005,
+    hosts: Collection[str] = (),
+) -> FastAPI:
+    """Make the application that `serve` runs; any ASGI server can.
+
+    Args:
+        model: what answers.
+        name: what the page and the answers call it.
+        limits: what is accepted at most; None for the defaults.
+        batch_size: images a batch, at most.
+        wait_seconds: how long an image waits, at most, for images of the same moment to join its batch.
+        hosts: host names of this server, beside localhost and numeric addresses.
+    """
+    service = Service(model, name, limits or Limits(), batch_size, wait_seconds)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with service.running():
+            yield
+
+    app = FastAPI(
+        title=f"scene_lightning: {name}",
+        description="Classifies photographs. Nothing that is sent is kept.",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.add_middleware(Guard, names=hosts, measurements=service.measurements)  # type: ignore[arg-type]
+    _answer_errors(app)
+    _add_routes(app, service)
+    return app
+
+
+def _add_routes(app: FastAPI, service: Service) -> None:
+    page, policy = page_of(service.name, service.model.info.class_names, service.limits)
+
+    @app.get("/", response_class=HTMLResponse, summary="The page")
+    async def index() -> HTMLResponse:
+        return HTMLResponse(page, headers={"content-security-policy": policy})
+
+    @app.post(
+        "/predict",
+        summary="Classify photographs",
+        responses=schema.refusals(400, 403, 408, 413, 415, 500, 503),
+        openapi_extra={"requestBody": schema.REQUEST_BODY},
+        response_model_exclude_none=True,
+    )
+    async def predict(request: Request) -> schema.Answer:
+        """Photographs that cannot be read have an `error` in place of probabilities; a single one's is the answer."""
+        if service.status != "ready":
+            raise RefusedError(
+                503, "A server that is ready.", f"One that is {service.status}.", "Try again in a second."
+            )
+        async with service.uploads.of(request) as uploads:
+            return schema.Answer(model=service.name, results=await service.results(uploads))
+
+    @app.get("/health", summary="Whether requests are answered", responses={503: {"model": schema.Health}})
+    async def health(response: Response) -> schema.Health:
+        response.status_code = 200 if service.status == "ready" else 503
+        names = list(service.model.info.class_names)
+        return schema.Health(status=service.status, model=service.name, classes=names)  # type: ignore[arg-type]
+
+    @app.get("/metrics", summary="Measurements for Prometheus", response_class=Response)
+    async def metrics() -> Response:
+        return Response(service.measurements.text(), media_type=CONTENT_TYPE)
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Every error has the same body."""
+
+    @app.exception_handler(RefusedError)
+    async def refused(request: Request, error: RefusedError) -> JSONResponse:
+        return _as_response(error)
+
+    @app.exception_handler(HTTPException)
+    async def unknown(request: Request, error: HTTPException) -> JSONResponse:
+        expected = "GET /, POST /predict, GET /health, GET /metrics or GET /openapi.json."
+        received = f"{request.method} {request.url.path[:80]}."
+        return _as_response(RefusedError(error.status_code, expected, received, "See /openapi.json."), error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first: dict[str, Any] = error.errors()[0]
+        name, message = first["loc"][-1], first["msg"]
+        return _as_response(
+            RefusedError(400, f"{name}: {message}.", f"{first.get('input')!r:.80}.", "See /openapi.json.")
+        )
+
+
+def _as_response(error: RefusedError, headers: Any = None) -> JSONResponse:
+    return JSONResponse({"error": error.as_dict()}, error.status, headers)

@@ -1,0 +1,40 @@
+"""Fills the page on which one drops photographs, and says what a browser may do with it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from html import escape
+
+from scene_lightning.pages import page as pages
+from scene_lightning.pages.page import printable
+from scene_lightning.serving.limits import Limits
+
+_ELEMENT = re.compile(r"<(style|script)(?: type=\"module\")?>(.*?)</\1>", re.DOTALL)
+
+
+def page_of(name: str, class_names: Sequence[str], limits: Limits) -> tuple[str, str]:
+    """The page, and its Content-Security-Policy: its own script and style alone run, and it asks this server alone.
+
+    Args:
+        name: of the model.
+        class_names: what it knows.
+        limits: what the server accepts.
+    """
+    parts = {
+        "title": escape(printable(name)),
+        "classes": escape(", ".join(printable(one) for one in class_names)),
+        "data": pages.as_json({"most": limits.upload_bytes}),
+    }
+    page = pages.fill(pages.read_template("scene_lightning.serving", "page.html"), parts)
+    hashes: dict[str, str] = {}
+    for element, content in _ELEMENT.findall(page):
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        hashes[element] = f"'sha256-{digest}'"
+    policy = (
+        f"default-src 'none'; script-src {hashes['script']}; style-src {hashes['style']}; img-src data: blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return page, policy
