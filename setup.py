@@ -10,6 +10,7 @@ setup(
         "scene_lightning.dataset_check": ["*.html"],
         "scene_lightning.pages": ["*.css"],
         "scene_lightning.serving": ["*.html"],
+        "scene_lightning.run_report": ["*.html", "*.css", "*.js"],
         "scene_lightning.configs": ["*.yaml", "spaces/*.yaml"],
     },
 )

@@ -32,7 +32,7 @@ ORDER = (
     {"pages"},
     {"recipes", "reports"},
     {"inference"},
-    {"dataset_check", "serving"},
+    {"dataset_check", "run_report", "serving"},
     {"runs"},
     {"tuning", "demo_scenes"},
     {"cli.options"},

@@ -27,6 +27,7 @@ from scene_lightning.cli import (
     predict,
     process,
     serve,
+    report,
     shard,
     tuning,
 )
@@ -278,6 +279,7 @@ app.command()(check.check)
 app.command()(shard.shard)
 app.command()(inspection.devices)
 app.command()(inspection.curves)
+app.command()(report.report)
 
 
 def _backbone(model: str | None, pretrained: bool, freeze: bool) -> dict[str, Any]:

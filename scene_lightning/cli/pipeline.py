@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -26,6 +27,7 @@ from scene_lightning.inference.predict import predict
 from scene_lightning.inference.predictor import RunOn
 from scene_lightning.runs.comparison import compare
 from scene_lightning.runs.cross_validation import folds_of, train_folds
+from scene_lightning.runs.pages import report as write_report
 from scene_lightning.runs.recipe_finders import find_batch_size, find_learning_rate
 from scene_lightning.runs.rerun import compared_with, rerun
 from scene_lightning.runs.train import train
@@ -43,6 +45,7 @@ __all__ = [
     "find_learning_rate",
     "folds_of",
     "predict",
+    "report",
     "require_place_for",
     "rerun",
     "shard",
@@ -101,3 +104,14 @@ def shard(data: str, out: str, *, size_bytes: int, seed: int, overlay: str | Non
     print(labelled("shards", f"{out}: {written.tars:,} tar files, {written.size_bytes / 1e6:,.1f} MB"))
     show_next([("train", out)])
     return written
+
+
+def report(runs: Sequence[str], *, out: str | None = None, data: str | None = None) -> None:
+    """Write the page of a run, or of several side by side, and print where it is.
+
+    Args:
+        runs: folders.
+        out: the page; None for report.html in the run's folder, or comparison.html here.
+        data: where the images are now; None for where they were.
+    """
+    print(f"report    {write_report(runs[0], out=out, data=data).in_words()}")

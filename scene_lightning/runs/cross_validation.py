@@ -23,6 +23,7 @@ from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
 from scene_lightning.reports import run_folder
 from scene_lightning.reports.tables import format_table
+from scene_lightning.runs.pages import report_of_training
 from scene_lightning.runs.resume_checkpoint import Resume
 from scene_lightning.runs.run_record import RunRecord
 from scene_lightning.runs.train import (
@@ -131,6 +132,7 @@ def _one_fold(folder: Path, recipe: Recipe, images: Any, hardware: dict[str, Any
         write_recipe(recipe, folder)
         model = prepare_model(recipe, images[0].table.class_names, len(images[0].table))
         run = train_in(folder, model, recipe, images, hardware, earlier)
+        report_of_training(folder)
     finally:
         run_folder.forget_run_folder()
     assert run.evaluation is not None  # one device, one process

@@ -16,6 +16,11 @@ from pathlib import Path
 
 import torch
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning._main_process import is_main_process
 from scene_lightning.errors import DataError, InputError, SceneLightningError
@@ -36,6 +41,13 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _peak_memory_mb() -> float | None:
+    """The most memory that this process has held since it began, in megabytes; None where the system does not say."""
+    if resource is None:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 class ProcessLost(SceneLightningError):
@@ -74,6 +86,8 @@ class RunRecord:
         processes: how many devices train together.
         machine: processor and system.
         versions: package → version.
+        peak_memory_mb: the most memory that the first process held, in megabytes; None until it has ended.
+        peak_device_memory_mb: the same of its GPU's memory; None without one.
     """
 
     data: str
@@ -88,6 +102,8 @@ class RunRecord:
     processes: int = 1
     machine: str = field(default_factory=lambda: f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores")
     versions: dict[str, str] = field(default_factory=lambda: {name: _version(name) for name in PACKAGES})
+    peak_memory_mb: float | None = None
+    peak_device_memory_mb: float | None = None
 
     def end(self, folder: Path, status: str) -> None:
         """Note how it ended.
@@ -96,7 +112,9 @@ class RunRecord:
             folder: the run's.
             status: "finished", "stopped" or "failed".
         """
-        replace(self, status=status, ended=_now()).write(folder)
+        device = torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_initialized() else None
+        ended = replace(self, status=status, ended=_now(), peak_memory_mb=_peak_memory_mb())
+        replace(ended, peak_device_memory_mb=device).write(folder)
 
     def write(self, folder: Path) -> None:
         """Write it, complete or not at all.

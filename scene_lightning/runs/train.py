@@ -38,10 +38,12 @@ from scene_lightning.runs.distillation import soft_targets
 from scene_lightning.runs.image_record import seen_by_run
 from scene_lightning.runs.inputs import decode_all, overlay_of_run, training_feed, validation_feed
 from scene_lightning.runs.out_of_memory import go_on, with_half_the_batch
+from scene_lightning.runs.pages import report_of_training
 from scene_lightning.runs.progressive_resizing import WholeMaps
 from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
 from scene_lightning.runs.resume_checkpoint import Resume
 from scene_lightning.runs.run_record import RunRecord, recorded, recorded_data
+from scene_lightning.runs.training_batch import keep_training_batch
 from scene_lightning.training import devices
 from scene_lightning.training.launch import (
     by_first_process,
@@ -124,7 +126,9 @@ def train(
                 images = [
                     decode_shown(recipe, t, strict=strict, shared=count > 1) for t in (splits.train, splits.validation)
                 ]
-            return train_in(folder, model, recipe, (images[0], images[1]), hardware, earlier)
+            finished = train_in(folder, model, recipe, (images[0], images[1]), hardware, earlier)
+        report_of_training(folder)  # the record says by now that the run has finished
+        return finished
     finally:
         run_folder.forget_run_folder()
 
@@ -308,6 +312,8 @@ def _fit(
     targets = None if recipe.training.teacher is None else soft_targets(recipe.training, images[0].table, folder)
     seen = seen_by_run(recipe, images[0].table, images[1].table, folder, earlier)
     feed = training_feed(recipe, images[0], targets)
+    if is_main_process():
+        keep_training_batch(folder, feed, images[0].table.class_names, recipe.data.rescale)
     interval = save_interval(recipe.training.save_every)
     fit_model(
         model,

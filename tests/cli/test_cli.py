@@ -24,7 +24,7 @@ from tests.programs import run_program
 ROOT = Path(__file__).resolve().parents[2]
 RUN_FILES = {
     "recipe.yaml", "best.ckpt", "last.ckpt", "metrics.csv", "curves.png", "confusion_matrix.png", "evaluation.json",
-    "images.csv", "predictions.csv", "run.json", "tensorboard",
+    "images.csv", "run.json", "tensorboard", "predictions.csv", "report.html", "training_batch.jpg",
 }  # fmt: skip
 RECIPE = """
 model: {filters: [4, 8], dense: [8], input_size: [24, 24]}
@@ -142,7 +142,7 @@ def test_predict_writes_csv_and_grid(run: Path, place: Path) -> None:
 def test_demo_shows_everything(tmp_path: Path) -> None:
     out, _ = command("demo", "--out", "shown", "--epochs", "1", cwd=tmp_path)
     made = {path.name for path in (tmp_path / "shown").iterdir()}
-    assert made == RUN_FILES | {"data", "predictions.csv", "predictions.png"}
+    assert made == RUN_FILES | {"data", "new_scenes.csv", "predictions.png"}
     assert "accuracy" in out
 
 

@@ -1,0 +1,117 @@
+"""Writes the pages about runs: fills in what a run's folder lacks while its images and its model are there."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from scene_lightning._main_process import is_main_process
+from scene_lightning.errors import InputError, SceneLightningError
+from scene_lightning.inference.answers import Answers
+from scene_lightning.inference.evaluate import score
+from scene_lightning.inference.held_out import held_out_images
+from scene_lightning.inference.predictor import Predictor, RunOn
+from scene_lightning.reports import run_folder
+from scene_lightning.run_report.page import WrittenPage, write_report
+from scene_lightning.run_report.run_data import RunData, read_run
+from scene_lightning.runs.training_batch import draw_training_batch_again
+
+
+def report(run: str, *, out: str | None = None, data: str | None = None) -> WrittenPage:
+    """Write the page of a run: report.html.
+
+    A run that kept no answers is evaluated anew, where its images and a checkpoint are there.
+
+    Args:
+        run: its folder.
+        out: the page; None makes report.html in the folder.
+        data: where the run's images are now; None for where they were.
+
+    Raises:
+        InputError: no run there, or no folder for the page.
+    """
+    path = Path(run) / run_folder.REPORT if out is None else Path(out)
+    require_folder_of(path)
+    found = read_run(run)
+    complete(found, data)
+    return write_report(found, path)
+
+
+def report_of_training(folder: Path) -> None:
+    """Write the page of a training that has just ended. What goes wrong is told: the training is not to fail by it.
+
+    Args:
+        folder: the run's.
+    """
+    if not is_main_process():
+        return
+    try:
+        print(f"report    {write_report(read_run(folder), folder / run_folder.REPORT).in_words()}", flush=True)
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        why = reason[0] if reason else type(error).__name__
+        print(f"note: {folder / run_folder.REPORT} was not written: {why}", file=sys.stderr)
+
+
+def require_folder_of(path: Path) -> None:
+    """Check that a page can be written, before anything slow.
+
+    Args:
+        path: of the page.
+
+    Raises:
+        InputError: its folder is not there, or it is a folder itself.
+    """
+    if path.is_dir():
+        raise InputError(f"--out {str(path)!r} is a folder. Expected a file, such as {str(path / 'report.html')!r}.")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"--out {str(path)!r}: there is no folder {str(path.parent)!r}. Make it first.")
+
+
+def complete(run: RunData, data: str | None = None) -> None:
+    """Add what an older or interrupted run's folder lacks, where it can be made anew; else note why not.
+
+    Args:
+        run: as `read_run` gives it; answers and evaluation are added.
+        data: where its images are now; None for where they were.
+    """
+    if data is not None:
+        run.record["data"] = str(Path(data).resolve())
+    place = run.record.get("data")
+    there = isinstance(place, str) and Path(place).is_dir()
+    if data is not None and not there:
+        raise InputError(f"--data {data!r} is no folder. Expected the images of the run.")
+    if run.answers is None and any((run.folder / name).is_file() for name in (run_folder.BEST, run_folder.LAST)):
+        if there:
+            with _noting(run, "The run could not be evaluated anew"):
+                _answer_anew(run, str(place))
+        else:
+            run.notes.append(
+                f"The images are not where they were ({place or 'the run does not say where'}), so there are no "
+                "answers about single photographs. Name their folder with --data DIR."
+            )
+    if there and run.recipe is not None and not (run.folder / run_folder.TRAINING_BATCH).is_file():
+        with _noting(run, "The training images could not be drawn"):
+            draw_training_batch_again(run.folder, run.recipe, str(place))
+
+
+def _answer_anew(run: RunData, data: str) -> None:
+    training = run.recipe.training if run.recipe is not None else None
+    run_on = RunOn() if training is None else RunOn(training.accelerator, training.precision, training.batch_size)
+    print(f"note: {run.folder} kept no answers: its checkpoint is evaluated on {data}", file=sys.stderr, flush=True)
+    predictor = Predictor.load(str(run.folder), run_on)
+    answers = Answers(predictor.info.class_names)
+    result = score(predictor, held_out_images(predictor, data), answers=answers)
+    if run.evaluation is not None:  # the run has ended
+        answers.write(run.folder / run_folder.PREDICTIONS)
+    run.evaluation, run.answers = result, answers
+
+
+@contextlib.contextmanager
+def _noting(run: RunData, what: str) -> Iterator[None]:
+    try:
+        yield
+    except (SceneLightningError, OSError) as error:
+        run.notes.append(f"{what}: {error}")

@@ -1,0 +1,104 @@
+"""Draws the first training images of a run as the network is shown them: training_batch.jpg in its folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from scene_lightning._atomic_write import atomic_write
+from scene_lightning.data.scan import find_splits
+from scene_lightning.errors import SceneLightningError
+from scene_lightning.feeds.images import ImageFeed
+from scene_lightning.recipes.recipe import Recipe
+from scene_lightning.reports.run_folder import TRAINING_BATCH
+from scene_lightning.runs.inputs import decode_all, overlay_of_run, training_feed
+
+_COLUMNS, _ROWS, _SIDE, _LABEL = 6, 4, 120, 18  # tiles, and pixels of each and of the line below it
+
+
+def keep_training_batch(folder: Path, feed: ImageFeed, class_names: Sequence[str], rescale: float) -> None:
+    """Write training_batch.jpg: the first images of the first epoch, augmented. A failure is told and harms nothing.
+
+    Neither the feed nor torch's random state changes.
+
+    Args:
+        folder: the run's.
+        feed: as `training_feed` makes it.
+        class_names: the classes.
+        rescale: what the feed multiplies grey levels by.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]), atomic_write(folder / TRAINING_BATCH) as temporary:
+            torch.manual_seed(feed.seed)  # for mixup's and CutMix's shares
+            tiles = _first_images(feed, _COLUMNS * _ROWS, rescale)
+            _mosaic(tiles, class_names).save(temporary, "JPEG", quality=80)
+    except (OSError, ValueError, RuntimeError, SceneLightningError) as error:
+        print(f"note: {TRAINING_BATCH} was not written: {error}", file=sys.stderr)
+
+
+def draw_training_batch_again(folder: Path, recipe: Recipe, data: str) -> None:
+    """Write the training_batch.jpg of a run that kept none, from its recipe and its images.
+
+    Args:
+        folder: the run's.
+        recipe: the run's.
+        data: where its images are.
+
+    Raises:
+        InputError: the images are no longer those of the run.
+    """
+    overlay = overlay_of_run(recipe, folder)
+    table = find_splits(data, recipe.data.val_split, recipe.training.seed, overlay, recipe.data.group_by).train
+    uncached = recipe.model_copy(update={"data": recipe.data.model_copy(update={"cache": "off"})})
+    images = decode_all(uncached, table, strict=False, shared=False)
+    keep_training_batch(folder, training_feed(recipe, images), table.class_names, recipe.data.rescale)
+
+
+def _first_images(feed: ImageFeed, count: int, rescale: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(pixels, targets) of the first `count` images of epoch 0."""
+    tiles: list[tuple[np.ndarray, np.ndarray]] = []
+    for indices in feed.plan(0):
+        host = feed.read(indices[: count - len(tiles)], 0)
+        if host is None:
+            continue
+        images, targets, _ = feed.to_device_batch(host, 0, True)
+        pixels = (images.float() / rescale).clamp(0, 255).round().to(torch.uint8).cpu().numpy()
+        tiles += zip(pixels, torch.as_tensor(targets).cpu().numpy(), strict=True)
+        if len(tiles) >= count:
+            break
+    return tiles
+
+
+def _mosaic(tiles: Sequence[tuple[np.ndarray, np.ndarray]], class_names: Sequence[str]) -> Image.Image:
+    columns = min(_COLUMNS, max(len(tiles), 1))
+    rows = max(-(-len(tiles) // columns), 1)
+    picture = Image.new("RGB", (columns * (_SIDE + 4) - 4, rows * (_SIDE + _LABEL) - 2), "white")
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(12)
+    for place, (pixels, target) in enumerate(tiles):
+        left, top = place % columns * (_SIDE + 4), place // columns * (_SIDE + _LABEL)
+        tile = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+        share = _SIDE / max(tile.size)
+        tile = tile.resize((max(round(tile.width * share), 1), max(round(tile.height * share), 1)))
+        picture.paste(tile, (left + (_SIDE - tile.width) // 2, top + (_SIDE - tile.height) // 2))
+        label = _label(target, class_names)
+        while len(label) > 1 and pen.textlength(label, font=font) > _SIDE:
+            label = f"{label[:-2]}…"
+        pen.text((left + 2, top + _SIDE + 1), label, fill="black", font=font)
+    return picture
+
+
+def _label(target: Any, class_names: Sequence[str]) -> str:
+    """The class, or the shares of the classes that were mixed."""
+    row = np.atleast_1d(target)
+    if len(row) == 1:
+        return class_names[int(row[0])]
+    parts = [place for place in np.argsort(-row)[:2] if row[place] >= 0.05]
+    if len(parts) == 1 or row[parts[0]] > 0.99:
+        return class_names[int(parts[0])]
+    return ", ".join(f"{class_names[int(place)]} {100 * row[place]:.0f} %" for place in parts)
