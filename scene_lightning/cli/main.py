@@ -26,8 +26,8 @@ from scene_lightning.cli import (
     output,
     predict,
     process,
-    serve,
     report,
+    serve,
     shard,
     tuning,
 )
