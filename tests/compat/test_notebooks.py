@@ -30,7 +30,7 @@ CELLS = [
 ]
 
 
-@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.parametrize("version", [pytest.param(3, marks=pytest.mark.soak), 4])
 def test_what_ran_until_a_cell_failed_is_saved(run, tmp_path: Path, version: int) -> None:
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
     book.metadata["kernelspec"] = {"name": "conda-env-elsewhere", "display_name": "elsewhere", "language": "python"}

@@ -245,6 +245,7 @@ def test_spawned_processes_find_keras_here_too(run, tmp_path: Path) -> None:
     assert done.stderr.count("scene_lightning ran") == 1
 
 
+@pytest.mark.soak
 def test_a_program_without_a_guard_cannot_spawn(run, tmp_path: Path) -> None:
     script = tmp_path / "unguarded.py"
     script.write_text(SPAWNED.replace("devices=2", "devices=1") + "main()\n")

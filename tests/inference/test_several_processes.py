@@ -39,6 +39,7 @@ def rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(text))
 
 
+@pytest.mark.soak
 def test_predictions_come_in_order_none_lost_or_doubled(place: Path) -> None:
     for name, several in (("one", ()), ("two", ("--devices", 2))):
         words = ("predict", "model.ckpt", "images", "--out", f"{name}.csv", "--batch-size", 4, "--accelerator", "cpu")

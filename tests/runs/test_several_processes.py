@@ -83,6 +83,7 @@ def assert_same_curve(run: Path, other: Path) -> None:
             np.testing.assert_allclose(float(mine[name]), float(theirs[name]), rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.soak
 def test_torchrun_starts_one_run(place: Path) -> None:
     """As the docs print it: without --devices, without --out."""
     (out,) = finished(started(printed("torchrun --standalone"), place))

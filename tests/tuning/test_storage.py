@@ -120,6 +120,7 @@ class KilledOnce(FakeRunner):
         raise AssertionError
 
 
+@pytest.mark.soak
 def test_workers_share_the_trials_and_one_that_is_killed_is_replaced(place: Path, tmp_path: Path) -> None:
     with search_in(place, tmp_path / "s.db", 12) as search:
         assert run_trials(search, KilledOnce(tmp_path), 2, None)
@@ -131,6 +132,7 @@ def test_workers_share_the_trials_and_one_that_is_killed_is_replaced(place: Path
     assert sum(row.values == cut.values for row in rows) == 2
 
 
+@pytest.mark.soak
 def test_a_full_disk_is_one_error_and_the_search_goes_on_after_it(place: Path, tmp_path: Path) -> None:
     with search_in(place, tmp_path / "s.db", 40) as search:
         finish(search, 3)
