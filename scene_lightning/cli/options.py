@@ -27,7 +27,7 @@ ModelFile = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A model file (.ckpt, .keras, .h5, .safetensors), a run folder (its best.ckpt), or a model of the "
+        help="A model file (.ckpt, .keras, .h5, .safetensors, .onnx), a run folder (its best.ckpt), or a model of the "
         "package: scenes, scenes-large.",
     ),
 ]

@@ -38,13 +38,20 @@ def predict(
     CSV columns: path, predicted, probability, then each class's probability under its name, then error: why an image
     could not be read. Each image has its row, in order; the exit status is 3 where some could not be read.
     """
-    from scene_lightning.cli import pipeline
-
-    options = pipeline.RunOn(accelerator, precision, batch_size, shared=True, devices=devices)
     try:
-        unreadable = pipeline.predict(
-            model, paths, options, out=out, top_k=top_k, as_json=as_json, grid=grid, strict=strict
-        )
+        if model.lower().endswith(".onnx") and grid is accelerator is devices is precision is None:
+            from scene_lightning.runtime.predict import predict as predict_without_torch
+
+            unreadable = predict_without_torch(
+                model, paths, out=out, as_json=as_json, top_k=top_k, batch_size=batch_size, strict=strict
+            )
+        else:
+            from scene_lightning.cli import pipeline
+
+            options = pipeline.RunOn(accelerator, precision, batch_size, shared=True, devices=devices)
+            unreadable = pipeline.predict(
+                model, paths, options, out=out, top_k=top_k, as_json=as_json, grid=grid, strict=strict
+            )
     except BrokenPipeError:  # whoever read standard output has seen enough: predict ... | head
         raise typer.Exit(_CLOSED_PIPE) from None
     if unreadable:

@@ -261,6 +261,32 @@ def pixels_of(image: Image.Image, spec: DecodeSpec) -> NDArray[np.uint8]:
     return np.asarray(image, dtype=np.uint8).reshape(spec.shape)
 
 
+def decode_whole(source: Any, color_mode: str) -> NDArray[np.uint8]:
+    """Read one image as people see it, at its own size, for a graph that resizes: (H, W, 3), or 4 for "rgba".
+
+    Args:
+        source: a path, an io.BytesIO, or an open PIL image.
+        color_mode: "rgb", "rgba" or "grayscale"; of the last, the three channels are alike.
+
+    Raises:
+        DataError: the file is missing, truncated or not an image; its name is in the message.
+    """
+    name = repr(os.fspath(source)) if isinstance(source, str | os.PathLike) else "the upload"
+    try:
+        image = upright(source if isinstance(source, Image.Image) else opened(source))
+        if is_deep(image):
+            image = eight_bits(image)
+        elif color_mode != "rgba":
+            image = _flattened(image)
+        image = _coloured(image, color_mode)
+        image = image.convert("RGB") if color_mode == "grayscale" else image
+        return np.array(image, dtype=np.uint8)
+    except FileNotFoundError:
+        raise DataError(f"No image at {name}.") from None
+    except UNREADABLE as error:
+        raise DataError(f"Cannot read image {name}: {unreadable_reason(error)}") from error
+
+
 def is_deep(image: Image.Image) -> bool:
     """Whether an image's grey levels have more than 8 bits: whole numbers, PIL's "I;16", "I;16B" or "I".
 

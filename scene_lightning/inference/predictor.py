@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scene_lightning.data.decode import Unreadable
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.errors import FileFormatError, InputError, UnknownNameError
 from scene_lightning.inference.inputs import info_of_model, prediction_feed
 from scene_lightning.models import load_model
 from scene_lightning.reports.run_folder import find_model
+from scene_lightning.runtime.onnx_model import OnnxModel
 from scene_lightning.training import devices
 from scene_lightning.training.launch import check_launch, current_launch
 
@@ -70,12 +72,14 @@ class Predictor:
 
     @classmethod
     def load(cls, path: str, run_on: RunOn) -> Predictor:
-        """From a model file or a run folder.
+        """From a model file, a run folder, or an `.onnx` file that `export` wrote.
 
         Raises:
             InputError: no such file, no model file, or a model that does not classify images.
         """
         run_on.hardware()
+        if str(path).lower().endswith(".onnx"):
+            return OnnxPredictor.of_file(str(path), run_on)
         model = _loaded(str(find_model(path)))
         info = info_of_model(model)
         outputs = model.output_shape
@@ -135,6 +139,75 @@ class Predictor:
 
         self.predict(paths, take, strict=True, verbose=False, mirrored=mirrored)
         return rows
+
+
+@dataclass(frozen=True)
+class _OnnxStandIn:
+    """What callers ask a predictor's model, of an exported one: it has answers, but no layers or weights."""
+
+    loss: str | None
+    _images_seen: str | None
+    image_info: dict[str, Any]
+    _recipe: None = None
+    layers: tuple[()] = ()
+
+
+@dataclass(frozen=True)
+class Unread:
+    """The feed of an exported model's answers, in so far as callers look at it.
+
+    Attributes:
+        unreadable: the files that could not be read, by path.
+    """
+
+    unreadable: dict[str, Unreadable]
+
+
+@dataclass(frozen=True)
+class OnnxPredictor(Predictor):
+    """An exported model that onnxruntime runs, on the processor.
+
+    Attributes:
+        runtime: the model with its preprocessing.
+    """
+
+    runtime: OnnxModel = field(kw_only=True)
+
+    @classmethod
+    def of_file(cls, path: str, run_on: RunOn) -> OnnxPredictor:
+        """From an `.onnx` file.
+
+        Raises:
+            InputError: no such file, none of `export`'s, or a device or precision that it does not run in.
+        """
+        if run_on.accelerator not in (None, "auto", "cpu") or run_on.precision not in (None, "32-true", "32"):
+            wanted = run_on.accelerator if run_on.accelerator not in (None, "auto", "cpu") else run_on.precision
+            raise InputError(f"An .onnx file runs on the processor, as it was exported; received {wanted!r}.")
+        runtime = OnnxModel(path)
+        made = runtime.metadata
+        loss = "sparse_categorical_crossentropy" if made.loss == "crossentropy" else None
+        return cls(_OnnxStandIn(loss, made.images_seen, made.info.as_dict()), made.info, run_on, runtime=runtime)
+
+    def predict(
+        self,
+        paths: Sequence[str],
+        on_batch: Callable[[Sequence[int], Any, Probabilities], None],
+        *,
+        strict: bool = False,
+        verbose: bool = True,
+        mirrored: bool = False,
+        on_unreadable: Callable[[int, str], None] | None = None,
+    ) -> Any:
+        """As `Predictor.predict`; the raw outputs are the probabilities."""
+        if mirrored:
+            raise InputError("An exported model looks at images as they are. Expected a model file of this package.")
+
+        def take(positions: Sequence[int], probabilities: Probabilities) -> None:
+            on_batch(positions, probabilities, probabilities)
+
+        size = self.run_on.batch_size
+        unreadable = self.runtime.predict(paths, take, batch_size=size, strict=strict, on_unreadable=on_unreadable)
+        return Unread(unreadable)
 
 
 def _loaded(path: str) -> Any:

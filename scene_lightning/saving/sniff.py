@@ -87,7 +87,10 @@ def _foreign_format(path: Path, start: bytes) -> str:
             "converted from."
         )
     if ending == ".onnx":
-        return "it is an ONNX model, for onnxruntime. Load the .keras or .h5 file that it was converted from."
+        return (
+            "it is an ONNX model, for onnxruntime: `predict` and `evaluate` take one that `export` wrote. "
+            "Load the model file that it was exported from."
+        )
     if ending == ".pb":
         return (
             "a .pb file is a graph of TensorFlow's. Of a SavedModel give the folder that it lies in; a frozen graph of "
