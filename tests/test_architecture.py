@@ -20,6 +20,7 @@ ORDER = (
         "activations", "initializers", "regularizers", "constraints", "losses", "metrics", "optimizers", "callbacks",
         "saving", "data",
     },
+    {"image_sources"},
     {"layers"},
     {"feeds"},
     {"fast"},

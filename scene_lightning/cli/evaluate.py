@@ -29,6 +29,12 @@ def evaluate(
         ),
     ],
     as_json: JsonFlag = False,
+    mistakes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Also write what it got wrong to a new folder: a table, pictures, a page (index.html)."
+        ),
+    ] = None,
     batch_size: BatchSize = None,
     accelerator: Accelerator = None,
     devices: Devices = None,
@@ -44,5 +50,5 @@ def evaluate(
     from scene_lightning.cli import pipeline
 
     options = pipeline.RunOn(accelerator, precision, batch_size, shared=True, devices=devices)
-    result = pipeline.evaluate(model, data, options, strict=strict, overlay=overlay)
+    result = pipeline.evaluate(model, data, options, strict=strict, overlay=overlay, mistakes=mistakes)
     pipeline.show_evaluation(result, as_json=as_json)

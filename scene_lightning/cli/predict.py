@@ -14,8 +14,19 @@ _CLOSED_PIPE = 128 + 13  # as of a program that SIGPIPE ends
 def predict(
     model: ModelFile,
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Images, folders of images, or globs in quotes.")
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help="Images, folders, globs in quotes, archives (.zip, .tar, .tar.gz), http(s):// addresses, or - for an "
+            "image on standard input.",
+        ),
+    ] = None,
+    files_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Also the images that a file names, one a line or NUL-separated; - for standard input."
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write to FILE.csv, .json or .jsonl.  [default: a table on the terminal]"),
@@ -27,6 +38,22 @@ def predict(
     grid: Annotated[
         str | None, typer.Option(metavar="FILE.png", help="Also draw some of the images with their predictions.")
     ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write one page with all images, to filter and sort. Pictures of 512 pixels; beyond 500 images of "
+            "320, beyond 2,000 of 160; beyond 10,000 the rest have none; at most 100,000 images.",
+        ),
+    ] = None,
+    sort_into: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Copy the images into a folder a class, in DIR: a new folder, or one sorted into before.",
+        ),
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="With --sort-into: symbolic links in place of copies.")] = False,
     batch_size: BatchSize = None,
     accelerator: Accelerator = None,
     devices: Devices = None,
@@ -39,19 +66,22 @@ def predict(
     could not be read. Each image has its row, in order; the exit status is 3 where some could not be read.
     """
     try:
-        if model.lower().endswith(".onnx") and grid is accelerator is devices is precision is None:
+        plain = grid is html is sort_into is accelerator is devices is precision is None and not link
+        if model.lower().endswith(".onnx") and plain:
             from scene_lightning.runtime.predict import predict as predict_without_torch
 
             unreadable = predict_without_torch(
-                model, paths, out=out, as_json=as_json, top_k=top_k, batch_size=batch_size, strict=strict
-            )
+                model, paths or [], files_from=files_from, out=out, as_json=as_json, top_k=top_k,
+                batch_size=batch_size, strict=strict,
+            )  # fmt: skip
         else:
             from scene_lightning.cli import pipeline
 
             options = pipeline.RunOn(accelerator, precision, batch_size, shared=True, devices=devices)
             unreadable = pipeline.predict(
-                model, paths, options, out=out, top_k=top_k, as_json=as_json, grid=grid, strict=strict
-            )
+                model, paths or [], options, files_from=files_from, out=out, top_k=top_k, as_json=as_json, grid=grid,
+                html=html, sort_into=sort_into, link=link, strict=strict,
+            )  # fmt: skip
     except BrokenPipeError:  # whoever read standard output has seen enough: predict ... | head
         raise typer.Exit(_CLOSED_PIPE) from None
     if unreadable:

@@ -6,12 +6,11 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scene_lightning.data.members import MemberPath, content_digest
+from scene_lightning.data.members import MemberPath, content_digest, read_image_bytes
 
 _READERS = 8  # reading waits for the disk, and hashing lets go of Python's lock
 
@@ -25,7 +24,7 @@ def file_digest(path: str) -> int:
     Raises:
         OSError: it cannot be read.
     """
-    return path.digest if isinstance(path, MemberPath) else content_digest(Path(path).read_bytes())
+    return path.digest if isinstance(path, MemberPath) else content_digest(read_image_bytes(path))
 
 
 def find_copies(paths: Sequence[str]) -> list[list[int]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
-from scene_lightning.data.members import MemberPath
+from scene_lightning.data.members import BytesPath
 
 LARGEST_FILE = 2**30  # bytes; PIL refuses more than 179 million pixels, which are a GiB in 16-bit RGB
 HEIF_CURE = "HEIC images are read by pillow-heif"
@@ -34,7 +34,7 @@ def opened(path: Any) -> Image.Image:
     """
     if isinstance(path, io.BytesIO):
         return identify(path)
-    if isinstance(path, MemberPath):
+    if isinstance(path, BytesPath):
         return identify(io.BytesIO(path.read_bytes()))
     if isinstance(path, pathlib.Path | bytes | str):
         with open(path, "rb") as file:
@@ -95,7 +95,7 @@ def header_size(path: str) -> tuple[int, int]:
         path: the file.
     """
     try:
-        image: Image.Image = Image.open(io.BytesIO(path.read_bytes()) if isinstance(path, MemberPath) else path)
+        image: Image.Image = Image.open(io.BytesIO(path.read_bytes()) if isinstance(path, BytesPath) else path)
     except UnidentifiedImageError:
         image = opened(path)
     with image:

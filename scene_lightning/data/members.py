@@ -1,15 +1,31 @@
-"""Reads images that lie within tar files, where paths of files are read otherwise."""
+"""Reads images that lie in no file of their own but within tar files, and names them as files are named."""
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 
-class MemberPath(str):
-    """The path of an image in a tar file, for people and tables; it knows where the image's bytes lie.
+class BytesPath(str):
+    """The name of an image that lies in no file of that name, for people and tables; it knows how to read its bytes.
 
     Whatever takes an image's path takes it for a file's, and whatever opens one asks `read_bytes`.
+    """
+
+    __slots__ = ()
+
+    def read_bytes(self) -> bytes:
+        """Read all bytes of the image.
+
+        Raises:
+            OSError: they cannot be had.
+        """
+        raise NotImplementedError
+
+
+class MemberPath(BytesPath):
+    """The path of an image in a tar file of shards.
 
     Args:
         path: what the image is called: the folder of the shards, the split, the class, the file.
@@ -48,6 +64,18 @@ class MemberPath(str):
         if len(content) < self.size or content_digest(content) != self.digest:
             raise OSError(f"{self.tar!r} is damaged or was changed, at byte {self.offset}")
         return content
+
+
+def read_image_bytes(path: str) -> bytes:
+    """Read all bytes of an image, wherever it lies.
+
+    Args:
+        path: a file's, or a `BytesPath`.
+
+    Raises:
+        OSError: they cannot be had.
+    """
+    return path.read_bytes() if isinstance(path, BytesPath) else Path(path).read_bytes()
 
 
 def content_digest(content: bytes) -> int:

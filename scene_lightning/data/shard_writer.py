@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scene_lightning._atomic_write import atomic_write, write_text
 from scene_lightning.data.cache import files_key
 from scene_lightning.data.image_files import LARGEST_FILE
-from scene_lightning.data.members import MemberPath, content_digest
+from scene_lightning.data.members import MemberPath, content_digest, read_image_bytes
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.scan import find_tables
 from scene_lightning.data.shards import FORMAT, INDEX, TAR_NAME, Header, Split
@@ -191,7 +191,7 @@ def _add_image(tar: tarfile.TarFile, key: str, table: ImageTable, row: int) -> t
     """Add an image and what it shows: key.jpg, key.cls (the class' number) and key.json."""
     path, label = table.paths[row], int(table.labels[row])
     try:
-        content = path.read_bytes() if isinstance(path, MemberPath) else Path(path).read_bytes()
+        content = read_image_bytes(path)
     except OSError as error:
         raise DataError(f"Cannot read image {path!r}: {error.strerror or error}. Delete it, or mend it.") from error
     if len(content) > LARGEST_FILE:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from scene_lightning import losses
 from scene_lightning._atomic_write import write_text
+from scene_lightning._main_process import is_main_process
 from scene_lightning._terminal import labelled
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.overlay import find_overlay
@@ -32,6 +33,7 @@ from scene_lightning.data.table import ImageTable
 from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
+from scene_lightning.inference.mistakes import check_new_folder, write_mistakes
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn, gives_logits
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.tables import format_report, format_table, report_from_matrix
@@ -41,7 +43,13 @@ _TINY = float(np.finfo(np.float32).tiny)
 
 
 def evaluate(
-    model: str, data: str, run_on: RunOn | None = None, *, strict: bool = False, overlay: str | None = None
+    model: str,
+    data: str,
+    run_on: RunOn | None = None,
+    *,
+    strict: bool = False,
+    overlay: str | None = None,
+    mistakes: str | None = None,
 ) -> dict[str, Any]:
     """Measure a model file (or run folder) on a folder of labelled images.
 
@@ -51,20 +59,29 @@ def evaluate(
         run_on: where and how the model answers.
         strict: an unreadable image is an error; otherwise it is named and left out.
         overlay: a CSV file of corrected labels.
+        mistakes: a new or empty folder for the images that were taken for another class.
 
     Returns:
-        What `score` gives; with an overlay also its `overlay`, in words.
+        What `score` gives; with an overlay also its `overlay`, in words; with `mistakes` also their folder and number.
 
     Raises:
         InputError: no model, no labelled images, a class that the model does not know, or a faulty overlay.
     """
+    if mistakes is not None:
+        check_new_folder("--mistakes", mistakes)
     corrections = find_overlay(overlay)
     predictor = Predictor.load(model, run_on or RunOn())
     table = labelled_images(data, predictor.info)
+    answers = None if mistakes is None else Answers(predictor.info.class_names)
     if corrections is None:
-        return score(predictor, table, strict=strict)
-    result = score(predictor, corrections.apply(table, every_class=False), strict=strict)
-    return {"overlay": corrections.in_words(), **result}
+        result = score(predictor, table, strict=strict, answers=answers)
+    else:
+        table = corrections.apply(table, every_class=False)
+        result = {"overlay": corrections.in_words(), **score(predictor, table, strict=strict, answers=answers)}
+    if mistakes is not None and answers is not None and is_main_process():
+        count = write_mistakes(answers, mistakes, f"Mistakes of {model} on {result['data']}")
+        result["mistakes"] = {"folder": mistakes, "images": count}
+    return result
 
 
 def labelled_images(data: str, info: ImageInfo) -> ImageTable:
@@ -212,6 +229,9 @@ def format_evaluation(result: dict[str, Any]) -> str:
 def _which_images(result: dict[str, Any]) -> str:
     seen = Overlap.of_dict(result["images"], result["seen"])
     lines = [labelled("data", f"{result['data']}: {result['images']:,} images"), labelled("seen", seen.in_words())]
+    if "mistakes" in result:
+        mistakes = result["mistakes"]
+        lines.append(labelled("mistakes", f"{mistakes['folder']}: {mistakes['images']:,} images"))
     if "overlay" in result:
         lines.insert(1, labelled("overlay", result["overlay"]))
     if caution := seen.caution():

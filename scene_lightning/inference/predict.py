@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from scene_lightning._main_process import is_main_process
-from scene_lightning.data.scan import scan_images
 from scene_lightning.data.walk import LeftOut
 from scene_lightning.errors import InputError
+from scene_lightning.inference.gallery import Gallery
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
+from scene_lightning.inference.sort_into import SortInto, check_sort_folder, without_sorted
+from scene_lightning.image_sources.find import find_images
 from scene_lightning.reports import plots
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.prediction_files import (
@@ -35,24 +37,32 @@ def predict(
     paths: Sequence[str],
     run_on: RunOn | None = None,
     *,
+    files_from: str | None = None,
     out: str | None = None,
     as_json: bool = False,
     top_k: int = 1,
     grid: str | None = None,
+    html: str | None = None,
+    sort_into: str | None = None,
+    link: bool = False,
     strict: bool = False,
 ) -> int:
-    """Name the class of each image of files, folders and globs.
+    """Name the class of each image of files, folders, archives, addresses or standard input, in one pass over them.
 
     A file that is written has a row for every image, in their order; where one cannot be read, it says why.
 
     Args:
         model: a model file or a run folder.
-        paths: files, folders and globs.
+        paths: files, folders, globs, archives, addresses, or "-": what `find_images` takes.
         run_on: where and how the model answers.
-        out: a .csv, .json or .jsonl file; None prints a table.
+        files_from: a file that lists more of them, or "-".
+        out: a .csv, .json or .jsonl file; where nothing is written, a table is printed.
         as_json: print one JSON list instead of the table, and nothing else.
         top_k: classes that the table (and, beyond one, the JSON) names an image, most likely first.
         grid: also draw randomly chosen images with their answers.
+        html: also write a page of all images with their answers.
+        sort_into: also copy the images into folders of their classes, in this folder.
+        link: make symbolic links there instead of copies.
         strict: an unreadable image is an error; otherwise it is named and counted.
 
     Returns:
@@ -61,32 +71,50 @@ def predict(
     Raises:
         InputError: no model, no images, an unknown ending, or more classes asked for than there are.
     """
-    _check_targets(out, grid)
-    left_out = LeftOut()
-    files = scan_images(paths, left_out=left_out)
-    say_left_out(left_out)
+    _check_targets(out, grid, html, sort_into, link)
+    files = _find(paths, files_from, sort_into)
     predictor = Predictor.load(model, run_on or RunOn())
     names = predictor.info.class_names
     if top_k > len(names):
         raise InputError(f"--top-k {top_k}: the model knows {len(names)} classes.")
-    with ExitStack() as open_files:
+    quiet = as_json or any((out, html, sort_into))
+    with ExitStack() as opened:
         writers: list[Writer] = []
+        pictured: list[Gallery | SortInto] = []
         if is_main_process():  # one process alone writes
             if out is not None:
-                writers.append(open_files.enter_context(file_writer(out, names, top_k)))
+                writers.append(opened.enter_context(file_writer(out, names, top_k)))
             if as_json:
-                writers.append(open_files.enter_context(json_list(sys.stdout, names, top_k)))
-            elif out is None:
+                writers.append(opened.enter_context(json_list(sys.stdout, names, top_k)))
+            elif not quiet:
                 writers.append(TableWriter(sys.stdout, names, files, top_k, stop_when_closed=grid is None))
             if grid is not None:
-                writers.append(open_files.enter_context(_Grid(grid, files)))
-        unreadable = _answer(predictor, files, writers, strict=strict, verbose=out is not None or as_json)
+                writers.append(opened.enter_context(_Grid(grid, files)))
+            if html is not None:
+                pictured.append(opened.enter_context(Gallery(html, f"Predictions of {model}", names, len(files))))
+            if sort_into is not None:
+                pictured.append(opened.enter_context(SortInto(sort_into, names, link=link)))
+            writers += pictured
+        unreadable = _answer(predictor, files, writers, strict=strict, verbose=quiet)
     if not is_main_process():
         return 0
-    if out and not as_json:
+    if not as_json:
         unread = f", {unreadable} could not be read" if unreadable else ""
-        print(f"{out}: {len(files) - unreadable} images{unread}")
+        lines = [f"{out}: {len(files) - unreadable} images{unread}"] if out else []
+        for line in [*lines, *(writer.in_words() for writer in pictured)]:
+            print(line)
     return unreadable
+
+
+def _find(paths: Sequence[str], files_from: str | None, sort_into: str | None) -> list[str]:
+    left_out = LeftOut()
+    files = find_images(paths, files_from, left_out)
+    say_left_out(left_out)
+    if sort_into is not None:
+        files = without_sorted(files, sort_into)
+        if not files:
+            raise InputError(f"All images lie in --sort-into {sort_into!r} itself. Expected others to sort.")
+    return files
 
 
 def _answer(
@@ -115,12 +143,15 @@ def _answer(
     return len(feed.unreadable)
 
 
-def _check_targets(out: str | None, grid: str | None) -> None:
+def _check_targets(out: str | None, grid: str | None, html: str | None, sort_into: str | None, link: bool) -> None:
     """Raise InputError, before anything slow, for files that cannot be written."""
-    if out is not None:
-        check_place("--out", out, FORMATS)
-    if grid is not None:
-        check_place("--grid", grid, (".png",))
+    for option, target, endings in (("--out", out, FORMATS), ("--grid", grid, (".png",)), ("--html", html, (".html",))):
+        if target is not None:
+            check_place(option, target, endings)
+    if sort_into is not None:
+        check_sort_folder(sort_into)
+    elif link:
+        raise InputError("--link says how --sort-into DIR fills its folder: give that too.")
 
 
 class _Grid:

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from scene_lightning.data.scan import scan_images
 from scene_lightning.data.walk import LeftOut
 from scene_lightning.errors import InputError
+from scene_lightning.image_sources.find import find_images
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.prediction_files import (
     FORMATS,
@@ -26,17 +26,19 @@ def predict(
     model: str,
     paths: Sequence[str],
     *,
+    files_from: str | None = None,
     out: str | None = None,
     as_json: bool = False,
     top_k: int = 1,
     batch_size: int | None = None,
     strict: bool = False,
 ) -> int:
-    """Name the class of each image of files, folders and globs.
+    """Name the class of each image of files, folders, archives, addresses or standard input.
 
     Args:
         model: an .onnx file that `scene-lightning export` wrote.
-        paths: files, folders and globs.
+        paths: what `find_images` takes.
+        files_from: a file that lists more of them, or "-".
         out: a .csv, .json or .jsonl file; None prints a table.
         as_json: print one JSON list instead of the table, and nothing else.
         top_k: classes that the table (and, beyond one, the JSON) names an image, most likely first.
@@ -52,7 +54,7 @@ def predict(
     if out is not None:
         check_place("--out", out, FORMATS)
     left_out = LeftOut()
-    files = scan_images(paths, left_out=left_out)
+    files = find_images(paths, files_from, left_out)
     say_left_out(left_out)
     runtime = OnnxModel(model)
     names = runtime.info.class_names

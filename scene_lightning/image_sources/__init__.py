@@ -1,0 +1,1 @@
+"""Where the images that `predict` answers about come from: folders, lists, archives, addresses, standard input."""

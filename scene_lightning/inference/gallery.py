@@ -1,0 +1,149 @@
+"""Writes images and what a model answered about them as one HTML page, on which they are filtered and sorted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import date
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from scene_lightning import __version__
+from scene_lightning.data.decode import default_threads
+from scene_lightning.errors import InputError
+from scene_lightning.pages import page as pages
+from scene_lightning.pages.page import printable
+from scene_lightning.pages.pictures import picture_of
+from scene_lightning.reports.prediction_files import Prediction
+
+# How many images a page has at most → pixels of the longer side of its pictures; of more images than in the last one,
+# the first have pictures.
+SIDES = ((500, 512), (2_000, 320), (10_000, 160))
+MOST_PICTURES = SIDES[-1][0]
+MOST_IMAGES = 100_000
+_QUALITY = 80  # of WebP
+_ALL_CLASSES = 30  # of more, a page holds the likeliest of each image
+_PRECISION = 10_000  # probabilities are whole numbers of it
+
+# The heat maps of images as data URLs, one an image, "" where there is none.
+HeatMaps = Callable[[Sequence[str]], Sequence[str]]
+
+
+class Gallery:
+    """Takes one answer after another, and writes the page when the block ends.
+
+    Args:
+        path: of the page.
+        title: its heading.
+        class_names: in the order of the model's outputs.
+        count: how many images there will be; it decides how large the pictures are.
+        heat_maps: makes pictures that are laid over the images on request; None for none.
+
+    Raises:
+        InputError: more images than a browser can show.
+    """
+
+    def __init__(
+        self, path: str, title: str, class_names: Sequence[str], count: int, heat_maps: HeatMaps | None = None
+    ) -> None:
+        if count > MOST_IMAGES:
+            raise InputError(
+                f"{count:,} images for one page. Expected at most {MOST_IMAGES:,}: name fewer, or write them with "
+                "--out FILE.csv."
+            )
+        self._path, self._title, self._names, self._heat_maps = path, title, list(class_names), heat_maps
+        self._side = next((side for most, side in SIDES if count <= most), SIDES[-1][1])
+        self._numbers = {name: number for number, name in enumerate(self._names)}
+        self._pool = ThreadPoolExecutor(default_threads(), thread_name_prefix="scene-lightning-gallery")
+        self._rows: list[list[Any]] = []
+        self._paths: list[str] = []
+        self._pictures: list[Future[str]] = []
+        self._errors: list[tuple[str, str]] = []
+
+    def write(self, prediction: Prediction, true: str | None = None) -> None:
+        """Add an image.
+
+        Args:
+            prediction: the answer about it.
+            true: its true class, where that is known.
+        """
+        if prediction.probabilities is None:
+            self._errors.append((printable(prediction.path), printable(prediction.error)))
+            return
+        numbers = np.rint(prediction.probabilities * _PRECISION).astype(int)
+        if len(numbers) > _ALL_CLASSES:
+            likeliest = np.argsort(-numbers, kind="stable")[:_ALL_CLASSES]
+            probabilities: Any = {str(place): int(numbers[place]) for place in likeliest}
+        else:
+            probabilities = numbers.tolist()
+        predicted = self._numbers.get(prediction.predicted, -1)  # -1: none of the classes
+        self._rows.append([predicted, -1 if true is None else self._numbers[true], probabilities])
+        self._paths.append(prediction.path)
+        if len(self._pictures) < MOST_PICTURES:
+            self._pictures.append(self._pool.submit(self._picture, prediction.path))
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self._write_page()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _picture(self, path: str) -> str:
+        return picture_of(path, side=self._side, quality=_QUALITY, kind="WEBP")
+
+    def in_words(self) -> str:
+        """What was written, for a line on the terminal."""
+        text = f"{self._path}: {len(self._rows):,} images, {os.path.getsize(self._path) / 1e6:,.1f} MB"
+        return text if len(self._rows) <= MOST_PICTURES else f"{text}; the first {MOST_PICTURES:,} have pictures"
+
+    def _write_page(self) -> None:
+        root = _common_folder(self._paths)
+        heat_maps = [] if self._heat_maps is None else self._heat_maps(self._paths[: len(self._pictures)])
+        data = {
+            "classes": [printable(name) for name in self._names],
+            "root": printable(root),
+            "names": [printable(path[len(root) :]) for path in self._paths],
+            "rows": self._rows,
+            "pictures": [picture.result() for picture in self._pictures],
+            "heatMaps": list(heat_maps),
+        }
+        parts = {
+            "title": escape(printable(self._title)),
+            "summary": escape(self._summary()),
+            "unreadable": self._unreadable(),
+            "data": pages.as_json(data),
+        }
+        pages.write_page(self._path, pages.read_template("scene_lightning.inference", "gallery.html"), parts)
+
+    def _summary(self) -> str:
+        lines = [f"{len(self._rows):,} images, {date.today().isoformat()}, scene-lightning {__version__}."]
+        if len(self._rows) > len(self._pictures):
+            lines.append(f"The first {len(self._pictures):,} have pictures.")
+        if len(self._names) > _ALL_CLASSES:
+            lines.append(f"Of {len(self._names):,} classes each image's {_ALL_CLASSES} likeliest are kept.")
+        return " ".join(lines)
+
+    def _unreadable(self) -> str:
+        if not self._errors:
+            return ""
+        items = "".join(f"<li><b>{escape(path)}</b> {escape(reason)}</li>" for path, reason in self._errors)
+        return (
+            f'<details class="unreadable"><summary>{len(self._errors):,} could not be read</summary>'
+            f"<ul>{items}</ul></details>"
+        )
+
+
+def _common_folder(paths: Sequence[str]) -> str:
+    """What all paths begin with, up to a slash; "" for nothing."""
+    if len(paths) < 2:
+        return ""
+    first, last = min(paths), max(paths)  # in between all begin with what these two share
+    alike = next((place for place, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    return first[: first.rfind("/", 0, alike) + 1]
