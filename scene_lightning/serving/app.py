@@ -6,20 +6,22 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from numpy.typing import NDArray
+from PIL import Image
 from starlette.exceptions import HTTPException
 
 from scene_lightning import __version__
 from scene_lightning.data.image_info import ImageInfo
+from scene_lightning.pages.pictures import data_url
 from scene_lightning.serving import schema
 from scene_lightning.serving.batching import Batcher
-from scene_lightning.serving.decoding import Decoders
+from scene_lightning.serving.decoding import SEEN_SIDE, Decoders
 from scene_lightning.serving.guard import Guard
 from scene_lightning.serving.limits import Limits, RefusedError
 from scene_lightning.serving.measurements import CONTENT_TYPE, Measurements
@@ -31,9 +33,14 @@ class Model(Protocol):
     """What answers: on PyTorch or ONNX Runtime."""
 
     info: ImageInfo
+    explains: bool  # whether it makes heat maps
 
     def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Class probabilities (N, K) of images (N, H, W, C), decoded as `info.spec` says."""
+        ...
+
+    def explain(self, picture: NDArray[np.uint8], class_index: int) -> Image.Image:
+        """The picture (height, width, 3) under a heat map of what speaks for a class."""
         ...
 
 
@@ -82,19 +89,29 @@ class Service:
         self.status = "ready"
         self.measurements.ready.set(1)
 
-    async def results(self, uploads: list[Upload]) -> list[schema.Result]:
+    async def results(self, uploads: list[Upload], heatmap: bool = False) -> list[schema.Result]:
         """One result a photograph; of a single one that cannot be read, a RefusedError.
 
         Args:
             uploads: of one request; they are decoded one after another, so that other requests have their turn.
+            heatmap: whether the results have heat maps.
         """
+        if heatmap and not self.model.explains:
+            cure = (
+                "Ask without heatmap, or serve the model on PyTorch with captum: pip install 'scene-lightning[explain]'"
+            )
+            raise RefusedError(400, "A request without heatmap.", "One with it, which this server cannot make.", cure)
         if self._under_way + len(uploads) > self.limits.images_under_way:
             raise busy("photographs")
         self._under_way += len(uploads)
         self.measurements.images_under_way.set(self._under_way)
         try:
             async with asyncio.timeout(self.limits.seconds_to_answer):
-                return await self._all(uploads)
+                results = await self._all(uploads)
+                if heatmap:
+                    for upload, result in zip(uploads, results, strict=True):
+                        await self._explain(upload, result)
+                return results
         except TimeoutError:
             raise busy("photographs that take long") from None
         except RefusedError:
@@ -130,6 +147,16 @@ class Service:
             for answer in answers:
                 if isinstance(answer, asyncio.Task):
                     answer.cancel()
+
+    async def _explain(self, upload: Upload, result: schema.Result) -> None:
+        """Add the heat map of the class that was answered."""
+        if result.predicted is None:
+            return
+        picture = await self.decoders.as_seen(upload.content)
+        index = list(self.model.info.class_names).index(result.predicted)
+        run = asyncio.get_running_loop().run_in_executor
+        overlay = await run(self.batcher.thread, self.model.explain, picture, index)
+        result.heatmap = data_url(overlay, side=SEEN_SIDE, quality=85)
 
     def _result(self, upload: Upload, row: NDArray[np.float32]) -> schema.Result:
         names, best = self.model.info.class_names, int(np.argmax(row))
@@ -186,7 +213,7 @@ def make_app(
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:
-    page, policy = page_of(service.name, service.model.info.class_names, service.limits)
+    page, policy = page_of(service.name, service.model.info.class_names, service.limits, service.model.explains)
 
     @app.get("/", response_class=HTMLResponse, summary="The page")
     async def index() -> HTMLResponse:
@@ -199,14 +226,16 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         openapi_extra={"requestBody": schema.REQUEST_BODY},
         response_model_exclude_none=True,
     )
-    async def predict(request: Request) -> schema.Answer:
+    async def predict(
+        request: Request, heatmap: Annotated[bool, Query(description="Add a heat map of the predicted class.")] = False
+    ) -> schema.Answer:
         """Photographs that cannot be read have an `error` in place of probabilities; a single one's is the answer."""
         if service.status != "ready":
             raise RefusedError(
                 503, "A server that is ready.", f"One that is {service.status}.", "Try again in a second."
             )
         async with service.uploads.of(request) as uploads:
-            return schema.Answer(model=service.name, results=await service.results(uploads))
+            return schema.Answer(model=service.name, results=await service.results(uploads, heatmap))
 
     @app.get("/health", summary="Whether requests are answered", responses={503: {"model": schema.Health}})
     async def health(response: Response) -> schema.Health:

@@ -14,7 +14,7 @@ from anyio import to_process
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from scene_lightning.data.decode import UNREADABLE, DecodeSpec, default_threads, pixels_of, unreadable_reason
+from scene_lightning.data.decode import UNREADABLE, DecodeSpec, as_seen, default_threads, pixels_of, unreadable_reason
 from scene_lightning.data.image_files import identify
 from scene_lightning.serving.limits import Limits, RefusedError, in_megabytes
 
@@ -23,6 +23,7 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "
 _EXPECTED = "A photograph as JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF."
 _EXPORT = "Save it as a JPEG or PNG file, and send that."
 _LARGE_PIXELS = 12_500_000  # photographs beyond it never take all decoders, so that usual ones need not wait for them
+SEEN_SIDE = 640  # pixels of the longer side of the copy that a heat map is laid on
 _MOST_SCANS = 100  # of a progressive JPEG, which has some ten: each is a pass over all pixels
 _MEMORY_BYTES = 3 * 2**30  # of a decoder's address space; the largest photograph takes about half of it
 _prepared = [False]
@@ -53,14 +54,28 @@ class Decoders:
         Raises:
             RefusedError: it is no photograph, damaged, or beyond a limit.
         """
+        return await self._when_free(content, self.spec)
+
+    async def as_seen(self, content: bytes) -> NDArray[np.uint8]:
+        """A small copy of an image file as people see it, (height, width, 3).
+
+        Args:
+            content: all bytes of the file.
+
+        Raises:
+            RefusedError: as for `decode`.
+        """
+        return await self._when_free(content, None)
+
+    async def _when_free(self, content: bytes, spec: DecodeSpec | None) -> NDArray[np.uint8]:
         try:
-            return await self._decode(content, _LARGE_PIXELS)
+            return await self._decode(content, spec, _LARGE_PIXELS)
         except _Large:
             async with self._for_large:
-                return await self._decode(content, None)
+                return await self._decode(content, spec, None)
 
-    async def _decode(self, content: bytes, patience: int | None) -> NDArray[np.uint8]:
-        seconds, work = self.limits.seconds_to_decode, (content, self.spec, self.limits.pixels, patience)
+    async def _decode(self, content: bytes, spec: DecodeSpec | None, patience: int | None) -> NDArray[np.uint8]:
+        seconds, work = self.limits.seconds_to_decode, (content, spec, self.limits.pixels, patience)
         async with self._all:
             try:
                 with anyio.fail_after(seconds):
@@ -82,12 +97,12 @@ class _Large(Exception):
     """A photograph that must wait until one decoder more than those for large ones is free."""
 
 
-def decode(content: bytes, spec: DecodeSpec, most_pixels: int, patience: int | None) -> NDArray[np.uint8]:
+def decode(content: bytes, spec: DecodeSpec | None, most_pixels: int, patience: int | None) -> NDArray[np.uint8]:
     """Decode an image file as `predict` does; runs in a decoder's process.
 
     Args:
         content: all bytes of the file.
-        spec: how it becomes pixels.
+        spec: how it becomes pixels; None for a small copy as people see it.
         most_pixels: beyond it the photograph is refused.
         patience: beyond so many pixels nothing is decoded; None for no such bound.
 
@@ -106,7 +121,11 @@ def decode(content: bytes, spec: DecodeSpec, most_pixels: int, patience: int | N
             raise RefusedError(413, _EXPECTED, f"A JPEG file of {scans:,} scans.", _EXPORT)
         if patience is not None and pixels > patience:
             raise _Large
-        return pixels_of(image, spec)
+        if spec is not None:
+            return pixels_of(image, spec)
+        picture = as_seen(image)
+        picture.thumbnail((SEEN_SIDE, SEEN_SIDE), Image.Resampling.LANCZOS)
+        return np.asarray(picture)
     except Image.DecompressionBombError:
         raise _too_many(f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels", most_pixels) from None
     except MemoryError:

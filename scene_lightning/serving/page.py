@@ -15,18 +15,19 @@ from scene_lightning.serving.limits import Limits
 _ELEMENT = re.compile(r"<(style|script)(?: type=\"module\")?>(.*?)</\1>", re.DOTALL)
 
 
-def page_of(name: str, class_names: Sequence[str], limits: Limits) -> tuple[str, str]:
+def page_of(name: str, class_names: Sequence[str], limits: Limits, explains: bool) -> tuple[str, str]:
     """The page, and its Content-Security-Policy: its own script and style alone run, and it asks this server alone.
 
     Args:
         name: of the model.
         class_names: what it knows.
         limits: what the server accepts.
+        explains: whether it makes heat maps.
     """
     parts = {
         "title": escape(printable(name)),
         "classes": escape(", ".join(printable(one) for one in class_names)),
-        "data": pages.as_json({"most": limits.upload_bytes}),
+        "data": pages.as_json({"most": limits.upload_bytes, "explains": explains}),
     }
     page = pages.fill(pages.read_template("scene_lightning.serving", "page.html"), parts)
     hashes: dict[str, str] = {}

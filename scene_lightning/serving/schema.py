@@ -28,6 +28,9 @@ class Result(BaseModel):
     predicted: str | None = Field(default=None, description="The likeliest class.")
     probability: float | None = Field(default=None, description="Of that class.", ge=0, le=1.000001)
     probabilities: dict[str, float] | None = Field(default=None, description="Of every class, in the model's order.")
+    heatmap: str | None = Field(
+        default=None, description="Where it was asked for: the photograph under its heat map, as a data URL (JPEG)."
+    )
     error: Fault | None = None
 
 

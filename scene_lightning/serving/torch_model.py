@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from scene_lightning import fast
 from scene_lightning.data.standardize import Standardize
+from scene_lightning.inference.explain import Explainer
 from scene_lightning.inference.predictor import Predictor, RunOn, as_probabilities
 from scene_lightning.training import devices
 
@@ -20,6 +24,10 @@ class TorchModel:
     Args:
         path: a model file, a run folder or a shipped model's name.
         accelerator: "auto", "cpu", "cuda", "gpu" or "mps"; None for "auto".
+
+    Attributes:
+        info: how it wants its images.
+        explains: whether it makes heat maps: captum is installed.
     """
 
     def __init__(self, path: str, accelerator: str | None = None) -> None:
@@ -31,6 +39,8 @@ class TorchModel:
         self._standardize = Standardize(rescale=self.info.rescale)
         self._fast = ExitStack()
         self._fast.enter_context(fast.folded(self._model))  # for as long as the model lives
+        self._explainer = Explainer(predictor) if find_spec("captum") else None
+        self.explains = self._explainer is not None
 
     def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Class probabilities (N, K).
@@ -42,3 +52,24 @@ class TorchModel:
             inputs = self._standardize(torch.from_numpy(images).to(self._device))
             outputs = self._model(inputs, training=False).float().cpu().numpy()
         return as_probabilities(outputs, self._model)
+
+    def explain(self, picture: NDArray[np.uint8], class_index: int) -> Image.Image:
+        """The picture under a heat map of what speaks for a class.
+
+        Args:
+            picture: (height, width, 3), as people see it.
+            class_index: of the class.
+        """
+        assert self._explainer is not None
+        with self._unfolded():
+            heat = self._explainer.heat(picture, class_index)
+        return self._explainer.overlay(Image.fromarray(picture), heat)
+
+    @contextmanager
+    def _unfolded(self) -> Iterator[None]:
+        """Within the block every layer gives its own output: a heat map is made of one's, and its gradient."""
+        self._fast.close()
+        try:
+            yield
+        finally:
+            self._fast.enter_context(fast.folded(self._model))
