@@ -151,8 +151,10 @@ def _unknown(content: bytes, reason: str) -> RefusedError:
         return RefusedError(
             415, f"{_EXPECTED} {words}.", "A file that needs it.", f"{_EXPORT} On the server: pip install{cure}"
         )
-    kind = "a text, such as a web page" if _is_text(content[:512]) else "no image, or in a format that is not known"
-    return RefusedError(415, _EXPECTED, f"{in_megabytes(len(content))} that are {kind}.", _EXPORT)
+    received = (
+        "A text, such as a web page." if _is_text(content[:512]) else "No image, or one in a format that is not read."
+    )
+    return RefusedError(415, _EXPECTED, received, _EXPORT)
 
 
 def _is_text(start: bytes) -> bool:

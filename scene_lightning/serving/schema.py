@@ -82,4 +82,5 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     Args:
         *statuses: of HTTP.
     """
-    return {status: {"model": Refusal, "description": _REASONS[status]} for status in statuses}
+    others: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal, "description": "The request is refused."}}
+    return others | {status: {"model": Refusal, "description": _REASONS[status]} for status in statuses}

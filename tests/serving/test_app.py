@@ -61,8 +61,8 @@ _EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(ran) r
 _SCANS = photograph(kind="JPEG", progressive=True)[:-2] + b"\xff\xda\0\x02" * 500 + b"\xff\xd9"
 BAD = {
     "empty": (b"", 400, "An empty file"),
-    "a web page": (_WEB_PAGE, 415, "a text, such as a web page"),
-    "noise": (bytes(range(256)) * 9, 415, "no image"),
+    "a web page": (_WEB_PAGE, 415, "A text, such as a web page"),
+    "noise": (bytes(range(256)) * 9, 415, "No image"),
     "truncated": (photograph(size=(200, 200))[:2000], 400, "truncated"),
     "a bomb": (png_of(40_000, 40_000), 413, "pixels"),
     "many pixels": (png_of(9_000, 9_000), 413, "9,000 × 9,000 pixels"),
@@ -237,8 +237,7 @@ def test_metrics_count(server: Served) -> None:
 
 def test_a_fault_of_the_server_is_told_without_details(started: Callable[..., Served], model: TorchModel) -> None:
     class Failing:
-        info = model.info
-        calls = 0
+        info, explains, calls = model.info, False, 0
 
         def answer(self, images: Any) -> Any:
             self.calls += 1

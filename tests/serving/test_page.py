@@ -97,7 +97,7 @@ def test_what_cannot_be_read_says_why(chrome: Any) -> None:
     give(chrome, b"<!doctype html>" * 9, "page.jpg")
     wait(chrome, "1 photograph")
     text = cards(chrome)[0].text
-    assert "Not answered" in text and "a text, such as a web page" in text and "Save it as a JPEG" in text
+    assert "Not answered" in text and "A text, such as a web page" in text and "Save it as a JPEG" in text
     assert "This browser does not show files of this kind." in text
     assert hindrances(chrome) == []
     [note] = chrome.get_log("browser")  # the browser's own, of the refusal
