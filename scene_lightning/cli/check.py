@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from scene_lightning.cli.arguments import check_data
 from scene_lightning.cli.options import JsonFlag, OverlayFile
 
 
 def check(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A folder of images, as for train.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", callback=check_data, help="A folder of images, as for train.")],
     as_json: JsonFlag = False,
     out: Annotated[
         str | None, typer.Option(metavar="FILE.csv", help="Also write all findings, a row for each file.")

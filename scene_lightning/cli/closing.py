@@ -36,6 +36,8 @@ def show_closing(label: str, folder: Path, commands: Sequence[Sequence[object]])
         return
     if (folder / REPORT).is_file():
         print(f"report    {folder / REPORT}")
+    elif (folder / _PREDICTIONS).is_file():
+        commands = [*commands, ("report", folder)]
     pictures = [name for name in _PICTURES if (folder / name).is_file()]
     if pictures:
         print(f"pictures  {', '.join(pictures)}")

@@ -12,6 +12,7 @@ from scene_lightning.cli.options import (
     Epochs,
     JsonFlag,
     OutFolder,
+    RunFolder,
     Seed,
     Settings,
     TrainingData,
@@ -20,7 +21,7 @@ from scene_lightning.cli.options import (
 
 
 def rerun(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    run: RunFolder,
     data: Annotated[
         str | None, typer.Option("--data", metavar="DIR", help="Where its images are now.  [default: where they were]")
     ] = None,

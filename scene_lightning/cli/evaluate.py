@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from scene_lightning.cli.arguments import check_data
 from scene_lightning.cli.options import (
     Accelerator,
     BatchSize,
@@ -24,6 +25,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="DATA",
+            callback=check_data,
             help="One folder of images per class, named as in training; or a folder with a training and a validation "
             "half, of which the latter is used. Some classes may be missing.",
         ),

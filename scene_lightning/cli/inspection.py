@@ -6,11 +6,17 @@ from typing import Annotated
 
 import typer
 
-from scene_lightning.cli.options import DataFolder, JsonFlag, Settings, recipe_option
+from scene_lightning.cli.arguments import check_model, complete_model
+from scene_lightning.cli.options import DataFolder, JsonFlag, RunFolder, Settings, recipe_option
 
 
 def summary(
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model file or a run folder.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL", callback=check_model, autocompletion=complete_model, help="A model file or a run folder."
+        ),
+    ] = None,
     config: Annotated[str | None, recipe_option("A recipe instead")] = None,
     classes: Annotated[int, typer.Option(min=2, metavar="N", help="Number of classes of a recipe's network.")] = 6,
     as_json: JsonFlag = False,
@@ -41,9 +47,7 @@ def devices(as_json: JsonFlag = False) -> None:
 
 
 def curves(
-    run_folder: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's folder, of a finished or a running training.")
-    ],
+    run_folder: RunFolder,
     out: Annotated[str | None, typer.Option(metavar="FILE.png", help="The picture.  [default: RUN/curves.png]")] = None,
 ) -> None:
     """Plot a run's loss and accuracy by epoch."""

@@ -16,6 +16,7 @@ import typer
 from scene_lightning import __version__
 from scene_lightning._terminal import end_open_line
 from scene_lightning.cli import (
+    arguments,
     calibrate,
     check,
     comparing,
@@ -53,7 +54,6 @@ app = typer.Typer(
     help="Train image classifiers on folders of photographs, evaluate them, and classify new images.",
     epilog="Start with `scene-lightning demo`: it needs no data. Then `scene-lightning train DATA`. "
     "A Keras script or notebook runs unchanged with `python -m scene_lightning script.py`.",
-    add_completion=False,
     rich_markup_mode=None,  # plain help: importing rich would take longer than everything else together
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -80,6 +80,7 @@ def run(args: list[str]) -> int:
         The exit status: 0 done, 1 a fault of this program, 2 bad input, 130 interrupted.
     """
     _settings["debug"] = False
+    arguments.remember(args)
     try:
         with output.one_command():
             command = output.add_quiet(typer.main.get_command(app))
@@ -96,7 +97,7 @@ def run(args: list[str]) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):  # click's usage errors, whichever click this Typer brings along
             message = error.format_message().rstrip(".")
-            return _fail(f"{message}. See: {_help_command(error)}", 2)
+            return _fail(f"{message.rstrip('?.')}{'?' if '?' in message else '.'} See: {_help_command(error)}", 2)
         return _fail(_unexpected_error_message(error), 1)
 
 
@@ -110,10 +111,15 @@ def _fail(message: str, status: int) -> int:
 
 
 def _help_command(error: Any) -> str:
-    """What to type for the help page of the command that a usage error is about."""
+    """What to type for the help page of the command that a usage error is about; first its arguments if one lacks."""
     context = getattr(error, "ctx", None)
-    command = f"{context.info_name} " if context is not None and context.parent is not None else ""
-    return f"scene-lightning {command}--help"
+    if context is None or context.parent is None:
+        return "scene-lightning --help"
+    help_page = f"scene-lightning {context.info_name} --help"
+    if type(error).__name__ != "MissingParameter":
+        return help_page
+    wanted = [str(one.metavar) for one in context.command.params if one.param_type_name == "argument"]
+    return f"scene-lightning {context.info_name} {' '.join(wanted)}; {help_page}"
 
 
 def _unexpected_error_message(error: Exception) -> str:
@@ -173,6 +179,7 @@ def train(
         str | None,
         typer.Argument(
             metavar="DATA",
+            callback=arguments.check_data,
             help="A folder that holds seg_train and seg_test, or train and val (or validation, test), "
             "or one folder of images per class (a share of each is then held out: --val-split).",
         ),
@@ -223,7 +230,9 @@ def train(
     resume: Annotated[
         str | None,
         typer.Option(
-            metavar="RUN|CKPT", help="Go on with a run, from its folder or a checkpoint, up to --epochs in all."
+            metavar="RUN|CKPT",
+            autocompletion=arguments.complete_run,
+            help="Go on with a run, from its folder or a checkpoint, up to --epochs in all.",
         ),
     ] = None,
     save_every: Annotated[
@@ -250,7 +259,10 @@ def train(
     )  # fmt: skip
     config = "transfer" if config is None and model is not None and resume is None else config
     if data is None and resume is None:
-        raise InputError("no images were named. Expected DATA, a folder of images, or --resume RUN.")
+        raise InputError(
+            "no images were named. Expected DATA, a folder of images, or --resume RUN. "
+            "To try it without images: scene-lightning demo"
+        )
     if folds is None and resume is not None:
         folds = pipeline.folds_of(resume)
     if folds is None:

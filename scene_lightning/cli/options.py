@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scene_lightning.cli.arguments import check_data, check_model, complete_model, complete_recipe, complete_run
 from scene_lightning.compat.command import PRECISIONS
 
 if TYPE_CHECKING:
@@ -20,18 +21,22 @@ def recipe_option(purpose: str, *, default: str = "paper") -> Any:
         default: what is taken without the option, as the help names it.
     """
     recipes = "paper, best, transfer, scenes-large, demo, or a YAML file"
-    return typer.Option(metavar="NAME|FILE", help=f"{purpose}: {recipes}.  [default: {default}]")
+    return typer.Option(
+        metavar="NAME|FILE", help=f"{purpose}: {recipes}.  [default: {default}]", autocompletion=complete_recipe
+    )
 
 
 ModelFile = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
+        callback=check_model,
+        autocompletion=complete_model,
         help="A model file (.ckpt, .keras, .h5, .safetensors, .onnx), a run folder (its best.ckpt), or a model of the "
         "package: scenes, scenes-large.",
     ),
 ]
-DataFolder = Annotated[str, typer.Argument(metavar="DATA", help="The folder of images.")]
+DataFolder = Annotated[str, typer.Argument(metavar="DATA", callback=check_data, help="The folder of images.")]
 Accelerator = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.  [default: auto]")]
 Devices = Annotated[
     str | None,
@@ -58,7 +63,13 @@ OutFolder = Annotated[
     str | None, typer.Option("--out", metavar="DIR", help="The run's folder.  [default: runs/<recipe>-<date>-<time>]")
 ]
 Config = Annotated[str | None, recipe_option("Recipe")]
-TrainingData = Annotated[str, typer.Argument(metavar="DATA", help="A folder of images, as for train.")]
+TrainingData = Annotated[
+    str, typer.Argument(metavar="DATA", callback=check_data, help="A folder of images, as for train.")
+]
+RunFolder = Annotated[
+    str,
+    typer.Argument(metavar="RUN", autocompletion=complete_run, help="A run's folder: a training finished or running."),
+]
 
 
 def overrides(settings: list[str] | None, **options: Any) -> list[Override]:

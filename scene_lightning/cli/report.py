@@ -6,9 +6,14 @@ from typing import Annotated
 
 import typer
 
+from scene_lightning.cli.arguments import complete_run
+
 
 def report(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="A run's folder, or several to compare.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", autocompletion=complete_run, help="A run's folder, or several to compare."),
+    ],
     out: Annotated[
         str | None,
         typer.Option(metavar="FILE.html", help="The page.  [default: RUN/report.html; of several comparison.html]"),

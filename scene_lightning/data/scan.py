@@ -50,7 +50,8 @@ def require_folder(root: str) -> None:
     if not os.path.exists(root):
         parent, name = os.path.split(os.path.abspath(root))
         siblings = os.listdir(parent) if os.path.isdir(parent) else []
-        raise DataError(f"No folder {root!r}.{did_you_mean(name, siblings)}")
+        cure = did_you_mean(name, siblings) or f" Expected a folder of images; here: {os.getcwd()}"
+        raise DataError(f"No folder {root!r}.{cure}")
     if not os.path.isdir(root):
         raise DataError(f"{root!r} is a file. Expected a folder with one folder of images a class.")
 

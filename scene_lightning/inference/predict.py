@@ -13,10 +13,10 @@ import numpy as np
 from scene_lightning._main_process import is_main_process
 from scene_lightning.data.walk import LeftOut
 from scene_lightning.errors import InputError
+from scene_lightning.image_sources.find import find_images
 from scene_lightning.inference.gallery import Gallery
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
 from scene_lightning.inference.sort_into import SortInto, check_sort_folder, without_sorted
-from scene_lightning.image_sources.find import find_images
 from scene_lightning.reports import plots
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.prediction_files import (

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+import typer.main
 
-from scene_lightning.cli.main import run
+from scene_lightning.cli.main import app, run
 from scene_lightning.cli.options import overrides
 from scene_lightning.recipes.recipe import load_recipe, recipe_names
 
-COMMANDS = (
-    "demo", "train", "rerun", "compare", "evaluate", "card", "calibrate", "predict", "serve", "summary", "stats",
-    "check", "shard", "devices", "curves", "find-lr", "find-batch-size", "tune",
-)  # fmt: skip
+COMMANDS = tuple(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
 @pytest.fixture
