@@ -38,6 +38,7 @@ ORDER = (
     {"runs"},
     {"tuning", "demo_scenes"},
     {"export"},
+    {"cli.arguments"},
     {"cli.options"},
     {"cli"},
     {"__main__"},

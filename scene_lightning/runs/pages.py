@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scene_lightning._main_process import is_main_process
+from scene_lightning._terminal import labelled
 from scene_lightning.errors import InputError, SceneLightningError
 from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.evaluate import score
@@ -48,7 +49,8 @@ def report_of_training(folder: Path) -> None:
     if not is_main_process():
         return
     try:
-        print(f"report    {write_report(read_run(folder), folder / run_folder.REPORT).in_words()}", flush=True)
+        written = write_report(read_run(folder), folder / run_folder.REPORT)
+        print(labelled("report", written.in_words()), flush=True)
     except Exception as error:
         reason = str(error).strip().splitlines()
         why = reason[0] if reason else type(error).__name__
