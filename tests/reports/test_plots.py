@@ -55,7 +55,7 @@ def test_tables_line_up():
     sizes = {"mean": 149.84, "max": 150, "min": 76}
     table = format_statistics({"glacier": {"count": 2404, "height": sizes, "width": sizes}, "none": {"count": 0}})
     lines = table.splitlines()
-    assert lines[2].split() == ["glacier", "2,404", "149.8", "150", "76", "149.8", "150", "76"]
+    assert lines[2].split() == ["glacier", "2,404", "149.8", "76–150", "149.8", "76–150"]
     assert lines[-1].split() == ["all", "2,404"]
     assert len(lines[0]) == len(lines[2])
 
