@@ -64,7 +64,11 @@ def serve(
 
 
 def _load(path: str, accelerator: str | None) -> Any:
-    """The model, on PyTorch."""
+    """The model: on ONNX Runtime where it was exported for it, else on PyTorch."""
+    if path.lower().endswith(".onnx"):
+        from scene_lightning.serving.onnx_model import ServedOnnxModel
+
+        return ServedOnnxModel(path)
     from scene_lightning.serving.torch_model import TorchModel
 
     return TorchModel(path, accelerator)

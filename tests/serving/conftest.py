@@ -24,6 +24,7 @@ from scene_lightning.serving.limits import Limits
 from scene_lightning.serving.server import address_of, listen, make_server
 from scene_lightning.serving.torch_model import TorchModel
 
+ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ("forest", "sea", "<b>town</b> & street")
 
 

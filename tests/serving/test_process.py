@@ -21,10 +21,8 @@ from scene_lightning.cli import main as cli
 from scene_lightning.serving.limits import Limits
 from scene_lightning.serving.server import address_of, is_public, listen
 from scene_lightning.serving.torch_model import TorchModel
-from tests.serving.conftest import Served
+from tests.serving.conftest import ROOT, Served
 from tests.serving.uploads import photograph
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager

@@ -1,0 +1,49 @@
+"""Answers batches of decoded images with an exported `.onnx` model on ONNX Runtime. No torch here."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from scene_lightning.runtime.onnx_model import OnnxModel
+
+
+class ServedOnnxModel:
+    """An exported model, ready for one batch after another.
+
+    Its graph would take photographs of any size, but those of one batch must be alike: they come resized, by the same
+    decoder as for other models, and the graph leaves them as they are.
+
+    Args:
+        path: an `.onnx` file that `export` wrote.
+
+    Attributes:
+        info: how it wants its images.
+        explains: whether it makes heat maps: it has no gradients.
+    """
+
+    explains = False
+
+    def __init__(self, path: str) -> None:
+        self._model = OnnxModel(path)
+        self.info = self._model.info
+
+    def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Class probabilities (N, K).
+
+        Args:
+            images: (N, H, W, C), decoded as `info.spec` says.
+        """
+        if self.info.color_mode == "grayscale":  # the graph takes colours, and makes the same grey of equal ones
+            images = np.repeat(images, 3, axis=-1)
+        return self._model.run(images)
+
+    def explain(self, picture: NDArray[np.uint8], class_index: int) -> Image.Image:
+        """Never called: `explains` is false.
+
+        Args:
+            picture: (height, width, 3), as people see it.
+            class_index: of the class.
+        """
+        raise NotImplementedError
