@@ -216,7 +216,8 @@ def undescribed(thing: ast.stmt) -> list[str]:
     decorators = " ".join(ast.unparse(decorator) for decorator in thing.decorator_list)
     if re.search(r"\b(overload|command|callback)\b", decorators):  # Typer's help describes the options of commands
         return []
-    if isinstance(thing, ast.FunctionDef) and "typer." in ast.unparse(thing.args):  # registered in `cli/main.py`
+    # registered in `cli/main.py`: Typer's help describes the options, those of `cli/options.py` too
+    if isinstance(thing, ast.FunctionDef) and re.search(r"\btyper\.|\bJsonFlag\b", ast.unparse(thing.args)):
         return []
     described = described_arguments(thing)
     if isinstance(thing, ast.FunctionDef):

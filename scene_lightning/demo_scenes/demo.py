@@ -13,7 +13,7 @@ from scene_lightning.reports import run_folder
 from scene_lightning.runs.train import FinishedRun, train
 
 TRAIN_PER_CLASS, TEST_PER_CLASS, PREDICTED = 160, 40, 48
-DATA, PREDICTIONS, GRID = "data", "new_scenes.csv", "predictions.png"  # predictions.csv is the run's own
+DATA, PREDICTIONS, GRID = "data", "new_scenes.csv", "new_scenes.png"  # predictions.csv is the run's own
 
 
 def demo(*, out: str | None = None, overrides: Sequence[Override] = ()) -> FinishedRun:

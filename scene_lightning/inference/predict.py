@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from scene_lightning._main_process import is_main_process
+from scene_lightning.data.decode import Unreadable
 from scene_lightning.data.walk import LeftOut
 from scene_lightning.errors import InputError
 from scene_lightning.image_sources.find import find_images
@@ -95,7 +96,9 @@ def predict(
             if sort_into is not None:
                 pictured.append(opened.enter_context(SortInto(sort_into, names, link=link)))
             writers += pictured
-        unreadable = _answer(predictor, files, writers, strict=strict, verbose=quiet)
+        skipped = _answer(predictor, files, writers, strict=strict, verbose=quiet)
+    report_unreadable(skipped, len(files))  # every file is whole by now: it says the same of each image
+    unreadable = len(skipped)
     if not is_main_process():
         return 0
     if not as_json:
@@ -119,8 +122,8 @@ def _find(paths: Sequence[str], files_from: str | None, sort_into: str | None) -
 
 def _answer(
     predictor: Predictor, files: Sequence[str], writers: Sequence[Writer], *, strict: bool, verbose: bool
-) -> int:
-    """Hand the answer about each file to every writer, in their order; how many could not be read."""
+) -> list[Unreadable]:
+    """Hand the answer about each file to every writer, in their order; the files that could not be read."""
     names = predictor.info.class_names
     errors: dict[int, str] = {}  # reasons by position, of what is not written yet
 
@@ -139,8 +142,7 @@ def _answer(
 
     feed = predictor.predict(files, take, strict=strict, verbose=verbose, on_unreadable=errors.__setitem__)
     write_errors(len(files))
-    report_unreadable(list(feed.unreadable.values()), len(files))
-    return len(feed.unreadable)
+    return list(feed.unreadable.values())
 
 
 def _check_targets(out: str | None, grid: str | None, html: str | None, sort_into: str | None, link: bool) -> None:

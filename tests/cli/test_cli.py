@@ -142,7 +142,7 @@ def test_predict_writes_csv_and_grid(run: Path, place: Path) -> None:
 def test_demo_shows_everything(tmp_path: Path) -> None:
     out, _ = command("demo", "--out", "shown", "--epochs", "1", cwd=tmp_path)
     made = {path.name for path in (tmp_path / "shown").iterdir()}
-    assert made == RUN_FILES | {"data", "new_scenes.csv", "predictions.png"}
+    assert made == RUN_FILES | {"data", "new_scenes.csv", "new_scenes.png"}
     assert "accuracy" in out
 
 

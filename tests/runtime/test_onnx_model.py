@@ -62,9 +62,7 @@ def test_predict_writes_the_same_rows(model_file: Path, onnx_file: Path, scenes:
         )
 
 
-def test_a_picture_of_an_exported_models_answers_is_drawn(
-    onnx_file: Path, scenes: Path, tmp_path: Path
-) -> None:
+def test_a_picture_of_an_exported_models_answers_is_drawn(onnx_file: Path, scenes: Path, tmp_path: Path) -> None:
     assert run(["predict", str(onnx_file), str(scenes), "--grid", str(tmp_path / "grid.png")]) == 0
     assert Image.open(tmp_path / "grid.png").size[0] > 100
 
