@@ -34,6 +34,7 @@ from scene_lightning.cli import (
 )
 from scene_lightning.cli.options import (
     Accelerator,
+    Budget,
     Epochs,
     JsonFlag,
     OutFolder,
@@ -42,6 +43,7 @@ from scene_lightning.cli.options import (
     Seed,
     Settings,
     Strict,
+    backbone,
     overrides,
     recipe_option,
 )
@@ -184,7 +186,7 @@ def train(
             "or one folder of images per class (a share of each is then held out: --val-split).",
         ),
     ] = None,
-    config: Annotated[str | None, recipe_option("Recipe", default="paper; with --model: transfer")] = None,
+    config: Annotated[str | None, recipe_option("Recipe", default="auto; with --model: transfer")] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -195,6 +197,7 @@ def train(
         bool, typer.Option("--pretrained", help="Start the backbone of --model from ImageNet's weights.")
     ] = False,
     freeze: Annotated[bool, typer.Option("--freeze", help="Train only the classifier on top of the backbone.")] = False,
+    budget: Budget = None,
     epochs: Epochs = None,
     batch_size: Annotated[
         int | None,
@@ -246,6 +249,7 @@ def train(
 ) -> None:
     """Train a network on a folder of images.
 
+    Without a recipe, chooses what gives the best model for these images in the time, and says why.
     The run's folder holds the checkpoints best.ckpt and last.ckpt, the resolved recipe, metrics.csv, TensorBoard
     events, curves.png, the evaluation of the best checkpoint, its confusion matrix, and images.csv: the images used.
     """
@@ -254,10 +258,11 @@ def train(
     given = overrides(
         settings, epochs=epochs, batch_size=batch_size, accelerator=accelerator, devices=devices,
         num_nodes=num_nodes, precision=precision, seed=seed, val_split=val_split, class_weight=class_weight,
-        save_every=save_every, overlay=overlay,
-        **_backbone(model, pretrained, freeze),
+        save_every=save_every, overlay=overlay, budget=budget,
+        **backbone(model, pretrained, freeze),
     )  # fmt: skip
-    config = "transfer" if config is None and model is not None and resume is None else config
+    if config is None and (model is None or resume is None):
+        config = "auto" if model is None else "transfer"
     if data is None and resume is None:
         raise InputError(
             "no images were named. Expected DATA, a folder of images, or --resume RUN. "
@@ -292,16 +297,6 @@ app.command()(shard.shard)
 app.command()(inspection.devices)
 app.command()(inspection.curves)
 app.command()(report.report)
-
-
-def _backbone(model: str | None, pretrained: bool, freeze: bool) -> dict[str, Any]:
-    """What `--model`, `--pretrained` and `--freeze` change in a recipe; untrained backbones learn at the full rate."""
-    changes: dict[str, Any] = {"architecture": model, "freeze": "true" if freeze else None}
-    if pretrained:
-        changes["pretrained"] = "true"
-    elif model is not None:
-        changes.update(pretrained="false", head_epochs=0, backbone_rate=1.0)
-    return changes
 
 
 app.command("find-lr")(finders.find_lr)

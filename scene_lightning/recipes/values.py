@@ -207,6 +207,17 @@ def to_save_interval(value: Any) -> Any:
     return value
 
 
+def to_budget(value: Any) -> Any:
+    """Check a span of time, and leave it as it was written.
+
+    Args:
+        value: "30s", "10m" or "1.5h", or None.
+    """
+    if value is not None and (not isinstance(value, str) or seconds_in(value) is None):
+        raise ValueError(f"expected a time such as 90s, 10m or 1.5h, or null; received {value!r}")
+    return value
+
+
 def to_devices(value: Any) -> Any:
     """Check which devices to use: "auto", a number of them, -1 for all, or a list of indices.
 

@@ -49,6 +49,11 @@ def make_run_folder(name: str, out: str | os.PathLike[str] | None = None) -> Pat
     return folder
 
 
+def begun_folder() -> Path | None:
+    """The folder of the run that another process of it has begun; None in the first one."""
+    return from_here(Path(os.environ[_CHOSEN])) if _CHOSEN in os.environ else None
+
+
 def continue_run_folder(folder: Path) -> Path:
     """Take up the folder of an earlier run, whose training goes on.
 

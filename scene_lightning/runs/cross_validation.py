@@ -23,20 +23,13 @@ from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
 from scene_lightning.reports import run_folder
 from scene_lightning.reports.tables import format_table
+from scene_lightning.runs.budget import Clock
+from scene_lightning.runs.choose_recipe import AUTO, before_the_choice, settled
 from scene_lightning.runs.pages import report_of_training
+from scene_lightning.runs.prepare import device_count, hardware_of, prepare_model
 from scene_lightning.runs.resume_checkpoint import Resume
 from scene_lightning.runs.run_record import RunRecord
-from scene_lightning.runs.train import (
-    announce,
-    decode_shown,
-    device_count,
-    hardware_of,
-    prepare_model,
-    recorded,
-    recorded_data,
-    train_in,
-    write_recipe,
-)
+from scene_lightning.runs.train import announce, decode_shown, recorded, recorded_data, train_in, write_recipe
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,9 @@ def train_folds(
             )
         config = str(Path(resume) / run_folder.RECIPE)
     data = recorded_data(before, resume) if data is None else data
-    recipe = load_recipe(config or "paper", overrides)
+    recipe = before_the_choice(overrides) if config == AUTO else load_recipe(config or "paper", overrides)
+    if recipe.training.budget is not None:
+        raise InputError("--budget is the time of one run. Expected --folds without it, and --epochs.")
     hardware = hardware_of(recipe)
     if device_count(hardware) > 1:
         # Lightning starts a process a device by running the whole command again, which would begin with fold 1 again
@@ -94,6 +89,9 @@ def train_folds(
     overlay = find_overlay(recipe.data.overlay)
     table = checked_training_images(data, overlay, recipe.data.group_by)
     class_weights(recipe.training.class_weight, table)
+    judged = -(-len(table) // folds)
+    shares = table.take(range(len(table) - judged)), judged
+    recipe, why = settled(recipe, config, shares, overrides, Clock()) if resume is None else (recipe, None)
     stratified_folds(table, folds, recipe.training.seed)  # too few images are told before they are decoded
     folder = run_folder.make_run_folder(recipe.name, out) if resume is None else Path(resume)
     run_folder.forget_run_folder()  # each fold makes its own
@@ -101,7 +99,7 @@ def train_folds(
     write_recipe(recipe, folder, overlay)
     images = decode_shown(recipe, table, strict=strict, shared=False)
     results: list[dict[str, Any]] = []
-    with recorded(folder, data, strict, folds):
+    with recorded(folder, data, strict, folds, chosen=why):
         for number, held_out in enumerate(stratified_folds(images.table, folds, recipe.training.seed), start=1):
             rest = np.setdiff1d(np.arange(len(images.table)), held_out)
             print(

@@ -22,7 +22,7 @@ from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.plots import save_figure
 from scene_lightning.reports.tables import format_table
 from scene_lightning.runs.inputs import decode_all, training_feed
-from scene_lightning.runs.train import hardware_of, prepare_model
+from scene_lightning.runs.prepare import hardware_of, prepare_model
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.finders import BatchTrial, RateCurve, sweep_rates, try_batch_sizes
 

@@ -40,7 +40,8 @@ def rerun(run: str, data: str | None = None, out: str | None = None) -> Finished
         place = data if data is not None or record is None else str(from_here(Path(record.data)))
         strict = record.strict if record is not None else False
         kept = [("data.overlay", str(folder / OVERLAY))] if (folder / OVERLAY).is_file() else []
-        finished = train(place, recipe=load_recipe(str(folder / RECIPE), kept), out=out, strict=strict)
+        repeated = load_recipe(str(folder / RECIPE), [*kept, ("training.budget", None)])  # it says where it was up
+        finished = train(place, recipe=repeated, out=out, strict=strict)
     finally:
         torch.set_num_threads(threads)
     return finished

@@ -25,6 +25,7 @@ class Resume:
         path: the checkpoint; None for a run that was ended before it saved one, which begins again in its folder.
         folder: the run's folder that is taken up, or None where the checkpoint starts a run of its own.
         epochs_done: whole epochs behind it.
+        steps_done: steps behind it.
         section: what this package keeps in it.
         shapes: the weights' shapes by name.
     """
@@ -32,6 +33,7 @@ class Resume:
     path: Path | None
     folder: Path | None
     epochs_done: int
+    steps_done: int
     section: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
 
@@ -63,7 +65,7 @@ class Resume:
             raise errors[0]
         if not (place / RECIPE).is_file():
             raise InputError(f"--resume {path!r} holds no run: no {LAST} and no {RECIPE}. Name the folder of a run.")
-        return cls(None, place, 0, {}, {})
+        return cls(None, place, 0, 0, {}, {})
 
     @classmethod
     def _of_file(cls, path: Path) -> Resume:
@@ -75,7 +77,7 @@ class Resume:
         folder = path.resolve().parent
         own = folder if path.name in _OF_RUNS and (folder / RECIPE).is_file() else None
         epochs = data["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-        return cls(path, own, int(epochs), section, shapes)
+        return cls(path, own, int(epochs), int(data.get("global_step", 0)), section, shapes)
 
     def recipe(self, overrides: Sequence[Override]) -> Recipe:
         """The recipe that was trained with, with overrides.
@@ -128,11 +130,26 @@ class Resume:
                 f"--resume {str(self.path)!r} was trained with {trained}, the recipe says {recipe.training.optimizer}. "
                 "Resume with the same optimizer, or start anew."
             )
-        if self.epochs_done >= recipe.training.epochs and not self.awaits_evaluation:
+        if self.is_done(recipe) and not self.awaits_evaluation:
+            if self.epochs_done < recipe.training.epochs:
+                raise InputError(
+                    f"--resume {str(self.path)!r} has ended when its time, {recipe.training.budget}, was up. Give it "
+                    "more, counted from its beginning: --budget TIME."
+                )
             raise InputError(
                 f"--resume {str(self.path)!r} has finished {self.epochs_done} of {recipe.training.epochs} epochs: "
                 f"nothing is left. Ask for more: --epochs {self.epochs_done + 1} or above."
             )
+
+    def is_done(self, recipe: Recipe) -> bool:
+        """Whether nothing is left to train.
+
+        Args:
+            recipe: of the run.
+        """
+        training = recipe.training
+        ended = training.max_steps is not None and self.steps_done >= training.max_steps
+        return ended or self.epochs_done >= training.epochs
 
     @property
     def awaits_evaluation(self) -> bool:

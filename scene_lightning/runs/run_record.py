@@ -84,6 +84,7 @@ class RunRecord:
         slurm_job: the job's number, where Slurm started it.
         folds: how many parts a cross-validation has, or None.
         processes: how many devices train together.
+        chosen: what was chosen where no recipe was named, and why; or None.
         machine: processor and system.
         versions: package → version.
         peak_memory_mb: the most memory that the first process held, in megabytes; None until it has ended.
@@ -100,6 +101,7 @@ class RunRecord:
     slurm_job: str | None = None
     folds: int | None = None
     processes: int = 1
+    chosen: str | None = None
     machine: str = field(default_factory=lambda: f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores")
     versions: dict[str, str] = field(default_factory=lambda: {name: _version(name) for name in PACKAGES})
     peak_memory_mb: float | None = None
@@ -166,7 +168,9 @@ def recorded_data(record: RunRecord | None, resume: str | None) -> str:
 
 
 @contextlib.contextmanager
-def recorded(folder: Path, data: str, strict: bool, folds: int | None = None, processes: int = 1) -> Iterator[None]:
+def recorded(
+    folder: Path, data: str, strict: bool, folds: int | None = None, processes: int = 1, chosen: str | None = None
+) -> Iterator[None]:
     """Keep the run's record: what it was started with, and how it ended. A signal becomes an error with the cure.
 
     Args:
@@ -175,6 +179,7 @@ def recorded(folder: Path, data: str, strict: bool, folds: int | None = None, pr
         strict: whether an unreadable image ends it.
         folds: how many parts a cross-validation has.
         processes: how many devices train together.
+        chosen: what was chosen where no recipe was named, and why.
 
     Raises:
         TrainingInterrupted: Ctrl-C, or SIGTERM.
@@ -184,6 +189,7 @@ def recorded(folder: Path, data: str, strict: bool, folds: int | None = None, pr
     record = RunRecord(
         data=str(Path(data).resolve()), status=RUNNING, threads=torch.get_num_threads(), strict=strict, folds=folds,
         command=["scene-lightning", *sys.argv[1:]], slurm_job=os.environ.get("SLURM_JOB_ID"), processes=processes,
+        chosen=chosen,
     )  # fmt: skip
     record.write(folder)
     try:

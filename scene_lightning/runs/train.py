@@ -24,35 +24,30 @@ from scene_lightning.dataset_check.quick import checked_splits
 from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.evaluate import score, write_evaluation
-from scene_lightning.inference.inputs import info_of_recipe
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.recipes.backbones import Unfreeze
-from scene_lightning.recipes.network import build_model, compile_model
 from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_recipe
 from scene_lightning.recipes.values import save_interval
 from scene_lightning.reports import plots, run_folder
 from scene_lightning.reports.messages import report_unreadable, say_left_out
+from scene_lightning.runs.budget import Clock, EndInTime, ends_in_time
 from scene_lightning.runs.callbacks import RunRecorder, StopAtNonFiniteLoss
 from scene_lightning.runs.checkpoints import BestCheckpoint, CheckpointFiles, LastCheckpoint
+from scene_lightning.runs.choose_recipe import AUTO, before_the_choice, keys_of, settled
 from scene_lightning.runs.distillation import soft_targets
+from scene_lightning.runs.fit_classifier import FitClassifier
 from scene_lightning.runs.image_record import seen_by_run
 from scene_lightning.runs.inputs import decode_all, overlay_of_run, training_feed, validation_feed
 from scene_lightning.runs.out_of_memory import go_on, with_half_the_batch
 from scene_lightning.runs.pages import report_of_training
+from scene_lightning.runs.prepare import device_count, hardware_of, prepare_model
 from scene_lightning.runs.progressive_resizing import WholeMaps
 from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
 from scene_lightning.runs.resume_checkpoint import Resume
 from scene_lightning.runs.run_record import RunRecord, recorded, recorded_data
 from scene_lightning.runs.training_batch import keep_training_batch
 from scene_lightning.training import devices
-from scene_lightning.training.launch import (
-    by_first_process,
-    check_launch,
-    current_launch,
-    first_on_each_machine,
-    leave,
-    meet,
-)
+from scene_lightning.training.launch import by_first_process, first_on_each_machine, leave, meet
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,8 @@ def train(
 
     Args:
         data: holds seg_train/seg_test, train/val, or class folders; see `find_splits`. None takes that of `resume`.
-        config: a recipe's name or file; None takes the paper's, or with `resume` the run's own.
+        config: a recipe's name or file; "auto" chooses one for these images and the time (`training.budget`); None
+            takes the paper's. A run that goes on keeps its own where it is "auto" or None.
         overrides: `key=value`.
         out: the run's folder; None makes runs/<recipe>-<date>-<time>.
         resume: the folder of a run, or a checkpoint, to go on from exactly; a run goes on in its own folder. A folder
@@ -94,13 +90,14 @@ def train(
         InputError: anything wrong with the data, the recipe, the hardware, `out` or `resume`, before training starts.
         TrainingInterrupted: Ctrl-C, or SIGTERM.
     """
+    clock = Clock()
     earlier = _state_to_resume(out, resume)
     before = RunRecord.read(earlier.folder) if earlier is not None and earlier.folder is not None else None
     if data is None:
         data = recorded_data(before, resume)
+    to_settle = recipe is None and earlier is None
     if recipe is None:
-        of_run = earlier is not None and config is None
-        recipe = earlier.recipe(overrides) if of_run and earlier else load_recipe(config or "paper", overrides)
+        recipe = _named_recipe(config, overrides, earlier)
     if before is not None and before.threads != torch.get_num_threads():
         if is_main_process():
             message = f"{before.threads} threads, as the run began with: others round differently"
@@ -114,6 +111,9 @@ def train(
     overlay = overlay_of_run(recipe, earlier.folder if earlier is not None else None)
     splits = checked_splits(data, recipe.data.val_split, recipe.training.seed, overlay, recipe.data.group_by)
     class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
+    why = before.chosen if before is not None else None
+    if to_settle:
+        recipe, why = settled(recipe, config, (splits.train, len(splits.validation)), overrides, clock)
     model = prepare_model(recipe, splits.train.class_names, len(splits.train))
     if earlier is not None:
         earlier.check(model, recipe, splits.train.class_names)
@@ -121,16 +121,27 @@ def train(
         folder = _choose_folder(recipe, out, earlier, overlay)
         shares = f"{len(splits.train)} images to train on, {len(splits.validation)} to validate on"
         count = announce(f"{data}: {shares}", splits.train.class_names, recipe, folder, hardware)
-        with recorded(folder, data, strict, processes=device_count(hardware)):
-            with first_on_each_machine():
+        with recorded(folder, data, strict, processes=device_count(hardware), chosen=why):
+            with first_on_each_machine(), clock.timing_decoding(len(splits.train) + len(splits.validation)):
                 images = [
                     decode_shown(recipe, t, strict=strict, shared=count > 1) for t in (splits.train, splits.validation)
                 ]
-            finished = train_in(folder, model, recipe, (images[0], images[1]), hardware, earlier)
+            finished = train_in(folder, model, recipe, (images[0], images[1]), hardware, earlier, clock)
         report_of_training(folder)  # the record says by now that the run has finished
         return finished
     finally:
         run_folder.forget_run_folder()
+
+
+def _named_recipe(config: str | None, overrides: Sequence[Override], earlier: Resume | None) -> Recipe:
+    """The recipe that is named, or that of the run which goes on; where one is to be chosen, the paper's for now."""
+    unnamed = config in (None, AUTO)
+    if earlier is None and config == AUTO:
+        return before_the_choice(overrides)
+    if earlier is None or not unnamed:
+        return load_recipe(config or "paper", overrides)
+    more_time = [("training.max_steps", None)] if "training.budget" in keys_of(overrides) else []
+    return earlier.recipe([*overrides, *more_time])
 
 
 def _state_to_resume(out: str | None, resume: str | None) -> Resume | None:
@@ -149,6 +160,7 @@ def train_in(
     images: tuple[CachedImages, CachedImages],
     hardware: dict[str, Any],
     earlier: Resume | None = None,
+    clock: Clock | None = None,
 ) -> FinishedRun:
     """Train on (training, validation) images, keep the run in `folder`, and judge its best checkpoint.
 
@@ -159,11 +171,13 @@ def train_in(
         images: (training, validation), decoded.
         hardware: as `hardware_of` gives it.
         earlier: what to go on from, or None; a run that had saved nothing begins anew.
+        clock: of the run; None for one that begins now.
     """
     earlier = earlier if earlier is not None and earlier.path is not None else None
-    while earlier is None or earlier.epochs_done < recipe.training.epochs:
+    clock = clock or Clock()
+    while earlier is None or not earlier.is_done(recipe):
         try:
-            _fit(model, recipe, images, folder, earlier, hardware)
+            _fit(model, recipe, images, folder, earlier, hardware, clock)
             break
         except (RuntimeError, MemoryError) as error:
             recipe = with_half_the_batch(recipe, folder, device_count(hardware), error)
@@ -175,56 +189,6 @@ def train_in(
     if not first:
         return FinishedRun(folder, None)
     return FinishedRun(folder, _evaluate_best(folder, images[1].table, recipe))
-
-
-def hardware_of(recipe: Recipe) -> dict[str, Any]:
-    """Make `fit`'s hardware arguments, checked against this machine before anything slow.
-
-    Args:
-        recipe: its `training` section counts.
-    """
-    training = recipe.training
-    chosen = training.devices
-    wanted: dict[str, Any] = {
-        "accelerator": training.accelerator,
-        "devices": list(chosen) if isinstance(chosen, tuple) else chosen,
-        "num_nodes": training.num_nodes,
-        "strategy": training.strategy,
-        "precision": training.precision,
-        "deterministic": training.deterministic,
-    }
-    check_launch(wanted["devices"], training.num_nodes)
-    if current_launch() is not None:
-        wanted["devices"] = "auto"  # as many as were started
-    wanted["num_nodes"] = devices.trainer_arguments(devices.Hardware(**wanted))["num_nodes"]
-    return wanted
-
-
-def device_count(hardware: dict[str, Any]) -> int:
-    """Count the devices of all machines together.
-
-    Args:
-        hardware: as `hardware_of` gives it.
-    """
-    chosen = devices.trainer_arguments(devices.Hardware(**hardware))["devices"]
-    return (chosen if isinstance(chosen, int) else len(chosen)) * int(hardware["num_nodes"])
-
-
-def prepare_model(recipe: Recipe, class_names: Sequence[str], images: int | None = None) -> Any:
-    """Build and compile the recipe's network; its first weights follow from the recipe's seed.
-
-    Args:
-        images: how many an epoch has, for the schedule of the learning rate.
-        recipe: the recipe.
-        class_names: in the order of the network's outputs.
-    """
-    torch.manual_seed(recipe.training.seed)  # the initial weights
-    model = build_model(recipe, len(class_names))
-    compile_model(model, recipe, images)
-    model.image_info = info_of_recipe(recipe, class_names).as_dict()
-    model.training_seed = recipe.training.seed
-    model._recipe = recipe.model_dump(mode="json")
-    return model
 
 
 def _choose_folder(recipe: Recipe, out: str | None, earlier: Resume | None, overlay: Overlay | None) -> Path:
@@ -304,6 +268,7 @@ def _fit(
     folder: Path,
     earlier: Resume | None,
     hardware: dict[str, Any],
+    clock: Clock,
 ) -> None:
     measured = "val_accuracy" if "accuracy" in recipe.training.metrics else "val_loss"
     monitor = recipe.training.best_by or measured
@@ -325,6 +290,7 @@ def _fit(
             StopAtNonFiniteLoss(folder, feed, images[0].table.paths),
             BestCheckpoint(folder, monitor, swap, seen[0]),
             LastCheckpoint(folder, interval, seen[1]),
+            *([EndInTime(recipe, folder, clock, len(images[1].table))] if ends_in_time(recipe) else []),
         ],
         feed=feed,
         logger=TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD),
@@ -360,6 +326,8 @@ def fit_model(
         asked.append(callbacks.EarlyStopping(**recipe.training.early_stopping.model_dump()))
     if recipe.model.head_epochs and recipe.model.freeze is not True:
         asked.append(Unfreeze(recipe.model))
+    if recipe.model.fit_classifier:
+        asked.append(FitClassifier(recipe))
     if recipe.training.progressive_resizing:
         asked.append(WholeMaps(recipe))
     if recipe.training.ema_momentum and not any(isinstance(one, callbacks.SwapEMAWeights) for one in listening):

@@ -21,7 +21,8 @@ from scene_lightning.recipes.recipe import Recipe
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.runs.distillation import soft_targets
 from scene_lightning.runs.inputs import decode_all, training_feed
-from scene_lightning.runs.train import fit_model, prepare_model
+from scene_lightning.runs.prepare import prepare_model
+from scene_lightning.runs.train import fit_model
 
 
 class Reports(Protocol):

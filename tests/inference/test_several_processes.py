@@ -12,7 +12,7 @@ from PIL import Image
 
 from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import load_recipe
-from scene_lightning.runs.train import prepare_model
+from scene_lightning.runs.prepare import prepare_model
 from tests.programs import run_program
 
 NAMES = ("forest", "sea")

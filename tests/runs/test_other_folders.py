@@ -20,7 +20,7 @@ from scene_lightning.recipes.recipe import dump_recipe, load_recipe
 from scene_lightning.reports.tables import report_from_matrix
 from scene_lightning.runs import cross_validation as folding
 from scene_lightning.runs.inputs import decode_all, training_feed, validation_feed
-from scene_lightning.runs.train import prepare_model
+from scene_lightning.runs.prepare import prepare_model
 
 TINY = [
     "filters=[4]", "dense=[]", "dropout=0", "input_size=[8, 8]", "data.augmentation=off", "epochs=2", "batch_size=8",

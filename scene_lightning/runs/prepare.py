@@ -1,0 +1,64 @@
+"""Makes what a training starts with: the hardware that its recipe asks for, and the network with its first weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from scene_lightning.inference.inputs import info_of_recipe
+from scene_lightning.recipes.network import build_model, compile_model
+from scene_lightning.recipes.recipe import Recipe
+from scene_lightning.training import devices
+from scene_lightning.training.launch import check_launch, current_launch
+
+
+def hardware_of(recipe: Recipe) -> dict[str, Any]:
+    """Make `fit`'s hardware arguments, checked against this machine before anything slow.
+
+    Args:
+        recipe: its `training` section counts.
+    """
+    training = recipe.training
+    chosen = training.devices
+    wanted: dict[str, Any] = {
+        "accelerator": training.accelerator,
+        "devices": list(chosen) if isinstance(chosen, tuple) else chosen,
+        "num_nodes": training.num_nodes,
+        "strategy": training.strategy,
+        "precision": training.precision,
+        "deterministic": training.deterministic,
+    }
+    check_launch(wanted["devices"], training.num_nodes)
+    if current_launch() is not None:
+        wanted["devices"] = "auto"  # as many as were started
+    wanted["num_nodes"] = devices.trainer_arguments(devices.Hardware(**wanted))["num_nodes"]
+    return wanted
+
+
+def device_count(hardware: dict[str, Any]) -> int:
+    """Count the devices of all machines together.
+
+    Args:
+        hardware: as `hardware_of` gives it.
+    """
+    chosen = devices.trainer_arguments(devices.Hardware(**hardware))["devices"]
+    return (chosen if isinstance(chosen, int) else len(chosen)) * int(hardware["num_nodes"])
+
+
+def prepare_model(recipe: Recipe, class_names: Sequence[str], images: int | None = None) -> Any:
+    """Build and compile the recipe's network; its first weights follow from the recipe's seed.
+
+    Args:
+        images: how many an epoch has, for the schedule of the learning rate.
+        recipe: the recipe.
+        class_names: in the order of the network's outputs.
+    """
+    torch.manual_seed(recipe.training.seed)  # the initial weights
+    model = build_model(recipe, len(class_names))
+    compile_model(model, recipe, images)
+    model.image_info = info_of_recipe(recipe, class_names).as_dict()
+    model.training_seed = recipe.training.seed
+    model._recipe = recipe.model_dump(mode="json")
+    return model
