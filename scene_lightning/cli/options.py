@@ -22,6 +22,8 @@ def recipe_option(purpose: str, *, default: str = "paper") -> Any:
     """
     chosen = "auto, " if default.startswith("auto") else ""
     recipes = f"{chosen}paper, scenes-large, best, transfer, demo, or a YAML file"
+    chosen = "auto, " if default.startswith("auto") else ""
+    recipes = f"{chosen}paper, scenes-large, best, transfer, demo, or a YAML file"
     return typer.Option(
         metavar="NAME|FILE", help=f"{purpose}: {recipes}.  [default: {default}]", autocompletion=complete_recipe
     )

@@ -19,6 +19,7 @@ from scene_lightning.recipes.values import seconds_in
 from scene_lightning.reports.run_folder import RECIPE
 
 _STEPS_KEPT = 20
+_CAUTION = 1.25  # other work may slow this machine down
 SECONDS_TO_END = 4.0  # curves, tables, the confusion matrix; a checkpoint or two
 
 
@@ -116,7 +117,7 @@ class EndInTime(L.Callback):
         """Seconds that validation, the evaluation of the best checkpoint and the run's files will take."""
         step = statistics.median(self._steps) if len(self._steps) > 3 else 0.0  # single ones say little
         validation = self._validation or self._judged * step
-        return 2 * validation + self._judged * self._clock.decoding + SECONDS_TO_END
+        return _CAUTION * (2 * validation + self._judged * self._clock.decoding) + SECONDS_TO_END
 
     def _stop(self, trainer: L.Trainer, model: Any, place: str) -> None:
         trainer.should_stop = True
