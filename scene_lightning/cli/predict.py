@@ -54,6 +54,13 @@ def predict(
         ),
     ] = None,
     link: Annotated[bool, typer.Option("--link", help="With --sort-into: symbolic links in place of copies.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="With --html: heat maps of what speaks for the class, of the first 2,000 images, shown on request.",
+        ),
+    ] = False,
     batch_size: BatchSize = None,
     accelerator: Accelerator = None,
     devices: Devices = None,
@@ -66,7 +73,7 @@ def predict(
     could not be read. Each image has its row, in order; the exit status is 3 where some could not be read.
     """
     try:
-        plain = grid is html is sort_into is accelerator is devices is precision is None and not link
+        plain = grid is html is sort_into is accelerator is devices is precision is None and not (link or explain)
         if model.lower().endswith(".onnx") and plain:
             from scene_lightning.runtime.predict import predict as predict_without_torch
 
@@ -80,7 +87,7 @@ def predict(
             options = pipeline.RunOn(accelerator, precision, batch_size, shared=True, devices=devices)
             unreadable = pipeline.predict(
                 model, paths or [], options, files_from=files_from, out=out, top_k=top_k, as_json=as_json, grid=grid,
-                html=html, sort_into=sort_into, link=link, strict=strict,
+                html=html, sort_into=sort_into, link=link, explain=explain, strict=strict,
             )  # fmt: skip
     except BrokenPipeError:  # whoever read standard output has seen enough: predict ... | head
         raise typer.Exit(_CLOSED_PIPE) from None

@@ -28,8 +28,9 @@ _QUALITY = 80  # of WebP
 _ALL_CLASSES = 30  # of more, a page holds the likeliest of each image
 _PRECISION = 10_000  # probabilities are whole numbers of it
 
-# The heat maps of images as data URLs, one an image, "" where there is none.
-HeatMaps = Callable[[Sequence[str]], Sequence[str]]
+MOST_HEAT_MAPS = SIDES[1][0]
+# Heat maps of images for classes (None: the likeliest) as data URLs, in the images' proportions; "" for none.
+HeatMaps = Callable[[Sequence[str], Sequence[int | None]], Sequence[str]]
 
 
 class Gallery:
@@ -40,7 +41,7 @@ class Gallery:
         title: its heading.
         class_names: in the order of the model's outputs.
         count: how many images there will be; it decides how large the pictures are.
-        heat_maps: makes pictures that are laid over the images on request; None for none.
+        heat_maps: makes what is laid over the first `MOST_HEAT_MAPS` images on request; None for none.
 
     Raises:
         InputError: more images than a browser can show.
@@ -100,12 +101,17 @@ class Gallery:
 
     def in_words(self) -> str:
         """What was written, for a line on the terminal."""
-        text = f"{self._path}: {len(self._rows):,} images, {os.path.getsize(self._path) / 1e6:,.1f} MB"
+        size = os.path.getsize(self._path)
+        in_words = f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
+        text = f"{self._path}: {len(self._rows):,} images, {in_words}"
         return text if len(self._rows) <= MOST_PICTURES else f"{text}; the first {MOST_PICTURES:,} have pictures"
 
     def _write_page(self) -> None:
         root = _common_folder(self._paths)
-        heat_maps = [] if self._heat_maps is None else self._heat_maps(self._paths[: len(self._pictures)])
+        heat_maps: Sequence[str] = []
+        if self._heat_maps is not None:
+            classes = [row[0] if row[0] >= 0 else None for row in self._rows[:MOST_HEAT_MAPS]]
+            heat_maps = self._heat_maps(self._paths[:MOST_HEAT_MAPS], classes)
         data = {
             "classes": [printable(name) for name in self._names],
             "root": printable(root),

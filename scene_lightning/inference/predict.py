@@ -9,15 +9,18 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from scene_lightning._main_process import is_main_process
 from scene_lightning.data.decode import Unreadable
 from scene_lightning.data.walk import LeftOut
-from scene_lightning.errors import InputError
+from scene_lightning.errors import DataError, InputError
 from scene_lightning.image_sources.find import find_images
-from scene_lightning.inference.gallery import Gallery
+from scene_lightning.inference.explain import Explainer, coloured
+from scene_lightning.inference.gallery import Gallery, HeatMaps
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
 from scene_lightning.inference.sort_into import SortInto, check_sort_folder, without_sorted
+from scene_lightning.pages.pictures import data_url
 from scene_lightning.reports import plots
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.prediction_files import (
@@ -31,6 +34,7 @@ from scene_lightning.reports.prediction_files import (
 )
 
 GRID_IMAGES = 16
+_HEAT_MAP = 64  # pixels of the longer side of a heat map on the page
 
 
 def predict(
@@ -46,6 +50,7 @@ def predict(
     html: str | None = None,
     sort_into: str | None = None,
     link: bool = False,
+    explain: bool = False,
     strict: bool = False,
 ) -> int:
     """Name the class of each image of files, folders, archives, addresses or standard input, in one pass over them.
@@ -64,6 +69,7 @@ def predict(
         html: also write a page of all images with their answers.
         sort_into: also copy the images into folders of their classes, in this folder.
         link: make symbolic links there instead of copies.
+        explain: give the page heat maps, of what speaks for each image's class.
         strict: an unreadable image is an error; otherwise it is named and counted.
 
     Returns:
@@ -72,10 +78,15 @@ def predict(
     Raises:
         InputError: no model, no images, an unknown ending, or more classes asked for than there are.
     """
-    _check_targets(out, grid, html, sort_into, link)
+    _check_targets(out, grid, html, sort_into)
+    if link and sort_into is None:
+        raise InputError("--link says how --sort-into DIR fills its folder: give that too.")
+    if explain and html is None:
+        raise InputError("--explain lays heat maps over the images of --html FILE.html: give that too.")
     files = _find(paths, files_from, sort_into)
     predictor = Predictor.load(model, run_on or RunOn())
     names = predictor.info.class_names
+    heat_maps = _heat_maps(predictor) if explain and is_main_process() else None
     if top_k > len(names):
         raise InputError(f"--top-k {top_k}: the model knows {len(names)} classes.")
     quiet = as_json or any((out, html, sort_into))
@@ -92,7 +103,8 @@ def predict(
             if grid is not None:
                 writers.append(opened.enter_context(_Grid(grid, files)))
             if html is not None:
-                pictured.append(opened.enter_context(Gallery(html, f"Predictions of {model}", names, len(files))))
+                gallery = Gallery(html, f"Predictions of {model}", names, len(files), heat_maps)
+                pictured.append(opened.enter_context(gallery))
             if sort_into is not None:
                 pictured.append(opened.enter_context(SortInto(sort_into, names, link=link)))
             writers += pictured
@@ -145,15 +157,34 @@ def _answer(
     return list(feed.unreadable.values())
 
 
-def _check_targets(out: str | None, grid: str | None, html: str | None, sort_into: str | None, link: bool) -> None:
+def _check_targets(out: str | None, grid: str | None, html: str | None, sort_into: str | None) -> None:
     """Raise InputError, before anything slow, for files that cannot be written."""
     for option, target, endings in (("--out", out, FORMATS), ("--grid", grid, (".png",)), ("--html", html, (".html",))):
         if target is not None:
             check_place(option, target, endings)
     if sort_into is not None:
         check_sort_folder(sort_into)
-    elif link:
-        raise InputError("--link says how --sort-into DIR fills its folder: give that too.")
+
+
+def _heat_maps(predictor: Any) -> HeatMaps:
+    """What makes the gallery's heat maps."""
+    if not isinstance(predictor, Predictor):
+        raise InputError("--explain looks into the network, which an .onnx file does not let it. Expected the model.")
+    explainer = Explainer(predictor)
+
+    def make(paths: Sequence[str], classes: Sequence[int | None]) -> list[str]:
+        return [_heat_map(explainer, path, number) for path, number in zip(paths, classes, strict=True)]
+
+    return make
+
+
+def _heat_map(explainer: Explainer, path: str, class_index: int | None) -> str:
+    """In colours, small: it is smooth; "" of an image that is gone by now."""
+    try:
+        heat = explainer.heat(path, class_index)
+    except DataError:
+        return ""
+    return data_url(Image.fromarray(coloured(heat)), side=_HEAT_MAP, quality=80, kind="WEBP")
 
 
 class _Grid:
