@@ -9,6 +9,7 @@ import typer
 
 from scene_lightning.cli.closing import show_next
 from scene_lightning.cli.options import Accelerator, JsonFlag, ModelFile, Precision
+from scene_lightning.errors import InputError
 
 
 def calibrate(
@@ -23,19 +24,42 @@ def calibrate(
     half: Annotated[
         bool, typer.Option("--half", help="Write 16-bit floats, half the size (.safetensors only).")
     ] = False,
+    coverage: Annotated[
+        float,
+        typer.Option(
+            min=0.5, max=0.999, metavar="SHARE", help="Share of photographs of its classes that it is to answer."
+        ),
+    ] = 0.95,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What tells other things apart: energy or distance.  [default: distance for pretrained networks, "
+            "else energy]",
+        ),
+    ] = None,
+    no_reject: Annotated[
+        bool, typer.Option("--no-reject", help="Fit no rejection rule: every image gets a class.")
+    ] = False,
     accelerator: Accelerator = None,
     precision: Precision = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Calibrate a model's probabilities on held-out images.
+    """Calibrate a model's probabilities on held-out images, and teach it to answer "unknown".
 
     Temperature scaling (Guo et al., 2017): writes the same model with its last layer's weights divided by one number,
-    the temperature with the lowest cross-entropy on DATA. Predicted classes do not change.
+    the temperature with the lowest cross-entropy on DATA. Predicted classes do not change. Beside it goes a rule by
+    which predict answers "unknown" to images of none of the classes: a threshold that the share --coverage of DATA
+    reaches (docs/unknown.md).
     """
     from scene_lightning.cli import pipeline
 
+    if rule is not None and rule not in ("energy", "distance"):
+        raise InputError(f"--rule {rule!r}: expected energy or distance.")
     on = pipeline.RunOn(accelerator, precision)
-    calibrated = pipeline.calibrate(model, data, out, held_out=held_out, half=half, run_on=on)
+    calibrated = pipeline.calibrate(
+        model, data, out, held_out=held_out, half=half, coverage=0 if no_reject else coverage, rule=rule, run_on=on
+    )
     if as_json:
         print(json.dumps({"model": out, **calibrated.as_dict()}))
         return
@@ -44,6 +68,13 @@ def calibrate(
         f"{calibrated.after:.4f} after, on the {calibrated.images} photographs it was fitted on; "
         f"{calibrated.seen.in_words()}"
     )
+    if calibrated.rejection is not None:
+        print(
+            f"Rejection rule: {calibrated.rejection.kind}. It answers {calibrated.rejection.coverage:.1%} of these "
+            f"photographs, with accuracy {calibrated.accuracy_kept:.4f} on them; predict calls the others unknown."
+        )
+    elif not no_reject:
+        print("No rejection rule: it needs what enters the last layer, and this network's layers are no graph.")
     if calibrated.seen.count("trained"):
         print("On photographs that it was trained on a model is surer than on new ones: fit on others, or --held-out.")
     show_next([("predict", out, "PHOTO.jpg"), ("card", out, data)])

@@ -61,6 +61,9 @@ def predict(
             help="With --html: heat maps of what speaks for the class, of the first 2,000 images, shown on request.",
         ),
     ] = False,
+    accept_all: Annotated[
+        bool, typer.Option("--accept-all", help="Name a class for each image, never 'unknown'.")
+    ] = False,
     batch_size: BatchSize = None,
     accelerator: Accelerator = None,
     devices: Devices = None,
@@ -70,7 +73,8 @@ def predict(
     """Classify images, with probabilities.
 
     CSV columns: path, predicted, probability, then each class's probability under its name, then error: why an image
-    could not be read. Each image has its row, in order; the exit status is 3 where some could not be read.
+    could not be read. Each image has its row, in order; the exit status is 3 where some could not be read. Images of
+    none of its classes are 'unknown' where the model has a rule for them (calibrate).
     """
     try:
         plain = grid is html is sort_into is accelerator is devices is precision is None and not (link or explain)
@@ -88,6 +92,7 @@ def predict(
             unreadable = pipeline.predict(
                 model, paths or [], options, files_from=files_from, out=out, top_k=top_k, as_json=as_json, grid=grid,
                 html=html, sort_into=sort_into, link=link, explain=explain, strict=strict,
+                accept_all=accept_all,
             )  # fmt: skip
     except BrokenPipeError:  # whoever read standard output has seen enough: predict ... | head
         raise typer.Exit(_CLOSED_PIPE) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ class ImageInfo:
         color_mode: "rgb", "grayscale" or "rgba".
         interpolation: how images are resized.
         fit: how images of other proportions are brought to `input_size`: "stretch", "crop" or "pad".
+        rejection: the rule for images of none of the classes (`inference/rejection.py`); None without one.
     """
 
     class_names: Sequence[str]
@@ -28,6 +29,7 @@ class ImageInfo:
     color_mode: str = "rgb"
     interpolation: str = "nearest"
     fit: str = "stretch"
+    rejection: Mapping[str, Any] | None = None
 
     @property
     def spec(self) -> DecodeSpec:
@@ -36,4 +38,7 @@ class ImageInfo:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as model files and `model.image_info` keep them."""
-        return {**asdict(self), "class_names": list(self.class_names), "input_size": list(self.input_size)}
+        values = {**asdict(self), "class_names": list(self.class_names), "input_size": list(self.input_size)}
+        if self.rejection is None:
+            del values["rejection"]
+        return values

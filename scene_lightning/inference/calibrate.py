@@ -1,11 +1,13 @@
-"""Calibrates a model: fits a temperature to labelled photographs that it was not trained on.
+"""Calibrates a model on labelled photographs that it was not trained on: its temperature, and what it does not answer.
 
 The temperature of `calibration` goes into the weights of the last Dense layer, so that every program that reads the
-file gets the mended probabilities. Which class is the likeliest does not change.
+file gets the mended probabilities. Which class is the likeliest does not change. The rule of `rejection` goes into the
+file's image info.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,10 @@ from scene_lightning.errors import InputError
 from scene_lightning.inference.evaluate import labelled_images
 from scene_lightning.inference.held_out import held_out_images
 from scene_lightning.inference.images_seen import CALIBRATED, ImagesSeen, Overlap, digests_of
-from scene_lightning.inference.predictor import Predictor, RunOn
+from scene_lightning.inference.last_layer import last_dense, logits_of, with_features
+from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
+from scene_lightning.inference.rejection import COVERAGE, DISTANCE, ENERGY, MOST_MEANS, Rejection, fit
 from scene_lightning.inference.temperature import at_temperature, calibration_error, fit_temperature
-from scene_lightning.layers import Activation, Dense, Softmax
 from scene_lightning.models.persistence import check_target
 
 _FILES = (".keras", ".safetensors", ".h5", ".ckpt")
@@ -35,6 +38,8 @@ class Calibrated:
         before, after: the expected calibration error, 15 bins, on the images that it was fitted on.
         images: how many these are.
         seen: how many of them the model's training saw.
+        rejection: the rule for images of none of the classes; None without one.
+        accuracy_kept: the accuracy on those of the images that the rule answers.
     """
 
     temperature: float
@@ -42,19 +47,35 @@ class Calibrated:
     after: float
     images: int
     seen: Overlap
+    rejection: Rejection | None = None
+    accuracy_kept: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The figures, ready for JSON."""
         return {
             "temperature": self.temperature, "calibration_error": {"before": self.before, "after": self.after},
-            "images": self.images, "seen": self.seen.as_dict(),
+            "images": self.images, "seen": self.seen.as_dict(), "rejection": self._rule_as_dict(),
         }  # fmt: skip
+
+    def _rule_as_dict(self) -> dict[str, Any] | None:
+        if (rule := self.rejection) is None:
+            return None
+        kept = {"coverage": rule.coverage, "accuracy_kept": self.accuracy_kept}
+        return {"kind": rule.kind, "threshold": rule.threshold, **kept}
 
 
 def calibrate(
-    model: str, data: str, out: str | Path, *, held_out: bool = False, half: bool = False, run_on: RunOn | None = None
+    model: str,
+    data: str,
+    out: str | Path,
+    *,
+    held_out: bool = False,
+    half: bool = False,
+    coverage: float = COVERAGE,
+    rule: str | None = None,
+    run_on: RunOn | None = None,
 ) -> Calibrated:
-    """Fit the temperature and write the model with it.
+    """Fit the temperature and the rejection rule, and write the model with them.
 
     Args:
         data: labelled photographs that it was not trained on; with `held_out` the folder that it was trained on, of
@@ -63,6 +84,9 @@ def calibrate(
         half: 16-bit floats, in a .safetensors file.
         model: a model file or a run folder.
         held_out: whether `data` is what the model was trained on.
+        coverage: the share of photographs like these that the model is to answer; 0 leaves the rule out.
+        rule: "energy" or "distance"; None for distance where the network began with weights of ImageNet, whose features
+            tell other things apart, else energy.
         run_on: where and how the model answers.
 
     Raises:
@@ -76,15 +100,70 @@ def calibrate(
     if len(table) < FEWEST:
         raise InputError(f"{data!r} has {len(table)} photographs to fit a temperature on. Expected at least {FEWEST}.")
     seen = ImagesSeen.of_model(predictor.model)
-    rows, labels = predictor.probabilities(table.paths), np.asarray(table.labels)
+    wanted = _wanted_rule(predictor, rule, np.asarray(table.labels)) if coverage else None
+    rows, features = _answers(predictor, table.paths, with_them=wanted is not None)
+    labels = np.asarray(table.labels)
     temperature = fit_temperature(rows, labels)
     with torch.no_grad():
         for weight in layer.weights:
             weight.div_(temperature)
+    rejection = kept = None
+    if wanted is not None and features is not None:
+        rejection = fit(wanted, logits_of(layer, features), features, labels, coverage)
+        kept = ~rejection.rejects(logits=logits_of(layer, features), features=features)
+    info = dict(predictor.model.image_info or predictor.info.as_dict())
+    info.pop("rejection", None)
+    predictor.model.image_info = info if rejection is None else {**info, "rejection": rejection.as_dict()}
     predictor.model._images_seen = seen.and_also(CALIBRATED, digests_of(table.paths)).as_text()
     predictor.model.save(str(place), save_format="float16" if half else None)
     after = calibration_error(at_temperature(rows, temperature), labels)
-    return Calibrated(temperature, calibration_error(rows, labels), after, len(table), seen.among(table.paths))
+    return Calibrated(
+        temperature, calibration_error(rows, labels), after, len(table), seen.among(table.paths), rejection,
+        None if kept is None else float((rows.argmax(1) == labels)[kept].mean()),
+    )  # fmt: skip
+
+
+def _wanted_rule(predictor: Predictor, rule: str | None, labels: np.ndarray) -> str | None:
+    """The kind of rule to fit; None where the network has no features to fit any on and none was asked for.
+
+    Raises:
+        InputError: a rule that was asked for and cannot be fitted.
+    """
+    names = predictor.info.class_names
+    try:
+        features = int(with_features(predictor.model).outputs[0].shape[1])
+    except InputError:
+        if rule is None:
+            return None
+        raise
+    missing = [name for number, name in enumerate(names) if number not in labels]
+    reason = ""
+    if missing:
+        reason = f"there is no photograph of {missing[0]!r}"
+    elif features * len(names) > MOST_MEANS:
+        reason = f"{len(names)} classes x {features} features are more than {MOST_MEANS:,} numbers"
+    if rule == DISTANCE and reason:
+        raise InputError(f"The rule 'distance' needs the mean of every class, and {reason}. Use --rule energy.")
+    pretrained = bool(((predictor.model._recipe or {}).get("model") or {}).get("pretrained"))
+    return rule or (DISTANCE if pretrained and not reason else ENERGY)
+
+
+def _answers(predictor: Predictor, paths: Sequence[str], *, with_them: bool) -> tuple[Probabilities, np.ndarray | None]:
+    """(N, K) probabilities and, where they are wanted, (N, D) features."""
+    if not with_them:
+        return predictor.probabilities(paths), None
+    rows = np.zeros((len(paths), len(predictor.info.class_names)), np.float32)
+    features: list[np.ndarray] = [np.empty(0)] * len(paths)
+
+    def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
+        rows[list(positions)] = probabilities
+
+    def keep(positions: Sequence[int], batch: np.ndarray) -> None:
+        for position, row in zip(positions, batch, strict=True):
+            features[position] = row
+
+    predictor.predict(paths, take, strict=True, verbose=False, on_features=keep)
+    return rows, np.stack(features)
 
 
 def _checked(out: str | Path, half: bool) -> Path:
@@ -95,25 +174,3 @@ def _checked(out: str | Path, half: bool) -> Path:
         raise InputError(f"Expected another name than {place.name!r}: {kind}.")
     check_target(place, overwrite=True)
     return place
-
-
-def last_dense(model: Any) -> Dense:
-    """Find the layer that gives the logits; what makes probabilities of them may be a layer of its own.
-
-    Args:
-        model: the model to look through.
-
-    Raises:
-        InputError: the model does not end in a Dense layer with softmax or no activation, or of one unit with sigmoid.
-    """
-    layers: list[Any] = list(model.layers)
-    ending = "softmax" if isinstance(layers[-1], Softmax) else layers[-1].get_config().get("activation")
-    if isinstance(layers[-1], Activation | Softmax):
-        layers = [layer for layer in layers[-2:-1] if layer.get_config().get("activation") == "linear"]
-    last = layers[-1] if layers else None
-    if isinstance(last, Dense) and (ending in ("softmax", "linear") or (ending == "sigmoid" and last.units == 1)):
-        return last
-    raise InputError(
-        "The model does not end in a Dense layer with softmax or no activation, or of one unit with sigmoid. Expected "
-        "one: its weights take the temperature."
-    )

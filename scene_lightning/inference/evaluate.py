@@ -130,9 +130,12 @@ def score(
         `data` is the folder of the class folders, `split` its name where that is a split's (seg_test), else None;
         `seen` says how many of the images the model's training saw (`Overlap.as_dict`).
         `per_class` maps a class name to precision, recall, f1 and support (images of the class); `confusion_matrix`
-        has a row for each true class and a column for each predicted one.
+        has a row for each true class and a column for each predicted one; the rejection rule changes none of these.
+        With a rule, `kept` has images, coverage and accuracy of what it answers.
     """
     names = list(predictor.info.class_names)
+    rejected: set[int] = set()
+    wrong: set[int] = set()
     matrix = np.zeros((len(names), len(names)), dtype=np.int64)
     total = LossSum(predictor.model, len(names))
 
@@ -140,11 +143,12 @@ def score(
         true = table.labels[list(positions)]
         np.add.at(matrix, (true, probabilities.argmax(axis=1)), 1)
         total.add(true, outputs)
+        wrong.update(np.asarray(positions)[probabilities.argmax(axis=1) != true].tolist())
         if answers is not None:
             for position, row in zip(positions, probabilities, strict=True):
                 answers.add(table.paths[position], int(table.labels[position]), row)
 
-    feed = predictor.predict(table.paths, take, strict=strict, verbose=verbose)
+    feed = predictor.predict(table.paths, take, strict=strict, verbose=verbose, on_rejected=rejected.update)
     report_unreadable(list(feed.unreadable.values()), len(table))
     figures = report_from_matrix(matrix, names)
     read = [path for path in table.paths if path not in feed.unreadable]
@@ -155,7 +159,14 @@ def score(
         "images": figures["images"],
         "loss": total.mean(),
         **{key: figures[key] for key in ("accuracy", "classes", "per_class", "confusion_matrix")},
+        **({} if predictor.rejection is None else _kept(figures["images"], len(rejected), len(wrong - rejected))),
     }
+
+
+def _kept(images: int, rejected: int, wrong: int) -> dict[str, Any]:
+    """What the rejection rule leaves: the share of the images that it answers, and the accuracy on these."""
+    kept = images - rejected
+    return {"kept": {"images": kept, "coverage": kept / images, "accuracy": 1 - wrong / kept if kept else None}}
 
 
 def _split_name(table: ImageTable) -> str | None:
@@ -232,11 +243,21 @@ def _which_images(result: dict[str, Any]) -> str:
     if "mistakes" in result:
         mistakes = result["mistakes"]
         lines.append(labelled("mistakes", f"{mistakes['folder']}: {mistakes['images']:,} images"))
+    if "kept" in result:
+        lines.append(labelled("kept", _kept_in_words(result["kept"], result["images"])))
     if "overlay" in result:
         lines.insert(1, labelled("overlay", result["overlay"]))
     if caution := seen.caution():
         lines.append(labelled("", caution))
     return "\n".join(lines)
+
+
+def _kept_in_words(kept: dict[str, Any], images: int) -> str:
+    accuracy = "" if kept["accuracy"] is None else f"; accuracy on them {kept['accuracy']:.4f}"
+    return (
+        f"{kept['images']:,} of {images:,} ({kept['coverage']:.1%}) by the model's rejection rule, the others are "
+        f"unknown{accuracy}"
+    )
 
 
 def _format_figures(result: dict[str, Any], figures: dict[str, Any]) -> str:

@@ -58,6 +58,7 @@ def info_of_model(model: Any) -> ImageInfo:
         known.get("color_mode") or _COLOR_MODES[channels],
         known.get("interpolation") or "nearest",
         known.get("fit") or "stretch",
+        known.get("rejection"),
     )
 
 

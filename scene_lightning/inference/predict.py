@@ -19,6 +19,7 @@ from scene_lightning.image_sources.find import find_images
 from scene_lightning.inference.explain import Explainer, coloured
 from scene_lightning.inference.gallery import Gallery, HeatMaps
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
+from scene_lightning.inference.rejection import unknown_name
 from scene_lightning.inference.sort_into import SortInto, check_sort_folder, without_sorted
 from scene_lightning.pages.pictures import data_url
 from scene_lightning.reports import plots
@@ -52,6 +53,7 @@ def predict(
     link: bool = False,
     explain: bool = False,
     strict: bool = False,
+    accept_all: bool = False,
 ) -> int:
     """Name the class of each image of files, folders, archives, addresses or standard input, in one pass over them.
 
@@ -71,6 +73,7 @@ def predict(
         link: make symbolic links there instead of copies.
         explain: give the page heat maps, of what speaks for each image's class.
         strict: an unreadable image is an error; otherwise it is named and counted.
+        accept_all: leave the model's rejection rule aside; otherwise an image that it rejects is "unknown".
 
     Returns:
         How many images could not be read; 0 in all processes but the first.
@@ -108,7 +111,7 @@ def predict(
             if sort_into is not None:
                 pictured.append(opened.enter_context(SortInto(sort_into, names, link=link)))
             writers += pictured
-        skipped = _answer(predictor, files, writers, strict=strict, verbose=quiet)
+        skipped = _answer(predictor, files, writers, strict=strict, verbose=quiet, accept_all=accept_all)
     report_unreadable(skipped, len(files))  # every file is whole by now: it says the same of each image
     unreadable = len(skipped)
     if not is_main_process():
@@ -133,10 +136,18 @@ def _find(paths: Sequence[str], files_from: str | None, sort_into: str | None) -
 
 
 def _answer(
-    predictor: Predictor, files: Sequence[str], writers: Sequence[Writer], *, strict: bool, verbose: bool
+    predictor: Predictor,
+    files: Sequence[str],
+    writers: Sequence[Writer],
+    *,
+    strict: bool,
+    verbose: bool,
+    accept_all: bool,
 ) -> list[Unreadable]:
     """Hand the answer about each file to every writer, in their order; the files that could not be read."""
     names = predictor.info.class_names
+    unknown = unknown_name(names)
+    rejected: set[int] = set()
     errors: dict[int, str] = {}  # reasons by position, of what is not written yet
 
     def write(prediction: Prediction) -> None:
@@ -150,10 +161,17 @@ def _answer(
     def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
         for position, row in zip(positions, probabilities, strict=True):
             write_errors(position)
-            write(Prediction(files[position], names[int(np.argmax(row))], row))
+            name = unknown if position in rejected else names[int(np.argmax(row))]
+            write(Prediction(files[position], name, row))
 
-    feed = predictor.predict(files, take, strict=strict, verbose=verbose, on_unreadable=errors.__setitem__)
+    on_rejected = None if accept_all else rejected.update
+    feed = predictor.predict(
+        files, take, strict=strict, verbose=verbose, on_unreadable=errors.__setitem__, on_rejected=on_rejected
+    )
     write_errors(len(files))
+    if rejected and is_main_process():
+        images = f"{len(rejected):,} of {len(files):,} images look like none"
+        print(f"{images} of the model's classes: {unknown!r} (--accept-all names a class for each)", file=sys.stderr)
     return list(feed.unreadable.values())
 
 

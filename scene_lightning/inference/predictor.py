@@ -15,6 +15,8 @@ from scene_lightning.data.decode import Unreadable
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.errors import FileFormatError, InputError, UnknownNameError
 from scene_lightning.inference.inputs import info_of_model, prediction_feed
+from scene_lightning.inference.last_layer import last_dense, logits_of, with_features
+from scene_lightning.inference.rejection import Rejection
 from scene_lightning.models import load_model
 from scene_lightning.reports.run_folder import find_model
 from scene_lightning.runtime.onnx_model import OnnxModel
@@ -98,12 +100,16 @@ class Predictor:
         verbose: bool = True,
         mirrored: bool = False,
         on_unreadable: Callable[[int, str], None] | None = None,
+        on_rejected: Callable[[list[int]], object] | None = None,
+        on_features: Callable[[Sequence[int], NDArray[np.float32]], None] | None = None,
     ) -> Any:
         """Call `on_batch(positions in paths, raw outputs, probabilities)` for each batch; give back the feed.
 
         Files that cannot be read are left out, and noted in the feed, unless `strict`. `mirrored` shows the images
         with left and right exchanged. `on_unreadable(position, reason)` is called for each of those files, before the
-        batch of the next image that can be read.
+        batch of the next image that can be read. `on_rejected(positions)`, with those of a batch that the model's
+        rejection rule says are of none of its classes, and `on_features(positions, features (N, D))` are called before
+        the batch's `on_batch`.
         """
         feed = prediction_feed(self.info, paths, self.run_on.batch_size or 32, strict, mirrored)
 
@@ -115,16 +121,38 @@ class Predictor:
                     on_unreadable(position, feed.unreadable[path].reason)
 
         readable = readable_positions()
+        rule = self.rejection if on_rejected is not None else None
+        watched = rule is not None or on_features is not None
 
-        def take(outputs: Any, batch: Any) -> None:
+        def take(given: Any, batch: Any) -> None:
+            outputs = given[1] if watched else given
             positions = [next(readable) for _ in range(len(outputs))]
+            if rule is not None and on_rejected is not None:
+                rejected = rule.rejects(logits=logits_of(last_dense(self.model), given[0]), features=given[0])
+                on_rejected([position for position, unknown in zip(positions, rejected, strict=True) if unknown])
+            if on_features is not None:
+                on_features(positions, given[0])
             on_batch(positions, outputs, as_probabilities(outputs, self.model))
 
+        network = with_features(self.model) if watched else self.model
         with stdout_to_stderr():
-            self.model.predict(feed, verbose=int(verbose), on_batch=take, **self.run_on.hardware())
+            network.predict(feed, verbose=int(verbose), on_batch=take, **self.run_on.hardware())
         for _ in readable:  # after the last readable image
             raise AssertionError("an image was neither answered nor noted as unreadable")
         return feed
+
+    @property
+    def rejection(self) -> Rejection | None:
+        """The rule for images of none of the classes, from the model's file; None without one.
+
+        Raises:
+            InputError: a rule that this version does not know, or a damaged one.
+        """
+        if self.info.rejection is None:
+            return None
+        rule = Rejection.of_dict(self.info.rejection)
+        rule.check_fits(len(last_dense(self.model).get_weights()[0]))
+        return rule
 
     def probabilities(self, paths: Sequence[str], *, mirrored: bool = False) -> Probabilities:
         """(N, K), one row an image, in the order of `paths`.

@@ -89,7 +89,7 @@ class ModelArchive:
         weights: the root of the tree.
         layout: how the tree is to be matched with a model (see `align`): "structure", "flat" or "ordered".
         optimizer: None when the file holds no optimiser state.
-        image_info: class_names, input_size, rescale, color_mode, interpolation, fit: this package's addition.
+        image_info: class_names, input_size, rescale, color_mode, interpolation, fit, rejection: an addition.
         images_seen: which images a run trained on, as the application's text; another addition.
         source: format and era, for messages: "Keras 3 .keras file (3.15.1)".
     """
@@ -152,7 +152,7 @@ def check_image_info(info: Any) -> dict[str, Any] | None:
     """Return a file's image info with the keys we know checked; None for None.
 
     Args:
-        info: what the file holds: class_names, input_size, rescale, color_mode, interpolation, fit.
+        info: what the file holds: class_names, input_size, rescale, color_mode, interpolation, fit, rejection.
 
     Raises:
         FileFormatError: a key holds something else than prediction expects.
@@ -171,6 +171,9 @@ def check_image_info(info: Any) -> dict[str, Any] | None:
     rescale = info.get("rescale")
     if rescale is not None and (not isinstance(rescale, int | float) or isinstance(rescale, bool)):
         raise FileFormatError(f"image_info's rescale should be a number; received {rescale!r:.200}.")
+    rejection = info.get("rejection")
+    if rejection is not None and not isinstance(rejection, dict):
+        raise FileFormatError(f"image_info's rejection should be an object; received {rejection!r:.200}.")
     for key in ("color_mode", "interpolation", "fit"):
         if info.get(key) is not None and not isinstance(info[key], str):
             raise FileFormatError(f"image_info's {key} should be a string; received {info[key]!r:.200}.")

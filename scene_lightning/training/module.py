@@ -129,8 +129,14 @@ class TrainableModule(OwnSteps):
         true_precision.convert_slots(self.optimizer)
 
     def forget_images_seen(self) -> None:
-        """Training begins, by whatever step: what is known of earlier images is no longer all, of models inside too."""
+        """Training begins, by whatever step: what is known of earlier images is no longer all, of models inside too.
+
+        So does the rejection rule go, which was fitted to the weights of before.
+        """
         for part in self.modules():
+            info = part.__dict__.get("image_info")
+            if isinstance(info, dict) and "rejection" in info:
+                part.image_info = {key: value for key, value in info.items() if key != "rejection"}  # type: ignore[assignment]
             if part.__dict__.get("_images_seen") is not None:
                 part._images_seen = None  # type: ignore[assignment]
 
