@@ -216,6 +216,11 @@ class OnnxPredictor(Predictor):
         loss = "sparse_categorical_crossentropy" if made.loss == "crossentropy" else None
         return cls(_OnnxStandIn(loss, made.images_seen, made.info.as_dict()), made.info, run_on, runtime=runtime)
 
+    @property
+    def rejection(self) -> Rejection | None:
+        """None: the rule needs what enters the last layer, which the file does not give."""
+        return None
+
     def predict(
         self,
         paths: Sequence[str],
@@ -225,8 +230,16 @@ class OnnxPredictor(Predictor):
         verbose: bool = True,
         mirrored: bool = False,
         on_unreadable: Callable[[int, str], None] | None = None,
+        on_rejected: Callable[[list[int]], object] | None = None,
+        on_features: Callable[[Sequence[int], NDArray[np.float32]], None] | None = None,
     ) -> Any:
-        """As `Predictor.predict`; the raw outputs are the probabilities."""
+        """As `Predictor.predict`; the raw outputs are the probabilities, and nothing is rejected.
+
+        Raises:
+            InputError: features or answers to mirrored images, which the file does not give.
+        """
+        if on_features is not None:
+            raise InputError("An exported model gives no features. Expected a model file of this package.")
         if mirrored:
             raise InputError("An exported model looks at images as they are. Expected a model file of this package.")
 
