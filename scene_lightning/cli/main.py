@@ -242,6 +242,9 @@ def train(
         str | None,
         typer.Option(metavar="TIME", help="Save last.ckpt within epochs: 30s, 5m, 1h, '200 steps'.  [default: 5m]"),
     ] = None,
+    logger: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where to watch it: tensorboard, mlflow or wandb.")
+    ] = None,
     overlay: OverlayFile = None,
     strict: Strict = False,
     as_json: JsonFlag = False,
@@ -258,7 +261,7 @@ def train(
     given = overrides(
         settings, epochs=epochs, batch_size=batch_size, accelerator=accelerator, devices=devices,
         num_nodes=num_nodes, precision=precision, seed=seed, val_split=val_split, class_weight=class_weight,
-        save_every=save_every, overlay=overlay, budget=budget,
+        save_every=save_every, overlay=overlay, budget=budget, logger=logger,
         **backbone(model, pretrained, freeze),
     )  # fmt: skip
     if config is None and (model is None or resume is None):

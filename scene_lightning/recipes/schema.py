@@ -259,6 +259,7 @@ class TrainingRecipe(Section):
     jit_compile: bool | Literal["auto"] = "auto"
     budget: Annotated[str | None, BeforeValidator(to_budget)] = None  # time for the whole run: 30s, 10m, 1.5h
     max_steps: Count | None = None  # where to end, in mid-epoch too; written where the budget ran out
+    logger: Literal["tensorboard", "mlflow", "wandb"] = "tensorboard"  # where the run can be watched
     # how often last.ckpt is saved within an epoch, a time or "200 steps"; by the clock at most 1 % of the time
     save_every: Annotated[str, BeforeValidator(to_save_interval)] = "5m"
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from scene_lightning import callbacks
 from scene_lightning._atomic_write import write_text
@@ -45,6 +44,7 @@ from scene_lightning.runs.progressive_resizing import WholeMaps
 from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
 from scene_lightning.runs.resume_checkpoint import Resume
 from scene_lightning.runs.run_record import RunRecord, recorded, recorded_data
+from scene_lightning.runs.tracking import TrackValidation, make_logger, require_logger
 from scene_lightning.runs.training_batch import keep_training_batch
 from scene_lightning.training import devices
 from scene_lightning.training.launch import by_first_process, first_on_each_machine, leave, meet
@@ -103,6 +103,7 @@ def train(
             message = f"{before.threads} threads, as the run began with: others round differently"
             print(labelled("note", message), flush=True)
         torch.set_num_threads(before.threads)
+    require_logger(recipe.training.logger)
     hardware = hardware_of(recipe)
     if before is not None and before.processes != device_count(hardware) and is_main_process():
         now = f"{device_count(hardware)}; it goes on, but not to the bit"
@@ -287,13 +288,14 @@ def _fit(
         [
             *([swap] if swap else []),
             recorder,
+            TrackValidation(recipe, images[1].table.class_names),
             StopAtNonFiniteLoss(folder, feed, images[0].table.paths),
             BestCheckpoint(folder, monitor, swap, seen[0]),
             LastCheckpoint(folder, interval, seen[1]),
             *([EndInTime(recipe, folder, clock, len(images[1].table))] if ends_in_time(recipe) else []),
         ],
         feed=feed,
-        logger=TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD),
+        logger=make_logger(recipe, folder),
         plugins=[CheckpointFiles()],
         ckpt_path=str(earlier.path) if earlier else None,
         **hardware,

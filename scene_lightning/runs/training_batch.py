@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.scan import find_splits
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.recipes.recipe import Recipe
+from scene_lightning.reports.quick_pictures import mosaic
 from scene_lightning.reports.run_folder import TRAINING_BATCH
 from scene_lightning.runs.inputs import decode_all, overlay_of_run, training_feed
 
-_COLUMNS, _ROWS, _SIDE, _LABEL = 6, 4, 120, 18  # tiles, and pixels of each and of the line below it
+_IMAGES = 24
 
 
 def keep_training_batch(folder: Path, feed: ImageFeed, class_names: Sequence[str], rescale: float) -> None:
@@ -36,8 +36,9 @@ def keep_training_batch(folder: Path, feed: ImageFeed, class_names: Sequence[str
     try:
         with torch.random.fork_rng(devices=[]), atomic_write(folder / TRAINING_BATCH) as temporary:
             torch.manual_seed(feed.seed)  # for mixup's and CutMix's shares
-            tiles = _first_images(feed, _COLUMNS * _ROWS, rescale)
-            _mosaic(tiles, class_names).save(temporary, "JPEG", quality=80)
+            tiles = _first_images(feed, _IMAGES, rescale)
+            picture = mosaic([(pixels, _label(target, class_names)) for pixels, target in tiles])
+            picture.save(temporary, "JPEG", quality=80)
     except (OSError, ValueError, RuntimeError, SceneLightningError) as error:
         print(f"note: {TRAINING_BATCH} was not written: {error}", file=sys.stderr)
 
@@ -73,24 +74,6 @@ def _first_images(feed: ImageFeed, count: int, rescale: float) -> list[tuple[np.
         if len(tiles) >= count:
             break
     return tiles
-
-
-def _mosaic(tiles: Sequence[tuple[np.ndarray, np.ndarray]], class_names: Sequence[str]) -> Image.Image:
-    columns = min(_COLUMNS, max(len(tiles), 1))
-    rows = max(-(-len(tiles) // columns), 1)
-    picture = Image.new("RGB", (columns * (_SIDE + 4) - 4, rows * (_SIDE + _LABEL) - 2), "white")
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(12)
-    for place, (pixels, target) in enumerate(tiles):
-        left, top = place % columns * (_SIDE + 4), place // columns * (_SIDE + _LABEL)
-        tile = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
-        share = _SIDE / max(tile.size)
-        tile = tile.resize((max(round(tile.width * share), 1), max(round(tile.height * share), 1)))
-        picture.paste(tile, (left + (_SIDE - tile.width) // 2, top + (_SIDE - tile.height) // 2))
-        label = _label(target, class_names)
-        while len(label) > 1 and pen.textlength(label, font=font) > _SIDE:
-            label = f"{label[:-2]}…"
-        pen.text((left + 2, top + _SIDE + 1), label, fill="black", font=font)
-    return picture
 
 
 def _label(target: Any, class_names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -40,6 +41,7 @@ class TrainableModule(OwnSteps):
             device), so that a run that is resumed from a checkpoint goes on as it would have.
         jit_compile: what `compile` was given: True, False or "auto".
         image_info: class names, input size, rescale: what prediction needs; kept in every file of the model.
+        on_validation_outputs: called with (x, y, outputs) of each batch that is evaluated, on its device.
     """
 
     optimizer: Any
@@ -49,6 +51,7 @@ class TrainableModule(OwnSteps):
     jit_compile: Any
     training_seed: int | None
     image_info: dict[str, Any] | None
+    on_validation_outputs: Callable[[Any, Any, Any], None] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -253,6 +253,8 @@ class KerasSteps(L.LightningModule):
             self._images_seen = None  # a run that knows says so when it saves
         clear_added_losses(self)
         y_pred = fast.call(self, x, training)
+        if not training and self.on_validation_outputs is not None:
+            self.on_validation_outputs(x, y, y_pred)
         if y is None and self.lacks_targets(training):
             penalties = sum(self.losses, flatten(y_pred)[0].new_zeros(()))
             container.update_without_targets(y_pred, penalties.detach(), flatten(x)[0].shape[0])
