@@ -53,18 +53,18 @@ def matrix_picture(matrix: NDArray[np.int64], class_names: Sequence[str]) -> Ima
         left, top = margin + column * cell, margin + row * cell
         pen.rectangle((left, top, left + cell - 1, top + cell - 1), fill=colour)
         if named and count and size <= 24:
-            ink = "white" if strength > 0.5 else "black"
+            ink = "white" if strength > 0.6 else "black"
             pen.text((left + cell / 2, top + cell / 2), str(count), fill=ink, font=font, anchor="mm")
     if named:
-        upright = Image.new("L", (size * cell, margin), 0)  # column names, drawn along and turned
-        turned = ImageDraw.Draw(along := Image.new("L", (margin, size * cell), 0))
+        turned = ImageDraw.Draw(
+            along := Image.new("L", (margin, size * cell), 0)
+        )  # column names, before they are turned
         for place, name in enumerate(class_names):
             middle = margin + place * cell + cell / 2
             text = _fitting(name, margin - 10, font)
             pen.text((margin - 6, middle), text, fill="black", font=font, anchor="rm")
-            turned.text((6, size * cell - place * cell - cell / 2), text, fill=255, font=font, anchor="lm")
-        upright = along.transpose(Image.Transpose.ROTATE_270).transpose(Image.Transpose.ROTATE_180)
-        picture.paste("black", (margin, 0), upright)
+            turned.text((6, place * cell + cell / 2), text, fill=255, font=font, anchor="lm")
+        picture.paste("black", (margin, 0), along.transpose(Image.Transpose.ROTATE_90))
     return picture
 
 

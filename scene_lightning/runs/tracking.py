@@ -54,10 +54,10 @@ def make_logger(recipe: Recipe, folder: Path) -> Logger:
         folder: the run's.
     """
     if recipe.training.logger == "mlflow":
-        server = os.environ.get("MLFLOW_TRACKING_URI")
-        beside = folder.resolve().parent
-        local = {"tracking_uri": f"sqlite:///{beside / 'mlflow.db'}", "artifact_location": str(beside / "mlruns")}
-        return MLFlowLogger(PROJECT, run_name=folder.name, **({"tracking_uri": server} if server else local))
+        server, beside = os.environ.get("MLFLOW_TRACKING_URI"), folder.resolve().parent
+        place = server or f"sqlite:///{beside / 'mlflow.db'}"
+        files = None if server else str(beside / "mlruns")
+        return MLFlowLogger(PROJECT, run_name=folder.name, tracking_uri=place, artifact_location=files)
     if recipe.training.logger == "wandb":
         return WandbLogger(folder.name, save_dir=folder, project=os.environ.get("WANDB_PROJECT", PROJECT))
     return TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD)
