@@ -9,9 +9,11 @@ from typing import Any
 
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
-from scene_lightning.data.members import BytesPath
+from scene_lightning.data.members import BytesPath, MemberPath
 
 LARGEST_FILE = 2**30  # bytes; PIL refuses more than 179 million pixels, which are a GiB in 16-bit RGB
+# What cameras, phones and browsers make. PIL knows forty more, of which some start other programs (EPS: Ghostscript).
+PHOTOGRAPHS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM")
 HEIF_CURE = "HEIC images are read by pillow-heif"
 AVIF_CURE = "AVIF images are read by Pillow 11.3 or newer"
 # EXIF's orientation → what turns the picture upright; 1 is upright already.
@@ -35,7 +37,10 @@ def opened(path: Any) -> Image.Image:
     if isinstance(path, io.BytesIO):
         return identify(path)
     if isinstance(path, BytesPath):
-        return identify(io.BytesIO(path.read_bytes()))
+        image = identify(io.BytesIO(path.read_bytes()))
+        if not isinstance(path, MemberPath) and image.format not in PHOTOGRAPHS:
+            raise UnidentifiedImageError(f"it is {image.format}, which is read from files of your own alone")
+        return image
     if isinstance(path, pathlib.Path | bytes | str):
         with open(path, "rb") as file:
             if (size := os.fstat(file.fileno()).st_size) > LARGEST_FILE:

@@ -47,7 +47,8 @@ def report_unreadable(skipped: Sequence[Unreadable], total: int) -> None:
     """
     count = len(skipped)
     if count == total:
-        raise DataError(f"None of the {total} images could be read.")
+        reasons = "" if not skipped else f" The first: {skipped[0].reason}"
+        raise DataError(skipped[0].reason if count == 1 else f"None of the {total} images could be read.{reasons}")
     if not is_main_process():
         return
     for cure in (HEIF_CURE, AVIF_CURE):  # a phone's whole roll would fill the screen with one and the same line

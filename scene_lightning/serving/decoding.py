@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from scene_lightning.data.decode import UNREADABLE, DecodeSpec, as_seen, default_threads, pixels_of, unreadable_reason
-from scene_lightning.data.image_files import identify
+from scene_lightning.data.image_files import PHOTOGRAPHS, identify
 from scene_lightning.serving.limits import Limits, RefusedError, in_megabytes
 
-# What cameras, phones and browsers make. PIL knows forty more, of which some start other programs (EPS: Ghostscript).
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM")
 _EXPECTED = "A photograph as JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF."
 _EXPORT = "Save it as a JPEG or PNG file, and send that."
 _LARGE_PIXELS = 12_500_000  # photographs beyond it never take all decoders, so that usual ones need not wait for them
@@ -112,7 +110,7 @@ def decode(content: bytes, spec: DecodeSpec | None, most_pixels: int, patience: 
     _prepare()
     try:
         image = identify(io.BytesIO(content))
-        if image.format not in FORMATS:
+        if image.format not in PHOTOGRAPHS:
             raise RefusedError(415, _EXPECTED, f"A file of format {image.format}.", _EXPORT)
         pixels = image.width * image.height
         if pixels > most_pixels:

@@ -153,6 +153,16 @@ def test_an_encrypted_or_damaged_entry_is_an_image_that_cannot_be_read(tmp_path:
         decode_image(find_images([str(path)])[0], SPEC)
 
 
+def test_a_program_for_ghostscript_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = io.BytesIO()
+    Image.fromarray(picture(24, 30, 0)).save(memory, "EPS")
+    path = zip_of(tmp_path / "a.zip", {"1.jpg": memory.getvalue()})
+    standard_input(monkeypatch, memory.getvalue())
+    for image in find_images([path, "-"]):
+        with pytest.raises(DataError, match="it is EPS, which is read from files of your own alone"):
+            decode_image(image, SPEC)
+
+
 # -- lists and standard input ------------------------------------------------------------------------------------------
 
 
