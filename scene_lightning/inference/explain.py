@@ -38,6 +38,7 @@ class Explanation:
         class_index: of the class that is explained.
         class_name: its name.
         probabilities: (K,), the model's answer.
+        answer: the name of the class that the model answers.
         hot_covered: the class's probability with the hottest fifth of the picture covered by its mean colour.
         cold_covered: the same with the coldest fifth.
     """
@@ -48,6 +49,7 @@ class Explanation:
     class_index: int
     class_name: str
     probabilities: NDArray[np.float32]
+    answer: str
     hot_covered: float
     cold_covered: float
 
@@ -55,6 +57,11 @@ class Explanation:
     def probability(self) -> float:
         """Of the class that is explained."""
         return float(self.probabilities[self.class_index])
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the class that is explained is the one that the model answers."""
+        return self.class_name == self.answer
 
     @property
     def holds(self) -> bool:
@@ -134,6 +141,7 @@ class Explainer:
             index,
             self._info.class_names[index],
             probabilities,
+            self._info.class_names[int(probabilities.argmax())],
             float(hot),
             float(cold),
         )
