@@ -21,6 +21,7 @@ from scene_lightning.cli import (
     check,
     comparing,
     evaluate,
+    explain,
     finders,
     inspection,
     model_card,
@@ -292,6 +293,7 @@ app.command()(evaluate.evaluate)
 app.command()(model_card.card)
 app.command()(calibrate.calibrate)
 app.command()(predict.predict)
+app.command()(explain.explain)
 app.command()(serve.serve)
 app.command()(inspection.summary)
 app.command()(inspection.stats)

@@ -21,6 +21,7 @@ from scene_lightning.dataset_check.report import require_place_for, show_check, 
 from scene_lightning.demo_scenes.demo import demo
 from scene_lightning.inference.calibrate import calibrate
 from scene_lightning.inference.evaluate import evaluate, format_evaluation
+from scene_lightning.inference.explain_files import explain_files
 from scene_lightning.inference.inspection import curves, show_devices, stats, summary
 from scene_lightning.inference.model_card import write_card
 from scene_lightning.inference.predict import predict
@@ -41,6 +42,7 @@ __all__ = [
     "curves",
     "demo",
     "evaluate",
+    "explain_files",
     "find_batch_size",
     "find_learning_rate",
     "folds_of",

@@ -74,10 +74,10 @@ class Explainer:
 
     Args:
         predictor: the loaded model.
-        method: "hirescam", "gradcam" or "occlusion"; None for HiResCAM, or for occlusion where no layer has a map that
-            the answer is read from.
+        method: "layercam", "gradcam", "hirescam" or "occlusion"; None for LayerCAM, or for occlusion where no layer has
+            a map that the answer is read from.
         layer: whose maps are taken: a name, or a path in nested models ("backbone/top_conv"); None for the last one
-            that has maps.
+            that has maps (LayerCAM: fine ones) and that the whole answer is read from.
 
     Raises:
         InputError: an unknown method.

@@ -18,7 +18,7 @@ from scene_lightning.inference.explain import COVERED, Explainer, Explanation, c
 from scene_lightning.pages.page import printable
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-_SIDE, _SIDE_IN_SHEET = 420, 260  # pixels of the longer side of a photograph
+_SIDE = 420  # pixels of the longer side of a photograph that has a picture of its own
 _GAP, _MARGIN = 10, 16
 _INK, _QUIET, _WARNING, _PAPER = (24, 24, 27), (96, 96, 104), (180, 83, 9), (255, 255, 255)
 _JPEG_QUALITY = 90
@@ -31,16 +31,15 @@ def picture(explanation: Explanation, name: str) -> Image.Image:
         explanation: of the photograph.
         name: of its file.
     """
-    return _on_paper([_panel(explanation, name, _SIDE)], columns=1)
+    return sheet([panel(explanation, name, _SIDE)])
 
 
-def sheet(explanations: Sequence[tuple[str, Explanation]]) -> Image.Image:
-    """Several photographs beside their heat maps.
+def sheet(panels: Sequence[Image.Image]) -> Image.Image:
+    """Several photographs beside their heat maps, with the scale of colours.
 
     Args:
-        explanations: the name of each file, and its explanation.
+        panels: what `panel` gave.
     """
-    panels = [_panel(explanation, name, _SIDE_IN_SHEET) for name, explanation in explanations]
     return _on_paper(panels, columns=max(1, round(math.sqrt(len(panels) / 1.6))))
 
 
@@ -56,8 +55,14 @@ def save(image: Image.Image, path: str | Path) -> None:
         image.save(partial, "PNG" if png else "JPEG", **({} if png else {"quality": _JPEG_QUALITY}))
 
 
-def _panel(explanation: Explanation, name: str, side: int) -> Image.Image:
-    """Photograph, heat map and captions."""
+def panel(explanation: Explanation, name: str, side: int = 260) -> Image.Image:
+    """A photograph beside its heat map, with captions.
+
+    Args:
+        explanation: of the photograph.
+        name: of its file.
+        side: pixels of the photograph's longer side.
+    """
     photograph, box = _scaled(explanation.photograph, explanation.seen, side)
     heat = Explainer.overlay(photograph, explanation.heat)
     for image in (photograph, heat):
@@ -66,15 +71,15 @@ def _panel(explanation: Explanation, name: str, side: int) -> Image.Image:
     large, small = (side // 22 + 4, side // 30 + 4)
     lines = _captions(explanation, name, large, small)
     width = max(2 * photograph.width + _GAP, side + _GAP)
-    panel = Image.new("RGB", (width, photograph.height + _GAP + sum(size + 6 for _, _, _, size in lines)), _PAPER)
-    panel.paste(photograph, (0, 0))
-    panel.paste(heat, (photograph.width + _GAP, 0))
-    draw, y = ImageDraw.Draw(panel), photograph.height + _GAP
+    paper = Image.new("RGB", (width, photograph.height + _GAP + sum(size + 6 for _, _, _, size in lines)), _PAPER)
+    paper.paste(photograph, (0, 0))
+    paper.paste(heat, (photograph.width + _GAP, 0))
+    draw, y = ImageDraw.Draw(paper), photograph.height + _GAP
     for text, bold, colour, size in lines:
         font = _font(size, bold)
         draw.text((0, y), _cut(text, font, width), fill=colour, font=font)
         y += size + 6
-    return panel
+    return paper
 
 
 def _captions(
@@ -89,7 +94,7 @@ def _captions(
         f"coldest {COVERED:.0%}: {percent(explanation.cold_covered)}"
     )
     if not explanation.holds:
-        test += " – do not trust this map"
+        test += " – the map did not stand the test"
     return [
         (printable(answer), True, _INK, large),
         (printable(os.path.basename(name)), False, _QUIET, small),
@@ -143,7 +148,7 @@ def _on_paper(panels: Sequence[Image.Image], columns: int) -> Image.Image:
 @functools.cache
 def _scale() -> Image.Image:
     """What the colours mean."""
-    font, before, after, bar = _font(14), "speaks for the class: not", "most", (140, 12)
+    font, before, after, bar = _font(14), "speaks for the class: least", "most", (140, 12)
     left = round(font.getlength(before)) + 8
     image = Image.new("RGB", (left + bar[0] + 8 + round(font.getlength(after)) + 2, 20), _PAPER)
     draw = ImageDraw.Draw(image)

@@ -1,7 +1,8 @@
-"""Says which parts of pictures speak for a class: Grad-CAM, HiResCAM and occlusion on a model and arrays.
+"""Says which parts of pictures speak for a class: Grad-CAM and its kin, and occlusion, on a model and arrays.
 
-Grad-CAM: R. Selvaraju et al., https://arxiv.org/abs/1610.02391. HiResCAM: R. Draelos and L. Carin,
-https://arxiv.org/abs/2011.08891. Occlusion: M. Zeiler and R. Fergus, https://arxiv.org/abs/1311.2901.
+Grad-CAM: R. Selvaraju et al., https://arxiv.org/abs/1610.02391. LayerCAM: P. Jiang et al., IEEE TIP 30 (2021).
+HiResCAM: R. Draelos and L. Carin, https://arxiv.org/abs/2011.08891.
+Occlusion: M. Zeiler and R. Fergus, https://arxiv.org/abs/1311.2901.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.inference.predictor import as_probabilities, gives_logits
 from scene_lightning.inference.spatial_layers import LayerCall, Tap, last_spatial, layer_calls, named_spatial
 
-METHODS = ("hirescam", "gradcam", "occlusion")
+METHODS = ("layercam", "gradcam", "hirescam", "occlusion")
 _WINDOWS = 5  # occlusion's square goes into the picture's side so often; it moves by half of itself
+_PIXELS_A_PLACE = 18  # of LayerCAM's map at most, so that it is not the coarsest: docs/explain.md has the measurement
 _AT_ONCE = 36  # covered pictures a forward pass
 _TINY = 1e-30
 
@@ -36,10 +38,10 @@ class HeatMapper:
 
     Args:
         model: a built classifier of images.
-        method: "hirescam", "gradcam" or "occlusion"; None for HiResCAM, or for occlusion where no layer has a map that
-            the answer is read from.
-        layer: whose maps are taken: a layer's name, or its path in nested models ("backbone/top_conv"); None for the
-            last one that has maps.
+        method: "layercam", "gradcam", "hirescam" or "occlusion"; None for LayerCAM, or for occlusion where no layer has
+            a map that the answer is read from.
+        layer: whose maps are taken: a layer's name, or its path in nested models ("backbone/top_conv"); None for
+            the last one that has maps (LayerCAM: fine ones) and that the whole answer is read from.
 
     Raises:
         InputError: an unknown method or layer, or a model without maps for the method.
@@ -55,6 +57,9 @@ class HeatMapper:
         _captum()
         shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
         self._original, self._model = model, copy.deepcopy(model, shared).eval()
+        for module in self._model.modules():  # of a model that is predicting: layers that folding left out are called
+            if getattr(module, "_folds", None) is not None:
+                module._folds = None  # type: ignore[assignment]
         self._method, self._layer = method, layer
         self._call: LayerCall | None = None
         self._tap: Tap | None = None
@@ -96,7 +101,8 @@ class HeatMapper:
             assert classes is not None
             if wrong := [one for one in classes if not 0 <= one < self._classes]:
                 raise InputError(f"Expected classes of 0 to {self._classes - 1}; received {wrong[0]}.")
-            targets = torch.as_tensor(list(classes), dtype=torch.int64, device=inputs.device)
+            with _gradients(False):
+                targets = torch.as_tensor(list(classes), dtype=torch.int64, device=inputs.device)
             if self._method == "occlusion":
                 return self._occluded(inputs, targets)
             return self._of_layer(inputs, targets)
@@ -108,7 +114,12 @@ class HeatMapper:
         if self._method != "occlusion":
             with _gradients(False):
                 calls = layer_calls(self._model, lambda: self._model(inputs, training=False), _channels_first(inputs))
-            chosen = named_spatial(calls, self._layer) if self._layer is not None else last_spatial(calls)
+            if self._layer is not None:
+                chosen: LayerCall | None = named_spatial(calls, self._layer)
+            else:
+                side = min(inputs.shape[2:] if _channels_first(inputs) else inputs.shape[1:3])
+                finer_than = side / _PIXELS_A_PLACE if self._method in (None, METHODS[0]) else 0
+                chosen = last_spatial(calls, lambda call: self._carries_all(call, inputs), finer_than)
             if chosen is None and self._method is not None:
                 raise InputError(
                     f"Method {self._method!r} needs a layer whose output is a map over the picture and which the "
@@ -121,16 +132,43 @@ class HeatMapper:
         with _gradients(False):
             self._classes = max(2, self._run(inputs)[0].shape[1])
 
+    def _carries_all(self, call: LayerCall, inputs: Tensor) -> bool:
+        """Whether nothing of the picture gets past the output of a call: no gradient does."""
+        self._tap = Tap(call, blocking=True)
+        try:
+            with _gradients(True):
+                pictures = inputs.clone().requires_grad_()
+                score = self._run(pictures)[1].sum()
+                (gradient,) = torch.autograd.grad(score, [pictures], allow_unused=True)
+        finally:
+            self._tap.remove()
+            self._tap = None
+        return gradient is None
+
     def _of_layer(self, inputs: Tensor, targets: Tensor) -> NDArray[np.float32]:
         attr = _captum()
-        kind = attr.LayerGradCam if self._method == "gradcam" else attr.LayerGradientXActivation
         with _gradients(True):
-            small = kind(self._scores, self._tap).attribute(inputs, targets)
-        # HiResCAM: gradient times activation, summed over the channels
-        small = small.detach().float().sum(dim=1, keepdim=True)
+            if self._method == "layercam":
+                parts = self._layer_cam(inputs, targets)
+            else:  # HiResCAM is gradient times activation, summed over the channels
+                kind = attr.LayerGradCam if self._method == "gradcam" else attr.LayerGradientXActivation
+                parts = kind(self._scores, self._tap).attribute(inputs, targets)
+        small = parts.detach().float().sum(dim=1, keepdim=True)
         side = inputs.shape[1:3] if not _channels_first(inputs) else inputs.shape[2:]
         large = torch.nn.functional.interpolate(small, size=tuple(side), mode="bicubic", align_corners=False)
         return large[:, 0].cpu().numpy()
+
+    def _layer_cam(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Activations where more of them would raise the class's score, by how much it would."""
+        assert self._tap is not None
+        maps: list[Tensor] = []
+        hook = self._tap.register_forward_hook(lambda module, args, output: maps.append(output))
+        try:
+            score = self._scores(inputs).gather(1, targets[:, None]).sum()
+        finally:
+            hook.remove()
+        (gradient,) = torch.autograd.grad(score, maps)
+        return gradient.clamp_min(0) * maps[0]
 
     def _occluded(self, inputs: Tensor, targets: Tensor) -> NDArray[np.float32]:
         first = _channels_first(inputs)
@@ -208,10 +246,10 @@ def heat_maps(
         model: a built classifier of images; it stays as it is.
         images: (batch, height, width, channels), scaled as the model is fed.
         classes: the class of each picture, or one of all; None for the one that the model answers.
-        method: "hirescam", "gradcam" or "occlusion"; None for HiResCAM, or for occlusion where no layer has a map that
-            the answer is read from.
-        layer: whose maps are taken: a layer's name, or its path in nested models ("backbone/top_conv"); None for the
-            last one that has maps.
+        method: "layercam", "gradcam", "hirescam" or "occlusion"; None for LayerCAM, or for occlusion where no layer has
+            a map that the answer is read from.
+        layer: whose maps are taken: a layer's name, or its path in nested models ("backbone/top_conv"); None for
+            the last one that has maps (LayerCAM: fine ones) and that the whole answer is read from.
 
     Returns:
         (batch, height, width) float32 of 0..1: 1 where a picture speaks for the class most, 0 where it speaks against

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import InputError
-from scene_lightning.layers import BatchNormalization
+from scene_lightning.layers import BatchNormalization, ZeroPadding2D
 
 _CHANNELS_FIRST = (
     nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.GroupNorm, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d,
 )  # fmt: skip
+_SHIFTING = (BatchNormalization, nn.BatchNorm2d, ZeroPadding2D, nn.ZeroPad2d)
 _MOST_NAMED = 12  # layers that an error lists
 
 
@@ -44,11 +45,16 @@ class LayerCall:
         return self.path.rpartition("/")[2]
 
     @property
+    def places(self) -> int:
+        """Of the shorter side of its map; 0 where it has none."""
+        if self.shape is None or len(self.shape) != 4:
+            return 0
+        return min(self.shape[2:] if self.channels_first else self.shape[1:3])
+
+    @property
     def is_spatial(self) -> bool:
         """Whether the output has at least two places in each direction of the picture."""
-        if self.shape is None or len(self.shape) != 4:
-            return False
-        return min(self.shape[2:] if self.channels_first else self.shape[1:3]) > 1
+        return self.places > 1
 
     @property
     def mixes_places(self) -> bool:
@@ -112,23 +118,28 @@ def _same(one: Tensor, other: Tensor, version: int) -> bool:
     return one.shape == other.shape and one.data_ptr() == other.data_ptr() and one._version == version
 
 
-def last_spatial(calls: Sequence[LayerCall]) -> LayerCall | None:
-    """The last layer whose output is a map; None without one, or where attention or tokens follow it.
+def last_spatial(
+    calls: Sequence[LayerCall], carries_all: Callable[[LayerCall], bool], finer_than: float = 0
+) -> LayerCall | None:
+    """The last layer whose output is a map that all of the answer is read from, not one branch of several.
 
-    A BatchNormalization shifts each channel, so that places where nothing was found would count: of one that comes
-    last, the layer before it is taken.
+    A BatchNormalization shifts each channel, so that places where nothing was found would count, and padding shifts
+    the map: the layer before is taken.
 
     Args:
         calls: of one forward pass.
+        carries_all: whether nothing of the picture gets past a call's output.
+        finer_than: places that the map's shorter side should have at least; where no map has, coarser ones will do.
+
+    Returns:
+        None without such a layer, or where attention or layers over tokens follow it.
     """
-    for place in reversed(range(len(calls))):
-        call, before = calls[place], calls[place - 1] if place else None
-        if call.is_spatial:
-            shifted = isinstance(call.layer, BatchNormalization | nn.BatchNorm2d)
-            return before if shifted and before is not None and before.shape == call.shape else call
-        if call.mixes_places:
-            return None
-    return None
+    last_mixing = max((place for place, call in enumerate(calls) if call.mixes_places), default=-1)
+    maps = [call for call in reversed(calls[last_mixing + 1 :]) if call.is_spatial]
+    maps = [call for call in maps if not isinstance(call.layer, _SHIFTING)] or maps
+    fine = [call for call in maps if call.places >= finer_than]
+    coarse = [call for call in maps if call.places < finer_than]
+    return next((call for call in (*fine, *coarse) if carries_all(call)), maps[0] if maps else None)
 
 
 def named_spatial(calls: Sequence[LayerCall], name: str) -> LayerCall:
@@ -165,17 +176,22 @@ def _last_of(paths: Sequence[str]) -> str:
 class Tap(nn.Identity):
     """Shows what one call of a layer gives, as (batch, channels, height, width), and lets gradients be taken there.
 
-    A gradient reaches that place whether or not the weights before it are frozen. The tap lies in the model for good,
-    so the model should be a copy.
+    A gradient reaches that place whether or not the weights before it are frozen. The tap lies in the model until it is
+    removed, so the model should be a copy.
 
     Args:
         call: whose output is wanted.
+        blocking: whether gradients end there, as at a wall.
     """
 
-    def __init__(self, call: LayerCall) -> None:
+    def __init__(self, call: LayerCall, blocking: bool = False) -> None:
         super().__init__()
-        self._call, self._calls = call, 0
-        call.layer.register_forward_hook(self._lead_through)
+        self._call, self._calls, self._blocking = call, 0, blocking
+        self._hook = call.layer.register_forward_hook(self._lead_through)
+
+    def remove(self) -> None:
+        """Take the tap out of the model."""
+        self._hook.remove()
 
     def restart(self) -> None:
         """To be called before each forward pass of the model."""
@@ -186,7 +202,7 @@ class Tap(nn.Identity):
         if number != self._call.number:
             return output
         maps = output if self._call.channels_first else output.permute(0, 3, 1, 2)
-        if torch.is_grad_enabled() and not maps.requires_grad:
+        if self._blocking or (torch.is_grad_enabled() and not maps.requires_grad):
             maps = maps.detach().requires_grad_()
         maps = self(maps)
         return maps if self._call.channels_first else maps.permute(0, 2, 3, 1)

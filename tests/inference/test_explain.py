@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scene_lightning import layers, models
+from scene_lightning import fast, layers, models
+from scene_lightning.cli.main import run
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.inference.explain import LARGEST_SIDE, Explainer
@@ -194,3 +196,104 @@ def test_threads_take_turns_and_predictions_go_on_meanwhile() -> None:
         thread.join()
     assert all(np.array_equal(together[n], alone[n]) for n in range(4))
     assert len(answers) == 4 and all(np.array_equal(answer, expected) for answer in answers)
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> str:
+    red_model().save(tmp_path / "red.keras")
+    return str(tmp_path / "red.keras")
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    photograph(64, 64, (4, 4, 24, 24)).save(folder / "a.png")
+    photograph(80, 40, (40, 4, 64, 30)).save(folder / "more" / "A.png")
+    Image.new("RGB", (30, 60), GREY).save(folder / "b.jpg")
+    return folder
+
+
+def test_the_command_draws_a_picture_an_image_whose_names_never_collide(
+    model_file: str, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "pictures"
+    assert run(["explain", model_file, str(photographs), "--out", str(out)]) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "A-explained-2.jpg", "a-explained.jpg", "b-explained.jpg",
+    ]  # fmt: skip
+    with Image.open(out / "a-explained.jpg") as image:
+        assert image.format == "JPEG" and image.width > 2 * image.height * 0.6
+    printed = capsys.readouterr().out
+    assert "3 images explained by" in printed and "of layer conv2d" in printed
+    assert max(map(len, printed.splitlines())) <= 80 + len(str(out))
+    before = {path: path.read_bytes() for path in photographs.rglob("*.*")}
+    assert run(["explain", model_file, str(photographs), "--out", str(photographs)]) == 0  # beside the images
+    assert run(["explain", model_file, str(photographs), "--out", str(photographs)]) == 0  # of which some are pictures
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_the_command_draws_a_sheet_and_prints_json(
+    model_file: str, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    assert run(["explain", model_file, str(photographs), "--out", str(sheet), "--class", "red", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [Path(row["path"]).name for row in rows] == ["a.png", "b.jpg", "A.png"]
+    assert {row["class"] for row in rows} == {"red"} and [row["predicted"] for row in rows] == ["red", "grey", "red"]
+    assert rows[0]["holds"] and rows[0]["hot_covered"] < rows[0]["cold_covered"]
+    with Image.open(sheet) as image:
+        assert image.format == "PNG"
+
+
+def test_unreadable_images_are_named_and_the_others_explained(
+    model_file: str, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photographs / "bad.jpg").write_bytes(b"\xff\xd8\xff")
+    assert run(["explain", model_file, str(photographs), "--out", str(tmp_path / "out")]) == 3
+    assert "bad.jpg" in capsys.readouterr().err and len(list((tmp_path / "out").iterdir())) == 3
+    assert run(["explain", model_file, str(photographs), "--out", str(tmp_path / "none.png"), "--strict"]) == 2
+    assert run(["explain", model_file, str(photographs / "bad.jpg"), "--out", str(tmp_path / "none.png")]) == 2
+    assert not list(tmp_path.glob("*none*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--out", "x.gif"], "expected a name ending in .png"),
+        (["--out", "no/such/x.png"], "Make it first"),
+        (["--out", "o", "--class", "rod"], "Did you mean 'red'?"),
+        (["--out", "o", "--method", "gradcm"], "Did you mean 'gradcam'?"),
+        (["--out", "o", "--layer", "conv2"], "Did you mean 'conv2d'?"),
+        (["--out", "photos/a.png"], "is not overwritten"),
+        ([], "Missing option"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    words: list[str], message: str, model_file: str, photographs: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    before = (photographs / "a.png").read_bytes()
+    assert run(["explain", model_file, "photos", *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error
+    assert not Path("o").exists() and (photographs / "a.png").read_bytes() == before
+
+
+def test_a_model_that_is_predicting_with_folded_weights_is_explained_as_it_stands() -> None:
+    model = models.Sequential(
+        [layers.Input((SIDE, SIDE, 3)), layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(),
+         layers.GlobalAveragePooling2D(), layers.Dense(2, activation="softmax")]
+    )  # fmt: skip
+    model.layers[1].moving_mean.data += 0.1
+    info = ImageInfo(("grey", "red"), (SIDE, SIDE), 1 / 255, "rgb", "bilinear")
+    image = photograph(40, 40, (5, 5, 20, 20))
+    expected = Explainer(Predictor(model, info, RunOn())).heat(image)
+    with fast.folded(model):
+        made = Explainer(Predictor(model, info, RunOn()))
+        assert np.allclose(made.heat(image), expected, atol=1e-6)
+        assert model._folds is not None

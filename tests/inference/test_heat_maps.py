@@ -67,7 +67,7 @@ def corner_of(heat: np.ndarray) -> tuple[int, int]:
 # -- against captum by hand --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["gradcam", "hirescam"])
+@pytest.mark.parametrize("method", ["gradcam", "hirescam", "layercam"])
 @pytest.mark.parametrize("flat", [False, True], ids=["averaged", "flattened"])
 def test_the_maps_are_captums_on_a_torch_network_with_the_same_weights(method: str, flat: bool) -> None:
     tail = layers.Flatten() if flat else layers.GlobalAveragePooling2D()
@@ -90,7 +90,10 @@ def test_the_maps_are_captums_on_a_torch_network_with_the_same_weights(method: s
     assert np.allclose(model.predict(images, verbose=0), network(torch_images).softmax(1).detach(), atol=1e-6)
 
     kind = LayerGradCam if method == "gradcam" else LayerGradientXActivation
-    expected = kind(network, convs[3]).attribute(torch_images, torch.tensor([2, 0, 3])).sum(1, keepdim=True)
+    parts = kind(network, convs[3]).attribute(torch_images, torch.tensor([2, 0, 3]))
+    if method == "layercam":  # the activations are not negative, so that the product has the gradient's sign
+        parts = parts.clamp_min(0)
+    expected = parts.sum(1, keepdim=True)
     expected = LayerAttribution.interpolate(expected, (12, 10), "bicubic").detach().numpy()[:, 0]
     ours = HeatMapper(model, method=method).maps(images, [2, 0, 3])
     assert np.abs(ours - expected).max() < 1e-5 * np.abs(expected).max()
@@ -163,7 +166,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.parametrize("method", ["hirescam", "gradcam", "occlusion"])
+@pytest.mark.parametrize("method", ["layercam", "hirescam", "gradcam", "occlusion"])
 def test_the_heat_is_where_the_evidence_is(kind: str, method: str) -> None:
     model = MODELS[kind]()
     for place in ((0, 0), (1, 1), (0, 1)):
@@ -213,7 +216,7 @@ def test_channels_first_layers() -> None:
     maps = layers.Conv2D(4, 3, padding="same", activation="relu", data_format="channels_first", name="look")(maps)
     pooled = layers.GlobalAveragePooling2D(data_format="channels_first")(maps)
     model = with_hand_set_weights(models.Model(inputs, layers.Dense(2, activation="softmax", name="classes")(pooled)))
-    for method in ("hirescam", "gradcam"):
+    for method in ("layercam", "hirescam", "gradcam"):
         assert corner_of(heat_maps(model, red_corner(1, 0), method=method)[0]) == (1, 0)
 
 
@@ -244,20 +247,28 @@ def test_within_a_servers_inference_mode() -> None:
 def test_the_last_layer_with_a_map_is_taken(kind: str, layer: str) -> None:
     mapper = HeatMapper(MODELS[kind]())
     mapper.maps(red_corner())
-    assert (mapper.method, mapper.layer) == ("hirescam", layer)
+    assert (mapper.method, mapper.layer) == ("layercam", layer)
 
 
-@pytest.mark.parametrize("name", ["MobileNetV3Small", "ResNet50", "EfficientNetLite0"])
-def test_backbones(name: str) -> None:
-    last = {"MobileNetV3Small": "features_12_2", "ResNet50": "conv5_block3_out", "EfficientNetLite0": "top_activation"}
+@pytest.mark.parametrize(
+    ("name", "fine", "last"),
+    [
+        ("MobileNetV3Small", "features_9_block_0_2", "features_12_2"),
+        ("ResNet50", "conv4_block6_out", "conv5_block3_out"),
+        ("EfficientNetLite0", "block6a_expand_activation", "top_activation"),
+    ],
+)
+def test_backbones(name: str, fine: str, last: str) -> None:
+    """LayerCAM's layer is the last with 4 × 4 places that is no branch, as `conv5_block1_1_relu` is."""
     backbone = getattr(keras.applications, name)(
         weights=None, include_top=False, input_shape=(64, 64, 3), pooling="avg", name="backbone"
     )
     inputs = layers.Input((64, 64, 3))
     model = models.Model(inputs, layers.Dense(3, activation="softmax")(backbone(inputs)))
-    mapper = HeatMapper(model)
-    assert mapper.maps(np.random.default_rng(0).random((1, 64, 64, 3))).shape == (1, 64, 64)
-    assert mapper.layer is not None and mapper.layer.startswith(f"backbone/{last[name]}")
+    for method, expected in ((None, fine), ("gradcam", last)):
+        mapper = HeatMapper(model, method=method)
+        assert mapper.maps(np.random.default_rng(0).random((1, 64, 64, 3))).shape == (1, 64, 64)
+        assert mapper.layer == f"backbone/{expected}"
 
 
 def test_a_layer_by_name_path_and_misspelt() -> None:
@@ -317,7 +328,7 @@ def test_the_model_is_as_it_was(kind: str) -> None:
     before = {name: (value.clone(), value.requires_grad) for name, value in model.state_dict(keep_vars=True).items()}
     answers = model.predict(images, verbose=0)
     modes = [module.training for module in model.modules()]
-    for method in ("hirescam", "occlusion"):
+    for method in ("layercam", "hirescam", "occlusion"):
         heat_maps(model, images, method=method)
     after = model.state_dict(keep_vars=True)
     assert all(torch.equal(value, after[name]) for name, (value, _) in before.items())
