@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
@@ -21,17 +23,19 @@ from scene_lightning.data.decode import UNREADABLE, open_as_seen
 from scene_lightning.errors import DataError, InputError
 
 # Okabe and Ito's palette: told apart by colour-blind readers too
-_TRAIN, _VALIDATION, _WRONG, _RIGHT = "#0072B2", "#D55E00", "#D55E00", "#009E73"
+_TRAIN, _VALIDATION, _WRONG, _RIGHT = "#0072B2", "#D55E00", "#B34700", "#00704F"  # the latter two dark enough to read
 _MOST_SHOWN = 400  # images in a grid; beyond, the picture would not open in most viewers
+_MOST_COUNTED = 45  # classes; beyond, cells are too small for a number
 _MOST_LABELLED = 60  # classes; beyond, names would be too small to read
 
 
-def save_figure(figure: Figure, path: str | Path) -> Path:
+def save_figure(figure: Figure, path: str | Path, *, trim: bool = False) -> Path:
     """Save `figure` as a PNG, or what the ending of `path` says; the file appears only when it is complete.
 
     Args:
         figure: a figure without a canvas.
         path: the file; its folder is made.
+        trim: fit the picture's edges to what is drawn: a square axes with long labels is wider than its layout knows.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,9 +43,10 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(w_pad=0.1, h_pad=0.1)  # inches; without it titles touch the edge
+    edges: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.15} if trim else {}
     try:
         with atomic_write(path) as partial:
-            figure.savefig(partial, dpi=120, format=(path.suffix or ".png")[1:])
+            figure.savefig(partial, dpi=120, format=(path.suffix or ".png")[1:], **edges)
     except ValueError as error:  # an ending that is no picture format
         raise InputError(f"Cannot write {path}: {error}") from error
     return path
@@ -93,18 +98,17 @@ def plot_curves(history: Mapping[str, Sequence[float]] | str | Path, path: str |
     accuracy = next((name for name in ("accuracy", "acc") if name in values), None)
     accuracy = accuracy or next((name for name in values if name.endswith("accuracy") and "val_" not in name), None)
     shown = [name for name in ("loss", accuracy) if name]
-    figure = Figure(figsize=(5.2 * len(shown), 4), layout="constrained")
+    figure = Figure(figsize=(5.2 * len(shown), 4))  # fixed margins: to find them would take longer than to draw
+    figure.subplots_adjust(0.13 / len(shown), 0.14, 1 - 0.04 / len(shown), 0.9, wspace=0.2)
+    best = _best_epoch(values, accuracy)
     for column, name in enumerate(shown):
         axes = figure.add_subplot(1, len(shown), column + 1)
         _curve(axes, values.get(name, ()), "training", _TRAIN, "o-")
         _curve(axes, values.get(f"val_{name}", ()), "validation", _VALIDATION, "s--")
-        title = name.replace("_", " ").capitalize()
-        axes.set(title=title, xlabel="Epoch", ylabel=title)
-        if name != "loss":
-            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
-        longest = max(len(values.get(name, ())), len(values.get(f"val_{name}", ())), 1)
-        axes.set_xlim(0.5, longest + 0.5)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.set_title(name.replace("_", " ").capitalize(), loc="left", fontweight="bold", parse_math=False)
+        axes.set_xlabel("Epoch")
+        _scale(axes, name, max(len(values.get(name, ())), len(values.get(f"val_{name}", ())), 1))
+        _mark_best(axes, values.get(f"val_{name}", ()), best)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         if axes.lines:
@@ -112,6 +116,38 @@ def plot_curves(history: Mapping[str, Sequence[float]] | str | Path, path: str |
         else:
             axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", color="0.5")
     return save_figure(figure, path)
+
+
+def _scale(axes: Axes, name: str, epochs: int) -> None:
+    """A loss begins at zero, an accuracy ends at 100 %; whole epochs."""
+    low, high = axes.get_ylim()
+    if name == "loss":
+        axes.set_ylim(min(low, 0) if low < 0 else 0, high + 0.05 * abs(high))
+    else:
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
+        room = 0.1 if high - low < 0.1 else 0.0  # a single epoch has no spread of its own
+        axes.set_ylim(max(low - room, 0.0), min(high + room, 1.005))
+    axes.set_xlim(0.5, epochs + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _best_epoch(values: Mapping[str, Sequence[float]], accuracy: str | None) -> int | None:
+    """The epoch, from 0, with the highest validation accuracy, or else with the lowest validation loss."""
+    for name, sign in ((f"val_{accuracy}", 1), ("val_loss", -1)):
+        points = sign * np.asarray(values.get(name, ()), float)
+        if np.isfinite(points).any():
+            return int(np.nanargmax(np.where(np.isfinite(points), points, -math.inf)))
+    return None
+
+
+def _mark_best(axes: Axes, values: Sequence[float], best: int | None) -> None:
+    if best is None or best >= len(values) or not math.isfinite(values[best]):
+        return
+    axes.axvline(best + 1, color="0.6", linewidth=1, linestyle=":", zorder=0)
+    axes.plot(
+        best + 1, values[best], "o", markersize=10, markerfacecolor="none", markeredgecolor=_VALIDATION,
+        markeredgewidth=1.6, linestyle="none", label=f"best: epoch {best + 1}",
+    )  # fmt: skip
 
 
 def _curve(axes: Axes, values: Sequence[float], label: str, colour: str, style: str) -> None:
@@ -141,14 +177,15 @@ def plot_confusion_matrix(matrix: Any, class_names: Sequence[str], path: str | P
         raise InputError(f"Expected a matrix of {total} x {total}, a row a class name; received shape {counts.shape}.")
     rows = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
-    names = [_short(name, 18) for name in class_names]
+    names = [_in_lines(name) for name in class_names]
     size = min(max(3.2 + 0.75 * total, 4.6), 16)
     figure = Figure(figsize=(size + 0.9, size), layout="constrained")
     axes = figure.add_subplot()
-    picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    # The square root of the share: of 3 % and of none one sees the difference.
+    picture = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
     _write_counts(axes, counts, share, 72 * (size - 2.5) / total)
     if total <= _MOST_LABELLED:
-        label_font = 10 if total <= 16 else max(10 - 0.12 * (total - 16), 5)
+        label_font = 10.5 if total <= 16 else max(10.5 - 0.08 * (total - 16), 6)
         turn: dict[str, Any] = {} if total <= 3 else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
         axes.set_xticks(range(total), names, fontsize=label_font, parse_math=False, **turn)
         axes.set_yticks(range(total), names, fontsize=label_font, parse_math=False)
@@ -156,16 +193,26 @@ def plot_confusion_matrix(matrix: Any, class_names: Sequence[str], path: str | P
     percent = 100 * right / max(int(counts.sum()), 1)
     percent = percent if right == counts.sum() else min(percent, 99.9)  # never 100 % while one is wrong
     title = f"{right:,} of {int(counts.sum()):,} right ({percent:.1f} %)"
-    axes.set(xlabel="Predicted", ylabel="True", title=title)
-    bar = figure.colorbar(picture, ax=axes, fraction=0.046, pad=0.03, label="Share of the true class")
+    font = min(max(10, 0.95 * size), 16)  # a large picture is looked at as a whole
+    axes.set_title(title, loc="left", fontweight="bold", fontsize=1.15 * font)
+    axes.set_xlabel("Predicted class", fontsize=font)
+    axes.set_ylabel("True class", fontsize=font)
+    axes.set_xticks(np.arange(total + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(total + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.2 if total <= 16 else 0.6)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(picture, ax=axes, fraction=0.046, pad=0.03, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1])
+    bar.set_label("Share of the true class", fontsize=font)
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    return save_figure(figure, path)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    return save_figure(figure, path, trim=True)
 
 
 def _write_counts(axes: Axes, counts: np.ndarray, share: np.ndarray, cell: float) -> None:
     """Counts, and the share of the row where there is room, into cells of `cell` points; nothing in a large matrix."""
     total = len(counts)
-    if total > 30:
+    if total > _MOST_COUNTED:
         return
     longest = max(len(f"{counts.max():,}"), 4)
     font = min(cell / (0.68 * longest), 11)
@@ -173,7 +220,7 @@ def _write_counts(axes: Axes, counts: np.ndarray, share: np.ndarray, cell: float
         few = total <= 16
         percent = f"\n{100 * share[row, column]:.0f} %" if few and counts[row].any() else ""
         text = f"{counts[row, column]:,}{percent}" if counts[row, column] or few else ""
-        colour = "white" if share[row, column] > 0.55 else "black" if counts[row, column] else "0.6"
+        colour = "white" if share[row, column] > 0.35 else "black" if counts[row, column] else "0.6"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=font)
 
 
@@ -189,8 +236,9 @@ def prediction_grid(
     n: int = 16,
     seed: int | None = 777,
     true_labels: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
 ) -> Path:
-    """A picture of `n` randomly chosen images with what each was taken for, and how surely.
+    """A picture of `n` randomly chosen images with what each was taken for, how surely, and its file's name.
 
     Args:
         images: files, PIL images or arrays (H, W, C) or (H, W): uint8, or floats of 0..1; sizes may differ.
@@ -199,7 +247,9 @@ def prediction_grid(
         path: the picture's file.
         n: how many are shown (all, where there are fewer; 400 at most), in the order of `images`.
         seed: chooses which; None chooses anew at every call.
-        true_labels: where given, a right answer is framed and titled in green, a wrong one in orange with a cross.
+        true_labels: where given, a right answer is framed and titled in green, a wrong one in orange with a cross and
+            the true class.
+        names: written below the images; None for the names of their files, where they are files.
 
     Raises:
         DataError: no images, lists of different lengths, or none of the chosen files can be read.
@@ -213,21 +263,23 @@ def prediction_grid(
     chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[: min(n, _MOST_SHOWN)])
     columns = math.ceil(math.sqrt(len(chosen)))
     rows = math.ceil(len(chosen) / columns)
-    figure = Figure(figsize=(2.1 * columns, (2.4 if true_labels is None else 2.55) * rows), layout="constrained")
+    figure = Figure(figsize=(2.3 * columns, 2.75 * rows), layout="constrained")
     for place, index in enumerate(chosen):
         axes = figure.add_subplot(rows, columns, place + 1)
-        title = f"{_short(predicted[index])}\n{100 * float(probabilities[index]):.1f} %"
-        truth = None if true_labels is None else true_labels[index]
-        _grid_cell(axes, images[index], title, truth, str(predicted[index]))
+        truth = None if true_labels is None else str(true_labels[index])
+        _grid_cell(axes, images[index], str(predicted[index]), float(probabilities[index]), truth)
+        source = images[index]
+        name = names[index] if names is not None else Path(source).name if isinstance(source, str | Path) else ""
+        axes.set_xlabel(_middle_cut(str(name), 30), fontsize=7, color="0.4", parse_math=False)
     return save_figure(figure, path)
 
 
-def _grid_cell(axes: Axes, source: Any, title: str, truth: str | None, predicted: str) -> None:
-    colour = "black"
+def _grid_cell(axes: Axes, source: Any, predicted: str, probability: float, truth: str | None) -> None:
+    colour, title = "black", f"{_short(predicted, 18)}  {100 * probability:.1f} %"
     if truth is not None:
-        right = str(truth) == predicted
+        right = truth == predicted
         colour = _RIGHT if right else _WRONG
-        title = f"✓ {title}" if right else f"✗ {title} (is {_short(truth, 14)})"
+        title = f"✓ {title}\n" if right else f"✗ {title}\ntrue: {_short(truth, 18)}"
     image = _as_image(source)
     if image is None:
         axes.text(0.5, 0.5, "unreadable", transform=axes.transAxes, ha="center", va="center", color="0.4")
@@ -256,6 +308,20 @@ def _as_image(source: Any) -> np.ndarray | None:
         image = Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels)
     image.thumbnail((256, 256))
     return np.asarray(image)
+
+
+def _in_lines(name: Any, longest: int = 16) -> str:
+    """A class name in two lines where it is long, and cut where it is longer."""
+    lines = textwrap.wrap(str(name).replace("_", " "), longest) if len(str(name)) > longest else [str(name)]
+    if len(lines) > 2:
+        lines = [lines[0], _short(" ".join(lines[1:]), longest)]
+    return "\n".join(lines)
+
+
+def _middle_cut(name: str, longest: int) -> str:
+    """The beginning and the end of a long name: the end of a file's name tells it from others."""
+    half = (longest - 1) // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
 
 
 def _short(name: Any, longest: int = 20) -> str:

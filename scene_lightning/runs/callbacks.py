@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,11 +22,13 @@ from scene_lightning.reports.run_folder import CURVES, LAST, METRICS
 
 # On a GPU the losses are looked at after so many steps: each look waits for the device.
 STEPS_PER_LOOK = 50
+# Between two pictures of the curves so much time passes that drawing takes no more than this share of it.
+LARGEST_SHARE_OF_DRAWING = 0.02
 BAD_BATCH = "non_finite_loss.txt"
 
 
 class RunRecorder(callbacks.Callback):
-    """Writes metrics.csv and curves.png after each epoch.
+    """Writes metrics.csv after each epoch, and curves.png where epochs are not very short, and at the end.
 
     A checkpoint holds the rows, so that the files of a resumed run say what its weights have been through.
 
@@ -40,6 +43,7 @@ class RunRecorder(callbacks.Callback):
         self.rows = list(earlier or [])
         self._started = time.perf_counter()
         self._spent = 0.0  # on the epoch that is resumed
+        self._drawn_at, self._drawing = -math.inf, 0.0  # when the curves were drawn last, and how long it took
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": [dict(row) for row in self.rows], "_spent": time.perf_counter() - self._started}
@@ -60,10 +64,21 @@ class RunRecorder(callbacks.Callback):
         self._started = time.perf_counter()
         self._write()
 
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        self._draw()
+
     def _write(self) -> None:
         if is_main_process() and self.rows:
             write_metrics(self.folder / METRICS, self.rows)
+        if time.perf_counter() - self._drawn_at >= self._drawing / LARGEST_SHARE_OF_DRAWING:
+            self._draw()
+
+    def _draw(self) -> None:
+        if is_main_process() and self.rows:
+            started = time.perf_counter()
             plots.plot_curves(as_history(self.rows), self.folder / CURVES)
+            self._drawn_at = time.perf_counter()
+            self._drawing = self._drawn_at - started
 
 
 class NonFiniteLossError(SceneLightningError):

@@ -29,10 +29,15 @@ from scene_lightning.recipes.vocabulary import ARCHITECTURES
 from scene_lightning.reports import plots, run_folder
 from scene_lightning.reports.metrics_file import read_metrics
 from scene_lightning.reports.tables import format_table
+from scene_lightning.run_report.intervals import wilson
 from scene_lightning.runs.train import train
 
 TABLE, ROWS, PICTURE = "comparison.csv", "comparison.json", "comparison.png"
-COLUMNS = ("model", "accuracy", "parameters", "gflops", "images_per_second", "megabytes", "minutes")
+COLUMNS = (
+    "model", "accuracy", "accuracy_low", "accuracy_high", "images", "parameters", "gflops", "images_per_second",
+    "megabytes", "minutes",
+)  # fmt: skip
+_BLUE = "#0072B2"
 _TIMED_BATCHES, _BATCH = 4, 32
 
 
@@ -79,7 +84,7 @@ def compare(
         print(f"\n== {name}", flush=True)
         evaluation = _trained(data, recipe, folder / name)
         minutes = sum(row["seconds"] for row in read_metrics(folder / name / run_folder.METRICS)) / 60
-        rows.append({"model": name, "accuracy": evaluation["accuracy"], **_measured(folder / name), "minutes": minutes})
+        rows.append({"model": name, **_accuracy(evaluation), **_measured(folder / name), "minutes": minutes})
         _write(folder, rows)  # what is known so far: a later network may fail
     _plot_comparison(rows, folder / PICTURE)
     return Comparison(folder, rows)
@@ -127,6 +132,13 @@ def _recipe(name: str, overrides: Sequence[Override], pretrained: bool) -> Recip
     return load_recipe("transfer", [("architecture", name), *start, *overrides])
 
 
+def _accuracy(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """The accuracy, and between what a sample of so many images leaves it with 95 % confidence."""
+    accuracy, images = evaluation["accuracy"], evaluation["images"]
+    low, high = wilson(round(accuracy * images), images)
+    return {"accuracy": accuracy, "accuracy_low": low, "accuracy_high": high, "images": images}
+
+
 def _measured(folder: Path) -> dict[str, Any]:
     """Parameters, operations, speed and size of a run's best network."""
     model = load_model(str(run_folder.find_model(folder)), compile=False)
@@ -162,32 +174,37 @@ def format_comparison(rows: Sequence[dict[str, Any]]) -> str:
     """
     lines = [
         [
-            row["model"], f"{row['accuracy']:.4f}", f"{row['parameters']:,}", f"{row['gflops']:.2f}",
+            row["model"], f"{row['accuracy']:.4f}", f"{row['accuracy_low']:.3f}–{row['accuracy_high']:.3f}",
+            f"{row['parameters']:,}", f"{row['gflops']:.2f}",
             f"{row['images_per_second']:.0f}", f"{row['megabytes']:.1f}", f"{row['minutes']:.1f}",
         ]
         for row in rows
     ]  # fmt: skip
-    return format_table(["model", "accuracy", "parameters", "GFLOPs", "images/s", "MB", "minutes"], lines)
+    return format_table(["model", "accuracy", "95 %", "parameters", "GFLOPs", "images/s", "MB", "minutes"], lines)
 
 
 def _plot_comparison(rows: Sequence[dict[str, Any]], path: str | Path) -> Path:
-    """Accuracy against the operations of one photograph; the discs' areas are the numbers of parameters."""
-    figure = Figure(figsize=(7.5, 5), layout="constrained")
+    """Accuracy with its 95 % interval against the operations of one photograph; a disc's area: the parameters."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     largest = max(row["parameters"] for row in rows)
     for row in rows:
         area = 40 + 1500 * row["parameters"] / largest
-        axes.scatter(row["gflops"], row["accuracy"], s=area, alpha=0.45, color="tab:blue", linewidths=0)
-        label = f"{row['model']}\n{row['parameters'] / 1e6:.1f} M, {row['images_per_second']:.0f} images/s"
-        below = (0, -(area**0.5 / 2 + 3))  # points: under the disc
         place = (row["gflops"], row["accuracy"])
-        axes.annotate(label, place, below, textcoords="offset points", ha="center", va="top", fontsize=8)
+        interval = [[row["accuracy"] - row["accuracy_low"]], [row["accuracy_high"] - row["accuracy"]]]
+        axes.scatter(*place, s=area, alpha=0.45, color=_BLUE, linewidths=0)
+        axes.errorbar(*place, yerr=interval, fmt="o", markersize=4, color=_BLUE, capsize=4, linewidth=1.4)
+        label = f"{row['model']}\n{row['parameters'] / 1e6:.1f} M, {row['images_per_second']:.0f} images/s"
+        beside = (area**0.5 / 2 + 5, 0)  # points: to the right of the disc
+        axes.annotate(label, place, beside, textcoords="offset points", ha="left", va="center", fontsize=9)
     axes.set_xscale("log")
     spans = [row["gflops"] for row in rows]
     labelled = "125" if max(spans) > 5 * min(spans) else "123456789"
     for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         ticks(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in labelled else "")
-    axes.margins(0.25)
+    axes.set_xlim(min(spans) / 2, max(spans) * 6)  # room for the last label
+    axes.margins(y=0.12)
+    axes.set_title("Accuracy with 95 % intervals", loc="left", fontweight="bold")
     axes.set(xlabel="GFLOPs for one photograph (the larger the disc, the more parameters)", ylabel="Accuracy")
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
     axes.grid(alpha=0.3)

@@ -48,7 +48,7 @@ def find_learning_rate(
         rates: the first and the last rate.
         steps: of training, from one to the other.
         picture: a picture's file.
-        as_json: print one JSON object: suggestion, rates, losses, diverged, picture.
+        as_json: print one JSON object: suggestion, range, doubtful, rates, losses, diverged, picture.
 
     Raises:
         InputError: bad arguments, or a loss that falls at no rate.
@@ -62,7 +62,8 @@ def find_learning_rate(
     suggestion = curve.suggestion()
     _plot_rates(curve, picture)
     if as_json:
-        print(json.dumps({"suggestion": suggestion, **asdict(curve), "picture": picture}))
+        doubt = {"range": curve.range(), "doubtful": curve.is_doubtful()}
+        print(json.dumps({"suggestion": suggestion, **doubt, **asdict(curve), "picture": picture}))
         return curve
     if suggestion is None:
         raise InputError(
@@ -70,6 +71,12 @@ def find_learning_rate(
             "or more --steps."
         )
     print(f"learning rate  {suggestion:.2g}   (with {recipe.training.optimizer}: the loss falls fastest there)")
+    span = curve.range()
+    if curve.is_doubtful():
+        between = "" if span is None else f", {span[0]:.2g} to {span[1]:.2g} with other noise"
+        print(f"doubtful       the steps are noisy{between}: repeat with --steps {3 * steps}")
+    elif span is not None:
+        print(f"range          {span[0]:.2g} to {span[1]:.2g} in 80 % of sweeps with other noise")
     print(f"picture        {picture}")
     words = ["train", data, *(["--config", config] if config else []), "--set", f"learning_rate={suggestion:.2g}"]
     print(f"to use it      {shlex.join(['scene-lightning', *words])}")
@@ -78,20 +85,26 @@ def find_learning_rate(
 
 def _plot_rates(curve: RateCurve, path: str | Path) -> Path:
     """Loss against learning rate, each step and smoothed, with the suggestion marked."""
-    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(curve.rates, curve.losses, ".", color="0.7", markersize=4, label="each step")
+    low, high = curve.smoothed - curve.band, curve.smoothed + curve.band
+    axes.fill_between(curve.rates, low, high, color="#0072B2", alpha=0.15, linewidth=0, label="scatter of the steps")
+    axes.plot(curve.rates, curve.losses, ".", color="0.6", markersize=4, label="each step")
     axes.plot(curve.rates, curve.smoothed, color="#0072B2", linewidth=1.6, label="smoothed")
-    suggestion = curve.suggestion()
+    suggestion, span = curve.suggestion(), curve.range()
+    doubt = " (doubtful)" if curve.is_doubtful() else ""
+    if suggestion is not None and span is not None:
+        axes.axvspan(*span, color="#D55E00", alpha=0.12, linewidth=0, label="80 % of suggestions with other noise")
     if suggestion is not None:
         place = curve.rates.index(suggestion)
-        axes.plot(suggestion, curve.smoothed[place], "o", color="#D55E00", label=f"suggested: {suggestion:.2g}")
-    axes.set(xscale="log", xlabel="Learning rate", ylabel="Loss", title="Loss while the learning rate rises")
+        axes.plot(suggestion, curve.smoothed[place], "o", color="#D55E00", label=f"suggested: {suggestion:.2g}{doubt}")
+    axes.set(xscale="log", xlabel="Learning rate", ylabel="Loss")
+    axes.set_title("Loss while the learning rate rises", loc="left", fontweight="bold")
     if len(curve.losses) > 2:  # one exploding step would flatten all that matters
         low, high = min(curve.smoothed), max(curve.smoothed[0], min(curve.smoothed))
         axes.set_ylim(low - 0.15 * (high - low) - 1e-9, high + 0.75 * (high - low) + 1e-9)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return save_figure(figure, path)

@@ -30,6 +30,7 @@ from scene_lightning.training.devices import Hardware
 from scene_lightning.training.engine import build_from, make_trainer, quiet_lightning
 
 _DIVERGED = 4.0  # times the best loss so far, as in Lightning's finder
+_RESAMPLES, _DOUBTFUL = 200, 10.0
 _MEMORY = 0.9  # share of the smoothed loss that the steps before have
 
 
@@ -50,10 +51,18 @@ class RateCurve:
     @property
     def smoothed(self) -> NDArray[np.float64]:
         """The losses, averaged with their neighbours under a bell of width `_width`: (steps,)."""
-        losses = np.asarray(self.losses, dtype=np.float64)
-        steps = np.arange(len(losses))
+        return self._weights() @ np.asarray(self.losses, dtype=np.float64)
+
+    @property
+    def band(self) -> NDArray[np.float64]:
+        """How much the losses scatter about the smoothed curve: their standard deviation near each step, (steps,)."""
+        return np.sqrt(self._weights() @ (np.asarray(self.losses) - self.smoothed) ** 2)
+
+    def _weights(self) -> NDArray[np.float64]:
+        """(steps, steps): row by row the weights with which losses are averaged; they sum to 1."""
+        steps = np.arange(len(self.losses))
         weights = np.exp(-0.5 * ((steps[:, None] - steps) / self._width) ** 2)
-        return weights @ losses / weights.sum(axis=1)
+        return weights / weights.sum(axis=1, keepdims=True)
 
     @property
     def _width(self) -> float:
@@ -64,7 +73,32 @@ class RateCurve:
 
         The ends, which have fewer neighbours to be averaged with, are left out.
         """
-        losses, left_out = self.smoothed, round(2 * self._width)
+        return self._steepest(self.smoothed)
+
+    def range(self) -> tuple[float, float] | None:
+        """Between which rates 80 % of the suggestions lie when the steps' noise is drawn anew; None where one in ten
+        of these sweeps suggests nothing.
+
+        A wild bootstrap (Wu, 1986): each step's distance to the smoothed curve changes its sign by chance, 200 times.
+        """
+        curve, weights = self.smoothed, self._weights()
+        if not len(curve):
+            return None
+        noise = np.asarray(self.losses) - curve
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (_RESAMPLES, len(curve)))
+        found = [self._steepest(weights @ (curve + noise * sign)) for sign in signs]
+        rates = sorted(rate for rate in found if rate is not None)
+        if len(rates) < 0.9 * _RESAMPLES:
+            return None
+        return rates[len(rates) // 10], rates[-1 - len(rates) // 10]
+
+    def is_doubtful(self) -> bool:
+        """Whether noise alone would move the suggestion by more than a factor of ten."""
+        span = self.range()
+        return span is None or span[1] > _DOUBTFUL * span[0]
+
+    def _steepest(self, losses: NDArray[np.float64]) -> float | None:
+        left_out = round(2 * self._width)
         inner = slice(left_out, min(int(losses.argmin()) + 1 if len(losses) else 0, len(losses) - 1))
         if inner.stop - inner.start < 1:
             return None

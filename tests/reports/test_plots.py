@@ -144,3 +144,36 @@ def test_a_format_that_is_none_leaves_nothing_behind(tmp_path: Path):
         with pytest.raises(InputError, match="Cannot write"):
             plot_curves({"loss": [1.0]}, tmp_path / "curves.xyz")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_matrix_keeps_long_names_and_the_axis_label(tmp_path: Path):
+    long = "a mountain range seen from a plane"
+    matrix = np.full((6, 6), 3) + np.diag([90] * 6)
+    path = plot_confusion_matrix(matrix, ["a", "b", "c", long, "e", "f"], tmp_path / "matrix.png")
+    dark = np.asarray(Image.open(path).convert("L")) < 200
+    edges = [dark[:, :8], dark[:, -8:], dark[:8], dark[-8:]]
+    assert not any(edge.any() for edge in edges)  # nothing is cut off: all edges are empty
+
+
+def test_curves_begin_at_zero_and_mark_the_best_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    drawn = []
+    monkeypatch.setattr("scene_lightning.reports.plots.save_figure", lambda figure, path: drawn.append(figure))
+    history = {"loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.7], "accuracy": [0.2, 0.6, 0.9]}
+    plot_curves({**history, "val_accuracy": [0.2, 0.5, 0.7]}, tmp_path / "curves.png")
+    plot_curves({**history, "val_accuracy": [math.nan] * 3}, tmp_path / "curves.png")
+    loss, accuracy = drawn[0].axes
+    assert loss.get_ylim()[0] == 0 and accuracy.get_ylim()[1] <= 1.005
+    legends = [[text.get_text() for text in figure.axes[0].get_legend().get_texts()] for figure in drawn]
+    assert legends == [["training", "validation", f"best: epoch {epoch}"] for epoch in (3, 2)]
+
+
+def test_a_grid_names_files_and_true_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    drawn = []
+    monkeypatch.setattr("scene_lightning.reports.plots.save_figure", lambda figure, path: drawn.append(figure))
+    image = tmp_path / "photo.png"
+    Image.new("RGB", (8, 8)).save(image)
+    prediction_grid([image], ["sea"], [0.5], tmp_path / "grid.png", true_labels=["glacier"])
+    prediction_grid([np.zeros((4, 4, 3))], ["sea"], [0.5], tmp_path / "grid.png", names=["n" * 40])
+    (first,), (second,) = (figure.axes for figure in drawn)
+    assert first.get_title() == "✗ sea  50.0 %\ntrue: glacier" and first.get_xlabel() == "photo.png"
+    assert second.get_title() == "sea  50.0 %" and len(second.get_xlabel()) == 29

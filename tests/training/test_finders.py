@@ -134,3 +134,16 @@ def test_on_a_cpu_the_growth_says_what_would_not_fit(monkeypatch: pytest.MonkeyP
     assert not finders._would_burst(grown, 256)  # 4 GiB more
     assert finders._would_burst([*grown, BatchTrial(256, True, 1.0, 9 * 2**30)], 512)  # 8 GiB more
     assert not finders._would_burst(grown[:1], 128)
+
+
+def test_noise_makes_a_suggestion_doubtful() -> None:
+    rates = np.geomspace(1e-6, 1, 100)
+    descent = 1.8 - 0.7 / (1 + np.exp(-2.5 * (np.log10(rates) + 3)))
+    noise = np.random.default_rng(1).normal(0, 1, 100)
+    clean, noisy = (RateCurve(rates.tolist(), (descent + size * noise).tolist(), False) for size in (0.02, 0.5))
+    span, suggestion = clean.range(), clean.suggestion()
+    assert span is not None and suggestion is not None and not clean.is_doubtful()
+    assert span[0] <= suggestion <= span[1] < 10 * span[0]
+    assert noisy.is_doubtful()
+    assert noisy.band.mean() > 10 * clean.band.mean()
+    assert RateCurve([], [], False).is_doubtful()
