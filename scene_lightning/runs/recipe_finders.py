@@ -73,8 +73,8 @@ def find_learning_rate(
     print(f"learning rate  {suggestion:.2g}   (with {recipe.training.optimizer}: the loss falls fastest there)")
     span = curve.range()
     if curve.is_doubtful():
-        between = "" if span is None else f", {span[0]:.2g} to {span[1]:.2g} with other noise"
-        print(f"doubtful       the steps are noisy{between}: repeat with --steps {3 * steps}")
+        between = "elsewhere" if span is None else f"to {span[0]:.2g} … {span[1]:.2g}"
+        print(f"doubtful       noise could move it {between}: try --steps {3 * steps}")
     elif span is not None:
         print(f"range          {span[0]:.2g} to {span[1]:.2g} in 80 % of sweeps with other noise")
     print(f"picture        {picture}")
@@ -87,8 +87,8 @@ def _plot_rates(curve: RateCurve, path: str | Path) -> Path:
     """Loss against learning rate, each step and smoothed, with the suggestion marked."""
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.add_subplot()
-    low, high = curve.smoothed - curve.band, curve.smoothed + curve.band
-    axes.fill_between(curve.rates, low, high, color="#0072B2", alpha=0.15, linewidth=0, label="scatter of the steps")
+    below, above = curve.smoothed - curve.band, curve.smoothed + curve.band
+    axes.fill_between(curve.rates, below, above, color="#0072B2", alpha=0.15, linewidth=0, label="scatter of the steps")
     axes.plot(curve.rates, curve.losses, ".", color="0.6", markersize=4, label="each step")
     axes.plot(curve.rates, curve.smoothed, color="#0072B2", linewidth=1.6, label="smoothed")
     suggestion, span = curve.suggestion(), curve.range()
