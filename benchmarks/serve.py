@@ -109,14 +109,19 @@ def main() -> None:
         seconds = time.perf_counter() - start
         after = _memory(process)
     finally:
+        family = psutil.Process(server.pid).children(recursive=True)
         server.terminate()
         server.wait(30)
+        _, left = psutil.wait_procs(family, timeout=5)
+        for process in left:
+            process.kill()
     times = sorted(taken_seconds * 1000 for taken_seconds, status in taken if status == 200)
     cuts = statistics.quantiles(times, n=100)
     print(f"{given.processes} processes × {given.connections} connections, {seconds:.0f} s")
     print(f"{len(times) / seconds:.0f} photographs/s; {len(taken) - len(times)} refused or failed")
     print(f"latency: median {cuts[49]:.0f} ms, 99th percentile {cuts[98]:.0f} ms, longest {times[-1]:.0f} ms")
     print(f"memory: {before} at the start, {after} at the end")
+    print(f"{len(left)} processes left 5 s after the server's end")
 
 
 if __name__ == "__main__":

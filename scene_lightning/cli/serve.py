@@ -24,6 +24,9 @@ def serve(
     batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Images the model sees at once, at most.")] = 32,
     max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Size of a request, at most.")] = 32,
     accelerator: Accelerator = None,
+    accept_all: Annotated[
+        bool, typer.Option("--accept-all", help="Name a class for each image, never 'unknown'.")
+    ] = False,
 ) -> int:
     """Serve a model: a page and an HTTP endpoint.
 
@@ -43,7 +46,7 @@ def serve(
 
     limits = Limits(upload_bytes=max_upload * MEGABYTE)
     bound = listen(host, port)
-    loaded = _load(model, accelerator)
+    loaded = _load(model, accelerator, accept_all)
     hosts = [*(allow_host or ()), *([socket.gethostname()] if is_public(bound) else [])]
     name = Path(model).name if Path(model).exists() else model
     app = make_app(loaded, name, limits=limits, batch_size=batch_size, hosts=hosts)
@@ -63,7 +66,7 @@ def serve(
     return 130 if server.ended_by == signal.SIGINT else 0
 
 
-def _load(path: str, accelerator: str | None) -> Any:
+def _load(path: str, accelerator: str | None, accept_all: bool) -> Any:
     """The model: on ONNX Runtime where it was exported for it, else on PyTorch."""
     if path.lower().endswith(".onnx"):
         from scene_lightning.serving.onnx_model import ServedOnnxModel
@@ -71,4 +74,4 @@ def _load(path: str, accelerator: str | None) -> Any:
         return ServedOnnxModel(path)
     from scene_lightning.serving.torch_model import TorchModel
 
-    return TorchModel(path, accelerator)
+    return TorchModel(path, accelerator, accept_all=accept_all)

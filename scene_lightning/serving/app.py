@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from fastapi import FastAPI, Query, Request, Response
@@ -18,9 +18,10 @@ from starlette.exceptions import HTTPException
 
 from scene_lightning import __version__
 from scene_lightning.data.image_info import ImageInfo
+from scene_lightning.inference.rejection import unknown_name
 from scene_lightning.pages.pictures import data_url
 from scene_lightning.serving import schema
-from scene_lightning.serving.batching import Batcher
+from scene_lightning.serving.batching import Batcher, Row
 from scene_lightning.serving.decoding import SEEN_SIDE, Decoders
 from scene_lightning.serving.guard import Guard
 from scene_lightning.serving.limits import Limits, RefusedError
@@ -35,8 +36,8 @@ class Model(Protocol):
     info: ImageInfo
     explains: bool  # whether it makes heat maps
 
-    def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Class probabilities (N, K) of images (N, H, W, C), decoded as `info.spec` says."""
+    def answer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Class probabilities (N, K) of images (N, H, W, C), decoded as `info.spec` says, and which show no class."""
         ...
 
     def explain(self, picture: NDArray[np.uint8], class_index: int) -> Image.Image:
@@ -124,7 +125,7 @@ class Service:
             self.measurements.images_under_way.set(self._under_way)
 
     async def _all(self, uploads: list[Upload]) -> list[schema.Result]:
-        answers: list[RefusedError | asyncio.Task[NDArray[np.float32]]] = []
+        answers: list[RefusedError | asyncio.Task[Row]] = []
         try:
             for upload in uploads:
                 try:
@@ -140,7 +141,7 @@ class Service:
             return [
                 schema.Result(file=upload.name, error=schema.Fault(**answer.as_dict()))
                 if isinstance(answer, RefusedError)
-                else self._result(upload, await answer)
+                else self._result(upload, *await answer)
                 for upload, answer in zip(uploads, answers, strict=True)
             ]
         finally:
@@ -150,22 +151,24 @@ class Service:
 
     async def _explain(self, upload: Upload, result: schema.Result) -> None:
         """Add the heat map of the class that was answered."""
-        if result.predicted is None:
+        if result.probabilities is None:
             return
         picture = await self.decoders.as_seen(upload.content)
-        index = list(self.model.info.class_names).index(result.predicted)
+        index = int(np.argmax(list(result.probabilities.values())))
         run = asyncio.get_running_loop().run_in_executor
         overlay = await run(self.batcher.thread, self.model.explain, picture, index)
         result.heatmap = data_url(overlay, side=SEEN_SIDE, quality=85)
 
-    def _result(self, upload: Upload, row: NDArray[np.float32]) -> schema.Result:
+    def _result(self, upload: Upload, row: NDArray[np.float32], unknown: bool) -> schema.Result:
         names, best = self.model.info.class_names, int(np.argmax(row))
         values = [float(f"{value:.8g}") for value in row]
-        self.measurements.images.labels("answered").inc()
-        self.measurements.classes.labels(names[best]).inc()
+        predicted = unknown_name(names) if unknown else names[best]
+        self.measurements.images.labels("unknown" if unknown else "answered").inc()
+        self.measurements.classes.labels(predicted).inc()
         return schema.Result(
             file=upload.name,
-            predicted=names[best],
+            predicted=predicted,
+            unknown=unknown,
             probability=values[best],
             probabilities=dict(zip(names, values, strict=True)),
         )
@@ -219,6 +222,8 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     async def index() -> HTMLResponse:
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
+    asked = Query(False, description="Add a heat map of the likeliest class.", include_in_schema=service.model.explains)
+
     @app.post(
         "/predict",
         summary="Classify photographs",
@@ -226,9 +231,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         openapi_extra={"requestBody": schema.REQUEST_BODY},
         response_model_exclude_none=True,
     )
-    async def predict(
-        request: Request, heatmap: Annotated[bool, Query(description="Add a heat map of the predicted class.")] = False
-    ) -> schema.Answer:
+    async def predict(request: Request, heatmap: bool = asked) -> schema.Answer:
         """Photographs that cannot be read have an `error` in place of probabilities; a single one's is the answer."""
         if service.status != "ready":
             raise RefusedError(

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # images (N, H, W, C) → probabilities (N, K)
-_Waiting = tuple[NDArray[np.uint8], "asyncio.Future[NDArray[np.float32]]"]
+Row = tuple[NDArray[np.float32], bool]  # the class probabilities (K,) of an image, and whether it shows none of them
+Answer = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.bool_]]]  # of images (N, H, W, C)
+_Waiting = tuple[NDArray[np.uint8], "asyncio.Future[Row]"]
 
 
 class Batcher:
@@ -46,13 +47,13 @@ class Batcher:
             self._announced -= 1
             self._changed.set()
 
-    async def answer(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The probabilities (K,) of one image (H, W, C).
+    async def answer(self, image: NDArray[np.uint8]) -> Row:
+        """What the model says of one image (H, W, C).
 
         Args:
             image: its pixels.
         """
-        future: asyncio.Future[NDArray[np.float32]] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Row] = asyncio.get_running_loop().create_future()
         self._waiting.append((image, future))
         self._changed.set()
         return await future
@@ -69,15 +70,15 @@ class Batcher:
             self._on_batch(len(batch))
             images = np.stack([image for image, _ in batch])
             try:
-                rows = await loop.run_in_executor(self.thread, self._answer, images)
+                rows, unknown = await loop.run_in_executor(self.thread, self._answer, images)
             except Exception as error:
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)
                 continue
-            for (_, future), row in zip(batch, rows, strict=True):
+            for (_, future), row, none_of_them in zip(batch, rows, unknown, strict=True):
                 if not future.done():
-                    future.set_result(row)
+                    future.set_result((row, bool(none_of_them)))
 
     async def _gather(self) -> None:
         """Wait for an image, then for a full batch, the last announced image or the end of patience."""

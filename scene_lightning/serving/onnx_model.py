@@ -29,15 +29,15 @@ class ServedOnnxModel:
         self._model = OnnxModel(path)
         self.info = self._model.info
 
-    def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Class probabilities (N, K).
+    def answer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Class probabilities (N, K), and no image (N,) that shows none of the classes: the graph gives no features.
 
         Args:
             images: (N, H, W, C), decoded as `info.spec` says.
         """
         if self.info.color_mode == "grayscale":  # the graph takes colours, and makes the same grey of equal ones
             images = np.repeat(images, 3, axis=-1)
-        return self._model.run(images)
+        return self._model.run(images), np.zeros(len(images), dtype=np.bool_)
 
     def explain(self, picture: NDArray[np.uint8], class_index: int) -> Image.Image:
         """Never called: `explains` is false.

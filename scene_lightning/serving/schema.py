@@ -25,8 +25,11 @@ class Result(BaseModel):
     """What one photograph shows; of one that could not be read, `error` says why and the rest is null."""
 
     file: str = Field(description="The file's name as it was sent; empty where the client gave none.")
-    predicted: str | None = Field(default=None, description="The likeliest class.")
-    probability: float | None = Field(default=None, description="Of that class.", ge=0, le=1.000001)
+    predicted: str | None = Field(default=None, description="The likeliest class, or `unknown`.")
+    unknown: bool | None = Field(
+        default=None, description="Whether it looks like none of the classes, by the model's rejection rule."
+    )
+    probability: float | None = Field(default=None, description="Of the likeliest class.", ge=0, le=1.000001)
     probabilities: dict[str, float] | None = Field(default=None, description="Of every class, in the model's order.")
     heatmap: str | None = Field(
         default=None, description="Where it was asked for: the photograph under its heat map, as a data URL (JPEG)."
