@@ -45,7 +45,7 @@ def calibrate(
     precision: Precision = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Calibrate a model's probabilities on held-out images, and teach it to answer "unknown".
+    """Calibrate a model's probabilities, and fit its "unknown".
 
     Temperature scaling (Guo et al., 2017): writes the same model with its last layer's weights divided by one number,
     the temperature with the lowest cross-entropy on DATA. Predicted classes do not change. Beside it goes a rule by
