@@ -60,7 +60,9 @@ def run(model: Recorded, work: Callable[[Batcher], Any], **options: Any) -> Any:
 
 def test_what_arrives_together_is_answered_together_and_in_order() -> None:
     async def work(batcher: Batcher) -> list[float]:
-        return [float(row[0]) for row, _ in await asyncio.gather(*(batcher.answer(image(value)) for value in range(10)))]
+        answers = await asyncio.gather(*(batcher.answer(image(value)) for value in range(10)))
+        assert [unknown for _, unknown in answers] == [value == 7 for value in range(10)]
+        return [float(row[0]) for row, _ in answers]
 
     model = Recorded()
     assert run(model, work) == list(range(10))
