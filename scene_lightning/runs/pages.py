@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from scene_lightning._main_process import is_main_process
 from scene_lightning._terminal import labelled
+from scene_lightning.data.decode import UNREADABLE, open_as_seen
 from scene_lightning.errors import InputError, SceneLightningError
 from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.evaluate import score
+from scene_lightning.inference.explain import Explainer
 from scene_lightning.inference.held_out import held_out_images
 from scene_lightning.inference.predictor import Predictor, RunOn
+from scene_lightning.pages.pictures import data_url
 from scene_lightning.reports import run_folder
-from scene_lightning.run_report.page import WrittenPage, write_report
+from scene_lightning.run_report.page import HeatMaps, WrittenPage, write_report
+from scene_lightning.run_report.photographs import KIND, QUALITY, SIDE
 from scene_lightning.run_report.run_data import RunData, read_run
 from scene_lightning.runs.training_batch import draw_training_batch_again
 
@@ -37,7 +43,34 @@ def report(run: str, *, out: str | None = None, data: str | None = None) -> Writ
     require_folder_of(path)
     found = read_run(run)
     complete(found, data)
-    return write_report(found, path)
+    return write_report(found, path, _heat_maps_of(found))
+
+
+def _heat_maps_of(run: RunData) -> HeatMaps | None:
+    """What draws heat maps of the surest mistakes; None where captum or the checkpoint is not there."""
+    checkpoint = run.folder / run_folder.BEST
+    if find_spec("captum") is None or not checkpoint.is_file():
+        return None
+
+    def draw(places: Sequence[Any]) -> list[str]:
+        try:
+            explainer = Explainer(Predictor.load(str(checkpoint), RunOn()))
+            return [_heat_map(explainer, place) for place in places]
+        except SceneLightningError as error:  # of a model that takes no photographs, or has no maps
+            print(f"note: {run.folder}: no heat maps: {error}", file=sys.stderr)
+            return [""] * len(places)
+
+    return draw
+
+
+def _heat_map(explainer: Explainer, place: Any) -> str:
+    """The photograph under its heat map, as small as the page's other pictures; "" where it is gone by now."""
+    try:
+        photograph = open_as_seen(place)
+        photograph.thumbnail((SIDE, SIDE))
+        return data_url(explainer.overlay(photograph, explainer.heat(place)), side=SIDE, quality=QUALITY, kind=KIND)
+    except UNREADABLE:  # a DataError is a ValueError
+        return ""
 
 
 def report_of_training(folder: Path) -> None:
