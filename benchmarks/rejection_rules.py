@@ -3,7 +3,7 @@
     python -m benchmarks.rejection_rules MODEL TRAINING_DATA TEST_DATA OTHERS... [--coverage 0.95] [--cache DIR]
 
 OTHERS are folders of images of other things. Thresholds, and the class means of "distance", are of the photographs that
-the model's training held out; Mahalanobis' means and covariance and the neighbours of 1,000 that it was trained on.
+the model's training held out; Mahalanobis' means and covariance and the neighbours of 1,500 that it was trained on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scene_lightning.inference.last_layer import last_dense, logits_of
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.inference.rejection import energy, fit
 
-TRAINING_IMAGES, NEIGHBOURS = 1000, 10
+TRAINING_IMAGES, NEIGHBOURS = 1500, 10
 
 
 def features(predictor: Predictor, paths: Sequence[str], cache: Path | None) -> np.ndarray:
@@ -88,7 +88,9 @@ def main() -> None:
     recipe = predictor.model._recipe
     training = find_splits(given.training_data, recipe["data"]["val_split"], recipe["training"]["seed"]).train
     training = relabel(training, predictor.info.class_names)
-    chosen = sorted(random.Random(0).sample(range(len(training)), min(TRAINING_IMAGES, len(training))))
+    chosen = sorted(range(len(training)), key=training.paths.__getitem__)
+    random.Random(0).shuffle(chosen)
+    chosen = chosen[:TRAINING_IMAGES]
     held_out, test = held_out_images(predictor, given.training_data), labelled_images(given.test_data, predictor.info)
     trained = of("trained", [training.paths[row] for row in chosen])
     held, tested = of("held", held_out.paths), of("test", test.paths)

@@ -29,15 +29,24 @@ def card(
         str | None,
         typer.Option(metavar="DATA", help="Its training data: fit the temperature on the share held out there."),
     ] = None,
+    others: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Images of other things: the card says how many its rule takes for a class."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure a model and write its model card.
 
-    The card says how many of the photographs the model was trained on, and whether they chose its epoch.
+    The card says how many of the photographs the model was trained on, and whether they chose its epoch. Of a model
+    with a rule for images of none of its classes it says what that keeps, and what of drawn images and of --others it
+    lets through.
     """
     from scene_lightning.cli import pipeline
 
-    measured = pipeline.write_card(model, data, out, about=about, licence=licence, run=run, trained_on=trained_on)
+    measured = pipeline.write_card(
+        model, data, out, about=about, licence=licence, run=run, trained_on=trained_on, others=others,
+        draw_others=pipeline.draw_others,
+    )  # fmt: skip
     accuracy, count = measured.accuracy(measured.plain), len(measured.labels)
     if as_json:
         seen = measured.seen.as_dict()

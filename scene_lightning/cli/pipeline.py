@@ -19,6 +19,7 @@ from scene_lightning.dataset_check.check import check_dataset, progress_bar
 from scene_lightning.dataset_check.page import write_page
 from scene_lightning.dataset_check.report import require_place_for, show_check, write_findings
 from scene_lightning.demo_scenes.demo import demo
+from scene_lightning.demo_scenes.textures import draw_others
 from scene_lightning.inference.calibrate import calibrate
 from scene_lightning.inference.evaluate import evaluate, format_evaluation
 from scene_lightning.inference.explain_files import explain_files
@@ -41,6 +42,7 @@ __all__ = [
     "compared_with",
     "curves",
     "demo",
+    "draw_others",
     "evaluate",
     "explain_files",
     "find_batch_size",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Picture = NDArray[np.uint8]
+from scene_lightning.demo_scenes.scenes import SCENE_NAMES, draw_scene
+
+TEXTURES, SCENES = 140, 10  # of the latter, of each kind
 
 
 def texture(index: int, seed: int = 0, size: int = 150) -> Image.Image:
@@ -22,6 +25,24 @@ def texture(index: int, seed: int = 0, size: int = 150) -> Image.Image:
     rng = np.random.default_rng([seed, index])
     levels = list(KINDS.values())[index % len(KINDS)](rng, size)
     return Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+
+
+def draw_others(folder: Path) -> dict[str, list[str]]:
+    """Draw images that show no photographed scene, textures and drawn scenes; their paths by the name of the set.
+
+    Args:
+        folder: where the files go.
+    """
+    images = {
+        "generated textures": [texture(index) for index in range(TEXTURES)],
+        "drawn scenes": [draw_scene(kind, number, size=150) for kind in SCENE_NAMES for number in range(SCENES)],
+    }
+    paths: dict[str, list[str]] = {}
+    for number, (name, pictures) in enumerate(images.items()):
+        paths[name] = [str(folder / f"{number}-{index}.png") for index in range(len(pictures))]
+        for path, picture in zip(paths[name], pictures, strict=True):
+            picture.save(path)
+    return paths
 
 
 def _noise(rng: np.random.Generator, size: int) -> NDArray[np.float64]:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from scene_lightning._atomic_write import write_text
+from scene_lightning.data.scan import scan_images
+from scene_lightning.errors import InputError
 from scene_lightning.inference.evaluate import labelled_images
 from scene_lightning.inference.held_out import held_out_images, seen_by
 from scene_lightning.inference.images_seen import Overlap
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
+from scene_lightning.inference.rejection import Rejection
 from scene_lightning.inference.temperature import at_temperature, calibration_error, fit_temperature
 from scene_lightning.recipes.yaml_reader import dump
 from scene_lightning.reports.metrics_file import read_metrics
@@ -28,6 +32,7 @@ from scene_lightning.reports.run_folder import METRICS, find_model, find_run
 from scene_lightning.reports.tables import report_from_matrix
 
 _WORST = 5
+DrawOthers = Callable[[Path], Mapping[str, Sequence[str]]]
 
 
 @dataclass
@@ -44,6 +49,9 @@ class Measured:
         recipe: what the model was trained with; empty where its file does not say.
         parameters: how many the model has.
         held_out: labels and plain answers of the images that training held out, to fit the temperature on; or None.
+        rule: for images of none of the classes; None without one.
+        kept: (N,) which images the rule answers; all without one.
+        others: by the name of a set of images of other things: how many the rule answers, and how many there are.
     """
 
     names: list[str]
@@ -56,6 +64,9 @@ class Measured:
     recipe: dict[str, Any] = field(default_factory=dict)
     parameters: int = 0
     held_out: tuple[np.ndarray, Probabilities] | None = None
+    rule: Rejection | None = None
+    kept: np.ndarray = field(default_factory=lambda: np.empty(0, bool))
+    others: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def matrix(self) -> np.ndarray:
@@ -68,7 +79,15 @@ class Measured:
         return float((probabilities.argmax(1) == self.labels).mean())
 
 
-def measure(model: str, data: str, run_on: RunOn | None = None, *, trained_on: str | None = None) -> Measured:
+def measure(
+    model: str,
+    data: str,
+    run_on: RunOn | None = None,
+    *,
+    trained_on: str | None = None,
+    others: str | None = None,
+    draw_others: DrawOthers | None = None,
+) -> Measured:
     """Let a model answer labelled images twice.
 
     Args:
@@ -77,11 +96,16 @@ def measure(model: str, data: str, run_on: RunOn | None = None, *, trained_on: s
         model: a model file or a run folder.
         data: a folder of labelled images.
         run_on: where and how the model answers.
+        others, draw_others: as for `write_card`.
 
     Raises:
-        InputError: no model, no labelled images, classes that the model does not know, or a file without its recipe.
+        InputError: no model, no labelled images, classes that the model does not know, a file without its recipe, or
+            `others` for a model without a rule.
     """
     predictor = Predictor.load(model, run_on or RunOn())
+    rule = predictor.rejection
+    if others is not None and rule is None:
+        raise InputError(f"--others: {model!r} has no rule for images of other things. Calibrate it first: calibrate.")
     table = labelled_images(data, predictor.info)
     begun = time.perf_counter()
     plain = predictor.probabilities(table.paths)
@@ -92,7 +116,29 @@ def measure(model: str, data: str, run_on: RunOn | None = None, *, trained_on: s
         np.asarray(table.labels), plain, averaged, seconds,
         predictor.model._recipe or {}, int(predictor.model.count_params()),
         None if trained_on is None else _held_out(predictor, trained_on),
+        rule, _answered(predictor, table.paths) if rule else np.ones(len(table), bool),
+        _others(predictor, others, draw_others) if rule else {},
     )  # fmt: skip
+
+
+def _answered(predictor: Predictor, paths: Sequence[str], *, strict: bool = True) -> np.ndarray:
+    """(N,) whether the rejection rule answers each image that can be read."""
+    rejected: list[int] = []
+    read: list[int] = []
+    predictor.predict(
+        paths, lambda positions, *_: read.extend(positions), strict=strict, verbose=False, on_rejected=rejected.extend
+    )
+    return ~np.isin(read, rejected)
+
+
+def _others(predictor: Predictor, folder: str | None, draw_others: DrawOthers | None) -> dict[str, tuple[int, int]]:
+    """How many images of other things get a class: those of a folder, and those that are drawn."""
+    with TemporaryDirectory() as drawn:
+        sets = dict(draw_others(Path(drawn))) if draw_others is not None else {}
+        if folder is not None:
+            sets = {f"`{Path(folder).name}`": scan_images([folder]), **sets}
+        accepted = {name: _answered(predictor, paths, strict=False) for name, paths in sets.items()}
+    return {name: (int(answered.sum()), len(answered)) for name, answered in accepted.items()}
 
 
 def _held_out(predictor: Predictor, trained_on: str) -> tuple[np.ndarray, Probabilities]:
@@ -109,6 +155,8 @@ def write_card(
     licence: str = "",
     run: str | None = None,
     trained_on: str | None = None,
+    others: str | None = None,
+    draw_others: DrawOthers | None = None,
     run_on: RunOn | None = None,
 ) -> Measured:
     """Measure a model on labelled images, best such as it was not trained on, and write its card.
@@ -118,6 +166,8 @@ def write_card(
         licence: a notice to be kept, of weights that training began from.
         run: the folder of the run that trained it: how that went is told.
         trained_on: as for `measure`.
+        others: a folder of images of other things, of which a model with a rejection rule should answer none.
+        draw_others: draws more such images into a folder, and gives their paths by the name of a set.
         model: a model file or a run folder.
         data: a folder of labelled images.
         out: the Markdown file to write.
@@ -127,7 +177,7 @@ def write_card(
         InputError: as `measure`; no such run.
     """
     history = [] if run is None else read_metrics(find_run(run) / METRICS)
-    facts = measure(model, data, run_on, trained_on=trained_on)
+    facts = measure(model, data, run_on, trained_on=trained_on, others=others, draw_others=draw_others)
     write_text(out, _card_text(facts, model, about, licence, history))
     return facts
 
@@ -143,9 +193,8 @@ def _card_text(facts: Measured, model: str, about: str, licence: str, history: S
         f"SHA-256 `{digest}`; {facts.parameters:,} parameters.",
         about,
         "## Intended use",
-        f"To tell {', '.join(facts.names[:-1])} and {facts.names[-1]} apart in photographs of one such scene each. It "
-        "answers with one of these classes whatever it is shown: a photograph of anything else gets a class too, often "
-        "with confidence. Not for decisions about people, and not for safety.",
+        f"To tell {', '.join(facts.names[:-1])} and {facts.names[-1]} apart in photographs of one such scene each. "
+        f"{_shown_other_things(facts)} Not for decisions about people, and not for safety.",
         "## Accuracy",
         f"On {len(facts.labels)} photographs of `{Path(facts.data).name}`: **{facts.accuracy(facts.plain):.4f}**; "
         f"averaged with the answer to the mirror image {facts.accuracy(facts.averaged):.4f}.",
@@ -157,6 +206,7 @@ def _card_text(facts: Measured, model: str, about: str, licence: str, history: S
         _failures(facts),
         "## Calibration",
         _calibration(facts),
+        *_none_of_these(facts),
         "## Speed",
         f"{len(facts.labels) / facts.seconds:.0f} photographs a second from JPEG files to probabilities, on the "
         "machine that wrote this card.",
@@ -218,6 +268,34 @@ def _calibration(facts: Measured) -> str:
         f"with the lowest cross-entropy on {fitted} is {temperature:.3f}; with the logits divided by it the "
         f"error is {calibration_error(at_temperature(facts.plain, temperature), facts.labels):.4f}."
     )
+
+
+def _shown_other_things(facts: Measured) -> str:
+    if facts.rule is None:
+        return (
+            "It answers with one of these classes whatever it is shown: a photograph of anything else gets a class "
+            "too, often with confidence."
+        )
+    return (
+        "Images of anything else are `unknown` where its rule notices (see None of these); the rest get a class, often "
+        "with confidence."
+    )
+
+
+def _none_of_these(facts: Measured) -> list[str]:
+    """What the rejection rule keeps and what it lets through; nothing without one."""
+    if facts.rule is None:
+        return []
+    right = (facts.plain.argmax(1) == facts.labels)[facts.kept]
+    accuracy = f", with accuracy {right.mean():.4f} on them" if len(right) else ""
+    rows = [[name, str(count), f"{accepted / max(1, count):.1%}"] for name, (accepted, count) in facts.others.items()]
+    return [
+        "## None of these",
+        f"The rule `{facts.rule.kind}`, made to answer {facts.rule.coverage:.1%} of {facts.rule.images} photographs, "
+        f"answers {facts.kept.mean():.1%} of these{accuracy}; the others are `unknown`.",
+        "What shows none of the classes, and gets one all the same:" if rows else "",
+        _table(["images of other things", "count", "false accepts"], rows) if rows else "",
+    ]
 
 
 def _training(history: Sequence[dict[str, Any]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 import scene_lightning as keras
 from scene_lightning.cli.main import run
 from scene_lightning.data.image_info import ImageInfo
+from scene_lightning.demo_scenes.textures import texture
 from scene_lightning.errors import FileFormatError, InputError
 from scene_lightning.inference import rejection
 from scene_lightning.inference.calibrate import calibrate
@@ -218,3 +220,28 @@ def test_a_pretrained_network_gets_the_distance_rule_and_no_reject_none(workplac
     one, other = (keras.models.load_model(name).image_info for name in ("a.keras", "b.keras"))
     assert one is not None and one["rejection"]["kind"] == "distance"
     assert other is not None and "rejection" not in other
+
+
+def test_the_card_says_what_is_kept_and_what_is_let_through(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["calibrate", "plain.keras", "data", "--out", "ruled.keras", "--coverage", "0.9"]) == 0
+    assert run(["card", "ruled.keras", "data", "--out", "ruled.md", "--others", "others"]) == 0
+    card = Path("ruled.md").read_text()
+    assert "The rule `energy`, made to answer 90.0% of 120 photographs, answers 90.0% of these, with accuracy" in card
+    assert "| `others` | 1 | 0.0% |" in card and "gets a class too" not in card
+    for name, count in (("generated textures", 140), ("drawn scenes", 60)):
+        share = re.search(rf"\| {name} \| {count} \| ([\d.]+)% \|", card)
+        assert share is not None and 0 <= float(share.group(1)) <= 100
+    assert run(["card", "plain.keras", "data", "--out", "plain.md"]) == 0
+    assert "None of these" not in Path("plain.md").read_text() and "gets a class too" in Path("plain.md").read_text()
+    capsys.readouterr()
+    assert run(["card", "plain.keras", "data", "--out", "plain.md", "--others", "others"]) == 2
+    assert "has no rule for images of other things" in capsys.readouterr().err
+
+
+def test_textures_are_the_same_at_every_call_and_of_several_kinds() -> None:
+    first, second = (np.stack([np.asarray(texture(index, size=40)) for index in range(14)]) for _ in range(2))
+    assert np.array_equal(first, second) and first.shape == (14, 40, 40, 3)
+    assert len({image.tobytes() for image in first}) == 14
+    assert not np.array_equal(first[0], np.asarray(texture(0, seed=1, size=40)))
