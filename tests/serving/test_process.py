@@ -95,6 +95,15 @@ def test_a_model_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().err.startswith("error: ")
 
 
+def test_without_the_extra_the_cure_is_named(
+    model_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    monkeypatch.delitem(sys.modules, "scene_lightning.serving.app")
+    assert cli.run(["serve", str(model_file), "--port", "0"]) == 2
+    assert "serve needs fastapi: pip install 'scene-lightning[serve]'" in capsys.readouterr().err
+
+
 def test_other_machines_are_let_in_only_when_asked(model_file: Path) -> None:
     for host, public in (("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)):
         with listen(host, 0) as bound:
