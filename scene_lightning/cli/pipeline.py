@@ -118,4 +118,4 @@ def report(runs: Sequence[str], *, out: str | None = None, data: str | None = No
         out: the page; None for report.html in the run's folder, or comparison.html here.
         data: where the images are now; None for where they were.
     """
-    print(f"report    {write_report(runs[0], out=out, data=data).in_words()}")
+    print(f"report    {write_report(runs, out=out, data=data).in_words()}")

@@ -1,5 +1,5 @@
 // Photographs: figures with file names and probabilities, in the page and in a dialog that a cell or a button opens.
-const sure = value => { const shown = (100 * value).toFixed(1); return (value < 1 && shown === "100.0" ? "99.9" : shown) + " %"; };
+const sure = value => { const shown = (100 * value).toFixed(1); return (value < 1 && shown === "100.0" ? "99.9" : shown) + "\u00a0%"; };
 
 function figureOf(photograph, caption) {
   const figure = document.createElement("figure"), image = document.createElement("img"), text = document.createElement("figcaption");

@@ -20,30 +20,39 @@ from scene_lightning.inference.held_out import held_out_images
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.pages.pictures import data_url
 from scene_lightning.reports import run_folder
+from scene_lightning.run_report.comparison import write_comparison
 from scene_lightning.run_report.page import HeatMaps, WrittenPage, write_report
 from scene_lightning.run_report.photographs import KIND, QUALITY, SIDE
 from scene_lightning.run_report.run_data import RunData, read_run
 from scene_lightning.runs.training_batch import draw_training_batch_again
 
 
-def report(run: str, *, out: str | None = None, data: str | None = None) -> WrittenPage:
-    """Write the page of a run: report.html.
+COMPARISON = "comparison.html"
+
+
+def report(names: Sequence[str], *, out: str | None = None, data: str | None = None) -> WrittenPage:
+    """Write the page of a run, report.html, or of several side by side, comparison.html.
 
     A run that kept no answers is evaluated anew, where its images and a checkpoint are there.
 
     Args:
-        run: its folder.
-        out: the page; None makes report.html in the folder.
-        data: where the run's images are now; None for where they were.
+        names: the folders of runs.
+        out: the page; None makes report.html in the run's folder, or comparison.html in the current one.
+        data: where the images are now; None for where they were.
 
     Raises:
-        InputError: no run there, or no folder for the page.
+        InputError: no run there, one named twice, or no folder for the page.
     """
-    path = Path(run) / run_folder.REPORT if out is None else Path(out)
-    require_folder_of(path)
-    found = read_run(run)
-    complete(found, data)
-    return write_report(found, path, _heat_maps_of(found))
+    if len({Path(name).resolve() for name in names}) < len(names):
+        raise InputError(f"Expected different runs; received {', '.join(names)}.")
+    several = len(names) > 1
+    path = Path(out) if out is not None else Path(COMPARISON) if several else Path(names[0]) / run_folder.REPORT
+    if out is not None:
+        require_folder_of(path)
+    runs = [read_run(name) for name in names]
+    for run in runs:
+        complete(run, data)
+    return write_comparison(runs, path) if several else write_report(runs[0], path, _heat_maps_of(runs[0]))
 
 
 def _heat_maps_of(run: RunData) -> HeatMaps | None:
