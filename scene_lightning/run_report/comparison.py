@@ -136,8 +136,8 @@ def _tests(pairs: Sequence[Pair], names: Sequence[str], contradicting: int) -> s
     return (
         f'{shown}<p class="quiet">On the photographs that both answered: McNemar\'s exact test, two-sided, of those '
         f"that one alone got right, at the level {LEVEL}; the difference of the accuracies with its 95 % interval "
-        f"(Agresti and Min).{several}{left_out} The test is of these two models on photographs like these; another seed "
-        "gives other models.</p>"
+        f"(Agresti and Min).{several}{left_out} The test is of these two models on photographs like these; another "
+        "seed gives other models.</p>"
     )
 
 
