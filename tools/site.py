@@ -56,7 +56,7 @@ def write_pages(folder: Path) -> None:
     Args:
         folder: to write; it must not exist.
     """
-    shutil.copytree(ROOT / "docs", folder, ignore=lambda _, names: [n for n in names if not n.endswith(_KNOWN_FILES)])
+    shutil.copytree(ROOT / "docs", folder, ignore=_others)
     sources = {"index.md": ROOT / "README.md", **{name: ROOT / name for name in PROJECT_PAGES}}
     sources |= {page.name: page for page in (ROOT / "docs").glob("*.md")}
     weights = ROOT / "scene_lightning" / "weights"
@@ -68,6 +68,11 @@ def write_pages(folder: Path) -> None:
         (folder / name).write_text(relinked, encoding="utf-8")
     (folder / "commands.md").write_text(command_reference(), encoding="utf-8")
     (folder / "recipe-values.md").write_text(recipe_reference(), encoding="utf-8")
+
+
+def _others(folder: str, names: list[str]) -> list[str]:
+    """What is no part of the site."""
+    return [name for name in names if not name.endswith(_KNOWN_FILES) and not Path(folder, name).is_dir()]
 
 
 def _relinked(match: re.Match[str], source: Path, places: dict[Path, str]) -> str:

@@ -50,7 +50,8 @@ def write_page(report: CheckReport, path: str) -> None:
 
 
 def _summary(report: CheckReport) -> str:
-    totals = ", ".join(f"{len(report.of(severity)):,} {severity}s" for severity in SEVERITIES)
+    counts = {severity: len(report.of(severity)) for severity in SEVERITIES}
+    totals = ", ".join(f"{count:,} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items())
     text = f"{report.images:,} images of {len(report.files):,} files: {totals}."
     return text if report.overlay is None else f"{text} Overlay {report.overlay.in_words()}."
 
