@@ -75,6 +75,7 @@ class KerasSteps(L.LightningModule):
     _val_metrics: MetricContainer
     _evaluating = False
     _alone = False  # in a run inside a run: the other processes may not be there to sum metrics over
+    on_validation_outputs: Callable[[Any, Any, Any], None] | None
     _step_logs: dict[str, Any] | None = None
     _images_seen: str | None
     _epoch_logs: dict[str, Any] | None = None
