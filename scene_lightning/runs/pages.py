@@ -26,7 +26,6 @@ from scene_lightning.run_report.photographs import KIND, QUALITY, SIDE
 from scene_lightning.run_report.run_data import RunData, read_run
 from scene_lightning.runs.training_batch import draw_training_batch_again
 
-
 COMPARISON = "comparison.html"
 
 
