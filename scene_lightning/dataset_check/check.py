@@ -113,7 +113,7 @@ def check_dataset(
     if labels:
         images = sum(sum(by_class.values()) for by_class in counts.values())
         with progress_bar("labels", images, show_progress) as progress:
-            findings += find_suspect_labels(tree.files, facts, copies, model, progress)
+            findings += find_suspect_labels(tree.files, facts, copies, model, tree.root, progress)
         findings.sort(key=lambda finding: order[finding.kind])  # suspects stay in their own order
     findings = [one for one in findings if one.kind not in OF_LABELS or not kept.issuperset(one.paths)]
     seconds = time.perf_counter() - start

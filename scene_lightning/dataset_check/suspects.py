@@ -6,7 +6,7 @@ Labels", JAIR 70 (2021), https://arxiv.org/abs/1911.00068. Features come from a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import numpy as np
 import torch
@@ -16,10 +16,12 @@ from scene_lightning import models
 from scene_lightning.data.scan import is_image_name
 from scene_lightning.dataset_check.examine import FileFacts
 from scene_lightning.dataset_check.findings import Finding
+from scene_lightning.dataset_check.kept_features import KeptFeatures
 from scene_lightning.dataset_check.tree import FileEntry
 from scene_lightning.errors import InputError
 from scene_lightning.inference.inputs import prediction_feed
 from scene_lightning.inference.predictor import Predictor, RunOn, stdout_to_stderr
+from scene_lightning.reports.run_folder import find_model
 
 FEATURES_FROM = "scenes-large"  # the package's own, so that nothing is downloaded
 FOLDS = 5
@@ -33,6 +35,7 @@ def find_suspect_labels(
     facts: Sequence[FileFacts],
     copies: Sequence[Finding],
     model: str = FEATURES_FROM,
+    root: str = ".",
     progress: Callable[[int], None] | None = None,
 ) -> list[Finding]:
     """Images that other images of their own and of another class say are of the other, the least credible label first.
@@ -42,6 +45,7 @@ def find_suspect_labels(
         facts: what is known of each.
         copies: the findings of copies: those of one finding are answered for together, by others.
         model: a model file, a run folder or a name of the package's models, whose last features are used.
+        root: the data folder, which the features are kept under for the next look.
         progress: called with a number of images after as many have gone through the network.
 
     Raises:
@@ -51,7 +55,8 @@ def find_suspect_labels(
     names = sorted({files[row].class_name for row in rows})
     if len(names) < 2:
         return []
-    features, rows = _features([files[row].path for row in rows], rows, model, progress)
+    digests = [facts[row].digest for row in rows]
+    features, rows = _features([files[row].path for row in rows], digests, rows, model, root, progress)
     labels = np.array([names.index(files[row].class_name) for row in rows], dtype=np.int64)
     place_of = {files[row].path: place for place, row in enumerate(rows)}
     groups = np.arange(len(rows))
@@ -154,9 +159,36 @@ def _principal_components(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _features(
-    paths: Sequence[str], rows: Sequence[int], model: str, progress: Callable[[int], None] | None
+    paths: Sequence[str],
+    digests: Sequence[str],
+    rows: Sequence[int],
+    model: str,
+    root: str,
+    progress: Callable[[int], None] | None,
 ) -> tuple[NDArray[np.float32], list[int]]:
-    """What goes into the last layer of a model, (N, D), and the rows that it is of: those that could be read."""
+    """What goes into the last layer of a model, (N, D), and the rows that it is of: those that could be read.
+
+    Of images that the same model has seen in an earlier look, what it gave then.
+    """
+    keeping = KeptFeatures(root, find_model(model))
+    known = keeping.read()
+    features = {digest: known[digest] for digest in digests if digest in known}
+    new = {digest: path for path, digest in zip(paths, digests, strict=True) if digest not in features}
+    if progress is not None:
+        progress(len(paths) - len(new))
+    if new:
+        given, unreadable = _computed(list(new.values()), model, progress)
+        read = [digest for digest, path in new.items() if path not in unreadable]
+        features.update(zip(read, given, strict=True))
+        keeping.write(features)
+    kept = [place for place, digest in enumerate(digests) if digest in features]
+    return np.stack([features[digests[place]] for place in kept]), [rows[place] for place in kept]
+
+
+def _computed(
+    paths: Sequence[str], model: str, progress: Callable[[int], None] | None
+) -> tuple[NDArray[np.float32], Container[str]]:
+    """What goes into the last layer for each file that can be read, (N, D), and the files that cannot."""
     predictor = Predictor.load(model, RunOn(precision="auto"))
     network = predictor.model
     last = network.layers[-1] if network.layers else None
@@ -174,4 +206,4 @@ def _features(
 
     with stdout_to_stderr():
         trunk.predict(feed, verbose=0, on_batch=take, **predictor.run_on.hardware())
-    return np.concatenate(batches), [row for row, path in zip(rows, paths, strict=True) if path not in feed.unreadable]
+    return np.concatenate(batches), feed.unreadable

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scene_lightning.cli import main as cli
+from scene_lightning.dataset_check import suspects
 from scene_lightning.dataset_check.suspects import confident_errors, out_of_fold
 from scene_lightning.demo_scenes.scenes import SCENE_NAMES, draw_scene
 
@@ -58,10 +60,10 @@ def test_flipped_labels_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                 flipped[str(path)] = wrong
     assert cli.run(["check", str(tmp_path / "data"), "--labels", "--json"]) == 0
     findings = json.loads(capsys.readouterr().out)["findings"]
-    suspects = {one["paths"][0]: one["suggestion"] for one in findings if one["kind"] == "suspect_label"}
-    right = [path for path in suspects if suspects[path] == flipped.get(path)]
+    doubted = {one["paths"][0]: one["suggestion"] for one in findings if one["kind"] == "suspect_label"}
+    right = [path for path in doubted if doubted[path] == flipped.get(path)]
     assert len(flipped) == 12
-    assert len(right) / len(flipped) >= 0.8 and len(right) / len(suspects) >= 0.9, (len(right), len(suspects))
+    assert len(right) / len(flipped) >= 0.8 and len(right) / len(doubted) >= 0.9, (len(right), len(doubted))
 
 
 def test_a_model_that_gives_no_features(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,3 +72,37 @@ def test_a_model_that_gives_no_features(tmp_path: Path, capsys: pytest.CaptureFi
         draw_scene(name, 0).save(tmp_path / name / "0.png")
     assert cli.run(["check", str(tmp_path), "--labels", "--model", "scene"]) == 2
     assert "No model file 'scene'. Did you mean 'scenes'?" in capsys.readouterr().err
+
+
+def test_a_second_look_computes_the_features_of_new_images_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCENE_LIGHTNING_CACHE", str(tmp_path / "cache"))
+    data = tmp_path / "data"
+    for name in SCENE_NAMES[:2]:
+        (data / name).mkdir(parents=True)
+        for number in range(6):
+            draw_scene(SCENE_NAMES[0] if number == 5 else name, number).save(data / name / f"{number}.png")
+    computed: list[int] = []
+    compute = suspects._computed
+
+    def counting(paths: list[str], *rest: object) -> object:
+        computed.append(len(paths))
+        return compute(paths, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(suspects, "_computed", counting)
+
+    def look() -> object:
+        assert cli.run(["check", str(data), "--labels", "--model", "scenes", "--json"]) == 0
+        return json.loads(capsys.readouterr().out)["findings"]
+
+    first = look()
+    assert look() == first and len(computed) == 1
+    shutil.move(data / SCENE_NAMES[1] / "2.png", data / SCENE_NAMES[1] / "renamed.png")  # the content counts
+    draw_scene(SCENE_NAMES[1], 99).save(data / SCENE_NAMES[1] / "new.png")
+    look()
+    assert computed[1:] == [1]
+    (kept,) = (tmp_path / "cache").glob("features-*.npz")
+    kept.write_bytes(kept.read_bytes()[:200])
+    look()
+    assert computed[2] >= 12  # a damaged file is made anew
