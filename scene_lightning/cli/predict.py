@@ -43,7 +43,7 @@ def predict(
         typer.Option(
             metavar="FILE.html",
             help="Write one page with all images, to filter and sort. Pictures of 512 pixels; beyond 500 images of "
-            "320, beyond 2,000 of 160; beyond 10,000 the rest have none; at most 100,000 images.",
+            "320, beyond 2,000 of 160, beyond 5,000 of 112; beyond 10,000 the rest have none; at most 100,000 images.",
         ),
     ] = None,
     sort_into: Annotated[

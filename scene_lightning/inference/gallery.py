@@ -19,12 +19,11 @@ from scene_lightning.pages.page import printable
 from scene_lightning.pages.pictures import picture_of
 from scene_lightning.reports.prediction_files import Prediction
 
-# How many images a page has at most → pixels of the longer side of its pictures; of more images than in the last one,
-# the first have pictures.
-SIDES = ((500, 512), (2_000, 320), (10_000, 160))
+# Up to how many images a page has pictures of which longer side, in pixels, and of which quality; of more images than in
+# the last row the first have pictures. So a page of photographs has 35 MB at most.
+SIDES = ((500, 512, 80), (2_000, 320, 80), (5_000, 160, 65), (10_000, 112, 65))
 MOST_PICTURES = SIDES[-1][0]
 MOST_IMAGES = 100_000
-_QUALITY = 80  # of WebP
 _ALL_CLASSES = 30  # of more, a page holds the likeliest of each image
 _PRECISION = 10_000  # probabilities are whole numbers of it
 
@@ -56,7 +55,7 @@ class Gallery:
                 "--out FILE.csv."
             )
         self._path, self._title, self._names, self._heat_maps = path, title, list(class_names), heat_maps
-        self._side = next((side for most, side in SIDES if count <= most), SIDES[-1][1])
+        self._side, self._quality = next((row[1:] for row in SIDES if count <= row[0]), SIDES[-1][1:])
         self._numbers = {name: number for number, name in enumerate(self._names)}
         self._pool = ThreadPoolExecutor(default_threads(), thread_name_prefix="scene-lightning-gallery")
         self._rows: list[list[Any]] = []
@@ -97,7 +96,7 @@ class Gallery:
             self._pool.shutdown(cancel_futures=True)
 
     def _picture(self, path: str) -> str:
-        return picture_of(path, side=self._side, quality=_QUALITY, kind="WEBP")
+        return picture_of(path, side=self._side, quality=self._quality, kind="WEBP")
 
     def in_words(self) -> str:
         """What was written, for a line on the terminal."""

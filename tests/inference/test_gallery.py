@@ -47,7 +47,7 @@ def test_the_page_asks_for_nothing_outside(page: Path) -> None:
 
 def test_pictures_shrink_and_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     coloured_picture(tmp_path / "a.png", "red", 0)
-    monkeypatch.setattr(galleries, "SIDES", ((2, 40), (3, 20)))
+    monkeypatch.setattr(galleries, "SIDES", ((2, 40, 80), (3, 20, 60)))
     monkeypatch.setattr(galleries, "MOST_PICTURES", 3)
     sizes = []
     for count in (1, 3, 5):
