@@ -19,8 +19,8 @@ from scene_lightning.pages.page import printable
 from scene_lightning.pages.pictures import picture_of
 from scene_lightning.reports.prediction_files import Prediction
 
-# Up to how many images a page has pictures of which longer side, in pixels, and of which quality; of more images than in
-# the last row the first have pictures. So a page of photographs has 35 MB at most.
+# Up to how many images a page has pictures of which longer side, in pixels, and of which quality; of more images than
+# in the last row the first have pictures. So a page of photographs has some 35 MB at most.
 SIDES = ((500, 512, 80), (2_000, 320, 80), (5_000, 160, 65), (10_000, 112, 65))
 MOST_PICTURES = SIDES[-1][0]
 MOST_IMAGES = 100_000
