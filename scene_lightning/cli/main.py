@@ -22,6 +22,7 @@ from scene_lightning.cli import (
     comparing,
     evaluate,
     explain,
+    export,
     finders,
     inspection,
     model_card,
@@ -292,6 +293,7 @@ app.command()(comparing.compare)
 app.command()(evaluate.evaluate)
 app.command()(model_card.card)
 app.command()(calibrate.calibrate)
+app.command()(export.export)
 app.command()(predict.predict)
 app.command()(explain.explain)
 app.command()(serve.serve)

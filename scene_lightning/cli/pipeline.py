@@ -20,6 +20,8 @@ from scene_lightning.dataset_check.page import write_page
 from scene_lightning.dataset_check.report import require_place_for, show_check, write_findings
 from scene_lightning.demo_scenes.demo import demo
 from scene_lightning.demo_scenes.textures import draw_others
+from scene_lightning.export.export import export
+from scene_lightning.export.int8 import Worth
 from scene_lightning.inference.calibrate import calibrate
 from scene_lightning.inference.evaluate import evaluate, format_evaluation
 from scene_lightning.inference.explain_files import explain_files
@@ -36,6 +38,7 @@ from scene_lightning.runs.train import train
 
 __all__ = [
     "RunOn",
+    "Worth",
     "calibrate",
     "check_dataset",
     "compare",
@@ -45,6 +48,7 @@ __all__ = [
     "draw_others",
     "evaluate",
     "explain_files",
+    "export",
     "find_batch_size",
     "find_learning_rate",
     "folds_of",

@@ -32,7 +32,7 @@ _DEFAULTS: dict[str, tuple[Any, ...]] = {"zipped": (None, True), "objects_to_ski
 _CONVERTED = {
     ".tflite": "Save with model.save('model.keras') and convert that with TensorFlow: "
     "tf.lite.TFLiteConverter.from_keras_model(tf.keras.models.load_model('model.keras')).convert()",
-    ".onnx": "Give it to torch.onnx.export(model.eval(), (images,), 'model.onnx'), images being a batch as a tensor",
+    ".onnx": "Write it with model.export('model.onnx', format='onnx')",
 }
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
-from scene_lightning.errors import UnsupportedError
-from scene_lightning.models import lightning_files, persistence
+from scene_lightning.errors import InputError
+from scene_lightning.models import lightning_files, persistence, tracing
 from scene_lightning.models.file_arguments import check_arguments
 from scene_lightning.models.lightning_files import OnClass
 from scene_lightning.models.serialization import layer_config
@@ -72,23 +73,41 @@ class SavingMixin(SummaryMixin, WeightFilesMixin):
             self, filepath, overwrite=overwrite, include_optimizer=include_optimizer, save_format=save_format
         )
 
-    def export(self, filepath: FilePath | None = None, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not supported: the error says what writes the model for other programs. Keras: `Model.export`.
+    def export(
+        self,
+        filepath: FilePath,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the network for another program, for inference alone. Keras: `Model.export`.
+
+        The inputs are the model's own, and nothing of how images become them is inside: `scene-lightning export` puts
+        that into the file, too, and judges the file in its own runtime.
 
         Args:
-            filepath: not used.
-            *args: not used.
-            **kwargs: not used.
+            filepath: the file.
+            format: "onnx", or "torch" (a `.pt2`, for `torch.export.load`). The others of Keras are not supported, and
+                the error says what writes them; Keras' default is among these, so name one.
+            verbose: True prints where the file is.
+            input_signature: one or several things with a `shape` and a `dtype`; None for the model's own inputs, of
+                which the batch and whatever is None in their shapes may have any size.
+            **kwargs: `opset_version` of ONNX, 18 by default.
 
         Raises:
-            UnsupportedError: always.
+            InputError: the model has no weights yet, or an unknown format or argument.
+            UnsupportedError: a format that is not written here, a model without such a form, or a missing package.
+
+        Example:
+            model.export("model.onnx", format="onnx")
         """
-        raise UnsupportedError(
-            "model.export() is not supported: no TensorFlow is here to write a SavedModel. For Keras and TensorFlow: "
-            "model.save('model.keras'), and there keras.models.load_model('model.keras').export(folder). For PyTorch: "
-            "torch.export.save(torch.export.export(model.eval(), (images,)), 'model.pt2'), images being a batch as a "
-            "tensor."
-        )
+        unknown = set(kwargs) - {"opset_version"}
+        if unknown:
+            raise InputError(f"export() got an unexpected argument {min(unknown)!r}. Expected opset_version or none.")
+        tracing.export_model(self, filepath, format, input_signature, kwargs.get("opset_version"))
+        if verbose:
+            print(f"Saved artifact at '{os.fspath(filepath)}'.")
 
     @OnClass  # type: ignore[arg-type]
     def load_from_checkpoint(  # type: ignore

@@ -1,0 +1,73 @@
+"""Compares what an exported file answers with what the model answered."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+TIE = 0.01  # of probability: closer than this, the model itself has not decided between two classes
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How an exported file's answers compare with the model's.
+
+    Attributes:
+        runtime: what ran the file, with its version.
+        photographs: what they were asked about, in words.
+        images: how many.
+        same: on how many the likeliest class is the same.
+        ties: on how many of the others the model's own two classes were within `TIE`.
+        largest: the largest difference of a probability.
+        mean: the mean of each image's largest difference.
+    """
+
+    runtime: str
+    photographs: str
+    images: int
+    same: int
+    ties: int
+    largest: float
+    mean: float
+
+    @property
+    def refused(self) -> int:
+        """On how many images the file names another class."""
+        return self.images - self.same - self.ties
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the JSON beside the file."""
+        return asdict(self)
+
+    def in_words(self) -> str:
+        """One sentence without its stop."""
+        ties = f" ({self.ties} more are ties within {TIE:g})" if self.ties else ""
+        return (
+            f"{self.runtime} names the model's class on {self.same:,} of {self.images:,} {self.photographs}{ties}; "
+            f"probabilities differ by {self.largest:.2g} at most"
+        )
+
+
+def compare(ours: NDArray[np.float32], theirs: NDArray[np.float32], runtime: str, photographs: str) -> Agreement:
+    """Compare two models' probabilities.
+
+    Args:
+        ours: (N, K) of the model.
+        theirs: (N, K) of the exported file.
+        runtime: what ran it.
+        photographs: what they were asked about, in words.
+    """
+    best, other = ours.argmax(1), theirs.argmax(1)
+    rows = np.arange(len(ours))
+    differs = best != other
+    ties = differs & (ours[rows, best] - ours[rows, other] < TIE)
+    apart = np.abs(ours.astype(np.float64) - theirs).max(1)
+    apart = np.where(np.isfinite(apart), apart, np.inf)
+    lost = ~np.isfinite(theirs).all(1)  # NaN is no agreement, whichever place argmax gives it
+    return Agreement(
+        runtime, photographs, len(ours), int((~differs & ~lost).sum()), int((ties & ~lost).sum()), float(apart.max()),
+        float(apart.mean()),
+    )  # fmt: skip
