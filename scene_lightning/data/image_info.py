@@ -21,6 +21,8 @@ class ImageInfo:
         interpolation: how images are resized.
         fit: how images of other proportions are brought to `input_size`: "stretch", "crop" or "pad".
         rejection: the rule for images of none of the classes (`inference/rejection.py`); None without one.
+        thresholds: of a model that gives an image any number of labels, the probability from which on each one holds;
+            None for a model that names one class.
     """
 
     class_names: Sequence[str]
@@ -30,6 +32,7 @@ class ImageInfo:
     interpolation: str = "nearest"
     fit: str = "stretch"
     rejection: Mapping[str, Any] | None = None
+    thresholds: Sequence[float] | None = None
 
     @property
     def spec(self) -> DecodeSpec:
@@ -38,7 +41,18 @@ class ImageInfo:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as model files and `model.image_info` keep them."""
-        values = {**asdict(self), "class_names": list(self.class_names), "input_size": list(self.input_size)}
-        if self.rejection is None:
-            del values["rejection"]
-        return values
+        plain = {**asdict(self), "class_names": list(self.class_names), "input_size": list(self.input_size)}
+        if self.thresholds is not None:
+            plain["thresholds"] = list(self.thresholds)
+        absent = [name for name in ("rejection", "thresholds") if plain[name] is None]
+        return {name: value for name, value in plain.items() if name not in absent}
+
+    def labels_of(self, probabilities: Sequence[float]) -> list[str]:
+        """The labels whose probabilities reach their thresholds.
+
+        Args:
+            probabilities: (K,) of one image.
+        """
+        assert self.thresholds is not None
+        rows = zip(self.class_names, probabilities, self.thresholds, strict=True)
+        return [name for name, probability, threshold in rows if probability >= threshold]

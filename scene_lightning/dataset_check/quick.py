@@ -7,6 +7,8 @@ import sys
 from scene_lightning._main_process import is_main_process
 from scene_lightning._terminal import labelled
 from scene_lightning.data.copies import find_copies
+from scene_lightning.data.label_file import label_file, split_label_file
+from scene_lightning.data.label_folders import split_folders_of_labels
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.scan import find_splits, find_training_images
 from scene_lightning.data.table import ImageTable, Splits
@@ -14,16 +16,31 @@ from scene_lightning.errors import DataError
 
 
 def checked_splits(
-    data: str, val_split: float, seed: int, overlay: Overlay | None = None, group_by: str | None = None
+    data: str,
+    val_split: float,
+    seed: int,
+    overlay: Overlay | None = None,
+    group_by: str | None = None,
+    several_labels: bool = False,
+    multi_label: str | None = None,
 ) -> Splits:
     """`find_splits` for a training: what it cannot go well with is refused, and copies are told.
 
     Args:
         data, val_split, seed, overlay, group_by: as for `find_splits`.
+        several_labels: whether the caller can take images with several labels; otherwise those are refused.
+        multi_label: "folders" gives an image the labels of all folders that hold a copy of it; of a folder with a
+            labels.csv the images have the labels that it says.
 
     Raises:
         DataError: as `find_splits`; a folder that only wraps the data folder; one class alone.
     """
+    if not several_labels:
+        _refuse_several_labels(data)
+    if multi_label == "folders":
+        return split_folders_of_labels(data, val_split, seed, group_by)
+    if (labels := label_file(data)) is not None:
+        return split_label_file(labels, val_split, seed, group_by)
     splits = find_splits(data, val_split, seed, overlay, group_by)
     _refuse_single_class(splits.train)
     _tell_corrections(overlay)
@@ -40,11 +57,20 @@ def checked_training_images(data: str, overlay: Overlay | None = None, group_by:
     Raises:
         DataError: as `find_training_images`; a folder that only wraps the data folder; one class alone.
     """
+    _refuse_several_labels(data)
     table = find_training_images(data, overlay, group_by)
     _refuse_single_class(table)
     _tell_corrections(overlay)
     warn_of_copies(data, table)
     return table
+
+
+def _refuse_several_labels(data: str) -> None:
+    if label_file(data) is not None:
+        raise DataError(
+            f"{data!r} has a labels.csv with any number of labels an image; this takes images of one class each. "
+            "Expected `scene-lightning train` without --folds, which takes both."
+        )
 
 
 def _tell_corrections(overlay: Overlay | None) -> None:

@@ -17,12 +17,15 @@ from scene_lightning._atomic_write import write_text
 from scene_lightning._main_process import is_main_process
 from scene_lightning._terminal import labelled
 from scene_lightning.data.image_info import ImageInfo
+from scene_lightning.data.label_file import label_file, match_labels, read_label_file
+from scene_lightning.data.label_folders import with_labels_of_folders
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import (
     SPLIT_FOLDERS,
     TRAIN_FOLDERS,
     VALIDATION_FOLDERS,
     class_folders,
+    find_tables,
     relabel,
     require_folder,
     scan_folder,
@@ -30,9 +33,11 @@ from scene_lightning.data.scan import (
 )
 from scene_lightning.data.shards import is_sharded, read_shards
 from scene_lightning.data.table import ImageTable
+from scene_lightning.errors import InputError
 from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
+from scene_lightning.inference.label_scores import format_labels, label_probabilities, score_labels
 from scene_lightning.inference.mistakes import check_new_folder, write_mistakes
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn, gives_logits
 from scene_lightning.reports.messages import report_unreadable, say_left_out
@@ -70,7 +75,9 @@ def evaluate(
     if mistakes is not None:
         check_new_folder("--mistakes", mistakes)
     corrections = find_overlay(overlay)
-    predictor = Predictor.load(model, run_on or RunOn())
+    predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
+    if predictor.info.thresholds is not None:
+        return _evaluate_labels(predictor, data, strict, [overlay, mistakes])
     table = labelled_images(data, predictor.info)
     answers = None if mistakes is None else Answers(predictor.info.class_names)
     if corrections is None:
@@ -82,6 +89,23 @@ def evaluate(
         count = write_mistakes(answers, mistakes, f"Mistakes of {model} on {result['data']}")
         result["mistakes"] = {"folder": mistakes, "images": count}
     return result
+
+
+def _evaluate_labels(predictor: Predictor, data: str, strict: bool, given: Sequence[str | None]) -> dict[str, Any]:
+    """Measure a model of several labels on images with a labels.csv (those for validation, where it says which), or
+    in the folders of all their labels."""
+    if any(given):
+        raise InputError("--overlay and --mistakes are for models that name one class. Leave them away.")
+    require_folder(data)
+    file = label_file(data)
+    table, held_out = (with_labels_of_folders(find_tables(data)[-1]), None) if file is None else read_label_file(file)
+    if held_out is not None:
+        table = table.take(np.flatnonzero(held_out))
+    table = match_labels(table, predictor.info.class_names)
+    assert predictor.info.thresholds is not None
+    return score_labels(
+        predictor, table, label_probabilities(predictor, table, strict=strict), predictor.info.thresholds
+    )
 
 
 def labelled_images(data: str, info: ImageInfo) -> ImageTable:
@@ -231,6 +255,8 @@ def format_evaluation(result: dict[str, Any]) -> str:
     Args:
         result: as `score` gives it, or as it was read from a file.
     """
+    if result.get("multi_label"):
+        return f"{_which_images(result)}\n\n{format_labels(result)}"
     names = result["classes"]
     figures = {**report_from_matrix(result["confusion_matrix"], names), "loss": result["loss"]}
     text = _format_figures(result, figures)

@@ -25,7 +25,10 @@ def info_of_recipe(recipe: Recipe, class_names: Sequence[str]) -> ImageInfo:
     """
     data = recipe.data
     size = recipe.model.input_size
-    return ImageInfo(tuple(class_names), size, data.rescale, data.color_mode, data.interpolation, data.fit)
+    thresholds = (0.5,) * len(class_names) if data.multi_label else None
+    return ImageInfo(
+        tuple(class_names), size, data.rescale, data.color_mode, data.interpolation, data.fit, thresholds=thresholds
+    )
 
 
 def info_of_model(model: Any) -> ImageInfo:
@@ -59,6 +62,7 @@ def info_of_model(model: Any) -> ImageInfo:
         known.get("interpolation") or "nearest",
         known.get("fit") or "stretch",
         known.get("rejection"),
+        known.get("thresholds"),
     )
 
 

@@ -87,7 +87,12 @@ def predict(
     if explain and html is None:
         raise InputError("--explain lays heat maps over the images of --html FILE.html: give that too.")
     files = _find(paths, files_from, sort_into)
-    predictor = Predictor.load(model, run_on or RunOn())
+    predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
+    if predictor.info.thresholds is not None and (html or sort_into):
+        raise InputError(
+            "--html and --sort-into show one class an image; this model gives any number of labels. Expected --out "
+            "FILE.csv or .json."
+        )
     names = predictor.info.class_names
     heat_maps = _heat_maps(predictor) if explain and is_main_process() else None
     if top_k > len(names):
@@ -161,8 +166,12 @@ def _answer(
     def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
         for position, row in zip(positions, probabilities, strict=True):
             write_errors(position)
-            name = unknown if position in rejected else names[int(np.argmax(row))]
-            write(Prediction(files[position], name, row))
+            if predictor.info.thresholds is None:
+                name = unknown if position in rejected else names[int(np.argmax(row))]
+                write(Prediction(files[position], name, row))
+            else:
+                labels = tuple(predictor.info.labels_of(row))
+                write(Prediction(files[position], ";".join(labels), row, labels=labels))
 
     on_rejected = None if accept_all else rejected.update
     feed = predictor.predict(

@@ -73,8 +73,10 @@ class Predictor:
     run_on: RunOn
 
     @classmethod
-    def load(cls, path: str, run_on: RunOn) -> Predictor:
+    def load(cls, path: str, run_on: RunOn, *, several_labels: bool = False) -> Predictor:
         """From a model file, a run folder, or an `.onnx` file that `export` wrote.
+
+        `several_labels`: whether the caller can take a model that gives an image any number of labels.
 
         Raises:
             InputError: no such file, no model file, or a model that does not classify images.
@@ -84,6 +86,11 @@ class Predictor:
             return OnnxPredictor.of_file(str(path), run_on)
         model = _loaded(str(find_model(path)))
         info = info_of_model(model)
+        if info.thresholds is not None and not several_labels:
+            raise InputError(
+                f"{path!r} gives an image any number of labels; this takes a model that names one class. Expected "
+                "another one; `predict` and `evaluate` take both."
+            )
         outputs = model.output_shape
         if not isinstance(outputs, tuple) or len(outputs) != 2:
             raise InputError(f"{path!r} gives outputs of shape {outputs}. Expected one probability a class.")

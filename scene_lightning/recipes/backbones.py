@@ -86,7 +86,7 @@ def build_on_backbone(recipe: Recipe, num_classes: int) -> Any:
     levels = layers.Rescaling(1 / recipe.data.rescale, name="grey_levels")(inputs)
     features = backbone(kind.preprocess(levels))
     features = layers.Dropout(plan.dense_dropout, name=FEATURES)(features)
-    outputs = layers.Dense(num_classes, activation="softmax", name=CLASSIFIER)(features)
+    outputs = layers.Dense(num_classes, activation=recipe.last_activation, name=CLASSIFIER)(features)
     model = models.Functional(inputs, outputs, name=f"{plan.architecture}_classifier")
     _free_backbone(model, plan)
     if plan.head_epochs:

@@ -44,7 +44,7 @@ def _paper_network(recipe: Recipe, num_classes: int) -> Any:
     for units in plan.dense:
         model.add(layers.Dense(units, activation="relu"))
         model.add(layers.Dropout(plan.dense_dropout))
-    model.add(layers.Dense(num_classes, activation="softmax"))
+    model.add(layers.Dense(num_classes, activation=recipe.last_activation))
     return model
 
 

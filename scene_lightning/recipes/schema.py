@@ -199,6 +199,9 @@ class DataRecipe(Section):
     val_split: Annotated[float, Field(gt=0, lt=1)] = 0.2
     # a regular expression: images in whose paths its first parentheses hold the same text stay on one side of a split
     group_by: Annotated[str | None, BeforeValidator(to_pattern)] = None
+    multi_label: Literal["csv", "folders"] | None = (
+        None  # several labels an image: of labels.csv, or of all its folders
+    )
     overlay: str | None = None  # a CSV file of corrected labels, by the images' content
     color_mode: Literal["rgb", "grayscale", "rgba"] = "rgb"
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] = "nearest"
@@ -394,6 +397,11 @@ class Recipe(Section):
     def input_shape(self) -> tuple[int, int, int]:
         """(height, width, channels): the channels follow from `data.color_mode`."""
         return (*self.model.input_size, CHANNELS[self.data.color_mode])
+
+    @property
+    def last_activation(self) -> str:
+        """What the network ends in: probabilities that sum to 1, or one by itself for each label."""
+        return "sigmoid" if self.data.multi_label else "softmax"
 
     @property
     def class_mode(self) -> str:

@@ -34,12 +34,14 @@ class Prediction:
         predicted: the name of the likeliest class, or `unknown`; "" where the image could not be read.
         probabilities: (K,), in the order of the class names; None where the image could not be read.
         error: why it could not be read; "" where it could.
+        labels: of a model that gives an image any number of labels, those; `predicted` has them joined by ";".
     """
 
     path: str
     predicted: str = ""
     probabilities: Probabilities | None = None
     error: str = ""
+    labels: tuple[str, ...] | None = None
 
     @property
     def probability(self) -> float:
@@ -192,6 +194,8 @@ class JsonLinesWriter:
         order = np.argsort(-probabilities, kind="stable")
         values = [float(f"{value:.8g}") for value in probabilities]
         row = {"path": prediction.path, "predicted": prediction.predicted, "probability": values[order[0]]}
+        if prediction.labels is not None:
+            row["predicted"] = list(prediction.labels)
         if self._top_k > 1:
             row["top"] = [{"class": self._names[k], "probability": values[k]} for k in order[: self._top_k]]
         row["probabilities"] = dict(zip(self._names, values, strict=True))

@@ -82,6 +82,8 @@ def train_folds(
     recipe = before_the_choice(overrides) if config == AUTO else load_recipe(config or "paper", overrides)
     if recipe.training.budget is not None:
         raise InputError("--budget is the time of one run. Expected --folds without it, and --epochs.")
+    if recipe.data.multi_label is not None:
+        raise InputError("--folds takes images of one class each. Expected data.multi_label: null.")
     hardware = hardware_of(recipe)
     if device_count(hardware) > 1:
         # Lightning starts a process a device by running the whole command again, which would begin with fold 1 again

@@ -100,7 +100,9 @@ def sample_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:
 
 def _labelled(recipe: Recipe, images: CachedImages, targets: Any = None, **options: Any) -> ImageFeed:
     table = images.table
-    if targets is None:
+    if table.targets is not None:
+        targets = table.targets
+    elif targets is None:
         targets = encode_targets(table.labels, len(table.class_names), recipe.class_mode)
     return ImageFeed(
         images.source,

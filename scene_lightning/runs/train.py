@@ -20,12 +20,14 @@ from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.table import ImageTable
 from scene_lightning.dataset_check.quick import checked_splits
+from scene_lightning.errors import DataError
 from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.evaluate import score, write_evaluation
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.recipes.backbones import Unfreeze
 from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_recipe
+from scene_lightning.recipes.several_labels import for_several_labels
 from scene_lightning.recipes.values import save_interval
 from scene_lightning.reports import plots, run_folder
 from scene_lightning.reports.messages import report_unreadable, say_left_out
@@ -37,6 +39,7 @@ from scene_lightning.runs.distillation import soft_targets
 from scene_lightning.runs.fit_classifier import FitClassifier
 from scene_lightning.runs.image_record import seen_by_run
 from scene_lightning.runs.inputs import decode_all, overlay_of_run, training_feed, validation_feed
+from scene_lightning.runs.label_thresholds import judge_labels
 from scene_lightning.runs.out_of_memory import go_on, with_half_the_batch
 from scene_lightning.runs.pages import report_of_training
 from scene_lightning.runs.prepare import device_count, hardware_of, prepare_model
@@ -110,11 +113,18 @@ def train(
         print(labelled("note", f"the run was begun on {before.processes} device(s) and goes on on {now}"), flush=True)
     meet(devices.trainer_arguments(devices.Hardware(**hardware))["accelerator"])
     overlay = overlay_of_run(recipe, earlier.folder if earlier is not None else None)
-    splits = checked_splits(data, recipe.data.val_split, recipe.training.seed, overlay, recipe.data.group_by)
+    splits = checked_splits(
+        data, recipe.data.val_split, recipe.training.seed, overlay, recipe.data.group_by,
+        several_labels=True, multi_label=recipe.data.multi_label,
+    )  # fmt: skip
     class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
     why = before.chosen if before is not None else None
     if to_settle:
         recipe, why = settled(recipe, config, (splits.train, len(splits.validation)), overrides, clock)
+    if splits.train.targets is not None:
+        recipe = for_several_labels(recipe)
+    elif recipe.data.multi_label is not None:
+        raise DataError(f"The recipe is for several labels an image. Expected {data!r} to hold their labels.csv.")
     model = prepare_model(recipe, splits.train.class_names, len(splits.train))
     if earlier is not None:
         earlier.check(model, recipe, splits.train.class_names)
@@ -128,7 +138,8 @@ def train(
                     decode_shown(recipe, t, strict=strict, shared=count > 1) for t in (splits.train, splits.validation)
                 ]
             finished = train_in(folder, model, recipe, (images[0], images[1]), hardware, earlier, clock)
-        report_of_training(folder)  # the record says by now that the run has finished
+        if splits.train.targets is None:  # the page shows one class an image
+            report_of_training(folder)  # the record says by now that the run has finished
         return finished
     finally:
         run_folder.forget_run_folder()
@@ -347,10 +358,15 @@ def fit_model(
 
 def _evaluate_best(folder: Path, table: ImageTable, recipe: Recipe) -> dict[str, Any]:
     training = recipe.training
-    predictor = Predictor.load(str(folder), RunOn(training.accelerator, training.precision, training.batch_size))
-    answers = Answers(predictor.info.class_names)
-    result = score(predictor, table, verbose=False, answers=answers)
-    answers.write(folder / run_folder.PREDICTIONS)
+    predictor = Predictor.load(
+        str(folder), RunOn(training.accelerator, training.precision, training.batch_size), several_labels=True
+    )
+    if table.targets is not None:
+        result = judge_labels(folder, predictor, table)
+    else:
+        answers = Answers(predictor.info.class_names)
+        result = score(predictor, table, verbose=False, answers=answers)
+        answers.write(folder / run_folder.PREDICTIONS)
     write_evaluation(result, folder / run_folder.EVALUATION)
     plots.plot_confusion_matrix(result["confusion_matrix"], result["classes"], folder / run_folder.CONFUSION)
     return result

@@ -82,6 +82,10 @@ def _label(target: Any, class_names: Sequence[str]) -> str:
     if len(row) == 1:
         return class_names[int(row[0])]
     parts = [place for place in np.argsort(-row)[:2] if row[place] >= 0.05]
+    if not parts:
+        return "none"
     if len(parts) == 1 or row[parts[0]] > 0.99:
         return class_names[int(parts[0])]
+    if all(row[place] == 1 for place in parts):  # labels that do not exclude one another
+        return ", ".join(class_names[int(place)] for place in parts)
     return ", ".join(f"{class_names[int(place)]} {100 * row[place]:.0f} %" for place in parts)

@@ -168,6 +168,12 @@ def check_image_info(info: Any) -> dict[str, Any] | None:
         isinstance(size, list) and len(size) == 2 and all(type(side) is int and 0 < side <= 2**16 for side in size)
     ):
         raise FileFormatError(f"image_info's input_size should be [height, width] in pixels; received {size!r:.200}.")
+    thresholds = info.get("thresholds")
+    if thresholds is not None and not (
+        isinstance(thresholds, list) and all(isinstance(one, float) and 0 <= one <= 1 for one in thresholds)
+        and isinstance(names, list) and len(thresholds) == len(names)
+    ):  # fmt: skip
+        raise FileFormatError(f"image_info's thresholds should be one of 0 to 1 a label; received {thresholds!r:.200}.")
     rescale = info.get("rescale")
     if rescale is not None and (not isinstance(rescale, int | float) or isinstance(rescale, bool)):
         raise FileFormatError(f"image_info's rescale should be a number; received {rescale!r:.200}.")

@@ -1,0 +1,34 @@
+"""Judges the best checkpoint of a run whose images have several labels, and keeps the labels' thresholds in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from scene_lightning.data.table import ImageTable
+from scene_lightning.inference.label_scores import best_thresholds, label_probabilities, score_labels
+from scene_lightning.inference.predictor import Predictor
+from scene_lightning.reports.run_folder import BEST
+from scene_lightning.saving.checkpoint import SECTION, read_checkpoint, write_checkpoint
+
+
+def judge_labels(folder: Path, predictor: Predictor, table: ImageTable) -> dict[str, Any]:
+    """Choose the thresholds on the validation images, keep them in best.ckpt, and measure it with them.
+
+    Args:
+        folder: the run's.
+        predictor: its best checkpoint.
+        table: the validation images.
+
+    Returns:
+        As `score_labels`.
+    """
+    assert table.targets is not None
+    answered = label_probabilities(predictor, table, verbose=False)
+    thresholds = best_thresholds(answered[1], table.targets[answered[0]])
+    state = read_checkpoint(folder / BEST)
+    section = state[SECTION]
+    section["image_info"] = json.dumps({**json.loads(section["image_info"]), "thresholds": thresholds})
+    write_checkpoint(folder / BEST, state)
+    return score_labels(predictor, table, answered, thresholds)

@@ -1,0 +1,200 @@
+"""Images with any number of labels: from labels.csv or from folders to a model, its evaluation and predictions."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scene_lightning.cli import main as cli
+from scene_lightning.data.iterative_split import iterative_parts
+from scene_lightning.data.label_file import label_file, read_label_file
+from scene_lightning.data.table import ImageTable
+from scene_lightning.errors import DataError
+from scene_lightning.inference.label_scores import best_thresholds
+from scene_lightning.models import load_model
+
+COLOURS = {"blue": 2, "green": 1, "red": 0}
+SMALL = [
+    "filters=[8,16]", "dense=[16]", "input_size=24", "batch_size=16", "epochs=12", "learning_rate=0.01", "dropout=0",
+    "dense_dropout=0", "precision=32-true", "augmentation=off", "interpolation=bilinear", "recalibrate_batchnorm=true",
+]  # fmt: skip
+
+
+def picture(labels: tuple[str, ...], seed: int) -> Image.Image:
+    """Squares in the colours of the labels on grey."""
+    random = np.random.default_rng(seed)
+    pixels = random.integers(60, 90, (32, 32, 3))
+    for name in labels:
+        top, left = random.integers(0, 22, 2)
+        pixels[top : top + 10, left : left + 10] = 30
+        pixels[top : top + 10, left : left + 10, COLOURS[name]] = 240
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def some_labels(number: int) -> tuple[str, ...]:
+    return tuple(name for place, name in enumerate(COLOURS) if number >> place & 1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shapes")
+    with open(folder / "labels.csv", "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image_name", "tags"])
+        for number in range(160):
+            picture(some_labels(number % 8), number).save(folder / f"{number}.png")
+            rows.writerow([str(number), " ".join(some_labels(number % 8))])
+    return folder
+
+
+def words(settings: list[str]) -> list[str]:
+    return [word for setting in settings for word in ("--set", setting)]
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "run"
+    assert cli.run(["train", str(data), *words(SMALL), "--out", str(folder)]) == 0
+    return folder
+
+
+def test_a_run_learns_the_labels_and_keeps_their_thresholds(run: Path) -> None:
+    result = json.loads((run / "evaluation.json").read_text())
+    assert result["multi_label"] and result["classes"] == ["blue", "green", "red"]
+    assert result["mean_average_precision"] > 0.9 and result["f1"] > 0.85
+    info = load_model(run / "best.ckpt").image_info
+    assert info["thresholds"] == [one["threshold"] for one in result["per_class"].values()]
+    assert load_model(run / "best.ckpt").layers[-1].get_config()["activation"] == "sigmoid"
+    recipe = (run / "recipe.yaml").read_text()
+    assert "multi_label: csv" in recipe and "loss: binary_crossentropy" in recipe
+
+
+def test_evaluate_and_predict_show_labels(
+    data: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["evaluate", str(run), str(data)]) == 0
+    shown = capsys.readouterr().out
+    assert "all labels right" in shown and "mAP" in shown and "threshold" in shown and "trained on" in shown
+    assert cli.run(["predict", str(run), str(data), "--out", str(tmp_path / "a.csv")]) == 0
+    with open(tmp_path / "a.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    truth = {f"{number}.png": set(some_labels(number % 8)) for number in range(160)}
+    right = [set(filter(None, row["predicted"].split(";"))) == truth[Path(row["path"]).name] for row in rows]
+    assert np.mean(right) > 0.7
+    assert {"blue", "green", "red"} <= rows[0].keys()
+    assert cli.run(["predict", str(run), str(data / "7.png"), "--out", str(tmp_path / "a.json")]) == 0
+    (one,) = json.loads((tmp_path / "a.json").read_text())
+    assert isinstance(one["predicted"], list) and set(one["probabilities"]) == set(COLOURS)
+
+
+def test_a_run_is_repeated_from_its_record(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["rerun", str(run), "--out", str(tmp_path / "again")]) == 0
+    assert "the same numbers as" in capsys.readouterr().out
+
+
+def test_pretrained_features_and_folders_of_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(48):
+        for name in some_labels(1 + number % 7):
+            (tmp_path / "data" / name).mkdir(parents=True, exist_ok=True)
+            picture(some_labels(1 + number % 7), number).save(tmp_path / "data" / name / f"{number}.png")
+    settings = words(["multi_label=folders", "input_size=32", "precision=32-true"])
+    folder = tmp_path / "run"
+    assert cli.run(["train", str(tmp_path / "data"), "--epochs", "1", *settings, "--out", str(folder)]) == 0
+    result = json.loads((folder / "evaluation.json").read_text())
+    assert result["multi_label"] and result["mean_average_precision"] > 0.5
+    assert cli.run(["evaluate", str(folder), str(tmp_path / "data")]) == 0
+    assert "48 images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "DATA", "--class-weight", "balanced"], "training.class_weight need one class an image"),
+        (["train", "DATA", "--set", "mixup=0.2"], "data.mixup need one class an image"),
+        (["train", "DATA", "--folds", "2"], "labels.csv with any number of labels"),
+        (["find-lr", "DATA"], "labels.csv with any number of labels"),
+        (["calibrate", "RUN", "DATA", "--out", "x.keras"], "gives an image any number of labels"),
+        (["predict", "RUN", "DATA", "--html", "x.html"], "show one class an image"),
+        (["evaluate", "RUN", "DATA", "--mistakes", "x"], "for models that name one class"),
+    ],
+)
+def test_what_needs_one_class_an_image_is_refused(
+    words: list[str], message: str, data: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert cli.run([{"DATA": str(data), "RUN": str(run)}.get(word, word) for word in words]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def label_table(folder: Path, text: str) -> ImageTable:
+    for name in ("a.jpg", "b.jpg"):
+        picture((), 0).save(folder / name)
+    (folder / "labels.csv").write_text(text)
+    file = label_file(folder)
+    assert file is not None
+    return read_label_file(file)[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image_name,tags\na,red round\nb,\n",
+        "path,labels\na.jpg,red;round\nb.jpg,\n",
+        'filename,labels\na.jpg,"red, round"\nb.jpg,\n',
+        "image,labels\na.jpg,red|round\nb.jpg,\n",
+        "id,red,round\na,1,1\nb,0,0\n",
+    ],
+)
+def test_forms_of_label_files(text: str, tmp_path: Path) -> None:
+    table = label_table(tmp_path, text)
+    assert table.class_names == ["red", "round"] and [Path(path).name for path in table.paths] == ["a.jpg", "b.jpg"]
+    assert table.targets is not None and table.targets.tolist() == [[1, 1], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,labels\nc.jpg,red;round\n", "line 2: no image 'c.jpg'"),
+        ("path,labels\na.jpg,red;round\na.jpg,red\n", "line 3: 'a.jpg' is there twice"),
+        ("path,height,width\na.jpg,3,4\n", "unclear what the labels are: the column 'height'"),
+        ("path,labels\na.jpg,red\n", "names 1 labels"),
+        ("path,labels,split\na.jpg,red;round,later\n", "line 2: expected train or val"),
+    ],
+)
+def test_unclear_label_files_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        label_table(tmp_path, text)
+
+
+def test_an_overlay_is_no_label_file(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("hash,action,label,path\n1,relabel,sea,a.jpg\n")
+    assert label_file(tmp_path) is None
+
+
+def test_each_label_has_its_share_on_both_sides_and_copies_stay_together(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    targets = (random.random((300, 5)) < [0.5, 0.3, 0.2, 0.1, 0.04]).astype(np.float32)
+    paths = []
+    for number in range(300):
+        paths.append(str(tmp_path / f"{number}.bin"))
+        Path(paths[-1]).write_text(f"{number // 2}" if number < 20 else f"alone {number}")
+    table = ImageTable(paths, targets.argmax(1), list("abcde"), str(tmp_path), targets=targets)
+    parts = iterative_parts(table, (0.8, 0.2), seed=1)
+    assert (parts[:20:2] == parts[1:20:2]).all()
+    assert abs((parts == 1).mean() - 0.2) < 0.03
+    shares = targets[parts == 1].sum(0) / targets.sum(0)
+    assert (np.abs(shares - 0.2) < 0.06).all(), shares
+    assert (iterative_parts(table, (0.8, 0.2), seed=1) == parts).all()
+
+
+def test_the_threshold_is_that_of_the_best_f1() -> None:
+    probabilities = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.2], [0.6, 0.1]], np.float32)
+    targets = np.array([[0, 1], [1, 1], [1, 0], [1, 0]], np.float32)
+    assert best_thresholds(probabilities, targets) == pytest.approx([0.15, 0.5])
