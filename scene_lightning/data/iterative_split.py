@@ -42,11 +42,11 @@ def iterative_parts(
     while (left := part_of < 0).any():
         counts = targets[left].sum(axis=0)
         present = np.flatnonzero(counts)
+        label: int | None = None
+        chosen = [group for group in order if left[group]]
         if len(present):
-            label = present[counts[present].argmin()]
-            chosen = [group for group in order if left[group] and targets[group, label]]
-        else:
-            label, chosen = None, [group for group in order if left[group]]
+            label = int(present[counts[present].argmin()])
+            chosen = [group for group in chosen if targets[group, label]]
         for group in chosen:
             lacking = room if label is None else wanted[:, label]
             best = np.flatnonzero(lacking == lacking.max())

@@ -36,7 +36,7 @@ def checked_splits(
         DataError: as `find_splits`; a folder that only wraps the data folder; one class alone.
     """
     if not several_labels:
-        _refuse_several_labels(data)
+        refuse_several_labels(data)
     if multi_label == "folders":
         return split_folders_of_labels(data, val_split, seed, group_by)
     if (labels := label_file(data)) is not None:
@@ -57,7 +57,7 @@ def checked_training_images(data: str, overlay: Overlay | None = None, group_by:
     Raises:
         DataError: as `find_training_images`; a folder that only wraps the data folder; one class alone.
     """
-    _refuse_several_labels(data)
+    refuse_several_labels(data)
     table = find_training_images(data, overlay, group_by)
     _refuse_single_class(table)
     _tell_corrections(overlay)
@@ -65,7 +65,12 @@ def checked_training_images(data: str, overlay: Overlay | None = None, group_by:
     return table
 
 
-def _refuse_several_labels(data: str) -> None:
+def refuse_several_labels(data: str) -> None:
+    """Raise DataError where a labels.csv gives images several labels, for what takes one class an image.
+
+    Args:
+        data: the data folder.
+    """
     if label_file(data) is not None:
         raise DataError(
             f"{data!r} has a labels.csv with any number of labels an image; this takes images of one class each. "

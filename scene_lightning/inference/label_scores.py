@@ -94,7 +94,7 @@ def score_labels(
         "auc": multilabel_auroc(predicted, target, len(names), average=None),
         "average_precision": multilabel_average_precision(predicted, target, len(names), average=None),
     }
-    mixed = truth.any(axis=0) & ~truth.all(axis=0)
+    counts = truth.sum(axis=0)
     per_class = {}
     for k, name in enumerate(names):
         precision = float(hits[k] / max(1, given[:, k].sum()))
@@ -103,7 +103,7 @@ def score_labels(
         per_class[name] = {
             "precision": precision, "recall": recall, "f1": 2 * precision * recall / both if both else 0.0,
             "support": int(truth[:, k].sum()), "threshold": float(thresholds[k]),
-            **{key: float(values[k]) if mixed[k] else None for key, values in ranks.items()},
+            **{key: float(values[k]) if 0 < counts[k] < len(truth) else None for key, values in ranks.items()},
         }  # fmt: skip
     ranked = [one["average_precision"] for one in per_class.values() if one["average_precision"] is not None]
     read = [table.paths[position] for position in positions]

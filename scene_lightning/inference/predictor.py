@@ -83,14 +83,12 @@ class Predictor:
         """
         run_on.hardware()
         if str(path).lower().endswith(".onnx"):
-            return OnnxPredictor.of_file(str(path), run_on)
+            exported = OnnxPredictor.of_file(str(path), run_on)
+            _refuse_labels(path, exported.info, several_labels)
+            return exported
         model = _loaded(str(find_model(path)))
         info = info_of_model(model)
-        if info.thresholds is not None and not several_labels:
-            raise InputError(
-                f"{path!r} gives an image any number of labels; this takes a model that names one class. Expected "
-                "another one; `predict` and `evaluate` take both."
-            )
+        _refuse_labels(path, info, several_labels)
         outputs = model.output_shape
         if not isinstance(outputs, tuple) or len(outputs) != 2:
             raise InputError(f"{path!r} gives outputs of shape {outputs}. Expected one probability a class.")
@@ -256,6 +254,14 @@ class OnnxPredictor(Predictor):
         size = self.run_on.batch_size
         unreadable = self.runtime.predict(paths, take, batch_size=size, strict=strict, on_unreadable=on_unreadable)
         return Unread(unreadable)
+
+
+def _refuse_labels(path: str, info: ImageInfo, several_labels: bool) -> None:
+    if info.thresholds is not None and not several_labels:
+        raise InputError(
+            f"{path!r} gives an image any number of labels; this takes a model that names one class. Expected "
+            "another one; `predict` and `evaluate` take both."
+        )
 
 
 def _loaded(path: str) -> Any:

@@ -22,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from scene_lightning._atomic_write import write_text
 from scene_lightning._registry import did_you_mean
+from scene_lightning.dataset_check.quick import refuse_several_labels
 from scene_lightning.errors import InputError
 from scene_lightning.models import load_model
 from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_recipe
@@ -76,6 +77,7 @@ def compare(
     Raises:
         InputError: an unknown network, and whatever `train` raises.
     """
+    refuse_several_labels(data)
     recipes = [_recipe(name, overrides, pretrained) for name in _checked(models)]
     folder = run_folder.make_run_folder("compare", out) if resume is None else _begun(Path(resume), models, recipes)
     run_folder.forget_run_folder()

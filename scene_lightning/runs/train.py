@@ -118,6 +118,8 @@ def train(
         several_labels=True, multi_label=recipe.data.multi_label,
     )  # fmt: skip
     class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
+    if splits.train.targets is not None:
+        for_several_labels(recipe)  # what does not go with labels is told before anything slow
     why = before.chosen if before is not None else None
     if to_settle:
         recipe, why = settled(recipe, config, (splits.train, len(splits.validation)), overrides, clock)
