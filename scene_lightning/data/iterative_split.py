@@ -47,7 +47,7 @@ def iterative_parts(
         if len(present):
             label = int(present[counts[present].argmin()])
             chosen = [group for group in chosen if targets[group, label]]
-        for group in chosen:
+        for group in map(int, chosen):
             lacking = room if label is None else wanted[:, label]
             best = np.flatnonzero(lacking == lacking.max())
             part = int(best[room[best].argmax()])
@@ -55,8 +55,8 @@ def iterative_parts(
             wanted[part] -= targets[group]
             room[part] -= sizes[group]
     parts = np.empty(len(table), dtype=np.int64)
-    for group, part in zip(groups, part_of, strict=True):
-        parts[group] = part
+    for members, one in zip(groups, part_of, strict=True):
+        parts[members] = one
     return parts
 
 

@@ -55,6 +55,19 @@ def label_file(root: str | os.PathLike[str]) -> Path | None:
     return path if _image_column(header) is not None else None
 
 
+def refuse_several_labels(data: str) -> None:
+    """Raise DataError where a labels.csv gives images several labels, for what takes one class an image.
+
+    Args:
+        data: the data folder.
+    """
+    if label_file(data) is not None:
+        raise DataError(
+            f"{data!r} has a labels.csv with any number of labels an image; this takes images of one class each. "
+            "Expected `scene-lightning train` without --folds, which takes both."
+        )
+
+
 def read_label_file(path: Path) -> tuple[ImageTable, NDArray[np.bool_] | None]:
     """Read the images and labels of a file.
 

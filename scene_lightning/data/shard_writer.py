@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scene_lightning._atomic_write import atomic_write, write_text
 from scene_lightning.data.cache import files_key
 from scene_lightning.data.image_files import LARGEST_FILE
+from scene_lightning.data.label_file import refuse_several_labels
 from scene_lightning.data.members import MemberPath, content_digest, read_image_bytes
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.scan import find_tables
@@ -80,6 +81,7 @@ def shard(
     """
     folder = Path(out)
     _refuse_place(data, folder)
+    refuse_several_labels(data)
     tables = find_tables(data, overlay)
     tasks = [task for name, table in zip(("train", "val"), tables, strict=False)
              for task in _tasks(folder, name, table, size_bytes, seed)]  # fmt: skip

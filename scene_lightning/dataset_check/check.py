@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from scene_lightning.data.label_file import refuse_several_labels
 from scene_lightning.data.overlay import DROP, RELABEL, Overlay, find_overlay
 from scene_lightning.data.scan import is_image_name, require_folder
 from scene_lightning.dataset_check.classes import find_odd_classes
@@ -95,6 +96,7 @@ def check_dataset(
         InputError: no such model.
     """
     require_folder(data)
+    refuse_several_labels(data)
     start = time.perf_counter()
     corrections = find_overlay(overlay)
     tree = read_tree(data)

@@ -7,7 +7,7 @@ import sys
 from scene_lightning._main_process import is_main_process
 from scene_lightning._terminal import labelled
 from scene_lightning.data.copies import find_copies
-from scene_lightning.data.label_file import label_file, split_label_file
+from scene_lightning.data.label_file import label_file, refuse_several_labels, split_label_file
 from scene_lightning.data.label_folders import split_folders_of_labels
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.scan import find_splits, find_training_images
@@ -63,19 +63,6 @@ def checked_training_images(data: str, overlay: Overlay | None = None, group_by:
     _tell_corrections(overlay)
     warn_of_copies(data, table)
     return table
-
-
-def refuse_several_labels(data: str) -> None:
-    """Raise DataError where a labels.csv gives images several labels, for what takes one class an image.
-
-    Args:
-        data: the data folder.
-    """
-    if label_file(data) is not None:
-        raise DataError(
-            f"{data!r} has a labels.csv with any number of labels an image; this takes images of one class each. "
-            "Expected `scene-lightning train` without --folds, which takes both."
-        )
 
 
 def _tell_corrections(overlay: Overlay | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scene_lightning._terminal import labelled
+from scene_lightning.data.label_file import refuse_several_labels
 from scene_lightning.data.scan import SPLIT_FOLDERS, class_folders, holds_images, require_folder, scan_folder
 from scene_lightning.data.shards import is_sharded, read_shards
 from scene_lightning.data.statistics import image_statistics
@@ -75,6 +76,7 @@ def stats(data: str, *, as_json: bool = False) -> None:
         data: a folder of class folders, or of training and validation halves.
         as_json: whether to print one JSON object.
     """
+    refuse_several_labels(data)
     statistics = _image_stats(data)
     if as_json:
         print(json.dumps(statistics, indent=2))

@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from scene_lightning._atomic_write import write_text
 from scene_lightning._registry import did_you_mean
-from scene_lightning.dataset_check.quick import refuse_several_labels
+from scene_lightning.data.label_file import refuse_several_labels
 from scene_lightning.errors import InputError
 from scene_lightning.models import load_model
 from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_recipe
