@@ -7,10 +7,12 @@ import os
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scene_lightning.cli import main as cli
 from scene_lightning.inference import sort_into as sorting
+from scene_lightning.reports.prediction_files import Prediction
 from tests.inference.conftest import COLOURS, coloured_picture
 
 BLUE = "blue, _b_deep__b_"
@@ -96,6 +98,16 @@ def test_an_interrupted_call_is_repeated(
     monkeypatch.setattr(sorting.SortInto, "write", write)
     assert run(colour_model, photographs, "--sort-into", tmp_path / "sorted") == 3
     assert files_in(tmp_path / "sorted") == SORTED
+
+
+def test_what_the_model_rejects_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    """Beside a class that has that name, too."""
+    coloured_picture(tmp_path / "a.jpg", "red", 0)
+    for names, folder in ((["a", "b"], "unknown"), (["Unknown", "b"], "_unknown")):
+        with sorting.SortInto(str(tmp_path / folder), names) as sorter:
+            sorter.write(Prediction(str(tmp_path / "a.jpg"), "unknown", np.array([0.6, 0.4], np.float32)))
+        assert files_in(tmp_path / folder) == {"predictions.csv", f"{folder}/a.jpg"}
+        assert sorter.in_words().endswith(f": 1 {folder}")
 
 
 def test_a_folder_within_the_images_is_not_read_again(
