@@ -65,6 +65,18 @@ def end_open_line() -> None:
         stream.flush()
 
 
+def wrapped(text: str) -> str:
+    """A sentence, broken between words on a terminal that is narrower; words such as paths stay whole.
+
+    Args:
+        text: what is said.
+    """
+    width = width_of(sys.stdout)
+    if width is None or len(text) <= width:
+        return text
+    return "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False))
+
+
 def labelled(label: str, text: str) -> str:
     """A line of a heading and a text, as `data      photos`; on a terminal it is broken between words.
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from scene_lightning._terminal import wrapped
 from scene_lightning.cli.closing import show_next
-from scene_lightning.cli.options import Accelerator, JsonFlag, ModelFile, Precision
+from scene_lightning.cli.options import Accelerator, JsonFlag, ModelFile, OverlayFile, Precision
 from scene_lightning.errors import InputError
 
 
@@ -43,6 +44,7 @@ def calibrate(
     ] = False,
     accelerator: Accelerator = None,
     precision: Precision = None,
+    overlay: OverlayFile = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Calibrate a model's probabilities, and fit its "unknown".
@@ -58,23 +60,37 @@ def calibrate(
         raise InputError(f"--rule {rule!r}: expected energy or distance.")
     on = pipeline.RunOn(accelerator, precision)
     calibrated = pipeline.calibrate(
-        model, data, out, held_out=held_out, half=half, coverage=0 if no_reject else coverage, rule=rule, run_on=on
+        model,
+        data,
+        out,
+        held_out=held_out,
+        half=half,
+        coverage=0 if no_reject else coverage,
+        rule=rule,
+        run_on=on,
+        overlay=overlay,
     )
     if as_json:
         print(json.dumps({"model": out, **calibrated.as_dict()}))
         return
-    print(
+    message = (
         f"{out}: temperature {calibrated.temperature:.3f}; expected calibration error {calibrated.before:.4f} before, "
         f"{calibrated.after:.4f} after, on the {calibrated.images} photographs it was fitted on; "
         f"{calibrated.seen.in_words()}"
     )
+    print(wrapped(message))
     if calibrated.rejection is not None:
-        print(
+        message = (
             f"Rejection rule: {calibrated.rejection.kind}. It answers {calibrated.rejection.coverage:.1%} of these "
             f"photographs, with accuracy {calibrated.accuracy_kept:.4f} on them; predict calls the others unknown."
         )
+        print(wrapped(message))
     elif not no_reject:
-        print("No rejection rule: it needs what enters the last layer, and this network's layers are no graph.")
+        message = "No rejection rule: it needs what enters the last layer, and this network's layers are no graph."
+        print(wrapped(message))
     if calibrated.seen.count("trained"):
-        print("On photographs that it was trained on a model is surer than on new ones: fit on others, or --held-out.")
+        message = (
+            "On photographs that it was trained on a model is surer than on new ones: fit on others, or --held-out."
+        )
+        print(wrapped(message))
     show_next([("predict", out, "PHOTO.jpg"), ("card", out, data)])

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from scene_lightning.cli.options import JsonFlag, ModelFile
+from scene_lightning._terminal import wrapped
+from scene_lightning.cli.options import JsonFlag, ModelFile, OverlayFile
 
 
 def card(
@@ -33,6 +34,7 @@ def card(
         str | None,
         typer.Option(metavar="DIR", help="Images of other things: the card says how many its rule takes for a class."),
     ] = None,
+    overlay: OverlayFile = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure a model and write its model card.
@@ -45,13 +47,14 @@ def card(
 
     measured = pipeline.write_card(
         model, data, out, about=about, licence=licence, run=run, trained_on=trained_on, others=others,
-        draw_others=pipeline.draw_others,
+        draw_others=pipeline.draw_others, overlay=overlay,
     )  # fmt: skip
     accuracy, count = measured.accuracy(measured.plain), len(measured.labels)
     if as_json:
         seen = measured.seen.as_dict()
         print(json.dumps({"card": out, "data": measured.data, "images": count, "accuracy": accuracy, "seen": seen}))
         return
-    print(f"{out}: accuracy {accuracy:.4f} on {count} photographs of {measured.data}; {measured.seen.in_words()}")
+    where = f"{count} photographs of {measured.data}"
+    print(wrapped(f"{out}: accuracy {accuracy:.4f} on {where}; {measured.seen.in_words()}"))
     if caution := measured.seen.caution():
-        print(caution)
+        print(wrapped(caution))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from scene_lightning.data.overlay import find_overlay
 from scene_lightning.errors import InputError
 from scene_lightning.inference.evaluate import labelled_images
 from scene_lightning.inference.held_out import held_out_images
@@ -74,6 +75,7 @@ def calibrate(
     coverage: float = COVERAGE,
     rule: str | None = None,
     run_on: RunOn | None = None,
+    overlay: str | None = None,
 ) -> Calibrated:
     """Fit the temperature and the rejection rule, and write the model with them.
 
@@ -88,15 +90,18 @@ def calibrate(
         rule: "energy" or "distance"; None for distance where the network began with weights of ImageNet, whose features
             tell other things apart, else energy.
         run_on: where and how the model answers.
+        overlay: a CSV file of corrected labels of `data`.
 
     Raises:
         InputError: no model, one that does not end in a Dense layer, no labelled images or too few, or no such file
             can be written.
     """
     place = _checked(out, half)
+    corrections = find_overlay(overlay)
     predictor = Predictor.load(model, run_on or RunOn())
     layer = last_dense(predictor.model)
     table = held_out_images(predictor, data) if held_out else labelled_images(data, predictor.info)
+    table = table if corrections is None else corrections.apply(table, every_class=False)
     if len(table) < FEWEST:
         raise InputError(f"{data!r} has {len(table)} photographs to fit a temperature on. Expected at least {FEWEST}.")
     seen = ImagesSeen.of_model(predictor.model)

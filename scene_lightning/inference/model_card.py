@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from scene_lightning._atomic_write import write_text
+from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import scan_images
 from scene_lightning.errors import InputError
 from scene_lightning.inference.evaluate import labelled_images
@@ -87,6 +88,7 @@ def measure(
     trained_on: str | None = None,
     others: str | None = None,
     draw_others: DrawOthers | None = None,
+    overlay: str | None = None,
 ) -> Measured:
     """Let a model answer labelled images twice.
 
@@ -97,16 +99,19 @@ def measure(
         data: a folder of labelled images.
         run_on: where and how the model answers.
         others, draw_others: as for `write_card`.
+        overlay: a CSV file of corrected labels of `data`.
 
     Raises:
         InputError: no model, no labelled images, classes that the model does not know, a file without its recipe, or
             `others` for a model without a rule.
     """
+    corrections = find_overlay(overlay)
     predictor = Predictor.load(model, run_on or RunOn())
     rule = predictor.rejection
     if others is not None and rule is None:
         raise InputError(f"--others: {model!r} has no rule for images of other things. Calibrate it first: calibrate.")
     table = labelled_images(data, predictor.info)
+    table = table if corrections is None else corrections.apply(table, every_class=False)
     begun = time.perf_counter()
     plain = predictor.probabilities(table.paths)
     seconds = time.perf_counter() - begun
@@ -158,6 +163,7 @@ def write_card(
     others: str | None = None,
     draw_others: DrawOthers | None = None,
     run_on: RunOn | None = None,
+    overlay: str | None = None,
 ) -> Measured:
     """Measure a model on labelled images, best such as it was not trained on, and write its card.
 
@@ -172,12 +178,15 @@ def write_card(
         data: a folder of labelled images.
         out: the Markdown file to write.
         run_on: where and how the model answers.
+        overlay: as for `measure`.
 
     Raises:
         InputError: as `measure`; no such run.
     """
     history = [] if run is None else read_metrics(find_run(run) / METRICS)
-    facts = measure(model, data, run_on, trained_on=trained_on, others=others, draw_others=draw_others)
+    facts = measure(
+        model, data, run_on, trained_on=trained_on, others=others, draw_others=draw_others, overlay=overlay
+    )
     write_text(out, _card_text(facts, model, about, licence, history))
     return facts
 

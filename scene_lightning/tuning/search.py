@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scene_lightning._atomic_write import write_text
 from scene_lightning._terminal import labelled
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import split_table
@@ -91,6 +92,9 @@ def tune(
     try:
         place = Place(folder, data, path or folder / STORAGE)
         with opened(place.storage) as study:
+            overlay = find_overlay(recipe.data.overlay)
+            if overlay is not None:
+                write_text(folder / run_folder.OVERLAY, overlay.text)  # a copy: the file may change
             about = _about(runner.splits)
             search = Search(study, place.storage, recipe, searched, trials, about, partial(_print_trial, place))
             return _search(search, runner, place, jobs=jobs, timeout=seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 import scene_lightning as keras
 from scene_lightning.cli.main import main
+from scene_lightning.data.copies import file_digest
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.scan import find_splits
 from scene_lightning.errors import InputError
@@ -127,3 +129,17 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(tmp_path: Path) 
 def test_networks_without_logits_in_a_last_dense_layer_are_refused(layers: list[Any]) -> None:
     with pytest.raises(InputError, match="does not end in a Dense layer"):
         last_dense(keras.Sequential([keras.layers.Input((1, 3)), *layers]))
+
+
+def test_corrected_labels_count_in_calibrate_and_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, data, overlay = str(tmp_path / "sure.keras"), photographs(tmp_path / "data", 90), tmp_path / "labels.csv"
+    brightness_model("softmax").save(model)
+    digests = [file_digest(str(path)) for path in sorted(data.glob("*/*.png"))]
+    dropped = next(one for one in digests if digests.count(one) == 1)
+    overlay.write_text(f"hash,action\n{dropped:016x},drop\n")
+    for command, out in (("card", "card.md"), ("calibrate", "honest.keras")):
+        words = [command, model, str(data), "--overlay", str(overlay), "--json", "--out", str(tmp_path / out)]
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert not ended.value.code
+        assert json.loads(capsys.readouterr().out)["images"] == 89
