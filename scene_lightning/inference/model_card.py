@@ -184,9 +184,7 @@ def write_card(
         InputError: as `measure`; no such run.
     """
     history = [] if run is None else read_metrics(find_run(run) / METRICS)
-    facts = measure(
-        model, data, run_on, trained_on=trained_on, others=others, draw_others=draw_others, overlay=overlay
-    )
+    facts = measure(model, data, run_on, trained_on=trained_on, others=others, draw_others=draw_others, overlay=overlay)
     write_text(out, _card_text(facts, model, about, licence, history))
     return facts
 
