@@ -14,6 +14,7 @@ from scene_lightning.run_report.intervals import f1_intervals, reliability, wils
 
 MOST_IN_TABLE = 24  # classes; of more the cells have no room for numbers
 _PAIRS = 12
+_LONGEST = 22  # characters of a class's name above its column
 
 
 def confusions(matrix: NDArray[np.int64], classes: Sequence[str], openable: bool) -> str:
@@ -32,12 +33,12 @@ def confusions(matrix: NDArray[np.int64], classes: Sequence[str], openable: bool
 
 
 def _matrix_table(matrix: NDArray[np.int64], classes: Sequence[str], openable: bool) -> str:
-    head = "".join(f'<th scope="col">{text(name)}</th>' for name in classes)
+    head = "".join(f'<th scope="col"{_short(name)}</th>' for name in classes)
     rows = []
     for row, name in enumerate(classes):
         total = int(matrix[row].sum())
         cells = "".join(_cell(matrix, classes, row, column, total, openable) for column in range(len(classes)))
-        rows.append(f'<tr><th scope="row">{text(name)}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row"{_short(name)}</th>{cells}</tr>')
     return (
         '<p class="quiet">Rows are true classes, columns what the model answered; shares are of the row.'
         f"{' A cell opens its photographs; arrow keys go from cell to cell.' if openable else ''}</p>"
@@ -45,6 +46,11 @@ def _matrix_table(matrix: NDArray[np.int64], classes: Sequence[str], openable: b
         f'<thead><tr><td><span class="quiet">true \\ answered</span></td>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _short(name: str) -> str:
+    """The end of a heading's tag and its text: a long name is cut, and whole when it is pointed at."""
+    return f">{text(name)}" if len(name) <= _LONGEST else f' title="{text(name)}">{text(name[: _LONGEST - 1])}…'
 
 
 def _cell(matrix: NDArray[np.int64], classes: Sequence[str], row: int, column: int, total: int, openable: bool) -> str:
