@@ -32,6 +32,7 @@ ORDER = (
     {"compat"},
     {"pages"},
     {"recipes", "reports"},
+    {"inference.rejection"},  # numpy alone: the runtime without torch asks it too
     {"runtime"},
     {"inference"},
     {"dataset_check", "run_report", "serving"},

@@ -83,7 +83,7 @@ def predict(
 
             unreadable = predict_without_torch(
                 model, paths or [], files_from=files_from, out=out, as_json=as_json, top_k=top_k,
-                batch_size=batch_size, strict=strict,
+                batch_size=batch_size, strict=strict, accept_all=accept_all,
             )  # fmt: skip
         else:
             from scene_lightning.cli import pipeline

@@ -223,8 +223,8 @@ class OnnxPredictor(Predictor):
 
     @property
     def rejection(self) -> Rejection | None:
-        """None: the rule needs what enters the last layer, which the file does not give."""
-        return None
+        """The rule for images of none of the classes, whose score the graph computes; None without one."""
+        return self.runtime.rejection
 
     def predict(
         self,
@@ -238,7 +238,7 @@ class OnnxPredictor(Predictor):
         on_rejected: Callable[[list[int]], object] | None = None,
         on_features: Callable[[Sequence[int], NDArray[np.float32]], None] | None = None,
     ) -> Any:
-        """As `Predictor.predict`; the raw outputs are the probabilities, and nothing is rejected.
+        """As `Predictor.predict`; the raw outputs are the probabilities.
 
         Raises:
             InputError: features or answers to mirrored images, which the file does not give.
@@ -252,7 +252,9 @@ class OnnxPredictor(Predictor):
             on_batch(positions, probabilities, probabilities)
 
         size = self.run_on.batch_size
-        unreadable = self.runtime.predict(paths, take, batch_size=size, strict=strict, on_unreadable=on_unreadable)
+        unreadable = self.runtime.predict(
+            paths, take, batch_size=size, strict=strict, on_unreadable=on_unreadable, on_rejected=on_rejected
+        )
         return Unread(unreadable)
 
 

@@ -21,6 +21,7 @@ from scene_lightning.data.color_modes import CHANNELS
 from scene_lightning.data.decode import Unreadable, decode_whole, default_threads
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.errors import DataError, FileFormatError, InputError, UnsupportedError
+from scene_lightning.inference.rejection import Rejection
 
 KEY = "scene_lightning"  # of the entry in a file's metadata, JSON: version, image_info, images_seen, loss
 LARGEST_FILE = 2**31  # bytes; more is no protobuf message
@@ -87,13 +88,19 @@ class OnnxModel:
         self.metadata = _metadata(self._session, self.path)
         self.info = self.metadata.info
         self._channels = max(3, CHANNELS[self.info.color_mode])
-        if len(inputs) != 1 or inputs[0].type != "tensor(uint8)" or len(inputs[0].shape) != 4 or len(outputs) != 1:
+        if (
+            len(inputs) != 1
+            or inputs[0].type != "tensor(uint8)"
+            or len(inputs[0].shape) != 4
+            or len(outputs) not in (1, 2)
+        ):
             shapes = [f"{node.type} {node.shape}" for node in inputs]
             raise FileFormatError(
                 f"{self.path!r} takes {', '.join(shapes)}. Expected one input of uint8 photographs, (N, H, W, "
-                f"{self._channels}), and one output, as `scene-lightning export` writes them."
+                f"{self._channels}), and one output or two, as `scene-lightning export` writes them."
             )
         self._input = inputs[0].name
+        self.rejection = Rejection.of_dict(self.info.rejection) if self.info.rejection and len(outputs) == 2 else None
 
     def run(self, photographs: NDArray[np.uint8]) -> Probabilities:
         """The class probabilities of photographs of one size.
@@ -104,14 +111,22 @@ class OnnxModel:
         Returns:
             (N, K) float32, a row for each.
         """
+        return self.run_with_scores(photographs)[0]
+
+    def run_with_scores(self, photographs: NDArray[np.uint8]) -> tuple[Probabilities, NDArray[np.float32] | None]:
+        """As `run`, with the score of the rejection rule for each, (N,); None of a model without one.
+
+        Args:
+            photographs: (N, H, W, 3), or 4 channels of an "rgba" model, uint8; any height and width.
+        """
         try:
-            (rows,) = self._session.run(None, {self._input: photographs})
+            rows, *scores = self._session.run(None, {self._input: photographs})
         except Exception as error:  # onnxruntime has a class for each kind, none of them public
             raise FileFormatError(f"{self.path!r} cannot be run: {_first_line(error)}") from error
         expected = (len(photographs), len(self.info.class_names))
         if rows.shape != expected:
             raise FileFormatError(f"{self.path!r} gives {rows.shape} for {expected} probabilities: it is damaged.")
-        return rows
+        return rows, scores[0] if scores and self.rejection is not None else None
 
     def answer(self, photographs: Sequence[Photograph]) -> Probabilities:
         """The class probabilities of photographs, each of its own size.
@@ -155,6 +170,7 @@ class OnnxModel:
         strict: bool = False,
         on_unreadable: Callable[[int, str], None] | None = None,
         on_image: Callable[[], None] | None = None,
+        on_rejected: Callable[[list[int]], object] | None = None,
     ) -> dict[str, Unreadable]:
         """Answer about files in their order, in constant memory.
 
@@ -165,6 +181,7 @@ class OnnxModel:
             strict: an unreadable image is an error; otherwise it is left out.
             on_unreadable: is called with the position and the reason of each that is left out, in its turn.
             on_image: is called after each image.
+            on_rejected: is called, before `on_batch`, with the positions that the model's rule says are unknown.
 
         Returns:
             The files that could not be read, by path.
@@ -175,7 +192,11 @@ class OnnxModel:
 
         def finish() -> None:
             if positions:
-                on_batch(list(positions), self.run(np.stack(arrays)))
+                rows, scores = self.run_with_scores(np.stack(arrays))
+                if on_rejected is not None and scores is not None and self.rejection is not None:
+                    kept = scores >= self.rejection.threshold  # NaN is unknown
+                    on_rejected([position for position, known in zip(positions, kept, strict=True) if not known])
+                on_batch(list(positions), rows)
             positions.clear()
             arrays.clear()
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from scene_lightning.data.walk import LeftOut
 from scene_lightning.errors import InputError
 from scene_lightning.image_sources.find import find_images
+from scene_lightning.inference.rejection import unknown_name
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.prediction_files import (
     FORMATS,
@@ -32,6 +33,7 @@ def predict(
     top_k: int = 1,
     batch_size: int | None = None,
     strict: bool = False,
+    accept_all: bool = False,
 ) -> int:
     """Name the class of each image of files, folders, archives, addresses or standard input.
 
@@ -44,6 +46,7 @@ def predict(
         top_k: classes that the table (and, beyond one, the JSON) names an image, most likely first.
         batch_size: images a batch; None for 32.
         strict: an unreadable image is an error; otherwise it is named and counted.
+        accept_all: leave the model's rejection rule aside; otherwise an image that it rejects is "unknown".
 
     Returns:
         How many images could not be read.
@@ -60,6 +63,7 @@ def predict(
     names = runtime.info.class_names
     if top_k > len(names):
         raise InputError(f"--top-k {top_k}: the model knows {len(names)} classes.")
+    unknown, rejected = unknown_name(names), set[int]()
     with ExitStack() as open_files:
         writers: list[Writer] = []
         if out is not None:
@@ -75,12 +79,19 @@ def predict(
 
         def take(positions: Sequence[int], probabilities: Probabilities) -> None:
             for position, row in zip(positions, probabilities, strict=True):
-                write(Prediction(files[position], names[int(row.argmax())], row))
+                name = unknown if position in rejected else names[int(row.argmax())]
+                write(Prediction(files[position], name, row))
 
         def take_error(position: int, reason: str) -> None:
             write(Prediction(files[position], error=reason))
 
-        unreadable = runtime.predict(files, take, batch_size=batch_size, strict=strict, on_unreadable=take_error)
+        unreadable = runtime.predict(
+            files, take, batch_size=batch_size, strict=strict, on_unreadable=take_error,
+            on_rejected=None if accept_all else rejected.update,
+        )  # fmt: skip
+    if rejected:
+        images = f"{len(rejected):,} of {len(files):,} images look like none"
+        print(f"{images} of the model's classes: {unknown!r} (--accept-all names a class for each)", file=sys.stderr)
     report_unreadable(list(unreadable.values()), len(files))
     if out and not as_json:
         unread = f", {len(unreadable)} could not be read" if unreadable else ""

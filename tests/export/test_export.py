@@ -79,6 +79,30 @@ def test_onnx_holds_the_whole_preprocessing(described: dict[str, Any], scenes: P
     np.testing.assert_allclose(OnnxModel(out).answer(paths), ours, atol=1e-5)
 
 
+def test_the_rejection_rule_is_in_the_graph(scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Half of the photographs lie below a rule's threshold: the exported file calls the same ones unknown."""
+    plain = Predictor.load(str(saved(tmp_path)), RunOn())
+    paths = sorted(map(str, scenes.rglob("[0-9].*g")))
+    logits = np.log(plain.probabilities(paths))
+    kernel = plain.model.layers[-1].get_weights()
+    features: list[np.ndarray] = []
+    plain.predict(paths, lambda *_: None, verbose=False, on_features=lambda _, rows: features.extend(rows))
+    true = np.array(features) @ kernel[0] + kernel[1]
+    assert np.allclose(true - true.max(1, keepdims=True), logits - logits.max(1, keepdims=True), atol=1e-4)
+    energies = np.sort(np.log(np.exp(true).sum(1)))
+    rule = {"kind": "energy", "threshold": float(energies[6:8].mean()), "coverage": 0.5, "images": 15}
+    model = str(saved(tmp_path, rejection=rule))
+    assert run(["export", model, "--out", str(tmp_path / "out.onnx"), "--check", str(scenes)]) == 0
+    answers = []
+    for file in (model, str(tmp_path / "out.onnx")):
+        capsys.readouterr()
+        assert run(["predict", file, *paths, "--json"]) == 0
+        answers.append([row["predicted"] for row in json.loads(capsys.readouterr().out)])
+    assert answers[0] == answers[1] and answers[0].count("unknown") == 7
+    assert run(["predict", str(tmp_path / "out.onnx"), *paths, "--json", "--accept-all"]) == 0
+    assert "unknown" not in capsys.readouterr().out
+
+
 def test_generated_pictures_stand_in_for_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["export", str(saved(tmp_path)), "--to", "pt2", "--out", str(tmp_path / "out.pt2")]) == 0
     assert "generated pictures" in capsys.readouterr().out
