@@ -7,11 +7,13 @@ import json
 import math
 import os
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scene_lightning._registry import did_you_mean
+from scene_lightning.data.shards import is_sharded, read_shards
 from scene_lightning.errors import InputError, SceneLightningError
 from scene_lightning.inference.answers import Answers
 from scene_lightning.recipes.recipe import Recipe, load_recipe
@@ -46,6 +48,7 @@ class RunData:
     answers: Answers | None = None
     images: list[tuple[str, str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    _members: dict[str, Any] | None = None  # the photographs in shards, by what they are called
 
     @property
     def root(self) -> str:
@@ -70,6 +73,13 @@ class RunData:
         data = self.record.get("data")
         if not isinstance(data, str) or os.path.exists(path):
             return path
+        if self._members is None:
+            self._members = {}
+            with suppress(SceneLightningError):  # shards that are damaged by now
+                if os.path.isdir(data) and is_sharded(data):
+                    self._members = {one: one for table in read_shards(data) for one in table.paths}
+        if path in self._members:
+            return self._members[path]
         parts = Path(path).parts
         for first in range(len(parts)):  # the run may have been started in another folder
             place = os.path.join(data, *parts[first:])
