@@ -35,7 +35,6 @@ _SHARE = 0.85  # of the budget that the plan fills: machines have other work, to
 _SAMPLE = 48  # images that are looked at, decoded and timed
 _STEPS, _ON_CPU = 8, 8  # timed steps, and images in each where a GPU does not need more to be busy
 _LEAST_EPOCHS, _MOST_EPOCHS = 2, 8  # of fine-tuning
-_MOST_VIEWS = 4  # epochs in which frozen features of changed images are computed
 _SMALL = 180  # pixels: photographs of shorter sides are taken at 160 x 160, others at 224 x 224
 _INSTALL = 'pip install "scene-lightning[backbones]"'
 
@@ -195,13 +194,12 @@ def _of_backbone(
         recipe = with_values(tuned, {"training.epochs": 1 + epochs})
         what = f"{title}: its classifier on frozen features, then {epochs} epochs of fine-tuning"
         return Chosen(recipe, f"{what}; {measured}: {_planned(recipe, took)}")
-    views = max(1, min(_MOST_VIEWS, plan.epochs(speeds[0], speeds[0])))
-    values: dict[str, Any] = {"training.epochs": views, "training.warmup_epochs": 0.0}
-    if views == 1:
-        asked = keys_of(overrides)
-        values.update({key: value for key, value in _UNCHANGED.items() if key not in asked})
+    # one pass over unchanged images: features of changed ones gave nothing (docs/recipes.md)
+    asked = keys_of(overrides)
+    values: dict[str, Any] = {"training.epochs": 1, "training.warmup_epochs": 0.0}
+    values.update({key: value for key, value in _UNCHANGED.items() if key not in asked})
     recipe = with_values(frozen, values)
-    took = plan.seconds(views, speeds[0], speeds[0])
+    took = plan.seconds(1, speeds[0], speeds[0])
     what = f"{title}: its classifier alone, on frozen features; no time for fine-tuning"
     return Chosen(recipe, f"{what}; {measured}: {_planned(recipe, took)}")
 
