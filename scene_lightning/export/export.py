@@ -22,7 +22,7 @@ from scene_lightning.models.persistence import check_target
 from scene_lightning.models.tracing import require_onnx
 
 FORMATS = tuple(RUNTIMES)
-CALIBRATED_ON = 200  # photographs; more changed no answer of `scenes`
+CALIBRATED_ON = 200  # photographs
 
 
 @dataclass(frozen=True)
