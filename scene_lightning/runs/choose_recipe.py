@@ -172,7 +172,8 @@ def _of_backbone(
     name = names[0]
     side = 160 if _typical_side(table) <= _SMALL else 224
     base: list[Override] = [
-        ("name", AUTO), ("model.architecture", name), ("model.input_size", side), ("model.fit_classifier", True)
+        ("name", AUTO), ("model.architecture", name), ("model.input_size", side), ("model.fit_classifier", True),
+        ("training.best_by", "val_loss"),  # accuracies of a few hundred images often tie
     ]  # fmt: skip
     frozen_sets: list[Override] = [*base, ("model.freeze", True), ("model.head_epochs", 0)]
     tuned_sets: list[Override] = [*base, ("model.freeze", "block4"), ("training.warmup_epochs", 1.25)]
