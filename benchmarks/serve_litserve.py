@@ -12,7 +12,6 @@ import numpy as np
 
 from scene_lightning.data.decode import pixels_of
 from scene_lightning.data.image_files import identify
-from scene_lightning.serving.torch_model import TorchModel
 
 
 class Classifier(litserve.LitAPI):
@@ -23,6 +22,8 @@ class Classifier(litserve.LitAPI):
         self._path = path
 
     def setup(self, device: str) -> None:
+        from scene_lightning.serving.torch_model import TorchModel  # in the worker alone: the others need no torch
+
         self._model = TorchModel(self._path, "cpu")
 
     def decode_request(self, request: dict[str, str]) -> Any:

@@ -22,6 +22,7 @@ _EXPECTED = "A photograph as JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF."
 _EXPORT = "Save it as a JPEG or PNG file, and send that."
 _LARGE_PIXELS = 12_500_000  # photographs beyond it never take all decoders, so that usual ones need not wait for them
 SEEN_SIDE = 640  # pixels of the longer side of the copy that a heat map is laid on
+_MOST_PROCESSES = 16  # of 45 MB each
 _MOST_SCANS = 100  # of a progressive JPEG, which has some ten: each is a pass over all pixels
 _MEMORY_BYTES = 3 * 2**30  # of a decoder's address space; the largest photograph takes about half of it
 _prepared = [False]
@@ -33,12 +34,12 @@ class Decoders:
     Args:
         spec: how photographs become pixels.
         limits: pixels and seconds.
-        processes: how many; None for one a core, and at least two.
+        processes: how many; None for two a core, 16 at most: on a busy machine one waits for its turn.
     """
 
     def __init__(self, spec: DecodeSpec, limits: Limits, processes: int | None = None) -> None:
         self.spec, self.limits = spec, limits
-        self.processes = processes or max(2, default_threads())
+        self.processes = processes or min(_MOST_PROCESSES, 2 * default_threads())
         self._all = asyncio.Semaphore(self.processes)
         self._for_large = asyncio.Semaphore(max(1, self.processes - 1))
         self._limiter = anyio.CapacityLimiter(self.processes)
@@ -85,10 +86,12 @@ class Decoders:
                 raise RefusedError(400, _EXPECTED, "A file that crashes its decoder.", _EXPORT) from None
 
     async def warm_up(self) -> None:
-        """Start all processes."""
+        """Start all processes, however long that takes."""
         memory = io.BytesIO()
         Image.new("RGB", (8, 8)).save(memory, "PNG")
-        await asyncio.gather(*(self.decode(memory.getvalue()) for _ in range(self.processes)))
+        work = (memory.getvalue(), self.spec, self.limits.pixels, None)
+        starts = (to_process.run_sync(decode, *work, limiter=self._limiter) for _ in range(self.processes))
+        await asyncio.gather(*starts)
 
 
 class _Large(Exception):
