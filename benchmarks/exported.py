@@ -22,7 +22,7 @@ from scene_lightning.data.scan import scan_images
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.runtime.onnx_model import OnnxModel
 
-BATCH, ROUNDS = 32, 9
+BATCH, ROUNDS = 16, 4
 
 
 def main(model: str, folder: str, *files: str) -> None:

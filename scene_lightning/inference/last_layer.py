@@ -22,6 +22,8 @@ def last_dense(model: Any) -> Dense:
         InputError: the model does not end in a Dense layer with softmax or no activation, or of one unit with sigmoid.
     """
     layers: list[Any] = list(model.layers)
+    if not layers:
+        raise InputError("An exported .onnx file has no layers. Expected the model file that it was exported from.")
     ending = "softmax" if isinstance(layers[-1], Softmax) else layers[-1].get_config().get("activation")
     if isinstance(layers[-1], Activation | Softmax):
         layers = [layer for layer in layers[-2:-1] if layer.get_config().get("activation") == "linear"]

@@ -180,3 +180,12 @@ def test_a_photograph_that_is_none_is_named(onnx_file: Path) -> None:
 def test_the_processor_alone_runs_it(onnx_file: Path) -> None:
     with pytest.raises(InputError, match="processor"):
         Predictor.load(str(onnx_file), RunOn(precision="bf16-mixed"))
+
+
+def test_what_needs_layers_asks_for_the_model_file(
+    onnx_file: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(50):
+        Image.effect_noise((9, 9), number).convert("RGB").save(scenes / "sea" / f"more{number}.png")
+    assert run(["calibrate", str(onnx_file), str(scenes), "--out", str(tmp_path / "out.keras")]) == 2
+    assert "exported from" in capsys.readouterr().err
