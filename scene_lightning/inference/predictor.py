@@ -174,6 +174,10 @@ class Predictor:
         return rows
 
 
+class _NotInOnnx(InputError, AttributeError):
+    """Something of a model that an exported file has not; for `getattr` with a default it is just missing."""
+
+
 @dataclass(frozen=True)
 class _OnnxStandIn:
     """What callers ask a predictor's model, of an exported one: it has answers, but no layers or weights."""
@@ -183,6 +187,9 @@ class _OnnxStandIn:
     image_info: dict[str, Any]
     _recipe: None = None
     layers: tuple[()] = ()
+
+    def __getattr__(self, name: str) -> Any:
+        raise _NotInOnnx("An exported .onnx file has answers alone. Expected the model file that it was exported from.")
 
 
 @dataclass(frozen=True)
