@@ -50,6 +50,11 @@ def report(names: Sequence[str], *, out: str | None = None, data: str | None = N
         require_folder_of(path)
     runs = [read_run(name) for name in names]
     for run in runs:
+        if (run.evaluation or {}).get("multi_label"):
+            raise InputError(
+                f"The page shows one class an image; those of {str(run.folder)!r} have several labels. Expected "
+                f"`scene-lightning evaluate {run.folder} DATA`, which shows the figures of each label."
+            )
         complete(run, data)
     return write_comparison(runs, path) if several else write_report(runs[0], path, _heat_maps_of(runs[0]))
 

@@ -123,6 +123,7 @@ def test_pretrained_features_and_folders_of_labels(tmp_path: Path, capsys: pytes
         (["compare", "DATA", "--models", "paper,vgg16"], "labels.csv with any number of labels"),
         (["shard", "DATA", "out"], "labels.csv with any number of labels"),
         (["calibrate", "RUN", "DATA", "--out", "x.keras"], "gives an image any number of labels"),
+        (["report", "RUN"], "The page shows one class an image"),
         (["predict", "RUN", "DATA", "--html", "x.html"], "show one class an image"),
         (["evaluate", "RUN", "DATA", "--mistakes", "x"], "for models that name one class"),
     ],
