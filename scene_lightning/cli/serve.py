@@ -71,7 +71,7 @@ def _load(path: str, accelerator: str | None, accept_all: bool) -> Any:
     if path.lower().endswith(".onnx"):
         from scene_lightning.serving.onnx_model import ServedOnnxModel
 
-        return ServedOnnxModel(path)
+        return ServedOnnxModel(path, accept_all=accept_all)
     from scene_lightning.serving.torch_model import TorchModel
 
     return TorchModel(path, accelerator, accept_all=accept_all)

@@ -17,6 +17,7 @@ class ServedOnnxModel:
 
     Args:
         path: an `.onnx` file that `export` wrote.
+        accept_all: leave the model's rejection rule aside.
 
     Attributes:
         info: how it wants its images.
@@ -25,19 +26,23 @@ class ServedOnnxModel:
 
     explains = False
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, accept_all: bool = False) -> None:
         self._model = OnnxModel(path)
+        self._rule = None if accept_all else self._model.rejection
         self.info = self._model.info
 
     def answer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Class probabilities (N, K), and no image (N,) that shows none of the classes: the graph gives no features.
+        """Class probabilities (N, K), and which images (N,) show none of the classes.
 
         Args:
             images: (N, H, W, C), decoded as `info.spec` says.
         """
         if self.info.color_mode == "grayscale":  # the graph takes colours, and makes the same grey of equal ones
             images = np.repeat(images, 3, axis=-1)
-        return self._model.run(images), np.zeros(len(images), dtype=np.bool_)
+        rows, scores = self._model.run_with_scores(images)
+        if self._rule is None or scores is None:
+            return rows, np.zeros(len(images), dtype=np.bool_)
+        return rows, ~(scores >= self._rule.threshold)  # NaN is unknown
 
     def explain(self, picture: NDArray[np.uint8], class_index: int) -> Image.Image:
         """Never called: `explains` is false.

@@ -64,6 +64,7 @@ def test_torch_is_not_needed(onnx_file: Path) -> None:
             assert answer.status_code == 200 and answer.json()["results"][0]["predicted"]
             server.terminate()
             assert server.wait(20) == 0
-            assert server.stderr is not None and server.stderr.read() == ""
+            assert server.stderr is not None
+            assert server.stderr.read() == ""
         finally:
             server.kill()

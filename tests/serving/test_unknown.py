@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import scene_lightning as keras
 from scene_lightning.data.decode import pixels_of
 from scene_lightning.data.image_files import identify
 from scene_lightning.data.image_info import ImageInfo
+from scene_lightning.export.graph import write_onnx
 from scene_lightning.inference.last_layer import last_dense, logits_of, with_features
+from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.inference.rejection import ENERGY, Rejection, energy
+from scene_lightning.serving.onnx_model import ServedOnnxModel
 from scene_lightning.serving.torch_model import TorchModel
 from tests.serving.conftest import Served
 from tests.serving.uploads import photograph
@@ -44,6 +48,11 @@ def test_what_shows_none_of_the_classes_is_unknown(started: Callable[..., Served
         one["predicted"] for one in whole
     ]
     assert 'images_total{outcome="unknown"} 3.0' in ruled.http.get("/metrics").text
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip install onnxscript")
+    write_onnx(Predictor.load(str(file), RunOn(accelerator="cpu")), file.with_suffix(".onnx"))
+    exported = started(ServedOnnxModel(str(file.with_suffix(".onnx"))))
+    again = [exported.predict(content).json()["results"][0] for content in contents]
+    assert [one["predicted"] for one in again] == [one["predicted"] for one in results]
 
 
 def _inputs(network: Any, contents: list[bytes]) -> Any:
