@@ -26,6 +26,7 @@ from scene_lightning._main_process import is_main_process
 from scene_lightning.errors import DataError, InputError, SceneLightningError
 from scene_lightning.reports.run_folder import LAST, PREVIOUS, RECORD, from_here
 from scene_lightning.runs.checkpoints import StoppedBySignal
+from scene_lightning.training.devices import cpu_name
 from scene_lightning.training.launch import current_launch, has_lost_a_process
 
 PACKAGES = ("scene-lightning", "torch", "torchvision", "lightning", "numpy", "pillow")
@@ -102,7 +103,7 @@ class RunRecord:
     folds: int | None = None
     processes: int = 1
     chosen: str | None = None
-    machine: str = field(default_factory=lambda: f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores")
+    machine: str = field(default_factory=lambda: f"{cpu_name()}, {os.cpu_count()} cores, {platform.system()}")
     versions: dict[str, str] = field(default_factory=lambda: {name: _version(name) for name in PACKAGES})
     peak_memory_mb: float | None = None
     peak_device_memory_mb: float | None = None

@@ -128,7 +128,7 @@ def take_inventory() -> Inventory:
             properties = torch.cuda.get_device_properties(index)
             gpus.append(Gpu(properties.name, properties.total_memory, (properties.major, properties.minor)))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Inventory(_cpu_name(), cores, _cpu_fast_bf16(), tuple(gpus), torch.backends.mps.is_available())
+    return Inventory(cpu_name(), cores, _cpu_fast_bf16(), tuple(gpus), torch.backends.mps.is_available())
 
 
 def choose_accelerator(requested: str, inventory: Inventory) -> str:
@@ -263,7 +263,8 @@ def _fast_bf16(gpu: Gpu) -> bool:
     return gpu.capability >= (8, 0)
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """What the processor is called, as far as the system says."""
     return _of_cpu("model name") or platform.processor() or platform.machine()
 
 
