@@ -7,6 +7,7 @@ interruptions change nothing.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, final
 
@@ -36,6 +37,7 @@ class Feed:
         samples: samples in one epoch over all devices, or None when unknown.
         batch_size: samples a batch, or None when it varies.
         training: whether it is trained on, so that all devices must take as many steps.
+        head: of an evaluation on several devices, how many batches they share out, from the first; None takes all.
         splits: whether the devices take each batch together, a part each; otherwise each takes batches of its own.
         seed: what the order is drawn from; kept in checkpoints, so that a resumed run reads as it would have.
         prefetch: batches made ahead by a background thread.
@@ -49,6 +51,7 @@ class Feed:
     samples: int | None = None
     batch_size: int | None = None
     training: bool = True
+    head: int | None = None
     splits: bool = False
     seed: int = 0
     prefetch: int = 0
@@ -116,6 +119,9 @@ class Feed:
         """Take over what the first of several processes drew at random: all must read one order."""
         self.seed = from_first_process(self.seed)
 
+    def _head_on(self, world_size: int) -> int | None:
+        return self.head if world_size > 1 else None
+
     def _agree_once(self, world_size: int) -> None:
         if world_size > 1 and not self._agreed:
             self.agree()
@@ -150,7 +156,7 @@ class PlannedFeed(Feed):
             rank: number of the device, from 0.
             world_size: number of devices.
         """
-        return self._share_of(self.plan(epoch), rank, world_size)[step]
+        return self._share_of(self.plan(epoch)[: self._head_on(world_size)], rank, world_size)[step]
 
     def _share_of(self, plan: list[Indices], rank: int, world_size: int) -> list[Indices]:
         return rank_batches(plan, self.batch_size, rank, world_size, self.training, self.idle)
@@ -162,7 +168,7 @@ class PlannedFeed(Feed):
     @final
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         self._agree_once(world_size)
-        plan = self.plan(epoch)
+        plan = self.plan(epoch)[: self._head_on(world_size)]
         share = self._share_of(plan, rank, world_size)
 
         def read() -> Iterator[Any]:
@@ -180,7 +186,9 @@ class PlannedFeed(Feed):
 
     @final
     def steps_on(self, world_size: int) -> int:
-        return steps_per_epoch(self.samples, self.batch_size, world_size, self.training, self.idle)
+        head = self._head_on(world_size)
+        samples = self.samples if head is None else min(self.samples, head * self.batch_size)
+        return steps_per_epoch(samples, self.batch_size, world_size, self.training, self.idle)
 
 
 class StreamedFeed(Feed):
@@ -200,12 +208,19 @@ class StreamedFeed(Feed):
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         self._agree_once(world_size)
         return prefetched(
-            lambda: deal(self.stream(epoch), rank, world_size, self.training, self.divisible), self.prefetch
-        )
+            lambda: deal(
+                itertools.islice(self.stream(epoch), self._head_on(world_size)),
+                rank, world_size, self.training, self.divisible,
+            ),
+            self.prefetch,
+        )  # fmt: skip
 
     @final
     def steps_on(self, world_size: int) -> int | None:
-        return rounds_in(self.steps, self.batch_size, self.samples, world_size, self.training)
+        head, samples = self._head_on(world_size), self.samples
+        if head is not None and head != self.steps:  # whole batches, as only the last of all may be smaller
+            samples = None if self.batch_size is None else head * self.batch_size
+        return rounds_in(self.steps if head is None else head, self.batch_size, samples, world_size, self.training)
 
 
 class _FeedLoader:

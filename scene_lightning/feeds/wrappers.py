@@ -75,6 +75,11 @@ class SteppedFeed(FeedWrapper):
         self.samples = None if feed.batch_size is None else steps * feed.batch_size
         self._iterator: Iterator[Any] | None = None
         self._passes = 0
+        # An evaluation's batches are the first ones of one device, which the devices share out; those of a generator
+        # can be counted only as they come.
+        self._is_head = not going_on and feed.steps is not None and steps <= feed.steps
+        if self._is_head:
+            feed.innermost.head = steps
 
     def _next_pass(self, rank: int, world_size: int) -> Iterator[Any]:
         number = self._passes
@@ -83,15 +88,20 @@ class SteppedFeed(FeedWrapper):
         for batch in self._feed.batches(number, rank, world_size):
             yield Spare((number, batch.batch)) if isinstance(batch, Spare) else (number, batch)
 
-    def steps_on(self, world_size: int) -> int:
-        if self.splits:
+    def steps_on(self, world_size: int) -> int | None:
+        if self.splits or world_size == 1:
             return self.steps
+        if self._is_head:
+            return self._feed.steps_on(world_size)
         return math.ceil(self.steps / world_size)  # an epoch is as many samples, however many devices share it
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        if self._is_head and world_size > 1:
+            yield from self._next_pass(rank, world_size)
+            return
         iterator = self._iterator if self._going_on else None
-        given, fresh = 0, iterator is None
-        while given < self.steps_on(world_size):
+        given, fresh, steps = 0, iterator is None, self.steps_on(world_size)
+        while steps is not None and given < steps:
             iterator = iterator or self._next_pass(rank, world_size)
             batch = next(iterator, None)
             if batch is not None:

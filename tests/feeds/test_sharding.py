@@ -103,6 +103,56 @@ def test_an_evaluation_counts_each_sample_once(samples, size, world_size, kind):
     assert sorted(seen.tolist()) == list(range(samples))
 
 
+@given(
+    samples=st.integers(4, 40), size=st.integers(1, 7), steps=st.integers(1, 12), world_size=st.integers(1, 4),
+    kind=st.sampled_from(["arrays", "shuffled iterator", "loader", "sequence"]),
+)  # fmt: skip
+def test_an_evaluation_of_so_many_steps_counts_the_samples_of_one_device(samples, size, steps, world_size, kind):
+    steps = min(steps, -(-samples // size))
+    numbers = np.arange(samples)
+    batches = _batches(samples, size)
+    if kind in ("loader", "sequence") and min(steps * size, samples) < world_size:
+        return  # refused: test_too_few_to_evaluate
+    if kind == "arrays":
+        source = (numbers, numbers)
+    elif kind == "shuffled iterator":
+        source = (ImageDataGenerator().flow(numbers.reshape(-1, 1, 1, 1), numbers, batch_size=size, seed=3),)
+    elif kind == "loader":
+        pairs = torch.utils.data.TensorDataset(torch.arange(samples), torch.arange(samples))
+        source = (torch.utils.data.DataLoader(pairs, batch_size=size),)
+    else:
+        source = (_as(kind, [(x, x) for x, _ in batches]),)
+
+    def shares(devices):
+        feeds = [as_feed(*source, batch_size=size, training=False, steps=steps) for _ in range(devices)]
+        read = [
+            [feed.to_device_batch(batch, 0, False)[1].ravel() for batch in feed.batches(0, rank, devices)]
+            for rank, feed in enumerate(feeds)
+        ]
+        return read, feeds[0].steps_on(devices)
+
+    (one,), _ = shares(1)
+    several, steps_each = shares(world_size)
+    assert max(map(len, several)) == (steps_each or len(several[0])) and len(one) == steps
+    seen = sorted(torch.cat([labels for share in several for labels in share]).tolist())
+    expected = sorted(torch.cat(one).tolist())
+    if kind == "sequence":  # whose batches are cut and joined, and come twice only where they cannot be
+        seen = sorted(set(seen))
+    assert seen == expected
+
+
+@pytest.mark.soak
+def test_two_processes_validate_the_steps_of_one():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((41, 6, 6, 3)).astype(np.float32), rng.integers(0, 2, 41)
+    one, two = (
+        _trained(x, (x, y), y=y, batch_size=5, validation_steps=3, **options)
+        for options in ({}, {"devices": 2, "strategy": "ddp_fork"})
+    )
+    for name in ("val_accuracy", "val_loss"):
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-5)
+
+
 def test_arrays_of_fewer_samples_than_processes_can_be_evaluated():
     feed = as_feed(np.zeros((2, 3)), np.arange(2), training=False)
     shares = [[batch[1].tolist() for batch in feed.batches(0, rank, 3)] for rank in range(3)]
