@@ -22,7 +22,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "tour.md"
 PICTURES = ROOT / "docs" / "tour"
-WIDEST, QUALITY = 1200, 82  # pixels, and JPEG's quality
+WIDEST, QUALITY = 1200, 78  # pixels, and JPEG's quality
 _BLOCK = re.compile(r"^```(?:bash)?\n(.*?)^```$|^<!-- picture: (\S+) of (\S+?)(?: (\d+x\d+))? -->$", re.M | re.S)
 
 

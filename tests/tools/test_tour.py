@@ -36,7 +36,7 @@ def test_each_picture_has_its_command_and_is_shown() -> None:
     assert sorted(made) == sorted(path.name for path in tour.PICTURES.iterdir())
     for name in made:
         with Image.open(tour.PICTURES / name) as picture:
-            assert picture.width >= 600 and (tour.PICTURES / name).stat().st_size < 200_000
+            assert picture.width >= 500 and (tour.PICTURES / name).stat().st_size < 200_000
 
 
 def test_a_page_and_a_picture_are_kept_as_jpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
