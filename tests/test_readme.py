@@ -10,13 +10,8 @@ import yaml
 
 from scene_lightning.cli import main as cli
 from scene_lightning.demo_scenes.scenes import draw_scenes
-from scene_lightning.recipes.schema import (
-    AugmentationRecipe,
-    DataRecipe,
-    EarlyStoppingRecipe,
-    ModelRecipe,
-    TrainingRecipe,
-)
+from scene_lightning.recipes.model_schema import ModelRecipe
+from scene_lightning.recipes.schema import AugmentationRecipe, DataRecipe, EarlyStoppingRecipe, TrainingRecipe
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]

@@ -7,8 +7,11 @@ Exit status: 0 done, 2 bad input (one line says what and the cure), 3 done but f
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -97,7 +100,7 @@ def run(args: list[str]) -> int:
     except SceneLightningError as error:
         return _fail(str(error), getattr(error, "exit_status", 2))
     except OSError as error:
-        return _fail(f"{error.strerror or error}: {error.filename!r}" if error.filename else str(error), 2)
+        return _fail(_file_error_message(error), 2)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's usage errors, whichever click this Typer brings along
             message = error.format_message().rstrip(".")
@@ -124,6 +127,18 @@ def _help_command(error: Any) -> str:
         return help_page
     wanted = [str(one.metavar) for one in context.command.params if one.param_type_name == "argument"]
     return f"scene-lightning {context.info_name} {' '.join(wanted)}; {help_page}"
+
+
+def _file_error_message(error: OSError) -> str:
+    if not error.filename:
+        return str(error)
+    place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes | os.PathLike) else None
+    if place is not None and place.suffix == ".partial":
+        place = place.parent  # not the file that was never made
+    message = f"{error.strerror or error}: {str(place or error.filename)!r}"
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return message
+    return f"{message}. Expected to be allowed to read it and to write there; change its rights, or name another place."
 
 
 def _unexpected_error_message(error: Exception) -> str:

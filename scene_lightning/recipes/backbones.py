@@ -15,7 +15,8 @@ from scene_lightning._registry import did_you_mean, some_of
 from scene_lightning.applications.efficientnet_lite import weights_folder
 from scene_lightning.callbacks import Callback
 from scene_lightning.errors import InputError
-from scene_lightning.recipes.schema import ModelRecipe, Recipe
+from scene_lightning.recipes.model_schema import ModelRecipe
+from scene_lightning.recipes.schema import Recipe
 
 BACKBONE = "backbone"  # names of layers in the model
 FEATURES = "dropout"  # what it is given are the backbone's features

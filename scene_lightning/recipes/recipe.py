@@ -15,12 +15,12 @@ from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import RecipeError
 from scene_lightning.recipes import yaml_reader
 from scene_lightning.recipes.config_files import configs_folder, names_in, read_config
+from scene_lightning.recipes.model_schema import ModelRecipe
 from scene_lightning.recipes.schema import (
     NO_AUGMENTATION,
     AugmentationRecipe,
     DataRecipe,
     EarlyStoppingRecipe,
-    ModelRecipe,
     Recipe,
     TrainingRecipe,
 )
@@ -118,6 +118,8 @@ def _resolved(
             problems.append(given.get(path[: _longest(given, path)], document.where(path)) + _say(path, error))
         recipe = None
     if problems or recipe is None:
+        if len(problems) == 1 and given and Path(source).parent == configs_folder() and not document.problems:
+            raise RecipeError(problems[0])  # the package's own recipe is in order: it is what the caller has set
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         shown = [*problems[:_SHOWN], *([f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else [])]
         raise RecipeError(f"{source} has {count}:\n" + "\n".join(f"  {problem}" for problem in shown))

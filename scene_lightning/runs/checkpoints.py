@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import sys
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch.utils._pytree import tree_map
 
 from scene_lightning import callbacks
 from scene_lightning.errors import SceneLightningError
@@ -97,8 +100,9 @@ class BestCheckpoint(ModelCheckpoint):
 class LastCheckpoint(Checkpoint):
     """Keeps the state of the training as last.ckpt, from which it goes on exactly, in mid-epoch too.
 
-    SIGTERM and the first SIGINT (Ctrl-C) end the training after the step in flight, or after the validation in flight,
-    and save it; a second one ends it at once.
+    SIGTERM and the first SIGINT (Ctrl-C) end the training after the step in flight and save it; a second one ends it at
+    once. In a validation they end it after the batch in flight, with the state before the epoch's last step, which is
+    repeated with the validation; several processes, whose validation batches may differ in number, end it together.
 
     Args:
         folder: the run's.
@@ -110,6 +114,7 @@ class LastCheckpoint(Checkpoint):
         self._path, self._interval, self._seen = folder.resolve() / LAST, interval, seen
         self._saved_at, self._steps, self._cost = time.monotonic(), 0, 0.0
         self._signals = _Signals()
+        self._before_last_step: Any = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._signals.listen()  # after Lightning, which lets a run die of SIGTERM without saving
@@ -126,15 +131,25 @@ class LastCheckpoint(Checkpoint):
         self._steps += 1
         if trainer.is_last_batch or trainer.fit_loop._should_accumulate():
             return  # the epoch's end saves; in the middle of an accumulation gradients would be lost
+        together = trainer.accumulate_grad_batches
+        if trainer.world_size == 1 and batch_idx + 1 == (int(trainer.num_training_batches) - 1) // together * together:
+            pl_module._images_seen = self._seen
+            self._before_last_step = _copy(trainer._checkpoint_connector.dump_checkpoint(weights_only=False))
         if not _any(trainer, self._signals.number is not None or self._is_due()):
             return
         self._save(trainer)
         self._stop_if_asked(trainer, f"after {batch_idx + 1} of {trainer.num_training_batches} steps")
 
-    def on_validation_batch_end(self, *arguments: Any, **keywords: Any) -> None:
+    def on_validation_batch_end(self, trainer: L.Trainer, *arguments: Any, **keywords: Any) -> None:
         self._signals.beat()
+        if trainer.world_size > 1 or self._signals.number is None:
+            return
+        if self._before_last_step is not None:  # otherwise the file already holds that state
+            trainer.strategy.save_checkpoint(self._before_last_step, self._path)
+        self._stop_if_asked(trainer, "in its validation")
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._before_last_step = None
         self._save(trainer)
         self._stop_if_asked(trainer, "at its end")
 
@@ -157,6 +172,15 @@ class LastCheckpoint(Checkpoint):
         if _any(trainer, self._signals.number is not None):
             number = self._signals.number or signal.SIGTERM  # another process got it
             raise StoppedBySignal(number, f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}, {place}")
+
+
+def _copy(state: Any) -> Any:
+    """A copy of a state, its tensors in the CPU's memory, that further steps do not change."""
+
+    def of_one(value: Any) -> Any:
+        return value.to("cpu", copy=True) if isinstance(value, torch.Tensor) else copy.deepcopy(value)
+
+    return tree_map(of_one, state)
 
 
 def _any(trainer: L.Trainer, wish: bool) -> bool:

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from scene_lightning import layers
 from scene_lightning.callbacks import Callback
 from scene_lightning.data.progressive_sizes import ProgressiveSizes
-from scene_lightning.recipes.schema import Recipe, last_map, seen_size
+from scene_lightning.recipes.model_schema import last_map, seen_size
+from scene_lightning.recipes.schema import Recipe
 
 
 def progressive_sizes(recipe: Recipe) -> ProgressiveSizes | None:

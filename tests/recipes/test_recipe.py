@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from scene_lightning.errors import RecipeError
+from scene_lightning.recipes.model_schema import smallest_input
 from scene_lightning.recipes.recipe import Recipe, dump_recipe, load_recipe, recipe_names, recipe_of
-from scene_lightning.recipes.schema import smallest_input
 from scene_lightning.recipes.vocabulary import COMMON_ARGUMENTS, LOSSES, METRICS, OPTIMIZER_ARGUMENTS, OPTIMIZERS
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"

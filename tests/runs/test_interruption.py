@@ -66,7 +66,7 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["term", "int"])
-@pytest.mark.parametrize(("step", "place"), [(2, "after 2 of 5 steps"), (5, "at its end")])
+@pytest.mark.parametrize(("step", "place"), [(2, "after 2 of 5 steps"), (5, "in its validation")])
 def test_a_signal_saves_at_the_steps_end(number, status, step, place, data, whole, tmp_path, strike) -> None:
     strike(step, lambda: signal.raise_signal(number))
     before = signal.getsignal(number)
@@ -82,6 +82,38 @@ def test_a_signal_saves_at_the_steps_end(number, status, step, place, data, whol
         assert torch.equal(weights(tmp_path / "run")[name], value), name
     assert rows(tmp_path / "run") == rows(whole)
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [[], ["early_stopping={patience: 1}", "ema_momentum=0.9"], ["batch_size=100"]],
+    ids=["plain", "averaged", "one-step"],
+)
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_signal_in_a_validation_ends_it_there(epoch, more, data, tmp_path, monkeypatch) -> None:
+    overrides = [*SMALL, *more]
+    whole = train(str(data), overrides=overrides, out=str(tmp_path / "w")).folder
+    own, batches = Model.validation_step, []
+
+    def validation_step(self, batch, batch_idx=0):
+        batches.append((self.trainer.current_epoch + 1, batch_idx))
+        if batches[-1] == (epoch, 0):
+            signal.raise_signal(signal.SIGTERM)
+        return own(self, batch, batch_idx)
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(Model, "validation_step", validation_step)
+        with pytest.raises(TrainingInterrupted, match=rf"SIGTERM in epoch {epoch} of 3, in its validation\."):
+            train(str(data), overrides=overrides, out=str(run))
+    assert batches[-1] == (epoch, 0)
+    assert not (run / "metrics.csv").exists() or len(rows(run)) == epoch - 1
+    train(None, resume=str(run))
+    for file in ("last.ckpt", "best.ckpt"):
+        theirs, ours = (torch.load(one / file, weights_only=True) for one in (whole, run))
+        for name, value in theirs["state_dict"].items():
+            assert torch.equal(ours["state_dict"][name], value), (file, name)
+    assert rows(run) == rows(whole)
 
 
 def test_a_run_that_saved_nothing_begins_again_in_its_folder(data, whole, tmp_path, strike) -> None:

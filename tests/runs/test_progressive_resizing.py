@@ -15,9 +15,9 @@ from scene_lightning.data.geometry import View
 from scene_lightning.data.scan import scan_folder
 from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.errors import RecipeError
+from scene_lightning.recipes.model_schema import last_map, seen_size
 from scene_lightning.recipes.network import build_model
 from scene_lightning.recipes.recipe import load_recipe
-from scene_lightning.recipes.schema import last_map, seen_size
 from scene_lightning.runs.inputs import training_feed
 from scene_lightning.runs.progressive_resizing import progressive_sizes
 from scene_lightning.runs.run_record import TrainingInterrupted

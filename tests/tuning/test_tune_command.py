@@ -14,6 +14,7 @@ import pytest
 
 from scene_lightning import tuning
 from scene_lightning.cli import main as cli
+from scene_lightning.data.copies import file_digest
 from scene_lightning.recipes.recipe import load_recipe
 from scene_lightning.tuning.trial import Outcome, TrialRunner
 
@@ -42,6 +43,14 @@ def test_tune_from_end_to_end_and_again(place: Path, here: Path, capsys: pytest.
     assert list(recipe.model.filters) == json.loads(best["model.filters"])
     assert cli.run(["train", str(place / "scenes" / "seg_train"), "--config", "found/best.yaml", "--out", "run"]) == 0
     assert not (here / "runs").exists()
+
+
+def test_the_overlay_is_kept_with_the_search(place: Path, here: Path) -> None:
+    image = next((place / "scenes" / "seg_train").rglob("*.jpg"))
+    content = f"hash,action,label,split,path,note\n{file_digest(str(image)):016x},drop,,,,\n"
+    (here / "mine.csv").write_text(content)
+    assert tune(place, "--trials", 1, "--epochs", 1, "--out", "found", "--set", "data.overlay=mine.csv") == 0
+    assert (here / "found" / "labels.csv").read_text() == content
 
 
 def test_ctrl_c_leaves_a_search_that_goes_on(
