@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import functools
-import io
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.callbacks.messages import print_message
 from scene_lightning.errors import InputError
 from scene_lightning.models.summary_rows import output_shapes
-
-
-@dataclass
-class _Box:
-    layer: Any
-    lines: list[str]
-    row: int
-    parents: list[int] = field(default_factory=list)
+from scene_lightning.utils.model_picture import Box, picture
 
 
 class DotText:
@@ -90,9 +81,9 @@ def model_to_dot(
         show_shapes: write output shapes into the boxes.
         show_dtype: write dtypes.
         show_layer_names: write the layers' names.
-        rankdir: "TB" from top to bottom (default), "LR" from left to right.
-        expand_nested: without effect: a model inside the model is one box.
-        dpi: dots per inch.
+        rankdir: "TB" from top to bottom (default), "LR" from left to right; "BT" and "RL" the reverse.
+        expand_nested: draw the layers of a model inside the model; otherwise it is one box.
+        dpi: dots per inch; fewer where the picture would have over 60 million pixels.
         subgraph: without effect.
         show_layer_activations: write the activations' names.
         show_trainable: write whether a layer is trained.
@@ -104,13 +95,14 @@ def model_to_dot(
     Raises:
         InputError: the model has no layers to draw yet.
     """
-    boxes = _boxes(model, show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable)
+    boxes = _boxes(model, show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable,
+                   expand_nested)  # fmt: skip
     lines = ["digraph G {", f"rankdir={rankdir};", f"dpi={dpi};", "node [shape=box];"]
     for index, box in enumerate(boxes):
         label = "\\n".join(line.replace('"', '\\"') for line in box.lines)
         lines.append(f'n{index} [label="{label}"];')
     lines += [f"n{parent} -> n{index};" for index, box in enumerate(boxes) for parent in box.parents]
-    return DotText("\n".join([*lines, "}"]) + "\n", lambda format: _drawn(boxes, format, rankdir, dpi))
+    return DotText("\n".join([*lines, "}"]) + "\n", lambda format: picture(boxes, format, rankdir, dpi))
 
 
 def plot_model(
@@ -128,7 +120,8 @@ def plot_model(
 ) -> Any:
     """Draw a model's layers into a file. Keras: `utils.plot_model`.
 
-    matplotlib draws, so that neither pydot nor Graphviz is needed.
+    matplotlib draws, so that neither pydot nor Graphviz is needed. A long model is broken into columns (rows with
+    `rankdir="LR"`), to be read from left to right; colours tell what layers do.
 
     Args:
         model: a model whose layers are known.
@@ -136,9 +129,9 @@ def plot_model(
         show_shapes: write output shapes into the boxes.
         show_dtype: write dtypes.
         show_layer_names: write the layers' names.
-        rankdir: "TB" from top to bottom (default), "LR" from left to right.
-        expand_nested: without effect: a model inside the model is one box.
-        dpi: dots per inch.
+        rankdir: "TB" from top to bottom (default), "LR" from left to right; "BT" and "RL" the reverse.
+        expand_nested: draw the layers of a model inside the model; otherwise it is one box.
+        dpi: dots per inch; fewer where the picture would have over 60 million pixels.
         show_layer_activations: write the activations' names.
         show_trainable: write whether a layer is trained.
         **kwargs: without effect.
@@ -153,11 +146,11 @@ def plot_model(
     folder = os.path.dirname(path)
     if folder:
         os.makedirs(folder, exist_ok=True)
-    shown = (show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable)
+    shown = (show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable, expand_nested)
     if path.endswith(".dot"):
-        model_to_dot(model, show_shapes, show_dtype, show_layer_names, rankdir).write(path)
+        model_to_dot(model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested).write(path)
         return None
-    _write(path, _drawn(_boxes(model, *shown), os.path.splitext(path)[1][1:] or "png", rankdir, dpi))
+    _write(path, picture(_boxes(model, *shown), os.path.splitext(path)[1][1:] or "png", rankdir, dpi))
     print_message(f"Wrote {path}")
     if "ipykernel" in sys.modules and path.endswith((".png", ".jpg", ".jpeg")):
         from IPython.display import Image  # only a notebook has it
@@ -167,20 +160,23 @@ def plot_model(
 
 
 def _boxes(
-    model: Any, show_shapes: bool, show_dtype: bool, show_names: bool, show_activations: bool, show_trainable: bool
-) -> list[_Box]:
-    boxes = [_Box(layer, [], row) for row, layer in enumerate(model._operations)]
+    model: Any,
+    show_shapes: bool,
+    show_dtype: bool,
+    show_names: bool,
+    show_activations: bool,
+    show_trainable: bool,
+    expand_nested: bool,
+) -> list[Box]:
+    boxes = _connected(model, expand_nested)
     if not boxes:
         raise InputError("The model has no layers to draw yet. Add layers first.")
-    by_depth = getattr(model, "_nodes_by_depth", None)
-    if by_depth is None:
-        for index, box in enumerate(boxes[1:]):
-            box.parents = [index]
-    else:
-        _place_by_depth(boxes, by_depth)
     for box in boxes:
         layer, kind = box.layer, type(box.layer).__name__
         box.lines.append(f"{layer.name} ({kind})" if show_names else kind)
+        inner = getattr(layer, "_operations", None)
+        if inner:
+            box.lines.append(f"{len(inner)} layers")
         activation = getattr(getattr(layer, "activation", None), "__name__", None)
         if show_activations and activation:
             box.lines.append(f"activation: {activation}")
@@ -194,57 +190,35 @@ def _boxes(
     return boxes
 
 
-def _place_by_depth(boxes: list[_Box], by_depth: dict[int, list[Any]]) -> None:
-    index_of = {id(box.layer): index for index, box in enumerate(boxes)}
-    deepest = max(by_depth)
-    for depth in sorted(by_depth):  # a shared layer stands where it is called first
-        for node in by_depth[depth]:
-            box = boxes[index_of[id(node.layer)]]
-            box.row = deepest - depth
-            for parent in (index_of.get(id(node.layer)) for node in node.parents):
-                if parent is not None and parent not in box.parents:
-                    box.parents.append(parent)
-
-
-def _drawn(boxes: list[_Box], format: str, rankdir: str, dpi: int) -> bytes:
-    import matplotlib.pyplot as plt  # slow to import, and drawing is rare
-
-    rows: dict[int, list[int]] = {}
-    for index, box in enumerate(boxes):
-        rows.setdefault(box.row, []).append(index)
-    width = 0.09 * max(len(line) for box in boxes for line in box.lines) + 0.4
-    height = 0.22 * max(len(box.lines) for box in boxes) + 0.25
-    sideways = rankdir in ("LR", "RL")
-    along, across = (width + 0.5, height + 0.3) if sideways else (height + 0.4, width + 0.3)
-    place: dict[int, tuple[float, float]] = {}
-    for rank, row in enumerate(sorted(rows)):
-        for slot, index in enumerate(rows[row]):
-            offset = (slot - (len(rows[row]) - 1) / 2) * across
-            place[index] = (rank * along, offset) if sideways else (offset, -rank * along)
-    long_side, wide_side = len(rows) * along, max(map(len, rows.values())) * across
-    # Matplotlib cannot draw more than 2^16 pixels on a side.
-    dots = min(dpi, int(60000 / max(long_side, wide_side)))
-    figure = plt.figure(figsize=(long_side, wide_side) if sideways else (wide_side, long_side))
-    axes = figure.add_axes((0, 0, 1, 1))
-    for index, box in enumerate(boxes):
-        for parent in box.parents:
-            arrow = {"arrowstyle": "-|>", "color": "0.3", "shrinkA": 16, "shrinkB": 16, "lw": 0.8}
-            axes.annotate("", xy=place[index], xytext=place[parent], arrowprops=arrow)
-    for index, box in enumerate(boxes):
-        style = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "0.2"}
-        axes.text(*place[index], "\n".join(box.lines), ha="center", va="center", fontsize=8, bbox=style)
-    xs, ys = zip(*place.values(), strict=True)
-    axes.set_xlim(min(xs) - width, max(xs) + width)
-    axes.set_ylim(min(ys) - height, max(ys) + height)
-    axes.axis("off")
-    picture = io.BytesIO()
-    try:
-        figure.savefig(picture, format=format, dpi=dots)
-    except ValueError as error:
-        raise InputError(f"Cannot draw the model as {format!r}: {error}") from error
-    finally:
-        plt.close(figure)
-    return picture.getvalue()
+def _connected(model: Any, expand_nested: bool, group: tuple[str, ...] = ()) -> list[Box]:
+    """A box a layer, each after those that it reads; with `expand_nested` the layers of inner models in their place."""
+    by_depth = getattr(model, "_nodes_by_depth", None)
+    if by_depth is None:
+        layers = list(model._operations)
+        calls = [(layer, [layers[index - 1]] if index else []) for index, layer in enumerate(layers)]
+    else:
+        nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+        calls = [(node.layer, [parent.layer for parent in node.parents]) for node in nodes]
+    boxes: list[Box] = []
+    inputs: dict[int, list[int]] = {}  # by layer: the boxes that read what it is given
+    outputs: dict[int, list[int]] = {}
+    for layer, _ in calls:
+        if id(layer) in inputs:
+            continue
+        first = len(boxes)
+        inner = _connected(layer, True, (*group, layer.name)) if expand_nested and hasattr(layer, "_operations") else []
+        for box in inner:
+            box.parents = [first + parent for parent in box.parents]
+        boxes += inner or [Box(layer, [], group=group)]
+        own = range(first, len(boxes))
+        read = {parent for index in own for parent in boxes[index].parents}
+        inputs[id(layer)] = [index for index in own if not boxes[index].parents]
+        outputs[id(layer)] = [index for index in own if index not in read]
+    for layer, parents in calls:
+        for index in inputs[id(layer)]:
+            given = [source for parent in parents for source in outputs.get(id(parent), [])]
+            boxes[index].parents += [source for source in given if source not in boxes[index].parents]
+    return boxes
 
 
 def _write(path: Any, content: bytes) -> None:

@@ -221,8 +221,37 @@ class TestDrawing:
         with pytest.raises(AttributeError, match="to_string"):
             dot.get_nodes()
 
+    @pytest.mark.parametrize("rankdir", ["TB", "LR", "BT", "RL"])
+    def test_long_models_are_broken_into_columns(self, tmp_path: Path, rankdir: str) -> None:
+        from PIL import Image
+
+        x = inputs = ours.Input((4,))
+        for _ in range(30):  # residual blocks
+            x = ours.layers.Add()([x, ours.layers.Dense(4)(ours.layers.ReLU()(x))])
+        model = ours.Model(inputs, x)
+        utils.plot_model(model, tmp_path / "m.png", show_shapes=True, rankdir=rankdir, dpi=40)
+        width, height = Image.open(tmp_path / "m.png").size
+        assert 0.5 < width / height < 3 and max(width, height) < 40 * 20  # it would be 40 inches long
+        svg = utils.model_to_dot(model, show_layer_names=False, rankdir=rankdir).create_svg().decode()
+        assert svg.count("<!-- Dense -->") == 30 and svg.count("<!-- Add -->") == 30
+
+    def test_models_inside_the_model(self, tmp_path: Path) -> None:
+        base = ours.Sequential([ours.Input((8,)), ours.layers.Dense(4), ours.layers.ReLU()], name="backbone")
+        inputs = ours.Input((8,))
+        model = ours.Model(inputs, ours.layers.Dense(2)(base(ours.layers.Dropout(0.1)(inputs))))
+        closed = utils.model_to_dot(model)
+        assert closed.to_string().count("->") == 3 and "backbone (Sequential)\\n2 layers" in closed.to_string()
+        opened = utils.model_to_dot(model, expand_nested=True)
+        assert "Sequential" not in opened.to_string() and "ReLU" in opened.to_string()
+        edges = opened.to_string().count("->")
+        assert edges == opened.to_string().count("label=") - 1  # one chain
+        assert "<!-- backbone -->" in opened.create_svg().decode()
+        assert "<!-- backbone -->" not in closed.create_svg().decode()
+
     def test_what_cannot_be_drawn(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="no layers"):
             utils.plot_model(ours.Sequential(), tmp_path / "m.png")
         with pytest.raises(ValueError, match="Cannot draw"):
             utils.plot_model(self.branching(), tmp_path / "m.xyz")
+        with pytest.raises(ValueError, match="rankdir"):
+            utils.plot_model(self.branching(), tmp_path / "m.png", rankdir="XY")
