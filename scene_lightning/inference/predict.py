@@ -82,10 +82,7 @@ def predict(
         InputError: no model, no images, an unknown ending, or more classes asked for than there are.
     """
     _check_targets(out, grid, html, sort_into)
-    if link and sort_into is None:
-        raise InputError("--link says how --sort-into DIR fills its folder: give that too.")
-    if explain and html is None:
-        raise InputError("--explain lays heat maps over the images of --html FILE.html: give that too.")
+    _check_companions(html, sort_into, link=link, explain=explain)
     files = _find(paths, files_from, sort_into)
     predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
     if predictor.info.thresholds is not None and (html or sort_into):
@@ -127,6 +124,13 @@ def predict(
         for line in [*lines, *(writer.in_words() for writer in pictured)]:
             print(line)
     return unreadable
+
+
+def _check_companions(html: str | None, sort_into: str | None, *, link: bool, explain: bool) -> None:
+    if link and sort_into is None:
+        raise InputError("--link says how --sort-into DIR fills its folder: give that too.")
+    if explain and html is None:
+        raise InputError("--explain lays heat maps over the images of --html FILE.html: give that too.")
 
 
 def _find(paths: Sequence[str], files_from: str | None, sort_into: str | None) -> list[str]:
