@@ -38,7 +38,7 @@ ORDER = (
     {"dataset_check", "run_report", "serving"},
     {"runs"},
     {"tuning", "demo_scenes"},
-    {"export"},
+    {"exporters"},
     {"cli.arguments"},
     {"cli.options"},
     {"cli"},

@@ -20,8 +20,8 @@ from scene_lightning.dataset_check.page import write_page
 from scene_lightning.dataset_check.report import require_place_for, show_check, write_findings
 from scene_lightning.demo_scenes.demo import demo
 from scene_lightning.demo_scenes.textures import draw_others
-from scene_lightning.export.export import export
-from scene_lightning.export.int8 import Worth
+from scene_lightning.exporters.export import export
+from scene_lightning.exporters.int8 import Worth
 from scene_lightning.inference.calibrate import calibrate
 from scene_lightning.inference.evaluate import evaluate, format_evaluation
 from scene_lightning.inference.explain_files import explain_files

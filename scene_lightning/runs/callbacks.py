@@ -59,7 +59,8 @@ class RunRecorder(callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         seconds = round(time.perf_counter() - self._started, 2)
-        rate = {"learning_rate": float(self.model.optimizer.learning_rate)}  # of the epoch's last step
+        optimizer = getattr(self.model, "optimizer", None)  # a model of the user's own may have none
+        rate = {"learning_rate": float(optimizer.learning_rate)} if optimizer is not None else {}  # of its last step
         self.rows.append({"epoch": epoch + 1, **dict(logs or {}), **rate, "seconds": seconds})
         self._started = time.perf_counter()
         self._write()

@@ -163,6 +163,11 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def _says_more_than_that_a_decoder_ended(record: logging.LogRecord) -> bool:
+    """At the end asyncio may find that a decoder has been waited for already, and warns of it."""
+    return not record.getMessage().startswith("Unknown child process")
+
+
 def make_server(app: Any, limits: Limits, on_start: Callable[[], None] = lambda: None) -> Server:
     """The server, not running yet.
 
@@ -172,6 +177,7 @@ def make_server(app: Any, limits: Limits, on_start: Callable[[], None] = lambda:
         on_start: called when connections are accepted.
     """
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # of requests that are no HTTP, a warning each
+    logging.getLogger("asyncio").addFilter(_says_more_than_that_a_decoder_ended)
     protocol = type("_TimedProtocol", (_Protocol,), {"seconds_for_headers": limits.seconds_for_headers})
     config = uvicorn.Config(
         app,

@@ -109,7 +109,7 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("columns", [80, 50])
 def test_no_line_of_a_training_is_wider_than_the_terminal(on_screen, here: Path, columns: int) -> None:
     screen = on_screen(columns, "train", "my photos", "--config", "tiny.yaml", "--out", f"run {columns}")
-    assert screen.text.count("\b\r") >= 4  # steps were painted over
+    assert screen.text.count("\b\r") >= 2  # a step of each epoch at least was painted over
     commands = screen.painted()[screen.painted().index("next") + 1 :]  # these stay whole, to be copied
     assert not [line for line in screen.painted() if len(line) > columns and line not in commands]
     text = " ".join(screen.left())

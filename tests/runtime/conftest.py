@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import scene_lightning as keras
-from scene_lightning.export.graph import write_onnx
+from scene_lightning.exporters.graph import write_onnx
 from scene_lightning.inference.predictor import Predictor, RunOn
 
 INFO = {

@@ -18,7 +18,7 @@ from tests.serving.uploads import odd_photographs, photograph
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
-from scene_lightning.export.graph import write_onnx
+from scene_lightning.exporters.graph import write_onnx
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.serving.onnx_model import ServedOnnxModel
 from scene_lightning.serving.torch_model import TorchModel

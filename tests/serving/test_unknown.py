@@ -14,7 +14,7 @@ import scene_lightning as keras
 from scene_lightning.data.decode import pixels_of
 from scene_lightning.data.image_files import identify
 from scene_lightning.data.image_info import ImageInfo
-from scene_lightning.export.graph import write_onnx
+from scene_lightning.exporters.graph import write_onnx
 from scene_lightning.inference.last_layer import last_dense, logits_of, with_features
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.inference.rejection import ENERGY, Rejection, energy

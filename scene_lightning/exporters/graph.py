@@ -12,7 +12,7 @@ from torch import Tensor
 
 from scene_lightning import __version__
 from scene_lightning.data.color_modes import CHANNELS
-from scene_lightning.export.preprocessing import Preprocessing
+from scene_lightning.exporters.preprocessing import Preprocessing
 from scene_lightning.inference.last_layer import last_dense, with_features
 from scene_lightning.inference.predictor import Predictor, gives_logits
 from scene_lightning.inference.rejection import Rejection

@@ -14,9 +14,9 @@ from PIL import Image
 
 import scene_lightning as keras
 from scene_lightning.cli.main import run
-from scene_lightning.export import export as exporting
-from scene_lightning.export.agreement import compare
-from scene_lightning.export.graph import PT2_ENTRY
+from scene_lightning.exporters import export as exporting
+from scene_lightning.exporters.agreement import compare
+from scene_lightning.exporters.graph import PT2_ENTRY
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.runtime.onnx_model import OnnxModel
 

@@ -12,7 +12,7 @@ from PIL import Image
 from scene_lightning.data.color_modes import CHANNELS
 from scene_lightning.data.decode import FITS, INTERPOLATIONS, decode_image, decode_whole
 from scene_lightning.data.image_info import ImageInfo
-from scene_lightning.export.preprocessing import Preprocessing
+from scene_lightning.exporters.preprocessing import Preprocessing
 from tests.conftest import picture
 
 # (height, width) of photographs and of the network's images; the last are enlarged

@@ -12,11 +12,11 @@ from typing import Any
 from scene_lightning import __version__
 from scene_lightning._atomic_write import write_text
 from scene_lightning.errors import InputError
-from scene_lightning.export.agreement import Agreement, compare
-from scene_lightning.export.graph import write_onnx, write_pt2
-from scene_lightning.export.int8 import Int8, Worth, quantized
-from scene_lightning.export.photographs import Photographs, photographs_for, training_photographs
-from scene_lightning.export.runtimes import RUNTIMES
+from scene_lightning.exporters.agreement import Agreement, compare
+from scene_lightning.exporters.graph import write_onnx, write_pt2
+from scene_lightning.exporters.int8 import Int8, Worth, quantized
+from scene_lightning.exporters.photographs import Photographs, photographs_for, training_photographs
+from scene_lightning.exporters.runtimes import RUNTIMES
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.models.persistence import check_target
 from scene_lightning.models.tracing import require_onnx

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from scene_lightning.export.agreement import Agreement, compare
-from scene_lightning.export.photographs import Photographs
+from scene_lightning.exporters.agreement import Agreement, compare
+from scene_lightning.exporters.photographs import Photographs
 from scene_lightning.runtime.onnx_model import OnnxModel, Probabilities
 
 QUANTIZED = ("Conv", "Gemm", "MatMul")  # the operators that take the time; all others stay in float32
