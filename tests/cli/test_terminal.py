@@ -102,6 +102,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(place)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)  # other tests' notebooks: this is none
     monkeypatch.setenv("SCENE_LIGHTNING_CACHE", str(place / "cache"))
     return place
 
