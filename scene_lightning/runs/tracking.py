@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +104,7 @@ class TrackValidation(L.Callback):
         height, width, channels = self._recipe.input_shape
         try:
             weight = next(iter(model.parameters()))
-            with torch.random.fork_rng(), torch.no_grad(), warnings.catch_warnings():
+            with torch.random.fork_rng(), torch.no_grad(), _traced(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the tracer's, of a trace that nothing is computed with
                 images = torch.zeros(1, height, width, channels, device=weight.device, dtype=weight.dtype)
                 logger.experiment.add_graph(_Answering(model), images, use_strict_trace=False)
@@ -117,7 +120,8 @@ class TrackValidation(L.Callback):
                 logger.log_metrics({"learning_rate": float(optimizer.learning_rate)}, step=trainer.current_epoch + 1)
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+        one_label = self._recipe.data.multi_label is None  # of several there is no confusion of one with another
+        if trainer.state.fn == "fit" and not trainer.sanity_checking and one_label:
             self._matrix = self._samples = None
             pl_module.on_validation_outputs = self._take
 
@@ -162,6 +166,21 @@ class TrackValidation(L.Callback):
             answer, truth = self._names[row.argmax()], self._names[int(label)]
             tiles.append((one, f"{answer} {100 * row.max():.0f} %{'' if answer == truth else f', is {truth}'}"))
         return mosaic(tiles)
+
+
+@contextmanager
+def _traced() -> Iterator[None]:
+    """The tracer reads every attribute: models within a model have no Trainer, which Lightning says by an error.
+
+    What TensorBoard prints of a trace that failed stays unsaid.
+    """
+    before = L.LightningModule._jit_is_scripting
+    L.LightningModule._jit_is_scripting = True
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        L.LightningModule._jit_is_scripting = before
 
 
 class _Answering(torch.nn.Module):

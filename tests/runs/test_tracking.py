@@ -54,6 +54,14 @@ def test_tensorboard_has_rates_pictures_graph_and_settings(data: Path, tmp_path:
     assert events.Scalars("best_val_accuracy")[0].value == pytest.approx(best)
 
 
+def test_a_backbone_has_a_graph_too(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", str(data), "--out", str(tmp_path / "run"), "--model", "mobilenet_v3_small", "--epochs", "1"]
+    assert cli.run([*words, "--set", "input_size=32", "--set", "batch_size=8", "--accelerator", "cpu"]) == 0
+    assert events_of(tmp_path / "run").Graph().node
+    out, err = capsys.readouterr()
+    assert "No graph" not in out and "has no graph" not in err
+
+
 def test_the_confusions_counted_on_the_way_are_those_of_the_evaluation(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ import torch
 from scene_lightning.demo_scenes.scenes import draw_scenes
 from tests.programs import run_program
 
-FAULTS = int(os.environ.get("SOAK_FAULTS", "2"))
+FAULTS = int(os.environ.get("SOAK_FAULTS", "1"))
 FIRST = int(os.environ.get("SOAK_FIRST", "0"))
 SCRIPT = Path(__file__).with_name("faulty.py")
 KINDS = ("kill", "term", "int", "error", "write", "rename", "row", "disk")

@@ -71,6 +71,7 @@ def kill_in(place: Path, file: Path, number: int, after: float = 0.5) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
+@pytest.mark.soak
 def test_the_trial_of_a_killed_process_is_repeated_once(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

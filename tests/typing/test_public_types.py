@@ -48,11 +48,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("typing")
 
 
+@pytest.mark.types
 def test_a_typical_program_type_checks(folder: Path) -> None:
     program = shutil.copy(PROGRAM, folder)  # beside the package mypy would read it without asking for py.typed
     assert check(Path(program), folder) == []
 
 
+@pytest.mark.types
 def test_mistakes_are_found_on_their_lines(folder: Path) -> None:
     program = folder / "mistakes.py"
     program.write_text(MISTAKES)
