@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NEEDS_PYTHON = import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help demo test parity fuzz soak lint format bench site release clean install
+.PHONY: help demo test parity fuzz soak lint types format bench site release clean install
 
 help:
 	@echo "make demo    draw a small set of scenes, train on it, evaluate, predict (runs/demo-...)"
@@ -13,7 +13,8 @@ help:
 	@echo "make fuzz    random stacks of layers beside plain torch in float64 (FUZZ_CASES=10000, FUZZ_FIRST=number),"
 	@echo "             and damaged files for each reader, guided by coverage (FUZZ_INPUTS=100000)"
 	@echo "make soak    runs that are killed, stopped or out of disk, and resumed, beside uninterrupted ones (SOAK_FAULTS=200)"
-	@echo "make lint    ruff and mypy, what types promise to programs, and whether files are formatted; make format does it"
+	@echo "make lint    ruff and mypy, and whether the files are formatted; make format does it"
+	@echo "make types   what the public types promise to programs"
 	@echo "make bench   this project beside Keras (installs TensorFlow and JAX too)"
 	@echo "make site    the documentation as a site in build/site/html"
 	@echo "make release make, check, commit and tag a release (VERSION=1.2.0); publishing stays with you"
@@ -71,7 +72,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -q -m types tests/typing
+
+# What the public types promise to the programs of others, by mypy.
+types: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m types $(PYTEST_ARGS) tests/typing
 
 format: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check --fix .
