@@ -33,7 +33,7 @@ def test_the_workflow_calls_make_on_each_python_that_is_declared() -> None:
     workflow = read(ROOT / ".github" / "workflows" / "ci.yml")
     (job,) = workflow["jobs"].values()
     commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert commands == ["make install", "make lint", "make test"]
+    assert commands == ["make install", "make lint", "make types", "make test"]
     assert all(re.search(rf"^{command.split()[1]}:", MAKEFILE, re.MULTILINE) for command in commands)
     classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["classifiers"]
     declared = [line.rpartition(" :: ")[2] for line in classifiers if re.search(r"Python :: 3\.\d+$", line)]
