@@ -8,7 +8,7 @@ setup(
     package_data={
         "scene_lightning": ["py.typed", "weights/*.safetensors", "weights/*.md"],
         "scene_lightning.dataset_check": ["*.html"],
-        "scene_lightning.pages": ["*.css"],
+        "scene_lightning.pages": ["*.css", "*.html"],
         "scene_lightning.serving": ["*.html"],
         "scene_lightning.run_report": ["*.html", "*.css", "*.js"],
         "scene_lightning.configs": ["*.yaml", "spaces/*.yaml"],

@@ -35,13 +35,17 @@ def as_json(data: Any) -> str:
 def fill(template: str, parts: Mapping[str, str]) -> str:
     """Put texts in the place of `{{name}}`; what is put in is not looked through again.
 
-    `{{style}}` stands for the style that all pages share (style.css).
+    `{{style}}` stands for the style that all pages share (style.css), `{{head}}` for how all files of a page begin
+    (head.html: what it may load, its title).
 
     Args:
         template: of the page.
         parts: name → HTML, one for each name of the template.
     """
-    everything = {"style": read_template("scene_lightning.pages", "style.css"), **parts}
+    shared = {"style": read_template("scene_lightning.pages", "style.css")}
+    if "{{head}}" in template:
+        shared["head"] = read_template("scene_lightning.pages", "head.html").replace("{{title}}", parts["title"])
+    everything = {**shared, **parts}
     first, *others = template.split("{{")
     return first + "".join(everything[name] + rest for name, rest in (other.split("}}", 1) for other in others))
 
