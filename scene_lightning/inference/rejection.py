@@ -108,7 +108,15 @@ class Rejection:
         Args:
             logits, features: as for `scores`.
         """
-        return ~(self.scores(logits=logits, features=features) >= self.threshold)  # NaN is unknown
+        return self.falls_short(self.scores(logits=logits, features=features))
+
+    def falls_short(self, scores: ArrayLike) -> NDArray[np.bool_]:
+        """Say of each score whether its image is unknown, (N,); NaN is.
+
+        Args:
+            scores: (N,), as `scores` or an exported graph gives them.
+        """
+        return ~(np.asarray(scores) >= self.threshold)
 
 
 def fit(

@@ -194,8 +194,8 @@ class OnnxModel:
             if positions:
                 rows, scores = self.run_with_scores(np.stack(arrays))
                 if on_rejected is not None and scores is not None and self.rejection is not None:
-                    kept = scores >= self.rejection.threshold  # NaN is unknown
-                    on_rejected([position for position, known in zip(positions, kept, strict=True) if not known])
+                    unknown = self.rejection.falls_short(scores)
+                    on_rejected([position for position, one in zip(positions, unknown, strict=True) if one])
                 on_batch(list(positions), rows)
             positions.clear()
             arrays.clear()

@@ -42,7 +42,7 @@ class ServedOnnxModel:
         rows, scores = self._model.run_with_scores(images)
         if self._rule is None or scores is None:
             return rows, np.zeros(len(images), dtype=np.bool_)
-        return rows, ~(scores >= self._rule.threshold)  # NaN is unknown
+        return rows, self._rule.falls_short(scores)
 
     def explain(self, picture: NDArray[np.uint8], class_index: int) -> Image.Image:
         """Never called: `explains` is false.
