@@ -5,12 +5,14 @@ Keras: `keras.config` and `keras.backend`.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 import torch
 
 from scene_lightning._naming import auto_name, reset_names
+from scene_lightning._processors import usable_processors
 from scene_lightning.errors import InputError, UnsupportedError
 
 __all__ = [
@@ -20,6 +22,10 @@ __all__ = [
     "set_floatx", "set_image_data_format", "set_image_dim_ordering", "set_learning_phase", "set_value",
     "standardize_dtype",
 ]  # fmt: skip
+# OpenMP, and so torch, does not know of a container's quota; who sets the variable knows better.
+if "OMP_NUM_THREADS" not in os.environ and usable_processors() < torch.get_num_threads():
+    torch.set_num_threads(usable_processors())
+
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
 DType = str | torch.dtype | None  # what is taken as a dtype; None: `floatx()`
 _values: dict[str, Any] = {

@@ -12,7 +12,7 @@ PACKAGE = Path(scene_lightning.__file__).parent
 # of the package; a dotted one has a place of its own beside its folder.
 ORDER = (
     {
-        "errors", "_atomic_write", "_naming", "_main_process", "_registry", "_settings", "_unsupported",
+        "errors", "_atomic_write", "_processors", "_naming", "_main_process", "_registry", "_settings", "_unsupported",
         "_terminal", "_unsupported_advice", "_usage_report", "tree",
     },
     {"_objectives"},  # the formulas that losses and metrics share

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from scene_lightning._processors import usable_processors
 from scene_lightning._registry import did_you_mean
 from scene_lightning.data.color_modes import CHANNELS, check_color_mode
 from scene_lightning.data.image_files import opened, upright
@@ -326,8 +327,7 @@ def unreadable_reason(error: BaseException) -> str:
 
 def default_threads() -> int:
     """Decoding threads: one a core that this process may use, up to 16 (beyond, the interpreter lock decides)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(16, cores)
+    return min(16, usable_processors())
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from lightning.pytorch.strategies import Strategy
 
+from scene_lightning._processors import usable_processors
 from scene_lightning._registry import did_you_mean
 from scene_lightning.errors import DeviceError
 from scene_lightning.training.launch import current_launch
@@ -127,7 +128,7 @@ def take_inventory() -> Inventory:
         for index in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(index)
             gpus.append(Gpu(properties.name, properties.total_memory, (properties.major, properties.minor)))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_processors()
     return Inventory(cpu_name(), cores, _cpu_fast_bf16(), tuple(gpus), torch.backends.mps.is_available())
 
 

@@ -18,7 +18,7 @@ from scene_lightning.training.building import build_for
 from scene_lightning.training.callback_adapter import adopt_callbacks
 from scene_lightning.training.objective import Objective
 from scene_lightning.training.own_steps import OwnSteps, join_own, kept_hook
-from scene_lightning.training.processes import counting_nothing, one_thread_if_forked, weight_of_part
+from scene_lightning.training.processes import counting_nothing, one_thread_if_forked, share_quota, weight_of_part
 from scene_lightning.training.resume import Resumption
 from scene_lightning.tree import flatten, map_leaves
 
@@ -94,6 +94,7 @@ class TrainableModule(OwnSteps):
     def setup(self, stage: str) -> None:
         """Lightning: each process of a run begins here."""
         one_thread_if_forked()
+        share_quota(self.trainer.num_devices)
         if stage in _STEP_OF:
             self._require_ready(_STEP_OF[stage])
         if stage == "fit" and not self.steps_without_call:

@@ -11,6 +11,7 @@ import torch
 from lightning.fabric.strategies.launchers import subprocess_script as fabric_launcher
 from lightning.pytorch.strategies.launchers import subprocess_script as launcher
 
+from scene_lightning._processors import allowed_processors, usable_processors
 from scene_lightning.feeds.base import FeedModule
 from scene_lightning.feeds.tensors import unpack_batch
 from scene_lightning.training.metric_states import MetricStates, metrics_within
@@ -80,3 +81,13 @@ def one_thread_if_forked() -> None:
     """
     if isinstance(multiprocessing.current_process(), getattr(multiprocessing.context, "ForkProcess", ())):
         torch.set_num_threads(1)
+
+
+def share_quota(processes: int) -> None:
+    """Let torch compute with this process's part of a container's quota, which Lightning does not know.
+
+    Args:
+        processes: how many train on this machine.
+    """
+    if processes > 1 and (usable := usable_processors()) < allowed_processors():
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable // processes)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import multiprocessing
-import os
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import torch
 
+from scene_lightning._processors import usable_processors
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.tuning.storage import opened
 from scene_lightning.tuning.study import Search, ignore_sigint
@@ -109,8 +109,7 @@ def work(place: int, search: tuple[Any, ...], runner: TrialRunner, jobs: int, de
         deadline: as `time.time()` counts; no trial begins after it.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the trial is put back, as at Ctrl-C
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(max(1, cores // jobs))
+    torch.set_num_threads(max(1, usable_processors() // jobs))
     if torch.cuda.is_available() and runner.hardware["accelerator"] == "cuda":
         runner.hardware["devices"] = [place % torch.cuda.device_count()]
     parent = multiprocessing.parent_process()
