@@ -47,12 +47,12 @@ class ImageInfo:
         absent = [name for name in ("rejection", "thresholds") if plain[name] is None]
         return {name: value for name, value in plain.items() if name not in absent}
 
-    def labels_of(self, probabilities: Sequence[float]) -> list[str]:
-        """The labels whose probabilities reach their thresholds.
+    def labels_of(self, probabilities: Sequence[float]) -> dict[str, float]:
+        """The labels whose probabilities reach their thresholds, with these probabilities.
 
         Args:
             probabilities: (K,) of one image.
         """
         assert self.thresholds is not None
         rows = zip(self.class_names, probabilities, self.thresholds, strict=True)
-        return [name for name, probability, threshold in rows if probability >= threshold]
+        return {name: float(probability) for name, probability, threshold in rows if probability >= threshold}

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene_lightning._registry import did_you_mean, some_of
-from scene_lightning.data.iterative_split import iterative_parts
-from scene_lightning.data.table import ImageTable, Splits
+from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import DataError
 
 NAME = "labels.csv"
@@ -106,48 +105,6 @@ def read_label_file(path: Path) -> tuple[ImageTable, NDArray[np.bool_] | None]:
     if columns.split is None:
         return table, None
     return table, np.array([_is_validation(row[columns.split], number, path) for number, row in body])
-
-
-def split_label_file(path: Path, val_split: float, seed: int, group_by: str | None = None) -> Splits:
-    """The images of a file, divided as it says, or else so that every label has its share on both sides.
-
-    Args:
-        path: of the file.
-        val_split, seed, group_by: as for `find_splits`.
-
-    Raises:
-        DataError: as `read_label_file`; a label that one side lacks.
-    """
-    table, given = read_label_file(path)
-    return divided(table, given, val_split, seed, group_by)
-
-
-def divided(
-    table: ImageTable, given: NDArray[np.bool_] | None, val_split: float, seed: int, group_by: str | None = None
-) -> Splits:
-    """Divide a table of several labels into training and validation images; copies stay on one side.
-
-    Args:
-        table: the images.
-        given: which are for validation; None where that is to be chosen.
-        val_split, seed, group_by: as for `find_splits`.
-
-    Raises:
-        DataError: a label that one side lacks.
-    """
-    if given is None:
-        parts = iterative_parts(table, (1 - val_split, val_split), seed, group_by)
-    else:
-        parts = given.astype(np.int64)
-    assert table.targets is not None
-    for side, what in ((0, "to train on"), (1, "to validate on")):
-        counts = table.targets[parts == side].sum(axis=0)
-        if not counts.all():
-            name = table.class_names[int(counts.argmin())]
-            raise DataError(
-                f"The label {name!r} is on no image {what}. Expected two different images of each label or more."
-            )
-    return Splits(table.take(np.flatnonzero(parts == 0)), table.take(np.flatnonzero(parts == 1)))
 
 
 def match_labels(table: ImageTable, class_names: Sequence[str]) -> ImageTable:

@@ -1,4 +1,4 @@
-"""Gives an image the labels of all class folders that hold a copy of it."""
+"""Finds the images of a data folder with several labels each: those of labels.csv, or of all folders with a copy."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections import defaultdict
 import numpy as np
 
 from scene_lightning.data.copies import find_copies
-from scene_lightning.data.label_file import divided
-from scene_lightning.data.scan import find_tables
+from scene_lightning.data.iterative_split import iterative_parts
+from scene_lightning.data.label_file import label_file, read_label_file
+from scene_lightning.data.scan import find_tables, require_folder
 from scene_lightning.data.table import ImageTable, Splits
 from scene_lightning.errors import DataError
 
@@ -39,13 +40,66 @@ def with_labels_of_folders(table: ImageTable) -> ImageTable:
     return table.take(kept).with_targets(targets, table.class_names)
 
 
-def split_folders_of_labels(root: str, val_split: float, seed: int, group_by: str | None = None) -> Splits:
-    """The training and validation images of class folders in which an image may lie several times.
+def has_several_labels(root: str, multi_label: str | None = None) -> bool:
+    """Whether the images of a data folder have several labels each: it has a labels.csv, or `multi_label` says so.
 
     Args:
-        root, val_split, seed, group_by: as for `find_splits`.
+        root: the data folder.
+        multi_label: the recipe's `data.multi_label`.
     """
-    train, *rest = find_tables(os.fspath(root))
-    if rest:
-        return Splits(with_labels_of_folders(train), with_labels_of_folders(rest[0]))
-    return divided(with_labels_of_folders(train), None, val_split, seed, group_by)
+    return multi_label == "folders" or label_file(root) is not None
+
+
+def find_label_tables(root: str, multi_label: str | None = None) -> list[ImageTable]:
+    """As `find_tables`, of images with several labels each: those to train on and to validate on, or one table.
+
+    Args:
+        root: the data folder.
+        multi_label: "folders": an image has the labels of all folders with a copy of it; otherwise labels.csv is read.
+
+    Raises:
+        DataError: as `find_tables`, `read_label_file` and `with_labels_of_folders`.
+    """
+    require_folder(root)
+    file = label_file(root)
+    if multi_label == "folders" or file is None:
+        return [with_labels_of_folders(table) for table in find_tables(os.fspath(root))]
+    table, held_out = read_label_file(file)
+    if held_out is None:
+        return [table]
+    return [table.take(np.flatnonzero(~held_out)), table.take(np.flatnonzero(held_out))]
+
+
+def find_label_splits(
+    root: str, multi_label: str | None, val_split: float, seed: int, group_by: str | None = None
+) -> Splits:
+    """As `find_splits`, of images with several labels: each label has its share on both sides, copies stay on one.
+
+    Args:
+        root, multi_label: as for `find_label_tables`.
+        val_split, seed, group_by: as for `find_splits`.
+
+    Raises:
+        DataError: as `find_label_tables`; a label that one side lacks.
+    """
+    tables = find_label_tables(root, multi_label)
+    splits = Splits(*(tables if len(tables) == 2 else split_labels(tables[0], val_split, seed, group_by)))
+    for table, what in ((splits.train, "to train on"), (splits.validation, "to validate on")):
+        if missing := [name for name, count in table.counts().items() if not count]:
+            raise DataError(
+                f"The label {missing[0]!r} is on no image {what}. Expected two different images of each label or more."
+            )
+    return splits
+
+
+def split_labels(
+    table: ImageTable, val_split: float, seed: int, group_by: str | None = None
+) -> tuple[ImageTable, ImageTable]:
+    """As `split_table`, of a table with several labels each.
+
+    Args:
+        table: the images.
+        val_split, seed, group_by: as for `find_splits`.
+    """
+    parts = iterative_parts(table, (1 - val_split, val_split), seed, group_by)
+    return table.take(np.flatnonzero(parts == 0)), table.take(np.flatnonzero(parts == 1))

@@ -7,8 +7,8 @@ import sys
 from scene_lightning._main_process import is_main_process
 from scene_lightning._terminal import labelled
 from scene_lightning.data.copies import find_copies
-from scene_lightning.data.label_file import label_file, refuse_several_labels, split_label_file
-from scene_lightning.data.label_folders import split_folders_of_labels
+from scene_lightning.data.label_file import refuse_several_labels
+from scene_lightning.data.label_folders import find_label_splits, has_several_labels
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.scan import find_splits, find_training_images
 from scene_lightning.data.table import ImageTable, Splits
@@ -37,10 +37,8 @@ def checked_splits(
     """
     if not several_labels:
         refuse_several_labels(data)
-    if multi_label == "folders":
-        return split_folders_of_labels(data, val_split, seed, group_by)
-    if (labels := label_file(data)) is not None:
-        return split_label_file(labels, val_split, seed, group_by)
+    if has_several_labels(data, multi_label):
+        return find_label_splits(data, multi_label, val_split, seed, group_by)
     splits = find_splits(data, val_split, seed, overlay, group_by)
     _refuse_single_class(splits.train)
     _tell_corrections(overlay)

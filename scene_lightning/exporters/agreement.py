@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-TIE = 0.01  # of probability: closer than this, the model itself has not decided between two classes
+TIE = 0.01  # of probability: closer than this, the model itself has not decided between two classes, or on a label
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,12 @@ class Agreement:
         runtime: what ran the file, with its version.
         photographs: what they were asked about, in words.
         images: how many.
-        same: on how many the likeliest class is the same.
-        ties: on how many of the others the model's own two classes were within `TIE`.
+        same: on how many the likeliest class is the same, or the set of labels.
+        ties: on how many of the others the model's own two classes were within `TIE`, or each label that differs was
+            as near to its threshold.
         largest: the largest difference of a probability.
         mean: the mean of each image's largest difference.
+        labels: whether an image has any number of labels.
     """
 
     runtime: str
@@ -32,10 +35,11 @@ class Agreement:
     ties: int
     largest: float
     mean: float
+    labels: bool = False
 
     @property
     def refused(self) -> int:
-        """On how many images the file names another class."""
+        """On how many images the file names another class, or other labels."""
         return self.images - self.same - self.ties
 
     def as_dict(self) -> dict[str, Any]:
@@ -46,12 +50,19 @@ class Agreement:
         """One sentence without its stop."""
         ties = f" ({self.ties} more are ties within {TIE:g})" if self.ties else ""
         return (
-            f"{self.runtime} names the model's class on {self.same:,} of {self.images:,} {self.photographs}{ties}; "
+            f"{self.runtime} names the model's {'labels' if self.labels else 'class'} on {self.same:,} of "
+            f"{self.images:,} {self.photographs}{ties}; "
             f"probabilities differ by {self.largest:.2g} at most"
         )
 
 
-def compare(ours: NDArray[np.float32], theirs: NDArray[np.float32], runtime: str, photographs: str) -> Agreement:
+def compare(
+    ours: NDArray[np.float32],
+    theirs: NDArray[np.float32],
+    runtime: str,
+    photographs: str,
+    thresholds: Sequence[float] | None = None,
+) -> Agreement:
     """Compare two models' probabilities.
 
     Args:
@@ -59,15 +70,23 @@ def compare(ours: NDArray[np.float32], theirs: NDArray[np.float32], runtime: str
         theirs: (N, K) of the exported file.
         runtime: what ran it.
         photographs: what they were asked about, in words.
+        thresholds: of each label, where an image has any number of them.
     """
-    best, other = ours.argmax(1), theirs.argmax(1)
-    rows = np.arange(len(ours))
-    differs = best != other
-    ties = differs & (ours[rows, best] - ours[rows, other] < TIE)
+    if thresholds is None:
+        best, other = ours.argmax(1), theirs.argmax(1)
+        rows = np.arange(len(ours))
+        differs = best != other
+        near = ours[rows, best] - ours[rows, other] < TIE
+    else:
+        limits = np.asarray(thresholds, np.float64)
+        apart_labels = (ours >= limits) != (theirs >= limits)
+        differs = apart_labels.any(1)
+        near = (~apart_labels | (np.abs(ours - limits) < TIE)).all(1)
+    ties = differs & near
     apart = np.abs(ours.astype(np.float64) - theirs).max(1)
     apart = np.where(np.isfinite(apart), apart, np.inf)
     lost = ~np.isfinite(theirs).all(1)  # NaN is no agreement, whichever place argmax gives it
     return Agreement(
         runtime, photographs, len(ours), int((~differs & ~lost).sum()), int((ties & ~lost).sum()), float(apart.max()),
-        float(apart.mean()),
+        float(apart.mean()), thresholds is not None,
     )  # fmt: skip

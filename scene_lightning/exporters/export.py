@@ -82,14 +82,14 @@ def export(
         raise InputError(f"--int8 quantises ONNX files; received --to {kind}.")
     if model.lower().endswith(".onnx"):
         raise InputError(f"{model!r} is exported already. Expected the model file that it was exported from.")
-    predictor = Predictor.load(model, RunOn(accelerator="cpu"))
+    predictor = Predictor.load(model, RunOn(accelerator="cpu"), several_labels=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=place.parent) as folder:
         draft = Path(folder) / place.name
         photographs = photographs_for(predictor, model, check, data, Path(folder))
         ours = predictor.probabilities(photographs.paths)
         network = _write(predictor, kind, draft)
         runtime, theirs = RUNTIMES[kind](draft, predictor, photographs.paths)
-        agreement = compare(ours, theirs, runtime, photographs.source)
+        agreement = compare(ours, theirs, runtime, photographs.source, predictor.info.thresholds)
         _refuse_other_answers(agreement, kind)
         gained = None
         if int8 is not None:
@@ -132,7 +132,7 @@ def _refuse_other_answers(agreement: Agreement, kind: str) -> None:
     if agreement.refused:
         raise InputError(
             f"Not exported: the .{kind} file answers otherwise than the model. {agreement.in_words()}. Expected the "
-            "same class for each."
+            f"same {'labels' if agreement.labels else 'class'} for each."
         )
 
 
@@ -149,8 +149,11 @@ def _in_int8(
     calibration = training_photographs(predictor, model, data, CALIBRATED_ON)
     if calibration is None:
         raise InputError("--int8 is calibrated on training photographs. Name their folder: --data DIR.")
-    if photographs.labels is None:
-        raise InputError("--int8 is judged on labelled photographs. Name a folder of class folders: --check DATA.")
+    if photographs.truth is None:
+        raise InputError(
+            "--int8 is judged on labelled photographs. Name a folder of class folders, or one with a labels.csv: "
+            "--check DATA."
+        )
     smaller = draft.with_name(f"int8-{draft.name}")
     gained = quantized(draft, smaller, network, calibration, photographs)
     agreement = gained.agreement

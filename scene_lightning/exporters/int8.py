@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scene_lightning.exporters.agreement import Agreement, compare
 from scene_lightning.exporters.photographs import Photographs
@@ -40,7 +41,8 @@ class Int8:
     """What quantisation did.
 
     Attributes:
-        accuracy, accuracy_float32: on the labelled photographs that the file was judged on.
+        accuracy, accuracy_float32: on the labelled photographs that the file was judged on; of several labels the
+            share of photographs with all of them right.
         images_per_second, images_per_second_float32: medians of rounds in turn, without decoding.
         size, size_float32: of the files in bytes.
         calibration: photographs that the ranges were measured on.
@@ -107,14 +109,22 @@ def quantized(
         )  # fmt: skip
     _keep_metadata(source, target)
     after = OnnxModel(target)
-    truth = np.asarray(photographs.labels)
+    assert photographs.truth is not None
+    thresholds = before.info.thresholds
     float32, int8 = _answers(before, photographs.paths), _answers(after, photographs.paths)
     fast, slow = _speeds(after, before, photographs.paths)
     return Int8(
-        float((int8.argmax(1) == truth).mean()), float((float32.argmax(1) == truth).mean()), fast, slow,
+        _accuracy(int8, photographs.truth, thresholds), _accuracy(float32, photographs.truth, thresholds), fast, slow,
         target.stat().st_size, source.stat().st_size, len(calibration),
-        compare(float32, int8, "int8 by onnxruntime", photographs.source),
+        compare(float32, int8, "int8 by onnxruntime", photographs.source, thresholds),
     )  # fmt: skip
+
+
+def _accuracy(rows: Probabilities, truth: NDArray[np.bool_], thresholds: Sequence[float] | None) -> float:
+    """The share of images whose class is right, or all of whose labels are."""
+    if thresholds is None:
+        return float(truth[np.arange(len(rows)), rows.argmax(1)].mean())
+    return float(((rows >= np.asarray(thresholds)) == truth).all(1).mean())
 
 
 class _Reader:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from scene_lightning.data.scan import class_folders, find_splits, scan_images
+from scene_lightning.data.label_file import match_labels
+from scene_lightning.data.label_folders import find_label_tables, has_several_labels
+from scene_lightning.data.scan import class_folders, scan_images
 from scene_lightning.data.table import ImageTable
 from scene_lightning.demo_scenes.scenes import SCENE_NAMES, draw_scene
 from scene_lightning.inference.evaluate import labelled_images
-from scene_lightning.inference.held_out import held_out_images
+from scene_lightning.inference.held_out import held_out_images, training_images
 from scene_lightning.inference.predictor import Predictor
 from scene_lightning.reports.run_folder import find_model
 from scene_lightning.runs.run_record import RunRecord
@@ -29,17 +32,18 @@ class Photographs:
     Attributes:
         paths: of the files.
         source: where they are from, in words.
-        labels: (N,) their true class numbers; None where nobody knows them.
+        truth: (N, K) of bool, the classes that each one shows: one, or any number of labels; None where nobody knows.
     """
 
     paths: Sequence[str]
     source: str
-    labels: Sequence[int] | None = None
+    truth: NDArray[np.bool_] | None = None
 
     @classmethod
     def of_table(cls, table: ImageTable, source: str) -> Photographs:
         """Labelled photographs."""
-        return cls(table.paths, source, [int(label) for label in table.labels])
+        one_class = table.labels[:, None] == np.arange(len(table.class_names))
+        return cls(table.paths, source, one_class if table.targets is None else table.targets > 0)
 
 
 def photographs_for(predictor: Predictor, model: str, check: str | None, data: str | None, folder: Path) -> Photographs:
@@ -56,13 +60,27 @@ def photographs_for(predictor: Predictor, model: str, check: str | None, data: s
         InputError: no photographs there.
     """
     if check is not None:
-        if Path(check).is_dir() and class_folders(check):
-            return Photographs.of_table(labelled_images(check, predictor.info), f"photographs of {check}")
-        return Photographs(scan_images([check]), f"photographs of {check}")
+        source = f"photographs of {check}"
+        if (table := _labelled(predictor, check)) is not None:
+            return Photographs.of_table(table, source)
+        return Photographs(scan_images([check]), source)
     trained_on = data or _data_of_run(model)
     if trained_on is not None and predictor.model._recipe:
         return Photographs.of_table(held_out_images(predictor, trained_on), "photographs that training held out")
     return Photographs(_drawn(folder), "generated pictures, for want of photographs (--check DATA)")
+
+
+def _labelled(predictor: Predictor, folder: str) -> ImageTable | None:
+    """The photographs of a folder with their classes or labels; None where it does not say these."""
+    if not Path(folder).is_dir():
+        return None
+    if predictor.info.thresholds is None:
+        return labelled_images(folder, predictor.info) if class_folders(folder) else None
+    recipe = predictor.model._recipe
+    multi_label = recipe["data"].get("multi_label") if recipe else None
+    if not has_several_labels(folder, multi_label):
+        return None
+    return match_labels(find_label_tables(folder, multi_label)[-1], predictor.info.class_names)
 
 
 def training_photographs(predictor: Predictor, model: str, data: str | None, count: int) -> list[str] | None:
@@ -77,11 +95,7 @@ def training_photographs(predictor: Predictor, model: str, data: str | None, cou
     trained_on = data or _data_of_run(model)
     if trained_on is None:
         return None
-    recipe = predictor.model._recipe
-    if recipe:
-        paths = find_splits(trained_on, recipe["data"]["val_split"], recipe["training"]["seed"]).train.paths
-    else:
-        paths = scan_images([trained_on])
+    paths = training_images(predictor, trained_on).paths if predictor.model._recipe else scan_images([trained_on])
     order = np.random.default_rng(0).permutation(len(paths))[:count]
     return [paths[place] for place in order]
 

@@ -105,7 +105,8 @@ def by_this_package(path: Path, predictor: Predictor, paths: Sequence[str]) -> t
         predictor: the model that was exported.
         paths: N photographs.
     """
-    return "load_model of scene_lightning", Predictor.load(str(path), RunOn()).probabilities(paths)
+    loaded = Predictor.load(str(path), RunOn(), several_labels=True)
+    return "load_model of scene_lightning", loaded.probabilities(paths)
 
 
 RUNTIMES: dict[str, Callable[[Path, Predictor, Sequence[str]], tuple[str, Probabilities]]] = {

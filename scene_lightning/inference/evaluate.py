@@ -17,15 +17,14 @@ from scene_lightning._atomic_write import write_text
 from scene_lightning._main_process import is_main_process
 from scene_lightning._terminal import labelled
 from scene_lightning.data.image_info import ImageInfo
-from scene_lightning.data.label_file import label_file, match_labels, read_label_file
-from scene_lightning.data.label_folders import with_labels_of_folders
+from scene_lightning.data.label_file import match_labels
+from scene_lightning.data.label_folders import find_label_tables
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import (
     SPLIT_FOLDERS,
     TRAIN_FOLDERS,
     VALIDATION_FOLDERS,
     class_folders,
-    find_tables,
     relabel,
     require_folder,
     scan_folder,
@@ -96,12 +95,7 @@ def _evaluate_labels(predictor: Predictor, data: str, strict: bool, given: Seque
     in the folders of all their labels."""
     if any(given):
         raise InputError("--overlay and --mistakes are for models that name one class. Leave them away.")
-    require_folder(data)
-    file = label_file(data)
-    table, held_out = (with_labels_of_folders(find_tables(data)[-1]), None) if file is None else read_label_file(file)
-    if held_out is not None:
-        table = table.take(np.flatnonzero(held_out))
-    table = match_labels(table, predictor.info.class_names)
+    table = match_labels(find_label_tables(data)[-1], predictor.info.class_names)
     assert predictor.info.thresholds is not None
     return score_labels(
         predictor, table, label_probabilities(predictor, table, strict=strict), predictor.info.thresholds

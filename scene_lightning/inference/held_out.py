@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from scene_lightning.data.label_file import match_labels
+from scene_lightning.data.label_folders import find_label_splits
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import find_splits, relabel
 from scene_lightning.data.table import ImageTable, Splits
@@ -22,7 +24,20 @@ def held_out_images(predictor: Predictor, trained_on: str) -> ImageTable:
     Raises:
         InputError: a file without its recipe, or data that cannot be what it was trained on.
     """
-    return relabel(_splits(predictor, trained_on).validation, predictor.info.class_names)
+    table, names = _splits(predictor, trained_on).validation, predictor.info.class_names
+    return relabel(table, names) if table.targets is None else match_labels(table, names)
+
+
+def training_images(predictor: Predictor, trained_on: str) -> ImageTable:
+    """Find the images that a model was trained on, as `held_out_images` finds the others.
+
+    Args:
+        predictor, trained_on: as for `held_out_images`.
+
+    Raises:
+        InputError: as `held_out_images`.
+    """
+    return _splits(predictor, trained_on).train
 
 
 def seen_by(predictor: Predictor, trained_on: str | None = None) -> ImagesSeen:
@@ -58,4 +73,6 @@ def _splits(predictor: Predictor, trained_on: str) -> Splits:
             "folder holds a copy, labels.csv: put it back."
         )
     seed, group_by = recipe["training"]["seed"], data.get("group_by")
+    if (multi_label := data.get("multi_label")) is not None:
+        return find_label_splits(trained_on, multi_label, data["val_split"], seed, group_by)
     return find_splits(trained_on, data["val_split"], seed, find_overlay(overlay), group_by)

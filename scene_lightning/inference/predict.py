@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from scene_lightning._main_process import is_main_process
@@ -154,8 +153,7 @@ def _answer(
     accept_all: bool,
 ) -> list[Unreadable]:
     """Hand the answer about each file to every writer, in their order; the files that could not be read."""
-    names = predictor.info.class_names
-    unknown = unknown_name(names)
+    unknown = unknown_name(predictor.info.class_names)
     rejected: set[int] = set()
     errors: dict[int, str] = {}  # reasons by position, of what is not written yet
 
@@ -170,12 +168,7 @@ def _answer(
     def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
         for position, row in zip(positions, probabilities, strict=True):
             write_errors(position)
-            if predictor.info.thresholds is None:
-                name = unknown if position in rejected else names[int(np.argmax(row))]
-                write(Prediction(files[position], name, row))
-            else:
-                labels = tuple(predictor.info.labels_of(row))
-                write(Prediction(files[position], ";".join(labels), row, labels=labels))
+            write(Prediction.of(predictor.info, files[position], row, unknown if position in rejected else None))
 
     on_rejected = None if accept_all else rejected.update
     feed = predictor.predict(

@@ -225,7 +225,9 @@ class OnnxPredictor(Predictor):
             raise InputError(f"An .onnx file runs on the processor, as it was exported; received {wanted!r}.")
         runtime = OnnxModel(path)
         made = runtime.metadata
-        loss = "sparse_categorical_crossentropy" if made.loss == "crossentropy" else None
+        one_class = made.info.thresholds is None
+        kind = "sparse_categorical_crossentropy" if one_class else "binary_crossentropy"
+        loss = kind if made.loss == "crossentropy" else None
         return cls(_OnnxStandIn(loss, made.images_seen, made.info.as_dict()), made.info, run_on, runtime=runtime)
 
     @property

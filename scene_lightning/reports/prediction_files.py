@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning._main_process import is_main_process
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.errors import InputError
 from scene_lightning.pages.page import printable
 
@@ -34,14 +35,32 @@ class Prediction:
         predicted: the name of the likeliest class, or `unknown`; "" where the image could not be read.
         probabilities: (K,), in the order of the class names; None where the image could not be read.
         error: why it could not be read; "" where it could.
-        labels: of a model that gives an image any number of labels, those; `predicted` has them joined by ";".
+        labels: of a model that gives an image any number of labels, those with their probabilities; `predicted` has
+            their names joined by ";".
     """
 
     path: str
     predicted: str = ""
     probabilities: Probabilities | None = None
     error: str = ""
-    labels: tuple[str, ...] | None = None
+    labels: Mapping[str, float] | None = None
+
+    @classmethod
+    def of(cls, info: ImageInfo, path: str, probabilities: Probabilities, unknown: str | None = None) -> Prediction:
+        """The answer of a model that could read the image.
+
+        Args:
+            info: the model's.
+            path: of the image.
+            probabilities: (K,), in the order of the class names.
+            unknown: what an image of none of the classes is called, where the model's rejection rule says that it is
+                one; None otherwise.
+        """
+        names = info.class_names
+        if info.thresholds is None:
+            return cls(path, unknown or names[int(np.argmax(probabilities))], probabilities)
+        labels = info.labels_of(probabilities.tolist())
+        return cls(path, ";".join(labels), probabilities, labels=labels)
 
     @property
     def probability(self) -> float:
@@ -159,6 +178,8 @@ class CsvWriter:
 def csv_row(prediction: Prediction, classes: int) -> list[str]:
     """The cells of one answer: path, predicted, probability, each class's probability, error.
 
+    Of several labels the second and third cell have all that hold and their probabilities, separated by ";".
+
     Args:
         prediction: the answer.
         classes: how many the model knows.
@@ -166,11 +187,14 @@ def csv_row(prediction: Prediction, classes: int) -> list[str]:
     if prediction.probabilities is None:
         return [prediction.path, "", "", *[""] * classes, prediction.error]
     numbers = [f"{value:.8g}" for value in prediction.probabilities]
-    return [prediction.path, prediction.predicted, f"{prediction.probability:.8g}", *numbers, ""]
+    given = [prediction.probability] if prediction.labels is None else prediction.labels.values()
+    return [prediction.path, prediction.predicted, ";".join(f"{value:.8g}" for value in given), *numbers, ""]
 
 
 class JsonLinesWriter:
     """One JSON object a line: path, predicted, probability, probabilities by class name; or path and error.
+
+    Of several labels `predicted` is an object: each label that holds, with its probability.
 
     Args:
         file: where the text goes.
@@ -193,9 +217,11 @@ class JsonLinesWriter:
     def _row(self, prediction: Prediction, probabilities: Probabilities) -> dict[str, Any]:
         order = np.argsort(-probabilities, kind="stable")
         values = [float(f"{value:.8g}") for value in probabilities]
-        row = {"path": prediction.path, "predicted": prediction.predicted, "probability": values[order[0]]}
-        if prediction.labels is not None:
-            row["predicted"] = list(prediction.labels)
+        row: dict[str, Any] = {"path": prediction.path}
+        if prediction.labels is None:
+            row.update(predicted=prediction.predicted, probability=values[order[0]])
+        else:
+            row["predicted"] = {name: float(f"{value:.8g}") for name, value in prediction.labels.items()}
         if self._top_k > 1:
             row["top"] = [{"class": self._names[k], "probability": values[k]} for k in order[: self._top_k]]
         row["probabilities"] = dict(zip(self._names, values, strict=True))
@@ -220,6 +246,8 @@ class _JsonWriter(JsonLinesWriter):
 
 class TableWriter:
     """Lines for people: the path, then the most likely classes with their probabilities.
+
+    Of several labels all that hold, the most likely first, and in parentheses others up to `top_k`.
 
     Args:
         file: the standard output; within `Predictor.predict` that name leads to stderr.
@@ -254,13 +282,17 @@ class TableWriter:
             cell = f"  {'predicted':<{self._class_width}}  probability"
             lines.append(f"{'path':<{self._width}}{cell * self._top_k}\n")
             self._headed = True
-        order = np.argsort(-probabilities, kind="stable")[: self._top_k]
-        names = [prediction.predicted, *(self._names[k] for k in order[1:])]
-        cells = [
-            f"  {name:<{self._class_width}}  {probabilities[k]:>11.4f}" for name, k in zip(names, order, strict=True)
-        ]
+        order = np.argsort(-probabilities, kind="stable")
+        ranked = [(self._names[k], f"{probabilities[k]:.4f}") for k in order]
+        if prediction.labels is None:
+            cells = [(prediction.predicted, ranked[0][1]), *ranked[1 : self._top_k]]
+        else:
+            held = [one for one in ranked if one[0] in prediction.labels] or [("(none)", "")]
+            others = [(f"({name})", number) for name, number in ranked if name not in prediction.labels]
+            cells = [*held, *others[: max(0, self._top_k - len(held))]]
+        text = "".join(f"  {name:<{self._class_width}}  {number:>11}" for name, number in cells).rstrip()
         path = _shortened(printable(prediction.path), self._width)
-        self._print([*lines, f"{path:<{self._width}}{''.join(cells)}\n"])
+        self._print([*lines, f"{path:<{self._width}}{text}\n"])
 
     def _print(self, lines: Sequence[str]) -> None:
         try:

@@ -57,6 +57,11 @@ class OnnxMetadata:
         names, (height, width) = info["class_names"], info["input_size"]
         if not names or not all(isinstance(name, str) for name in names):
             raise ValueError("class_names should be a list of names")
+        limits = info.get("thresholds")
+        if limits is not None and not (
+            len(limits) == len(names) and all(isinstance(one, float | int) and 0 <= one <= 1 for one in limits)
+        ):
+            raise ValueError("thresholds should be one of 0 to 1 a label")
         info.update(class_names=tuple(names), input_size=(int(height), int(width)), rescale=float(info["rescale"]))
         result = cls(ImageInfo(**info), str(entry["version"]), entry.get("images_seen"), entry.get("loss"))
         _ = result.info.spec  # checks the colour mode, the interpolation and the fit
@@ -78,7 +83,7 @@ class OnnxModel:
     Example:
         model = OnnxModel("scenes.onnx")
         probabilities = model.answer([Path("photo.jpg").read_bytes()])
-        name = model.info.class_names[probabilities[0].argmax()]
+        name = model.info.class_names[probabilities[0].argmax()]  # of several labels: model.info.labels_of(…[0])
     """
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:

@@ -79,8 +79,7 @@ def predict(
 
         def take(positions: Sequence[int], probabilities: Probabilities) -> None:
             for position, row in zip(positions, probabilities, strict=True):
-                name = unknown if position in rejected else names[int(row.argmax())]
-                write(Prediction(files[position], name, row))
+                write(Prediction.of(runtime.info, files[position], row, unknown if position in rejected else None))
 
         def take_error(position: int, reason: str) -> None:
             write(Prediction(files[position], error=reason))

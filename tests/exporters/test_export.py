@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,7 @@ def saved(folder: Path, units: int = 3, activation: str | None = "softmax", **in
         ]
     )
     loss: Any = keras.losses.SparseCategoricalCrossentropy(from_logits=activation is None)
-    model.compile(loss="binary_crossentropy" if units == 1 else loss)
+    model.compile(loss="binary_crossentropy" if units == 1 or activation == "sigmoid" else loss)
     model.image_info = described
     model.save(folder / "model.keras")
     return folder / "model.keras"
@@ -112,6 +113,34 @@ def test_generated_pictures_stand_in_for_photographs(tmp_path: Path, capsys: pyt
     assert program(torch.zeros(5, 33, 21, 3, dtype=torch.uint8)).shape == (5, 3)
 
 
+@pytest.mark.parametrize("ending", ["onnx", "safetensors"])
+def test_models_of_several_labels_are_judged_by_the_set_of_labels(
+    ending: str, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The thresholds travel in the file, and decide what `predict` and `evaluate` say of it."""
+    images = sorted(path.relative_to(scenes) for path in scenes.rglob("[0-9].*g"))
+    rows = [f"{path},{'sea;' if place % 2 else ''}{path.parent.name}" for place, path in enumerate(images)]
+    (scenes / "labels.csv").write_text("\n".join(["path,labels", *rows]))
+    model = saved(tmp_path, activation="sigmoid", thresholds=[0.5, 0.45, 0.55])
+    out = tmp_path / f"out.{ending}"
+    words = ["export", str(model), "--out", str(out), "--check", str(scenes)]
+    assert run(words) == 0
+    assert f"names the model's labels on {len(images)} of {len(images)} photographs" in capsys.readouterr().out
+    answers = []
+    for file in (model, out):
+        table = tmp_path / f"{file.name}.csv"
+        assert run(["predict", str(file), str(scenes), "--out", str(table)]) == 0
+        with open(table, newline="") as lines:
+            answers.append([(row["predicted"], row["probability"].count(";")) for row in csv.DictReader(lines)])
+        capsys.readouterr()
+        assert run(["evaluate", str(file), str(scenes), "--json"]) == 0
+        answers[-1].append(json.loads(capsys.readouterr().out)["per_class"]["sea"]["f1"])
+    assert answers[0] == answers[1] and len(set(answers[0])) > 2
+    if ending == "onnx":
+        assert run([*words, "--int8", "--data", str(scenes), "--int8-cost", "1", "--int8-speedup", "0"]) == 0
+        assert "int8 by onnxruntime names the model's labels" in capsys.readouterr().out
+
+
 def tampered(change: Callable[[Any], None]) -> Callable[..., list[str]]:
     """`write_onnx`, with a change to the graph."""
     write = exporting.write_onnx
@@ -161,6 +190,8 @@ def test_a_file_that_answers_otherwise_is_refused(
 def test_a_tie_is_no_other_answer() -> None:
     ours, theirs = np.array([[0.503, 0.497], [0.6, 0.4]], np.float32), np.array([[0.49, 0.51], [0.4, 0.6]], np.float32)
     agreement = compare(ours, theirs, "a runtime", "photographs")
+    assert (agreement.same, agreement.ties, agreement.refused) == (0, 1, 1)
+    agreement = compare(ours, theirs, "a runtime", "photographs", thresholds=[0.5, 0.505])
     assert (agreement.same, agreement.ties, agreement.refused) == (0, 1, 1)
 
 

@@ -87,9 +87,18 @@ def test_evaluate_and_predict_show_labels(
     right = [set(filter(None, row["predicted"].split(";"))) == truth[Path(row["path"]).name] for row in rows]
     assert np.mean(right) > 0.7
     assert {"blue", "green", "red"} <= rows[0].keys()
+    for row in rows:
+        labels = filter(None, row["predicted"].split(";"))
+        assert row["probability"] == ";".join(row[name] for name in labels)
     assert cli.run(["predict", str(run), str(data / "7.png"), "--out", str(tmp_path / "a.json")]) == 0
     (one,) = json.loads((tmp_path / "a.json").read_text())
-    assert isinstance(one["predicted"], list) and set(one["probabilities"]) == set(COLOURS)
+    assert set(one["probabilities"]) == set(COLOURS)
+    assert one["predicted"] == {name: one["probabilities"][name] for name in one["predicted"]} and one["predicted"]
+    capsys.readouterr()
+    assert cli.run(["predict", str(run), str(data / "7.png"), "--top-k", "3"]) == 0
+    line = capsys.readouterr().out.splitlines()[1].split()
+    assert {name.strip("()") for name in line[1::2]} == set(COLOURS)
+    assert {name for name in line[1::2] if name[0] != "("} == set(one["predicted"])
 
 
 def test_a_run_is_repeated_from_its_record(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
