@@ -46,13 +46,28 @@ def matrix_rate(dtype: torch.dtype = torch.float32, seconds: float = 3.0, size: 
     return statistics.median(rates)
 
 
+def _of_cpu(key: str) -> str:
+    """What Linux says of the first processor under a key; an empty string elsewhere."""
+    listing = Path("/proc/cpuinfo")
+    lines = listing.read_text().splitlines() if listing.is_file() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "")
+
+
+def fast_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 itself."""
+    return bool({"avx512_bf16", "amx_bf16"} & set(_of_cpu("flags").split()))
+
+
+def cpu_name() -> str:
+    """The processor's name, and what it multiplies bfloat16 with."""
+    name = _of_cpu("model name") or platform.processor() or platform.machine()
+    units = [said for flag, said in (("avx512_bf16", "AVX512-BF16"), ("amx_bf16", "AMX")) if flag in _of_cpu("flags")]
+    return f"{name} with {' and '.join(units)}" if units else name
+
+
 def describe() -> str:
     """One paragraph: date, processor, cores, versions."""
-    cpu = platform.processor() or platform.machine()
-    listing = Path("/proc/cpuinfo")
-    if listing.is_file():
-        names = [line.split(":", 1)[1].strip() for line in listing.read_text().splitlines() if "model name" in line]
-        cpu = names[0] if names else cpu
+    cpu = cpu_name()
     found = []
     for name in ("torch", "lightning", "keras", "tensorflow", "tensorflow-cpu", "jax", "numpy"):
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 SIZE, CLASSES, PARAMETERS = 150, 6, 2_046_406
 AUGMENTATION: dict[str, Any] = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": True}
@@ -21,7 +22,20 @@ def images(count: int, size: int = SIZE, classes: int = CLASSES) -> tuple[Any, A
     return x, np.eye(classes, dtype=np.float32)[labels]
 
 
-def paper_network(keras: Any, size: int = SIZE, classes: int = CLASSES) -> Any:
+def draw_photographs(folder: Path, count: int, size: int = SIZE, classes: int = CLASSES) -> None:
+    """JPEGs of smooth shapes under fine grain, as large as photographs of scenes are: a folder a class."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        coarse = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize(
+            (size, size), Image.Resampling.BICUBIC
+        )
+        pixels = np.asarray(coarse).astype(int) + rng.integers(-12, 13, (size, size, 3))
+        path = folder / f"class {number % classes}" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path, quality=90)
+
+
+def paper_network(keras: Any, size: int = SIZE, classes: int = CLASSES, jit_compile: Any = "auto") -> Any:
     """The paper's network, compiled as in the paper, by whichever library `keras` is."""
     layers = keras.layers
     model = keras.Sequential([layers.Input((size, size, 3))])
@@ -35,12 +49,15 @@ def paper_network(keras: Any, size: int = SIZE, classes: int = CLASSES) -> Any:
         model.add(layers.Dense(128, activation="relu"))
         model.add(layers.Dropout(0.2))
     model.add(layers.Dense(classes, activation="softmax"))
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"], jit_compile=jit_compile)
     return model
 
 
-def plain_lightning(losses: list[float]) -> tuple[Any, Any]:
-    """(module, trainer): the same network the usual way, NCHW modules and a Trainer; losses are added to `losses`."""
+def plain_lightning(losses: list[float], precision: str = "32-true") -> tuple[Any, Any]:
+    """(module, trainer): the same network as Lightning's guides have it; losses are added to `losses`.
+
+    torch modules with channels_last activations, which oneDNN is quickest with, and a Trainer.
+    """
     import lightning as L
     import torch
     from torch import nn
@@ -69,19 +86,20 @@ def plain_lightning(losses: list[float]) -> tuple[Any, Any]:
 
         def training_step(self, batch: Any, index: int) -> Any:
             x, y = batch
+            x = x.contiguous(memory_format=torch.channels_last)
             loss = nn.functional.cross_entropy(self.network(x), y)
             losses.append(loss.item())
             return loss
 
         def predict_step(self, batch: Any, index: int) -> Any:
-            return self.network(batch[0]).softmax(-1)
+            return self.network(batch[0].contiguous(memory_format=torch.channels_last)).softmax(-1)
 
         def configure_optimizers(self) -> Any:
             return torch.optim.Adam(self.parameters())
 
     trainer = L.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-                        enable_model_summary=False, accelerator="cpu")  # fmt: skip
-    return Module(), trainer
+                        enable_model_summary=False, accelerator="cpu", precision=precision)  # fmt: skip
+    return Module().to(memory_format=torch.channels_last), trainer
 
 
 def write_answers(path: str, names: Any, probabilities: Any, classes: Any) -> None:

@@ -2,7 +2,7 @@
 
 Usage: python -m benchmarks.one_case SIDE CASE OPTIONS, where OPTIONS is a JSON object: steps, batch, data, precision.
 SIDE: ours, plain (ours without its fast paths), compiled (ours with jit_compile=True; the compiling is not timed),
-keras-torch, keras-tensorflow, keras-jax, lightning
+keras-torch, keras-tensorflow, keras-tensorflow-xla (with jit_compile=True), keras-jax, lightning
 CASE: train, predict, epoch, folder, augment
 Each side runs in a process of its own; the first steps are left out.
 """
@@ -36,12 +36,14 @@ OWN = ("ours", "plain", "compiled")
 Outcome = dict[str, Any]
 
 
-def library(side: str) -> Any:
-    """The module that a Keras program would import."""
+def library(side: str, precision: str = "32-true") -> Any:
+    """The module that a Keras program would import; the real Keras is set to the precision as a whole."""
     if side.startswith("keras-"):
-        os.environ["KERAS_BACKEND"] = side.removeprefix("keras-")
+        os.environ["KERAS_BACKEND"] = side.removeprefix("keras-").removesuffix("-xla")
         import keras
 
+        if precision == "bf16-mixed":
+            keras.mixed_precision.set_global_policy("mixed_bfloat16")
         return keras
     import scene_lightning
 
@@ -68,18 +70,13 @@ def clock(keras: Any, stamps: list[float], losses: list[float]) -> Any:
 
 def arrays_with_keras(side: str, case: str, options: Outcome) -> Outcome:
     """`fit` or `predict` on arrays in memory."""
-    keras = library(side)
+    keras = library(side, options["precision"])
     steps, batch = options["steps"], options["batch"]
     x, y = images((steps + WARM_UP) * batch)
-    model = paper_network(keras)
+    model = paper_network(keras, jit_compile=True if side == "compiled" or side.endswith("-xla") else "auto")
     stamps: list[float] = []
     losses: list[float] = []
     extra = {"precision": options["precision"]} if side in OWN else {}
-    if side == "compiled":
-        model.jit_compile = True
-    if side.startswith("keras-") and options["precision"] == "bf16-mixed":
-        keras.mixed_precision.set_global_policy("mixed_bfloat16")
-        model = paper_network(keras)
     note = clock(keras, stamps, losses)
     if case == "train":
         model.fit(x, y, batch_size=batch, epochs=1, verbose=0, callbacks=[note], **extra)
@@ -107,7 +104,7 @@ def arrays_with_lightning(case: str, options: Outcome) -> Outcome:
                 yield item
             stamps.append(time.perf_counter())
 
-    module, trainer = plain_lightning(losses)
+    module, trainer = plain_lightning(losses, options["precision"])
     (trainer.fit if case == "train" else trainer.predict)(module, Timed(data, batch_size=batch, shuffle=True))
     count = sum(p.numel() for p in module.parameters()) + sum(
         b.numel() for name, b in module.named_buffers() if "running" in name
@@ -131,7 +128,7 @@ def generator_class(keras: Any) -> Any:
 
 def epoch(side: str, options: Outcome) -> Outcome:
     """Whole epochs of the paper's program over a folder of JPEGs; the second is timed, the first apart."""
-    keras = library(side)
+    keras = library(side, options["precision"])
     generator = generator_class(keras)(rescale=1 / 255, **AUGMENTATION)
     flow = generator.flow_from_directory(
         options["data"], target_size=(SIZE, SIZE), batch_size=options["batch"], class_mode="categorical"
@@ -142,7 +139,8 @@ def epoch(side: str, options: Outcome) -> Outcome:
     begun: list[float] = []
     note = clock(keras, stamps, losses)
     note.on_epoch_begin = lambda epoch, logs=None: begun.append(time.perf_counter())
-    model.fit(flow, epochs=2, verbose=0, callbacks=[note])
+    extra = {"precision": options["precision"]} if side in OWN else {}
+    model.fit(flow, epochs=2, verbose=0, callbacks=[note], **extra)
     first, second = begun[1] - begun[0], stamps[-1] - begun[1]
     return {"seconds": second, "images": flow.n, "first_epoch": first, "parameters": model.count_params(),
             "loss": losses[-1:]}  # fmt: skip
@@ -150,19 +148,21 @@ def epoch(side: str, options: Outcome) -> Outcome:
 
 def folder(side: str, options: Outcome) -> Outcome:
     """A folder of JPEGs to a CSV file with a probability a class; the libraries are imported already."""
-    keras = library(side)
+    keras = library(side, options["precision"])
     target = str(Path(tempfile.mkdtemp()) / "answers.csv")
     model = paper_network(keras)
     names = [f"class {number}" for number in range(CLASSES)]
     if side in OWN:
         from scene_lightning.inference.predict import predict
+        from scene_lightning.inference.predictor import RunOn
 
         model.image_info = {"class_names": names, "input_size": [SIZE, SIZE], "rescale": 1 / 255, "color_mode": "rgb",
                             "interpolation": "nearest"}  # fmt: skip
         path = str(Path(target).with_name("model.keras"))
         model.save(path)
         begun = time.perf_counter()
-        count = predict(path, [options["data"]], out=target)
+        unreadable = predict(path, [options["data"]], RunOn(precision=options["precision"]), out=target)
+        count = len(Path(target).read_text().splitlines()) - 1 - unreadable
     else:
         begun = time.perf_counter()
         flow = generator_class(keras)(rescale=1 / 255).flow_from_directory(

@@ -223,6 +223,7 @@ def test_predict_formats_agree(run: Path, here: Path, capsys: pytest.CaptureFixt
     assert lines[0].split() == ["path", *["predicted", "probability"] * 3] and len(lines) == 4
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(os.name == "nt", reason="a pipe that is closed is another error there")
 def test_a_reader_that_leaves_early_loses_no_file(run: Path, place: Path) -> None:
     """`predict --grid | head` writes its grid; without anything to write the command ends at once, and quietly."""

@@ -321,7 +321,7 @@ def waits_in_a_pipe(folder: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("where", ["main", "thread"])
+@pytest.mark.parametrize("where", ["main", pytest.param("thread", marks=pytest.mark.soak)])
 def test_sigterm_ends_a_command_that_waits_for_ever(tmp_path: Path, where: str) -> None:
     waits_in_a_pipe(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -85,6 +85,7 @@ def test_cells_tell_their_progress_and_a_fit_is_one_output(run, tmp_path: Path) 
     ]  # fmt: skip
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_an_interrupted_notebook_keeps_what_ran(tmp_path: Path) -> None:
     write_book(

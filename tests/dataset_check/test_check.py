@@ -338,6 +338,7 @@ def test_the_table_fits_80_columns(odd: Path, capsys: pytest.CaptureFixture[str]
     assert "truncated" in shown and "cut.jpg" in shown
 
 
+@pytest.mark.soak
 def test_the_intel_scenes_hold_what_docs_check_says(intel_dir: Path) -> None:
     """Every pair of docs/check.md, and no other: the table there is the truth, looked at picture by picture."""
     page = (Path(__file__).parents[2] / "docs" / "check.md").read_text(encoding="utf-8")

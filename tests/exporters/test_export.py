@@ -66,7 +66,9 @@ def test_each_format_answers_as_the_model(
     [
         {"interpolation": "lanczos", "fit": "pad"},
         {"interpolation": "bicubic", "fit": "crop", "color_mode": "grayscale"},
-        {"interpolation": "bilinear", "fit": "pad", "color_mode": "rgba", "rescale": 1.0},
+        pytest.param(
+            {"interpolation": "bilinear", "fit": "pad", "color_mode": "rgba", "rescale": 1.0}, marks=pytest.mark.soak
+        ),
         {"units": 1, "class_names": ["forest", "sea"]},
         {"activation": None},
     ],

@@ -232,6 +232,7 @@ def _as(kind, batches):
     return Batches()
 
 
+@pytest.mark.soak
 def test_processes_that_are_started_take_datasets_along(folder):
     """With functions of the program's own in them, which plain pickle refuses."""
     train, validation = (data.map(lambda x, y: (x / 2, y)).cache() for data in _datasets(folder, 7))

@@ -49,6 +49,7 @@ def test_networks_are_trained_and_measured_side_by_side(data: Path, tmp_path: Pa
         assert min(picture.size) > 300
 
 
+@pytest.mark.soak
 def test_an_interrupted_comparison_goes_on(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = [*SMALL, "filters=[4,4]", "dense=[8]"]
     models, folder = ["paper", "mobilenet_v3_small"], tmp_path / "c"

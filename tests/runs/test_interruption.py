@@ -85,11 +85,9 @@ def test_a_signal_saves_at_the_steps_end(number, status, step, place, data, whol
 
 
 @pytest.mark.parametrize(
-    "more",
-    [[], ["early_stopping={patience: 1}", "ema_momentum=0.9"], ["batch_size=100"]],
-    ids=["plain", "averaged", "one-step"],
+    "more", [["early_stopping={patience: 1}", "ema_momentum=0.9"], ["batch_size=100"]], ids=["averaged", "one-step"]
 )
-@pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.parametrize("epoch", [pytest.param(1, marks=pytest.mark.soak), 2])
 def test_a_signal_in_a_validation_ends_it_there(epoch, more, data, tmp_path, monkeypatch) -> None:
     overrides = [*SMALL, *more]
     whole = train(str(data), overrides=overrides, out=str(tmp_path / "w")).folder

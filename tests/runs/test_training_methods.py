@@ -223,6 +223,7 @@ def test_a_backbone_without_weights_finds_its_own_statistics() -> None:
     assert found and all(one.trainable for one in found)
 
 
+@pytest.mark.soak
 def test_the_head_learns_alone_then_the_backbone_slowly(
     data: Path, tmp_path: Path, started: dict[str, list[str]]
 ) -> None:

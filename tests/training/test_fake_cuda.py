@@ -35,6 +35,7 @@ ON_THE_HOST = {
     "RandomHeight": "how many rows",
     "RandomWidth": "how many columns",
 }
+PRECISIONS = ["32-true", "bf16-mixed"]
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def generators_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SeedStream, "next", lambda self, device: None)
 
 
-@pytest.fixture(params=["32-true", "bf16-mixed"])
+@pytest.fixture(params=PRECISIONS)
 def precision(request: Any) -> Iterator[str]:
     """Autocasting as Lightning's precision plugin switches it on, by hand: `torch.autocast` asks for a driver."""
     torch.set_autocast_enabled("cuda", request.param == "bf16-mixed")
@@ -52,8 +53,16 @@ def precision(request: Any) -> Iterator[str]:
     torch.set_autocast_enabled("cuda", False)
 
 
-@pytest.mark.parametrize(("name", "index"), LAYER_CASES)
-def test_each_layer(name: str, index: int, precision: str) -> None:
+@pytest.mark.parametrize(
+    ("precision", "name", "index"),
+    [
+        pytest.param(precision, name, index, marks=[pytest.mark.soak] if index and precision != "32-true" else [])
+        for precision in PRECISIONS
+        for name, index in LAYER_CASES
+    ],
+    indirect=["precision"],
+)
+def test_each_layer(precision: str, name: str, index: int) -> None:
     if name in ON_THE_HOST:
         pytest.skip(ON_THE_HOST[name])
     model, x = network(name, index), batch_of(name, index)
