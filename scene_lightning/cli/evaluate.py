@@ -37,6 +37,12 @@ def evaluate(
             metavar="DIR", help="Also write what it got wrong to a new folder: a table, pictures, a page (index.html)."
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="With --mistakes: heat maps of what speaks for the wrong class, shown on request."
+        ),
+    ] = False,
     batch_size: BatchSize = None,
     accelerator: Accelerator = None,
     devices: Devices = None,
@@ -52,5 +58,5 @@ def evaluate(
     from scene_lightning.cli import pipeline
 
     options = pipeline.RunOn(accelerator, precision, batch_size, shared=True, devices=devices)
-    result = pipeline.evaluate(model, data, options, strict=strict, overlay=overlay, mistakes=mistakes)
+    result = pipeline.evaluate(model, data, options, strict=strict, overlay=overlay, mistakes=mistakes, explain=explain)
     pipeline.show_evaluation(result, as_json=as_json)

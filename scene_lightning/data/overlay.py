@@ -112,6 +112,19 @@ class Overlay:
                     corrected[row] = number_of[decision.label]
         return corrected
 
+    def _key(self, digest: int, split: str) -> tuple[int, str] | None:
+        return next((key for key in ((digest, split), (digest, "")) if key in self.decisions), None)
+
+    def decision(self, digest: int, split: str) -> Decision | None:
+        """What is said of one image, or None.
+
+        Args:
+            digest: of its content.
+            split: the name of the split that it is of.
+        """
+        key = self._key(digest, split)
+        return None if key is None else self.decisions[key]
+
     def decide(self, digest: int, split: str, label: str) -> Decision | None:
         """What is to be done about one image, or None; it is counted.
 
@@ -120,7 +133,7 @@ class Overlay:
             split: the name of the split that it is of.
             label: the class that it has.
         """
-        key = next((key for key in ((digest, split), (digest, "")) if key in self.decisions), None)
+        key = self._key(digest, split)
         if key is None:
             return None
         self._met.add(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from scene_lightning.dataset_check.duplicates import find_duplicates
 from scene_lightning.dataset_check.examine import FileFacts
 from scene_lightning.dataset_check.facts import facts_of
 from scene_lightning.dataset_check.findings import KINDS, OF_LABELS, SEVERITIES, Finding, Severity
+from scene_lightning.dataset_check.kept_findings import keep_findings, kept_findings
 from scene_lightning.dataset_check.looks import find_odd_images
 from scene_lightning.dataset_check.suspects import FEATURES_FROM, find_suspect_labels
 from scene_lightning.dataset_check.tree import DataTree, FileEntry, read_tree
@@ -109,17 +110,72 @@ def check_dataset(
         tree.files, facts, kept = _corrected(tree.files, facts, corrections)
     counts = _counts(tree, facts)
     copies = find_duplicates(tree.files, facts)
-    findings = [*tree.findings, *find_odd_classes(tree, counts), *copies, *find_odd_images(tree.files, facts)]
-    order = {kind: position for position, kind in enumerate(KINDS)}
-    findings.sort(key=lambda finding: (order[finding.kind], finding.paths))
+    of_files = [*copies, *find_odd_images(tree.files, facts)]
     if labels:
         images = sum(sum(by_class.values()) for by_class in counts.values())
         with progress_bar("labels", images, show_progress) as progress:
-            findings += find_suspect_labels(tree.files, facts, copies, model, tree.root, progress)
-        findings.sort(key=lambda finding: order[finding.kind])  # suspects stay in their own order
-    findings = [one for one in findings if one.kind not in OF_LABELS or not kept.issuperset(one.paths)]
+            of_files += find_suspect_labels(tree.files, facts, copies, model, tree.root, progress)
+    of_files = [one for one in of_files if one.kind not in OF_LABELS or not kept.issuperset(one.paths)]
+    digests = {entry.path: one.digest for entry, one in zip(tree.files, facts, strict=True)}
+    keep_findings(tree.root, of_files, digests, labels=labels)
+    findings = _sorted([*tree.findings, *find_odd_classes(tree, counts), *of_files])
     seconds = time.perf_counter() - start
     return CheckReport(data, tree.root, tree.files, facts, counts, findings, known, seconds, corrections)
+
+
+@dataclass(frozen=True)
+class KnownFindings:
+    """What can be said of a data folder without opening a file of it.
+
+    Attributes:
+        looked: when `check` last looked at its files; "" where it never did.
+        labels: whether doubtful labels were looked for.
+        findings: as in `CheckReport`.
+    """
+
+    looked: str
+    labels: bool
+    findings: list[Finding]
+
+
+def known_findings(data: str, overlay: Overlay | None = None) -> KnownFindings:
+    """What the names in a data folder tell, and what the last check of it found about files that are as they were.
+
+    Args:
+        data: the folder.
+        overlay: corrections of labels: what they decide is left out.
+
+    Raises:
+        DataError: no such folder, or none of class folders.
+    """
+    require_folder(data)
+    refuse_several_labels(data)
+    tree = read_tree(data)
+    counts = _counts(tree, [FileFacts()] * len(tree.files))
+    kept = kept_findings(tree.root)
+    of_files = [one for one in kept.findings if overlay is None or not _decided(one, overlay, kept.digests)]
+    return KnownFindings(
+        kept.looked, kept.labels, _sorted([*tree.findings, *find_odd_classes(tree, counts), *of_files])
+    )
+
+
+def _decided(finding: Finding, overlay: Overlay, digests: Mapping[str, str]) -> bool:
+    """Whether corrections of labels have dealt with a finding: all its images are decided, or too few are left."""
+    rows = zip(finding.paths, finding.splits, strict=True)
+    decisions = [overlay.decision(int(digests.get(path) or "0", 16), split) for path, split in rows]
+    actions = [None if one is None else one.action for one in decisions]
+    left = [action for action in actions if action != DROP]
+    if len(left) < min(2, len(actions)):
+        return True
+    return finding.kind in OF_LABELS and (RELABEL in left or None not in left)
+
+
+def _sorted(findings: Sequence[Finding]) -> list[Finding]:
+    """By the order of `KINDS`, then of paths; doubtful labels stay in their own order."""
+    order = {kind: position for position, kind in enumerate(KINDS)}
+    return sorted(
+        findings, key=lambda finding: (order[finding.kind], () if finding.kind == "suspect_label" else finding.paths)
+    )
 
 
 def _corrected(

@@ -37,7 +37,7 @@ def facts_of(
         root: the data folder, which the kept facts are filed under.
         progress: called with a number of files after as many are done.
     """
-    keeping = _keeping(root)
+    keeping = kept_file("check", root)
     known = _read(keeping)
     keys = [_key(entry) for entry in files]
     missing = [position for position, key in enumerate(keys) if key not in known]
@@ -77,9 +77,15 @@ def _key(entry: FileEntry) -> tuple[str, int, int]:
     return os.path.abspath(entry.path), entry.size, entry.modified
 
 
-def _keeping(root: str) -> Path:
+def kept_file(what: str, root: str) -> Path:
+    """Where something about a data folder is kept.
+
+    Args:
+        what: is kept, in a word.
+        root: the data folder.
+    """
     name = hashlib.sha256(os.path.realpath(root).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return cache_folder() / f"check-{name}.json"
+    return cache_folder() / f"{what}-{name}.json"
 
 
 def _read(path: Path) -> dict[tuple[str, int, int], FileFacts]:

@@ -35,6 +35,7 @@ from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import InputError
 from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.answers import Answers
+from scene_lightning.inference.gallery_heat_maps import heat_maps_of
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
 from scene_lightning.inference.label_scores import format_labels, label_probabilities, score_labels
 from scene_lightning.inference.mistakes import check_new_folder, write_mistakes
@@ -54,6 +55,7 @@ def evaluate(
     strict: bool = False,
     overlay: str | None = None,
     mistakes: str | None = None,
+    explain: bool = False,
 ) -> dict[str, Any]:
     """Measure a model file (or run folder) on a folder of labelled images.
 
@@ -64,6 +66,7 @@ def evaluate(
         strict: an unreadable image is an error; otherwise it is named and left out.
         overlay: a CSV file of corrected labels.
         mistakes: a new or empty folder for the images that were taken for another class.
+        explain: give the page of mistakes heat maps, of what speaks for the class that was answered.
 
     Returns:
         What `score` gives; with an overlay also its `overlay`, in words; with `mistakes` also their folder and number.
@@ -73,19 +76,22 @@ def evaluate(
     """
     if mistakes is not None:
         check_new_folder("--mistakes", mistakes)
+    elif explain:
+        raise InputError("--explain lays heat maps over the images of --mistakes DIR: give that too.")
     corrections = find_overlay(overlay)
     predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
     if predictor.info.thresholds is not None:
         return _evaluate_labels(predictor, data, strict, [overlay, mistakes])
     table = labelled_images(data, predictor.info)
     answers = None if mistakes is None else Answers(predictor.info.class_names)
+    heat_maps = heat_maps_of(predictor) if explain else None  # what is missing for them is told before anything slow
     if corrections is None:
         result = score(predictor, table, strict=strict, answers=answers)
     else:
         table = corrections.apply(table, every_class=False)
         result = {"overlay": corrections.in_words(), **score(predictor, table, strict=strict, answers=answers)}
     if mistakes is not None and answers is not None and is_main_process():
-        count = write_mistakes(answers, mistakes, f"Mistakes of {model} on {result['data']}")
+        count = write_mistakes(answers, mistakes, f"Mistakes of {model} on {result['data']}", heat_maps)
         result["mistakes"] = {"folder": mistakes, "images": count}
     return result
 

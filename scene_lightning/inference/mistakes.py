@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scene_lightning.errors import InputError
 from scene_lightning.inference.answers import Answers
-from scene_lightning.inference.gallery import MOST_IMAGES, Gallery
+from scene_lightning.inference.gallery import MOST_IMAGES, Gallery, HeatMaps
 from scene_lightning.inference.sort_into import folder_name
 from scene_lightning.reports.contact_sheet import QUIET, RIGHT, WRONG, Caption, contact_sheet
 from scene_lightning.reports.prediction_files import Prediction, text_file
@@ -38,7 +38,7 @@ def check_new_folder(option: str, folder: str) -> None:
         raise InputError(f"No folder {str(path.parent)!r} to make {path.name!r} in. Make it first.")
 
 
-def write_mistakes(answers: Answers, folder: str, title: str) -> int:
+def write_mistakes(answers: Answers, folder: str, title: str, heat_maps: HeatMaps | None = None) -> int:
     """Write what a model got wrong into a new folder, whole or not at all.
 
     It holds mistakes.csv (path, true, predicted, probability, true_probability, then each class's probability; surest
@@ -48,6 +48,7 @@ def write_mistakes(answers: Answers, folder: str, title: str) -> int:
         answers: of an evaluation.
         folder: a new or empty one.
         title: of the page.
+        heat_maps: makes what the page lays over its images on request; None for none.
 
     Returns:
         How many mistakes there are.
@@ -56,7 +57,7 @@ def write_mistakes(answers: Answers, folder: str, title: str) -> int:
     wrong.sort(key=lambda place: (-float(answers.probabilities[place].max()), answers.paths[place]))
     with _new_folder(folder) as partial:
         _write_table(answers, wrong, partial / TABLE)
-        _write_page(answers, wrong[:MOST_IMAGES], partial / PAGE, title)
+        _write_page(answers, wrong[:MOST_IMAGES], partial / PAGE, title, heat_maps)
         if wrong:
             _draw_sheets(answers, wrong, partial)
     return len(wrong)
@@ -96,9 +97,9 @@ def _write_table(answers: Answers, wrong: Sequence[int], path: Path) -> None:
             table.writerow([*first, *numbers])
 
 
-def _write_page(answers: Answers, wrong: Sequence[int], path: Path, title: str) -> None:
+def _write_page(answers: Answers, wrong: Sequence[int], path: Path, title: str, heat_maps: HeatMaps | None) -> None:
     names = answers.class_names
-    with Gallery(str(path), title, names, len(wrong)) as gallery:
+    with Gallery(str(path), title, names, len(wrong), heat_maps) as gallery:
         for place in wrong:
             row = answers.probabilities[place]
             prediction = Prediction(answers.paths[place], names[int(row.argmax())], row)

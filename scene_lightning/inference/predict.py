@@ -8,19 +8,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from PIL import Image
-
 from scene_lightning._main_process import is_main_process
 from scene_lightning.data.decode import Unreadable
 from scene_lightning.data.walk import LeftOut
-from scene_lightning.errors import DataError, InputError
+from scene_lightning.errors import InputError
 from scene_lightning.image_sources.find import find_images
-from scene_lightning.inference.explain import Explainer, coloured
-from scene_lightning.inference.gallery import Gallery, HeatMaps
+from scene_lightning.inference.gallery import Gallery
+from scene_lightning.inference.gallery_heat_maps import heat_maps_of
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
 from scene_lightning.inference.rejection import unknown_name
 from scene_lightning.inference.sort_into import SortInto, check_sort_folder, without_sorted
-from scene_lightning.pages.pictures import data_url
 from scene_lightning.reports import plots
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.prediction_files import (
@@ -34,7 +31,6 @@ from scene_lightning.reports.prediction_files import (
 )
 
 GRID_IMAGES = 16
-_HEAT_MAP = 64  # pixels of the longer side of a heat map on the page
 
 
 def predict(
@@ -90,7 +86,7 @@ def predict(
             "FILE.csv or .json."
         )
     names = predictor.info.class_names
-    heat_maps = _heat_maps(predictor) if explain and is_main_process() else None
+    heat_maps = heat_maps_of(predictor) if explain and is_main_process() else None
     if top_k > len(names):
         raise InputError(f"--top-k {top_k}: the model knows {len(names)} classes.")
     quiet = as_json or any((out, html, sort_into))
@@ -188,27 +184,6 @@ def _check_targets(out: str | None, grid: str | None, html: str | None, sort_int
             check_place(option, target, endings)
     if sort_into is not None:
         check_sort_folder(sort_into)
-
-
-def _heat_maps(predictor: Any) -> HeatMaps:
-    """What makes the gallery's heat maps."""
-    if not isinstance(predictor, Predictor):
-        raise InputError("--explain looks into the network, which an .onnx file does not let it. Expected the model.")
-    explainer = Explainer(predictor)
-
-    def make(paths: Sequence[str], classes: Sequence[int | None]) -> list[str]:
-        return [_heat_map(explainer, path, number) for path, number in zip(paths, classes, strict=True)]
-
-    return make
-
-
-def _heat_map(explainer: Explainer, path: str, class_index: int | None) -> str:
-    """In colours, small: it is smooth; "" of an image that is gone by now."""
-    try:
-        heat = explainer.heat(path, class_index)
-    except DataError:
-        return ""
-    return data_url(Image.fromarray(coloured(heat)), side=_HEAT_MAP, quality=80, kind="WEBP")
 
 
 class _Grid:

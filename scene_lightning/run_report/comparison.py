@@ -124,7 +124,7 @@ def _tests(pairs: Sequence[Pair], names: Sequence[str], contradicting: int) -> s
         "only the second right",
         "difference, points",
         "p",
-        "",
+        "verdict",
     ]
     shown = table(header, rows, name="Paired tests", numbers=range(1, 6))
     several = (
@@ -142,7 +142,7 @@ def _tests(pairs: Sequence[Pair], names: Sequence[str], contradicting: int) -> s
 
 
 def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.2g}" if value >= 0.0001 else "&lt; 0.0001"
 
 
 def _settings(runs: Sequence[RunData], names: Sequence[str]) -> str:
@@ -196,7 +196,7 @@ def _photographs(
         for title, members in (
             (f"Only {one} right, not {other}", pair.only_first),
             (f"Only {other} right, not {one}", pair.only_second),
-            (f"{one} and {other} wrong, each otherwise", pair.both_wrong),
+            (f"{one} and {other} both wrong, with different answers", pair.both_wrong),
         ):
             total |= set(members)
             surest = sorted(

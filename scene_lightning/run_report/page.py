@@ -14,6 +14,7 @@ from scene_lightning.inference.temperature import BINS, calibration_error
 from scene_lightning.pages import page as pages
 from scene_lightning.pages.page import printable, read_template
 from scene_lightning.run_report import answers_sections, sections
+from scene_lightning.run_report.data_section import data as data_section
 from scene_lightning.run_report.html import charts, text
 from scene_lightning.run_report.photographs import LISTED, Pictures, draw, in_order
 from scene_lightning.run_report.run_data import RunData
@@ -76,7 +77,7 @@ def write_report(run: RunData, path: Path, heat_maps: HeatMaps | None = None) ->
     parts += _of_answers(run, data, error)
     parts += [
         ("batch", "Training images", sections.training_batch(run)),
-        ("data", "Data", sections.data(run)),
+        ("data", "Data", data_section(run)),
         ("cost", "Time, memory and versions", sections.cost(run)),
     ]
     body += [sections.section(*part) for part in parts]

@@ -1,4 +1,4 @@
-"""Writes the sections of a run's page as HTML: overview, settings, curves, data, time and versions."""
+"""Writes the sections of a run's page as HTML: overview, settings, curves, time and versions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from scene_lightning.recipes.recipe import Recipe
 from scene_lightning.reports.run_folder import TRAINING_BATCH
 from scene_lightning.run_report.html import between, duration, facts, percent, table, text
 from scene_lightning.run_report.intervals import wilson
-from scene_lightning.run_report.run_data import TRAINED_ON, VALIDATED_ON, RunData, copies
+from scene_lightning.run_report.run_data import TRAINED_ON, RunData
 
 _STATUS = {
     "running": "It is running, or was killed: it has not said that it ended.",
     "stopped": "It was stopped by a signal before its last epoch.",
     "failed": "It ended with an error before its last epoch.",
 }
-_SHOWN = 10  # groups of copies
 
 
 def section(identifier: str, title: str, content: str) -> str:
@@ -187,54 +186,6 @@ def training_batch(run: RunData) -> str:
         "The label stands below each.</p>"
         f'<p><img class="batch" src="{url}" alt="Training images after augmentation, with their labels"></p>'
     )
-
-
-def data(run: RunData) -> str:
-    """Which images there are, and what is wrong with them as far as the run knows.
-
-    Args:
-        run: the run.
-    """
-    folder = run.record.get("data")
-    pairs = [("Images", text(folder))] if folder else []
-    for role, name in ((TRAINED_ON, "Trained on"), (VALIDATED_ON, "Validated on")):
-        if count := run.count(role):
-            pairs.append((name, f"{count:,} images"))
-    if run.recipe is not None and run.recipe.data.overlay:
-        pairs.append(("Corrected labels", text(run.recipe.data.overlay)))
-    parts = [facts(pairs)] if pairs else []
-    if run.images:
-        parts.append(_copies(run))
-    if folder:
-        command = f"scene-lightning check {shlex.quote(str(folder))}"
-        parts.append(
-            "<p>Training looks for copies alone. Damaged files, near copies, odd formats, dark and blurred pictures, "
-            f"and doubtful labels (<code>--labels</code>), are found by <code>{text(command)}</code>.</p>"
-        )
-    return "".join(parts)
-
-
-def _copies(run: RunData) -> str:
-    names = {
-        "several classes": ("error", "The same image lies in several classes"),
-        "both halves": ("error", "The same image is trained on and validated on"),
-        "same class": ("warning", "The same image lies twice in a class"),
-    }
-    parts = []
-    for kind, groups in copies(run).items():
-        if not groups:
-            continue
-        severity, sentence = names[kind]
-        items = "".join(
-            f"<li>{' = '.join(text(path) for path in group[:4])}{' …' if len(group) > 4 else ''}</li>"
-            for group in groups[:_SHOWN]
-        )
-        more = f"<li>… and {len(groups) - _SHOWN:,} more</li>" if len(groups) > _SHOWN else ""
-        parts.append(
-            f'<details><summary><span class="{severity}">{severity}</span>: {sentence}, {len(groups):,} times</summary>'
-            f'<ul class="paths">{items}{more}</ul></details>'
-        )
-    return "".join(parts) or "<p>No image of the run has a copy among its other images.</p>"
 
 
 def cost(run: RunData) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +29,7 @@ from scene_lightning.run_report.run_data import RunData, read_run
 from scene_lightning.runs.training_batch import draw_training_batch_again
 
 COMPARISON = "comparison.html"
+_SECONDS = 3.0  # for heat maps at the end of a training
 
 
 def report(names: Sequence[str], *, out: str | None = None, data: str | None = None) -> WrittenPage:
@@ -59,19 +62,27 @@ def report(names: Sequence[str], *, out: str | None = None, data: str | None = N
     return write_comparison(runs, path) if several else write_report(runs[0], path, _heat_maps_of(runs[0]))
 
 
-def _heat_maps_of(run: RunData) -> HeatMaps | None:
-    """What draws heat maps of the surest mistakes; None where captum or the checkpoint is not there."""
+def _heat_maps_of(run: RunData, seconds: float = math.inf) -> HeatMaps | None:
+    """What draws heat maps of the surest mistakes; None where captum or the checkpoint is not there.
+
+    Args:
+        run: whose best checkpoint is looked into.
+        seconds: after which no other one is begun.
+    """
     checkpoint = run.folder / run_folder.BEST
     if find_spec("captum") is None or not checkpoint.is_file():
         return None
+    accelerator = run.recipe.training.accelerator if run.recipe is not None else None
 
     def draw(places: Sequence[Any]) -> list[str]:
+        until, maps = time.monotonic() + seconds, list[str]()
         try:
-            explainer = Explainer(Predictor.load(str(checkpoint), RunOn()))
-            return [_heat_map(explainer, place) for place in places]
-        except SceneLightningError as error:  # of a model that takes no photographs, or has no maps
-            print(f"note: {run.folder}: no heat maps: {error}", file=sys.stderr)
-            return [""] * len(places)
+            explainer = Explainer(Predictor.load(str(checkpoint), RunOn(accelerator)))
+            for place in places:
+                maps.append(_heat_map(explainer, place) if time.monotonic() < until else "")
+        except (SceneLightningError, RuntimeError) as error:  # a model that takes no photographs; no memory
+            print(f"note: {run.folder}: no heat maps: {str(error).splitlines()[0]}", file=sys.stderr)
+        return maps + [""] * (len(places) - len(maps))
 
     return draw
 
@@ -95,7 +106,8 @@ def report_of_training(folder: Path) -> None:
     if not is_main_process():
         return
     try:
-        written = write_report(read_run(folder), folder / run_folder.REPORT)
+        run = read_run(folder)
+        written = write_report(run, folder / run_folder.REPORT, _heat_maps_of(run, _SECONDS))
         print(labelled("report", written.in_words()), flush=True)
     except Exception as error:
         reason = str(error).strip().splitlines()

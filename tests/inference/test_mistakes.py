@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,18 @@ def test_mistakes_are_written_surest_first(
             pixels = np.asarray(image.convert("L")).astype(int)
         assert (pixels[:, [0, -1]] > 240).all() and (pixels[[0, -1]] > 240).all(), "nothing touches the edge"
     assert not list(tmp_path.glob(".*partial"))
+
+
+def test_the_page_of_mistakes_has_heat_maps(
+    colour_model: Path, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["evaluate", str(colour_model), str(labelled), "--explain"]
+    assert cli.run(words) == 2 and "--mistakes DIR: give that too" in capsys.readouterr().err
+    pytest.importorskip("captum", reason="captum is not installed: pip install captum")
+    assert cli.run([*words, "--mistakes", str(tmp_path / "wrong")]) == 0
+    page = (tmp_path / "wrong" / "index.html").read_text(encoding="utf-8")
+    maps = re.search(r'"heatMaps": ?(\[.*?\])', page)
+    assert maps is not None and len(json.loads(maps[1])) == 3 and all(json.loads(maps[1]))
 
 
 def test_a_model_without_mistakes(colour_model: Path, labelled: Path, tmp_path: Path) -> None:

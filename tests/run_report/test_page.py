@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from scene_lightning.cli import main as cli
+from scene_lightning.data.copies import file_digest
 from tests.browser import browser, hindrances, requests_of, show_as
 from tests.run_report.conftest import MakeRun
 
@@ -39,12 +41,7 @@ def test_the_page_holds_the_run(make_run: MakeRun, capsys: pytest.CaptureFixture
     assert all(one[5].startswith("data:image/webp;base64,") for one in data["photographs"])
     assert data["curves"]["best"] == 4 and data["curves"]["bestLabel"] == "val_accuracy"
     assert [chart["title"] for chart in data["curves"]["charts"]] == ["Loss", "Accuracy", "Learning rate"]
-    for text in (
-        "scene-lightning train data",
-        "812 MB",
-        "The same image is trained on and validated on, 1 times",
-        "ECE",
-    ):
+    for text in ("scene-lightning train data", "812 MB", "The same image is trained on and validated on, once", "ECE"):
         assert text in page, text
     assert "default-src 'none'" in page and "{{" not in re.sub(r"data:image/[^\"]*", "", page)
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)", page)
@@ -115,6 +112,29 @@ def test_folders_that_are_no_runs_are_refused(tmp_path: Path, capsys: pytest.Cap
     assert cli.run(["report", str(tmp_path / "nowhere")]) == 2
     assert cli.run(["report", str(tmp_path), "--out", str(tmp_path / "no" / "folder.html")]) == 2
     assert "Make it first" in capsys.readouterr().err
+
+
+def test_the_page_says_what_check_found(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCENE_LIGHTNING_CACHE", str(tmp_path / "cache"))
+    run, sea = make_run(), tmp_path / "data" / "test" / "sea"
+    (sea / ".DS_Store").touch()
+    page = written(run)
+    assert "Nobody has looked into these files yet" in page and "Stray, once" in page
+    (sea / "broken.jpg").write_text("no image")
+    Image.new("RGB", (40, 40)).save(sea / "dark.png")
+    assert cli.run(["check", str(tmp_path / "data")]) == 0
+    page = written(run)
+    decided = f"hash,action\n{file_digest(str(sea / 'dark.png')):016x},drop\n"
+    (run / "labels.csv").write_text(decided)
+    assert "dark.png" not in written(run), "corrected in this run"
+    (run / "labels.csv").unlink()
+    assert "Nobody has looked" not in page and "test/sea/dark.png: 9" in page and "Not an image, once" in page
+    (sea / "dark.png").unlink()
+    (sea / "broken.jpg").write_text("another")
+    page = written(run)
+    assert "dark.png" not in page and "Not an image" not in page and "Stray, once" in page, (
+        "what has changed is not said"
+    )
 
 
 # -- in a browser ------------------------------------------------------------------------------------------------------
