@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from PIL import Image
 from starlette.exceptions import HTTPException
 
 from scene_lightning import __version__
+from scene_lightning._registry import did_you_mean
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.inference.rejection import unknown_name
 from scene_lightning.pages.pictures import data_url
@@ -34,14 +35,11 @@ class Model(Protocol):
     """What answers: on PyTorch or ONNX Runtime."""
 
     info: ImageInfo
-    explains: bool  # whether it makes heat maps
+    # a picture (height, width, 3) and a class' index → the picture under a heat map of what speaks for that class
+    explain: Callable[[NDArray[np.uint8], int], Image.Image] | None
 
     def answer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Class probabilities (N, K) of images (N, H, W, C), decoded as `info.spec` says, and which show no class."""
-        ...
-
-    def explain(self, picture: NDArray[np.uint8], class_index: int) -> Image.Image:
-        """The picture (height, width, 3) under a heat map of what speaks for a class."""
         ...
 
 
@@ -58,6 +56,7 @@ class Service:
 
     def __init__(self, model: Model, name: str, limits: Limits, batch_size: int, wait_seconds: float) -> None:
         self.model, self.name, self.limits = model, name, limits
+        self._kind = schema.Result if model.info.thresholds is None else schema.LabelsResult
         self.status = "warming up"
         self.measurements = Measurements()
         self.uploads = Uploads(limits)
@@ -90,18 +89,25 @@ class Service:
         self.status = "ready"
         self.measurements.ready.set(1)
 
-    async def results(self, uploads: list[Upload], heatmap: bool = False) -> list[schema.Result]:
+    async def results(
+        self, uploads: list[Upload], heatmap: bool = False, label: str | None = None
+    ) -> list[schema.AnyResult]:
         """One result a photograph; of a single one that cannot be read, a RefusedError.
 
         Args:
             uploads: of one request; they are decoded one after another, so that other requests have their turn.
             heatmap: whether the results have heat maps.
+            label: the class that they are of; None for each photograph's likeliest.
         """
-        if heatmap and not self.model.explains:
+        if heatmap and self.model.explain is None:
             cure = (
                 "Ask without heatmap, or serve the model on PyTorch with captum: pip install 'scene-lightning[explain]'"
             )
             raise RefusedError(400, "A request without heatmap.", "One with it, which this server cannot make.", cure)
+        names = self.model.info.class_names
+        if label is not None and label not in names:
+            hint = f"See /health.{did_you_mean(label, names)}"
+            raise RefusedError(400, "A label that the model knows.", f"{label!r:.80}.", hint)
         if self._under_way + len(uploads) > self.limits.images_under_way:
             raise busy("photographs")
         self._under_way += len(uploads)
@@ -111,7 +117,7 @@ class Service:
                 results = await self._all(uploads)
                 if heatmap:
                     for upload, result in zip(uploads, results, strict=True):
-                        await self._explain(upload, result)
+                        await self._explain(upload, result, label)
                 return results
         except TimeoutError:
             raise busy("photographs that take long") from None
@@ -124,7 +130,7 @@ class Service:
             self._under_way -= len(uploads)
             self.measurements.images_under_way.set(self._under_way)
 
-    async def _all(self, uploads: list[Upload]) -> list[schema.Result]:
+    async def _all(self, uploads: list[Upload]) -> list[schema.AnyResult]:
         answers: list[RefusedError | asyncio.Task[Row]] = []
         try:
             for upload in uploads:
@@ -139,7 +145,7 @@ class Service:
                 else:
                     answers.append(asyncio.create_task(self.batcher.answer(image)))
             return [
-                schema.Result(file=upload.name, error=schema.Fault(**answer.as_dict()))
+                self._kind(file=upload.name, error=schema.Fault(**answer.as_dict()))
                 if isinstance(answer, RefusedError)
                 else self._result(upload, *await answer)
                 for upload, answer in zip(uploads, answers, strict=True)
@@ -149,28 +155,33 @@ class Service:
                 if isinstance(answer, asyncio.Task):
                     answer.cancel()
 
-    async def _explain(self, upload: Upload, result: schema.Result) -> None:
-        """Add the heat map of the class that was answered."""
-        if result.probabilities is None:
+    async def _explain(self, upload: Upload, result: schema.AnyResult, label: str | None) -> None:
+        """Add the heat map of a class, or of the likeliest one."""
+        if result.probabilities is None or self.model.explain is None:
             return
         picture = await self.decoders.as_seen(upload.content)
-        index = int(np.argmax(list(result.probabilities.values())))
+        label = label or max(result.probabilities, key=result.probabilities.__getitem__)
+        index = self.model.info.class_names.index(label)
         run = asyncio.get_running_loop().run_in_executor
         overlay = await run(self.batcher.thread, self.model.explain, picture, index)
         result.heatmap = data_url(overlay, side=SEEN_SIDE, quality=85)
 
-    def _result(self, upload: Upload, row: NDArray[np.float32], unknown: bool) -> schema.Result:
-        names, best = self.model.info.class_names, int(np.argmax(row))
-        values = [float(f"{value:.8g}") for value in row]
-        predicted = unknown_name(names) if unknown else names[best]
+    def _result(self, upload: Upload, row: NDArray[np.float32], unknown: bool) -> schema.AnyResult:
+        info = self.model.info
+        names = info.class_names
+        values = {name: float(f"{value:.8g}") for name, value in zip(names, row, strict=True)}
+        if info.thresholds is not None:
+            held = {name: values[name] for name in info.labels_of(row.tolist())}
+            self.measurements.images.labels("answered").inc()
+            for name in held:
+                self.measurements.classes.labels(name).inc()
+            return schema.LabelsResult(file=upload.name, predicted=held, probabilities=values)
+        best = names[int(np.argmax(row))]
+        predicted = unknown_name(names) if unknown else best
         self.measurements.images.labels("unknown" if unknown else "answered").inc()
         self.measurements.classes.labels(predicted).inc()
         return schema.Result(
-            file=upload.name,
-            predicted=predicted,
-            unknown=unknown,
-            probability=values[best],
-            probabilities=dict(zip(names, values, strict=True)),
+            file=upload.name, predicted=predicted, unknown=unknown, probability=values[best], probabilities=values
         )
 
 
@@ -216,35 +227,45 @@ def make_app(
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:
-    page, policy = page_of(service.name, service.model.info.class_names, service.limits, service.model.explains)
+    info, explains = service.model.info, service.model.explain is not None
+    page, policy = page_of(service.name, info, service.limits, explains)
 
     @app.get("/", response_class=HTMLResponse, summary="The page")
     async def index() -> HTMLResponse:
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
-    asked = Query(False, description="Add a heat map of the likeliest class.", include_in_schema=service.model.explains)
+    asked = Query(False, description="Add a heat map of the likeliest class.", include_in_schema=explains)
+    named = Query(None, description="The class that the heat map is of, in place of it.", include_in_schema=explains)
 
     @app.post(
         "/predict",
         summary="Classify photographs",
         responses=schema.refusals(400, 403, 408, 413, 415, 500, 503),
         openapi_extra={"requestBody": schema.REQUEST_BODY},
+        response_model=schema.Answer if info.thresholds is None else schema.LabelsAnswer,
         response_model_exclude_none=True,
     )
-    async def predict(request: Request, heatmap: bool = asked) -> schema.Answer:
+    async def predict(request: Request, heatmap: bool = asked, label: str | None = named) -> dict[str, Any]:
         """Photographs that cannot be read have an `error` in place of probabilities; a single one's is the answer."""
         if service.status != "ready":
             raise RefusedError(
                 503, "A server that is ready.", f"One that is {service.status}.", "Try again in a second."
             )
         async with service.uploads.of(request) as uploads:
-            return schema.Answer(model=service.name, results=await service.results(uploads, heatmap))
+            return {"model": service.name, "results": await service.results(uploads, heatmap, label)}
 
-    @app.get("/health", summary="Whether requests are answered", responses={503: {"model": schema.Health}})
+    @app.get(
+        "/health",
+        summary="Whether requests are answered",
+        responses={503: {"model": schema.Health}},
+        response_model_exclude_none=True,
+    )
     async def health(response: Response) -> schema.Health:
         response.status_code = 200 if service.status == "ready" else 503
-        names = list(service.model.info.class_names)
-        return schema.Health(status=service.status, model=service.name, classes=names)  # type: ignore[arg-type]
+        names = list(info.class_names)
+        limits = None if info.thresholds is None else dict(zip(names, info.thresholds, strict=True))
+        status: Any = service.status
+        return schema.Health(status=status, model=service.name, classes=names, thresholds=limits)
 
     @app.get("/metrics", summary="Measurements for Prometheus", response_class=Response)
     async def metrics() -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from scene_lightning.runtime.onnx_model import OnnxModel
 
@@ -21,10 +20,10 @@ class ServedOnnxModel:
 
     Attributes:
         info: how it wants its images.
-        explains: whether it makes heat maps: it has no gradients.
+        explain: None: it has no gradients for heat maps.
     """
 
-    explains = False
+    explain = None
 
     def __init__(self, path: str, *, accept_all: bool = False) -> None:
         self._model = OnnxModel(path)
@@ -43,12 +42,3 @@ class ServedOnnxModel:
         if self._rule is None or scores is None:
             return rows, np.zeros(len(images), dtype=np.bool_)
         return rows, self._rule.falls_short(scores)
-
-    def explain(self, picture: NDArray[np.uint8], class_index: int) -> Image.Image:
-        """Never called: `explains` is false.
-
-        Args:
-            picture: (height, width, 3), as people see it.
-            class_index: of the class.
-        """
-        raise NotImplementedError

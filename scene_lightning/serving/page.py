@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
 from html import escape
 
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.pages import page as pages
 from scene_lightning.pages.page import printable
 from scene_lightning.serving.limits import Limits
@@ -15,19 +15,24 @@ from scene_lightning.serving.limits import Limits
 _ELEMENT = re.compile(r"<(style|script)(?: type=\"module\")?>(.*?)</\1>", re.DOTALL)
 
 
-def page_of(name: str, class_names: Sequence[str], limits: Limits, explains: bool) -> tuple[str, str]:
+_OF_LABELS = " A photograph has each label whose bar reaches its mark."
+
+
+def page_of(name: str, info: ImageInfo, limits: Limits, explains: bool) -> tuple[str, str]:
     """The page, and its Content-Security-Policy: its own script and style alone run, and it asks this server alone.
 
     Args:
         name: of the model.
-        class_names: what it knows.
+        info: what it knows.
         limits: what the server accepts.
         explains: whether it makes heat maps.
     """
+    thresholds = None if info.thresholds is None else dict(zip(info.class_names, info.thresholds, strict=True))
     parts = {
         "title": escape(printable(name)),
-        "classes": escape(", ".join(printable(one) for one in class_names)),
-        "data": pages.as_json({"most": limits.upload_bytes, "explains": explains}),
+        "classes": escape(", ".join(printable(one) for one in info.class_names)),
+        "of_labels": "" if thresholds is None else _OF_LABELS,
+        "data": pages.as_json({"most": limits.upload_bytes, "explains": explains, "thresholds": thresholds}),
     }
     page = pages.fill(pages.read_template("scene_lightning.serving", "page.html"), parts)
     hashes: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -21,27 +21,55 @@ class Refusal(BaseModel):
     error: Fault
 
 
+_File = Annotated[str, Field(description="The file's name as it was sent; empty where the client gave none.")]
+_Probabilities = Annotated[dict[str, float] | None, Field(description="Of every class, in the model's order.")]
+_HeatMap = Annotated[
+    str | None, Field(description="Where it was asked for: the photograph under its heat map, as a data URL (JPEG).")
+]
+
+
 class Result(BaseModel):
     """What one photograph shows; of one that could not be read, `error` says why and the rest is null."""
 
-    file: str = Field(description="The file's name as it was sent; empty where the client gave none.")
+    file: _File
     predicted: str | None = Field(default=None, description="The likeliest class, or `unknown`.")
     unknown: bool | None = Field(
         default=None, description="Whether it looks like none of the classes, by the model's rejection rule."
     )
     probability: float | None = Field(default=None, description="Of the likeliest class.", ge=0, le=1.000001)
-    probabilities: dict[str, float] | None = Field(default=None, description="Of every class, in the model's order.")
-    heatmap: str | None = Field(
-        default=None, description="Where it was asked for: the photograph under its heat map, as a data URL (JPEG)."
-    )
+    probabilities: _Probabilities = None
+    heatmap: _HeatMap = None
     error: Fault | None = None
+
+
+class LabelsResult(BaseModel):
+    """What one photograph shows, of any number of labels; of one that could not be read, `error` says why."""
+
+    file: _File
+    predicted: dict[str, float] | None = Field(
+        default=None, description="Each label whose probability reaches its threshold, with it; empty where none does."
+    )
+    probabilities: _Probabilities = None
+    heatmap: _HeatMap = None
+    error: Fault | None = None
+
+
+AnyResult = Result | LabelsResult
+_Model = Annotated[str, Field(description="The model's name, as it was given to `serve`.")]
 
 
 class Answer(BaseModel):
     """The photographs' results, in the order in which they were sent."""
 
-    model: str = Field(description="The model's name, as it was given to `serve`.")
+    model: _Model
     results: list[Result]
+
+
+class LabelsAnswer(BaseModel):
+    """The photographs' results, in the order in which they were sent, of a model with several labels a photograph."""
+
+    model: _Model
+    results: list[LabelsResult]
 
 
 class Health(BaseModel):
@@ -50,6 +78,10 @@ class Health(BaseModel):
     status: Literal["ready", "warming up", "stopping"]
     model: str
     classes: list[str]
+    thresholds: dict[str, float] | None = Field(
+        default=None,
+        description="Of a model with several labels a photograph: the probability from which on each holds.",
+    )
 
 
 _FILE = {"type": "string", "format": "binary"}

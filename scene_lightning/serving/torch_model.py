@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -29,11 +30,12 @@ class TorchModel:
 
     Attributes:
         info: how it wants its images.
-        explains: whether it makes heat maps: captum is installed.
+        explain: gives a picture (height, width, 3), as people see it, under a heat map of what speaks for the class of
+            an index; None without captum.
     """
 
     def __init__(self, path: str, accelerator: str | None = None, *, accept_all: bool = False) -> None:
-        predictor = Predictor.load(path, RunOn(accelerator=accelerator))
+        predictor = Predictor.load(path, RunOn(accelerator=accelerator), several_labels=True)
         self.info = predictor.info
         self._model = predictor.model
         self._device = torch.device(devices.choose_accelerator(accelerator or "auto", devices.take_inventory()))
@@ -43,8 +45,7 @@ class TorchModel:
         self._standardize = Standardize(rescale=self.info.rescale)
         self._fast = ExitStack()
         self._fast.enter_context(fast.folded(self._network))  # for as long as the model lives
-        self._explainer = Explainer(predictor) if find_spec("captum") else None
-        self.explains = self._explainer is not None
+        self.explain = partial(self._overlay, Explainer(predictor)) if find_spec("captum") else None
 
     def answer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Class probabilities (N, K), and which images (N,) show none of the classes.
@@ -62,17 +63,10 @@ class TorchModel:
             unknown = self._rule.rejects(logits=logits, features=features[0])
         return as_probabilities(outputs, self._model), unknown
 
-    def explain(self, picture: NDArray[np.uint8], class_index: int) -> Image.Image:
-        """The picture under a heat map of what speaks for a class.
-
-        Args:
-            picture: (height, width, 3), as people see it.
-            class_index: of the class.
-        """
-        assert self._explainer is not None
+    def _overlay(self, explainer: Explainer, picture: NDArray[np.uint8], class_index: int) -> Image.Image:
         with self._unfolded():
-            heat = self._explainer.heat(picture, class_index)
-        return self._explainer.overlay(Image.fromarray(picture), heat)
+            heat = explainer.heat(picture, class_index)
+        return explainer.overlay(Image.fromarray(picture), heat)
 
     @contextmanager
     def _unfolded(self) -> Iterator[None]:

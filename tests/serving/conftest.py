@@ -70,8 +70,7 @@ def serving(model: Model, limits: Limits | None = None, **options: Any) -> Itera
         assert not thread.is_alive()
 
 
-@pytest.fixture(scope="session")
-def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def save_tiny(file: Path, activation: str = "softmax", **info: Any) -> Path:
     """A network with BatchNormalization, which prediction folds; its images are cropped."""
     network = models.Sequential(
         [
@@ -80,14 +79,18 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
             layers.BatchNormalization(),
             layers.ReLU(),
             layers.GlobalAveragePooling2D(),
-            layers.Dense(len(CLASSES), activation="softmax", kernel_initializer="random_normal"),
+            layers.Dense(len(CLASSES), activation=activation, kernel_initializer="random_normal"),
         ]
     )
-    network.compile("sgd", "categorical_crossentropy")
-    network.image_info = ImageInfo(CLASSES, (16, 20), interpolation="bilinear", fit="crop").as_dict()
-    file = tmp_path_factory.mktemp("served") / "tiny.keras"
+    network.compile("sgd", "binary_crossentropy" if activation == "sigmoid" else "categorical_crossentropy")
+    network.image_info = ImageInfo(CLASSES, (16, 20), interpolation="bilinear", fit="crop", **info).as_dict()
     network.save(file)
     return file
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("served") / "tiny.keras")
 
 
 @pytest.fixture(scope="session")

@@ -237,7 +237,7 @@ def test_metrics_count(server: Served) -> None:
 
 def test_a_fault_of_the_server_is_told_without_details(started: Callable[..., Served], model: TorchModel) -> None:
     class Failing:
-        info, explains, calls = model.info, False, 0
+        info, explain, calls = model.info, None, 0
 
         def answer(self, images: Any) -> Any:
             self.calls += 1

@@ -132,7 +132,7 @@ def test_concurrent_requests_share_batches_and_get_their_own_answers(server: Ser
 
 def test_a_slow_model_gathers_a_full_batch_meanwhile(started: Callable[..., Served], model: TorchModel) -> None:
     class Slow:
-        info, explains, sizes = model.info, False, list[int]()
+        info, explain, sizes = model.info, None, list[int]()
 
         def answer(self, images: Any) -> Any:
             self.sizes.append(len(images))
