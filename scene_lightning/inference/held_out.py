@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 from scene_lightning.data.label_file import match_labels
 from scene_lightning.data.label_folders import find_label_splits
@@ -12,6 +12,8 @@ from scene_lightning.data.table import ImageTable, Splits
 from scene_lightning.errors import InputError
 from scene_lightning.inference.images_seen import CHOSE, TRAINED, ImagesSeen, digests_of
 from scene_lightning.inference.predictor import Predictor
+from scene_lightning.reports.named_files import find_named
+from scene_lightning.reports.run_folder import OVERLAY, RECIPE
 
 
 def held_out_images(predictor: Predictor, trained_on: str) -> ImageTable:
@@ -66,13 +68,23 @@ def _splits(predictor: Predictor, trained_on: str) -> Splits:
             "`scene-lightning train` made, or other labelled photographs that it was not trained on."
         )
     data = recipe["data"]
-    overlay = data.get("overlay")
-    if overlay is not None and not os.path.exists(overlay):
-        raise InputError(
-            f"The model was trained with the corrections of labels in {overlay!r}, which are not there. Its run's "
-            "folder holds a copy, labels.csv: put it back."
-        )
+    named = data.get("overlay")
+    overlay = None if named is None else _find_overlay(named, predictor.folder)
     seed, group_by = recipe["training"]["seed"], data.get("group_by")
     if (multi_label := data.get("multi_label")) is not None:
         return find_label_splits(trained_on, multi_label, data["val_split"], seed, group_by)
     return find_splits(trained_on, data["val_split"], seed, find_overlay(overlay), group_by)
+
+
+def _find_overlay(named: str, folder: Path | None) -> Path:
+    """The corrections of labels that a model's file names: the copy of its run, or that file in a folder at hand."""
+    copy = None if folder is None else folder / OVERLAY
+    if copy is not None and copy.is_file() and (copy.parent / RECIPE).is_file():
+        return copy
+    file = find_named(named, *([] if folder is None else [folder]))
+    if file is None:
+        raise InputError(
+            f"The model was trained with the corrections of labels in {named!r}, which are not there. Its run's "
+            f"folder holds a copy, {OVERLAY}: put it, under the name it had, beside the model or into this folder."
+        )
+    return file

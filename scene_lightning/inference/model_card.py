@@ -29,6 +29,7 @@ from scene_lightning.inference.rejection import Rejection
 from scene_lightning.inference.temperature import at_temperature, calibration_error, fit_temperature
 from scene_lightning.recipes.yaml_reader import dump
 from scene_lightning.reports.metrics_file import read_metrics
+from scene_lightning.reports.named_files import name_files
 from scene_lightning.reports.run_folder import METRICS, find_model, find_run
 from scene_lightning.reports.tables import report_from_matrix
 
@@ -119,7 +120,7 @@ def measure(
     return Measured(
         list(predictor.info.class_names), table.root, seen_by(predictor, trained_on).among(table.paths),
         np.asarray(table.labels), plain, averaged, seconds,
-        predictor.model._recipe or {}, int(predictor.model.count_params()),
+        name_files(predictor.model._recipe or {}), int(predictor.model.count_params()),
         None if trained_on is None else _held_out(predictor, trained_on),
         rule, _answered(predictor, table.paths) if rule else np.ones(len(table), bool),
         _others(predictor, others, draw_others) if rule else {},

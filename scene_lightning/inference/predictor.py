@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,13 @@ class Predictor:
         model: as loaded.
         info: how it wants its images.
         run_on: where and how it answers.
+        folder: that of its file; None where it has none.
     """
 
     model: Any
     info: ImageInfo
     run_on: RunOn
+    folder: Path | None = None
 
     @classmethod
     def load(cls, path: str, run_on: RunOn, *, several_labels: bool = False) -> Predictor:
@@ -86,7 +89,8 @@ class Predictor:
             exported = OnnxPredictor.of_file(str(path), run_on)
             _refuse_labels(path, exported.info, several_labels)
             return exported
-        model = _loaded(str(find_model(path)))
+        file = find_model(path)
+        model = _loaded(str(file))
         info = info_of_model(model)
         _refuse_labels(path, info, several_labels)
         outputs = model.output_shape
@@ -94,7 +98,7 @@ class Predictor:
             raise InputError(f"{path!r} gives outputs of shape {outputs}. Expected one probability a class.")
         if outputs[1] != len(info.class_names) and (outputs[1], len(info.class_names)) != (1, 2):
             raise InputError(f"{path!r} has {outputs[1]} outputs but names {len(info.class_names)} classes.")
-        return cls(model, info, run_on)
+        return cls(model, info, run_on, file.parent)
 
     def predict(
         self,

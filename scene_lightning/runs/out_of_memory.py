@@ -14,6 +14,7 @@ from scene_lightning._atomic_write import write_text
 from scene_lightning._terminal import labelled
 from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import Recipe, dump_recipe, with_values
+from scene_lightning.reports.named_files import name_files
 from scene_lightning.reports.run_folder import LAST, RECIPE
 from scene_lightning.runs.checkpoints import CheckpointFiles
 from scene_lightning.runs.resume_checkpoint import Resume
@@ -88,7 +89,7 @@ def change_batch_size(state: dict[str, Any], recipe: Recipe, images: int) -> Non
     """
     section, size = state[SECTION], recipe.training.batch_size
     old = json.loads(section["recipe"])["training"]["batch_size"] if section["recipe"] else size
-    section["recipe"] = json.dumps(recipe.model_dump(mode="json"))
+    section["recipe"] = json.dumps(name_files(recipe.model_dump(mode="json")))
     loop = state["loops"]["fit_loop"]
     progress = loop["epoch_loop.batch_progress"]
     is_last = progress["is_last_batch"]

@@ -11,6 +11,7 @@ from scene_lightning._terminal import labelled
 from scene_lightning.errors import FileFormatError, InputError
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe, recipe_of
 from scene_lightning.reports.metrics_file import read_metrics
+from scene_lightning.reports.named_files import take_paths
 from scene_lightning.reports.run_folder import EVALUATION, LAST, METRICS, PREVIOUS, RECIPE
 from scene_lightning.saving.checkpoint import read_checkpoint, read_model_section
 
@@ -90,8 +91,11 @@ class Resume:
             return load_recipe(str(self.folder / RECIPE), overrides)
         if not self.section["recipe"]:
             raise InputError(f"{str(self.path)!r} holds no recipe: name the one it was trained with (--config).")
-        recipe = recipe_of(self.section["recipe"], overrides, str(self.path))
-        before = recipe_of(self.section["recipe"], (), str(self.path)).training
+        beside = self.path.parent / RECIPE  # it has the paths of files, which the checkpoint does not
+        local = load_recipe(str(beside)).model_dump(mode="json") if beside.is_file() else None
+        kept = take_paths(self.section["recipe"], local)
+        recipe = recipe_of(kept, overrides, str(self.path))
+        before = recipe_of(kept, (), str(self.path)).training
         if recipe.training.schedule != "constant" and recipe.training.epochs != before.epochs:
             message = (
                 f"the {recipe.training.schedule} schedule spans {recipe.training.epochs} epochs now, not "

@@ -127,7 +127,8 @@ def train(
         recipe = for_several_labels(recipe)
     elif recipe.data.multi_label is not None:
         raise DataError(f"The recipe is for several labels an image. Expected {data!r} to hold their labels.csv.")
-    model = prepare_model(recipe, splits.train.class_names, len(splits.train))
+    resumed = earlier is not None and earlier.path is not None
+    model = prepare_model(recipe, splits.train.class_names, len(splits.train), resumed=resumed)
     if earlier is not None:
         earlier.check(model, recipe, splits.train.class_names)
     try:
@@ -197,7 +198,8 @@ def train_in(
             recipe = with_half_the_batch(recipe, folder, device_count(hardware), error)
         # out of the block: the error held the tensors of its step
         earlier = go_on(folder, recipe, len(images[0].table), earlier)
-        model = prepare_model(recipe, images[0].table.class_names, len(images[0].table))
+        names, resumed = images[0].table.class_names, earlier is not None and earlier.path is not None
+        model = prepare_model(recipe, names, len(images[0].table), resumed=resumed)
     first = is_main_process()
     leave()
     if not first:

@@ -46,6 +46,8 @@ def test_the_file_is_the_one_that_the_card_describes(name: str) -> None:
     model = keras.models.load_model(name)
     assert model.count_params() == int(figure(r"([\d,]+) parameters", card).replace(",", ""))
     assert model.image_info["class_names"] == CLASSES
+    for text in (json.dumps(model._recipe), card.partition("## Licence")[0]):
+        assert not re.search(r"(?<![\w.*])/\w+/|[A-Z]:\\", text), "a path of some machine"
 
 
 def test_scenes_is_the_papers_network() -> None:

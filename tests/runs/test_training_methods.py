@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,13 @@ import scene_lightning as keras
 from scene_lightning.data.scan import scan_folder
 from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.errors import InputError, RecipeError
+from scene_lightning.inference.model_card import write_card
 from scene_lightning.recipes.backbones import BACKBONE
 from scene_lightning.recipes.network import build_model, compile_model
 from scene_lightning.recipes.recipe import Recipe, load_recipe
 from scene_lightning.reports.metrics_file import read_metrics
 from scene_lightning.runs.distillation import ANSWERS
+from scene_lightning.runs.prepare import prepare_model
 from scene_lightning.runs.train import train
 
 SMALL = ["filters=[4]", "dense=[8]", "input_size=24", "batch_size=8", "epochs=2", "precision=32-true"]
@@ -186,6 +190,33 @@ def test_a_teacher_of_other_classes_is_refused(data: Path, tmp_path: Path) -> No
     (other / "seg_test" / "sea").rename(other / "seg_test" / "lake")
     with pytest.raises(InputError, match="trained on the same classes"):
         train(str(other), overrides=[f"teacher={teacher}", *SMALL], out=str(tmp_path / "student"))
+
+
+def test_files_for_others_name_a_teacher_by_what_it_is_and_by_hash(data: Path, tmp_path: Path) -> None:
+    teacher = train(str(data), overrides=[*SMALL, "epochs=1"], out=str(tmp_path / "teacher")).folder
+    (tmp_path / "mine.csv").write_text("hash,action\n0000000000000001,drop\n")
+    settings = [f"initial_weights={teacher}/best.ckpt", f"teacher=[{teacher}]", f"overlay={tmp_path}/mine.csv"]
+    words = [*SMALL, "epochs=1", "precision=32-true"]
+    with pytest.raises(InputError, match=r"initial_weights: .* holds another network"):
+        train(str(data), overrides=[*words, *settings, "filters=[5]"], out=str(tmp_path / "other"))
+    run = train(str(data), overrides=[*words, *settings], out=str(tmp_path / "run")).folder
+    model = keras.models.load_model(run / "best.ckpt")
+    digest = hashlib.sha256((teacher / "best.ckpt").read_bytes()).hexdigest()[:12]
+    assert model._recipe["training"]["teacher"] == [f"paper (paper, SHA-256 {digest})"]
+    assert model._recipe["model"]["initial_weights"] == f"paper (paper, SHA-256 {digest})"
+    assert model._recipe["data"]["overlay"].startswith("mine.csv (SHA-256 ")
+    model.save(tmp_path / "model.safetensors")
+    model._recipe["training"]["teacher"] = [str(teacher), str(tmp_path / "gone.ckpt")]  # as earlier versions kept them
+    model.save(tmp_path / "old.safetensors")
+    write_card(str(tmp_path / "old.safetensors"), str(data), tmp_path / "card.md")
+    for file in (run / "best.ckpt", run / "last.ckpt", tmp_path / "model.safetensors", tmp_path / "card.md"):
+        assert os.fsencode(tmp_path) not in file.read_bytes(), file
+    assert "gone.ckpt" in (tmp_path / "card.md").read_text()
+    resumed = train(None, resume=str(run), overrides=["epochs=2"]).folder
+    assert len(read_metrics(resumed / "metrics.csv")) == 2
+    begun = prepare_model(recipe(*words, settings[0]), model.image_info["class_names"]).get_weights()
+    for own, theirs in zip(begun, keras.models.load_model(teacher / "best.ckpt").get_weights(), strict=True):
+        np.testing.assert_array_equal(own, theirs)
 
 
 # -- backbones ---------------------------------------------------------------------------------------------------------
