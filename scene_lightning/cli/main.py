@@ -20,6 +20,7 @@ from scene_lightning import __version__
 from scene_lightning._terminal import end_open_line
 from scene_lightning.cli import (
     arguments,
+    average,
     calibrate,
     check,
     comparing,
@@ -308,6 +309,7 @@ app.command()(comparing.compare)
 app.command()(evaluate.evaluate)
 app.command()(model_card.card)
 app.command()(calibrate.calibrate)
+app.command()(average.average)
 app.command()(export.export)
 app.command()(predict.predict)
 app.command()(explain.explain)

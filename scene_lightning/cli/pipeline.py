@@ -29,6 +29,7 @@ from scene_lightning.inference.inspection import curves, show_devices, stats, su
 from scene_lightning.inference.model_card import write_card
 from scene_lightning.inference.predict import predict
 from scene_lightning.inference.predictor import RunOn
+from scene_lightning.runs.average import average
 from scene_lightning.runs.comparison import compare
 from scene_lightning.runs.cross_validation import folds_of, train_folds
 from scene_lightning.runs.pages import report as write_report
@@ -39,6 +40,7 @@ from scene_lightning.runs.train import train
 __all__ = [
     "RunOn",
     "Worth",
+    "average",
     "calibrate",
     "check_dataset",
     "compare",

@@ -96,7 +96,7 @@ def calibrate(
         InputError: no model, one that does not end in a Dense layer, no labelled images or too few, or no such file
             can be written.
     """
-    place = _checked(out, half)
+    place = checked_target(out, half)
     corrections = find_overlay(overlay)
     predictor = Predictor.load(model, run_on or RunOn())
     layer = last_dense(predictor.model)
@@ -171,7 +171,16 @@ def _answers(predictor: Predictor, paths: Sequence[str], *, with_them: bool) -> 
     return rows, np.stack(features)
 
 
-def _checked(out: str | Path, half: bool) -> Path:
+def checked_target(out: str | Path, half: bool) -> Path:
+    """Check the name of a model file that is about to be written.
+
+    Args:
+        out: its path.
+        half: whether it is to have 16-bit floats.
+
+    Raises:
+        InputError: no name of a model file, or a place where none can be written.
+    """
     place = Path(out)
     endings = (".safetensors",) if half else _FILES
     if place.suffix.lower() not in endings or place.name.endswith(".weights.h5"):

@@ -50,12 +50,14 @@ class StatisticsAnew(Callback):
 
 
 def recalculate(model: Any, batches: Iterable[torch.Tensor]) -> None:
-    """Set the moving statistics of a model's trainable BatchNormalization layers to the averages over `batches`, a
+    """Set the moving statistics of a model's trainable BatchNormalization layers to the averages over `batches`.
+
+    A batch counts as many times as it has samples; layers that are not called keep their statistics.
 
     Args:
         model: its layers are changed in place.
         batches: images as the model takes them, (N, H, W, C) each.
-    batch counting as many times as it has samples; those of layers that are not called stay."""
+    """
     layers = [one for one in model.modules() if isinstance(one, BatchNormalization) and one.built and one.trainable]
     sums = [_Sums(one) for one in layers]
     hooks = [layer.register_forward_pre_hook(one.add) for layer, one in zip(layers, sums, strict=True)]
