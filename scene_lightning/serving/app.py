@@ -23,12 +23,13 @@ from scene_lightning.inference.rejection import unknown_name
 from scene_lightning.pages.pictures import data_url
 from scene_lightning.serving import schema
 from scene_lightning.serving.batching import Batcher, Row
+from scene_lightning.serving.clients import Room, Turns, busy, client_of
 from scene_lightning.serving.decoding import SEEN_SIDE, Decoders
 from scene_lightning.serving.guard import Guard
 from scene_lightning.serving.limits import Limits, RefusedError
 from scene_lightning.serving.measurements import CONTENT_TYPE, Measurements
 from scene_lightning.serving.page import page_of
-from scene_lightning.serving.uploads import Upload, Uploads, busy
+from scene_lightning.serving.uploads import Upload, Uploads
 
 
 class Model(Protocol):
@@ -64,7 +65,8 @@ class Service:
         self.batcher = Batcher(
             model.answer, largest=batch_size, wait_seconds=wait_seconds, on_batch=self.measurements.batch_images.observe
         )
-        self._under_way = 0
+        self.turns = Turns(2 * batch_size)  # a batch at the model, and one that gathers
+        self._under_way = Room("photographs", limits.images_under_way, limits.share_of_a_client)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -90,12 +92,13 @@ class Service:
         self.measurements.ready.set(1)
 
     async def results(
-        self, uploads: list[Upload], heatmap: bool = False, label: str | None = None
+        self, uploads: list[Upload], client: str, heatmap: bool = False, label: str | None = None
     ) -> list[schema.AnyResult]:
         """One result a photograph; of a single one that cannot be read, a RefusedError.
 
         Args:
             uploads: of one request; they are decoded one after another, so that other requests have their turn.
+            client: who sent them.
             heatmap: whether the results have heat maps.
             label: the class that they are of; None for each photograph's likeliest.
         """
@@ -108,13 +111,11 @@ class Service:
         if label is not None and label not in names:
             hint = f"See /health.{did_you_mean(label, names)}"
             raise RefusedError(400, "A label that the model knows.", f"{label!r:.80}.", hint)
-        if self._under_way + len(uploads) > self.limits.images_under_way:
-            raise busy("photographs")
-        self._under_way += len(uploads)
-        self.measurements.images_under_way.set(self._under_way)
+        self._under_way.take(client, len(uploads))
+        self.measurements.images_under_way.set(self._under_way.taken)
         try:
             async with asyncio.timeout(self.limits.seconds_to_answer):
-                results = await self._all(uploads)
+                results = await self._all(uploads, client)
                 if heatmap:
                     for upload, result in zip(uploads, results, strict=True):
                         await self._explain(upload, result, label)
@@ -127,23 +128,20 @@ class Service:
             print(f"error: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
             raise RefusedError(500, "An answer.", "A fault of the server.", "Its terminal says which.") from None
         finally:
-            self._under_way -= len(uploads)
-            self.measurements.images_under_way.set(self._under_way)
+            self._under_way.leave(client, len(uploads))
+            self.measurements.images_under_way.set(self._under_way.taken)
 
-    async def _all(self, uploads: list[Upload]) -> list[schema.AnyResult]:
+    async def _all(self, uploads: list[Upload], client: str) -> list[schema.AnyResult]:
         answers: list[RefusedError | asyncio.Task[Row]] = []
         try:
             for upload in uploads:
                 try:
-                    with self.batcher.announce():
-                        image = await self.decoders.decode(upload.content)
+                    answers.append(await self._begun(upload, client))
                 except RefusedError as error:
                     self.measurements.images.labels("refused").inc()
                     if len(uploads) == 1:
                         raise
                     answers.append(error)
-                else:
-                    answers.append(asyncio.create_task(self.batcher.answer(image)))
             return [
                 self._kind(file=upload.name, error=schema.Fault(**answer.as_dict()))
                 if isinstance(answer, RefusedError)
@@ -154,6 +152,19 @@ class Service:
             for answer in answers:
                 if isinstance(answer, asyncio.Task):
                     answer.cancel()
+
+    async def _begun(self, upload: Upload, client: str) -> asyncio.Task[Row]:
+        """Decode a photograph in its client's turn, which ends with the model's answer."""
+        await self.turns.take(client)
+        try:
+            with self.batcher.announce():
+                image = await self.decoders.decode(upload.content)
+        except BaseException:
+            self.turns.give_back()
+            raise
+        answer = asyncio.create_task(self.batcher.answer(image))
+        answer.add_done_callback(lambda _: self.turns.give_back())
+        return answer
 
     async def _explain(self, upload: Upload, result: schema.AnyResult, label: str | None) -> None:
         """Add the heat map of a class, or of the likeliest one."""
@@ -240,7 +251,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     @app.post(
         "/predict",
         summary="Classify photographs",
-        responses=schema.refusals(400, 403, 408, 413, 415, 500, 503),
+        responses=schema.refusals(400, 403, 408, 413, 415, 429, 500, 503),
         openapi_extra={"requestBody": schema.REQUEST_BODY},
         response_model=schema.Answer if info.thresholds is None else schema.LabelsAnswer,
         response_model_exclude_none=True,
@@ -252,7 +263,10 @@ def _add_routes(app: FastAPI, service: Service) -> None:
                 503, "A server that is ready.", f"One that is {service.status}.", "Try again in a second."
             )
         async with service.uploads.of(request) as uploads:
-            return {"model": service.name, "results": await service.results(uploads, heatmap, label)}
+            return {
+                "model": service.name,
+                "results": await service.results(uploads, client_of(request), heatmap, label),
+            }
 
     @app.get(
         "/health",

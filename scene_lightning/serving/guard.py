@@ -55,7 +55,7 @@ class Guard:
                 for name, value in _HEADERS.items():
                     headers[name] = value
                 headers.setdefault("content-security-policy", _BARE)
-                if status[0] == 503:
+                if status[0] in (429, 503):
                     headers["retry-after"] = "1"
                 if status[0] == 408:
                     headers["connection"] = "close"

@@ -23,6 +23,7 @@ class Limits:
         seconds_to_answer: from a photograph's arrival to its probabilities.
         images_under_way: photographs that are being decoded or wait for the model, of all requests together.
         bytes_under_way: bodies in memory, of all requests together.
+        share_of_a_client: of these two that one client, by its address, may have.
         connections: that are open at once.
         seconds_to_stop: for the requests under way when the server is told to stop.
     """
@@ -36,6 +37,7 @@ class Limits:
     seconds_to_answer: float = 30.0
     images_under_way: int = 256
     bytes_under_way: int = 512 * MEGABYTE
+    share_of_a_client: float = 0.75
     connections: int = 1000
     seconds_to_stop: float = 8.0
 

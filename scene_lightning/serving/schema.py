@@ -106,6 +106,7 @@ _REASONS = {
     408: "The request did not come in time.",
     413: "The request, or its only photograph, is too large.",
     415: "The request, or its only photograph, is of a type that is not read.",
+    429: "The client has too much under way; try again when it has answers.",
     500: "A fault of the server.",
     503: "The server is warming up, stopping, or has too much to do; try again.",
 }

@@ -13,6 +13,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from scene_lightning.pages.page import printable
+from scene_lightning.serving.clients import Room, client_of
 from scene_lightning.serving.limits import Limits, RefusedError, in_megabytes
 
 _EXPECTED = "Photographs as a multipart form (multipart/form-data), or the bytes of one (image/jpeg, image/png, …)."
@@ -46,7 +47,7 @@ class Uploads:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self.bytes_under_way = 0
+        self.room = Room("photographs in memory", limits.bytes_under_way, limits.share_of_a_client)
 
     @asynccontextmanager
     async def of(self, request: Request) -> AsyncIterator[list[Upload]]:
@@ -75,7 +76,7 @@ class Uploads:
         else:
             yield uploads
         finally:
-            self.bytes_under_way -= reader.received
+            self.room.leave(reader.client, reader.received)
 
     async def _one(self, reader: _Reader) -> list[Upload]:
         return [Upload("", b"".join([chunk async for chunk in reader.chunks(self._limits)]))]
@@ -100,8 +101,8 @@ class _Reader:
     """Reads a body piece by piece, and counts."""
 
     def __init__(self, request: Request, uploads: Uploads) -> None:
-        self._request, self._uploads = request, uploads
-        self.received = 0
+        self._request, self._room = request, uploads.room
+        self.client, self.received = client_of(request), 0
 
     async def chunks(self, limits: Limits) -> AsyncGenerator[bytes, None]:
         """The body's pieces. Raises RefusedError beyond the limits; what was said to be too long is not awaited."""
@@ -110,13 +111,11 @@ class _Reader:
             await self._discard(limits)
             raise _too_long(in_megabytes(int(declared)), limits)
         async for chunk in self._request.stream():
+            self._room.take(self.client, len(chunk))
             self.received += len(chunk)
-            self._uploads.bytes_under_way += len(chunk)
             if self.received > limits.upload_bytes:
                 await self._discard(limits)
                 raise _too_long("more", limits)
-            if self._uploads.bytes_under_way > limits.bytes_under_way:
-                raise busy("photographs in memory")
             yield chunk
 
     async def _discard(self, limits: Limits) -> None:
@@ -130,17 +129,6 @@ class _Reader:
                         return
         except (TimeoutError, ClientDisconnect, RuntimeError):  # RuntimeError: the stream was read to its end
             return
-
-
-def busy(of_what: str) -> RefusedError:
-    """The answer of a server that has too much to do.
-
-    Args:
-        of_what: what there is too much of.
-    """
-    return RefusedError(
-        503, "A moment with less to do.", f"A request among too many {of_what}.", "Try again in a second."
-    )
 
 
 def _too_long(size: str, limits: Limits) -> RefusedError:

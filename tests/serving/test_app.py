@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import sys
@@ -17,6 +18,7 @@ from PIL import Image
 
 from scene_lightning.cli import main as cli
 from scene_lightning.serving import decoding
+from scene_lightning.serving.clients import Room, Turns
 from scene_lightning.serving.limits import Limits, RefusedError
 from scene_lightning.serving.torch_model import TorchModel
 from tests.serving.conftest import CLASSES, Served
@@ -149,7 +151,7 @@ def test_no_upload_is_kept(
     assert served.predict(content).status_code == 200
     assert served.http.post("/predict", content=content, headers={"content-type": "image/png"}).status_code == 200
     assert list(tmp_path.iterdir()) == []
-    assert served.app.state.service.uploads.bytes_under_way == 0
+    assert served.app.state.service.uploads.room.taken == 0
 
 
 @pytest.mark.parametrize(
@@ -251,9 +253,45 @@ def test_a_fault_of_the_server_is_told_without_details(started: Callable[..., Se
     assert served.predict(photograph()).status_code == 200, "the next request is answered"
 
 
-def test_a_server_with_too_much_to_do_says_so(started: Callable[..., Served], model: TorchModel) -> None:
-    served = started(model, Limits(images_under_way=2))
-    files = [("files", (f"{number}.jpg", photograph(number))) for number in range(3)]
+def test_a_client_that_sends_too_much_is_told_so(started: Callable[..., Served], model: TorchModel) -> None:
+    served = started(model, Limits(images_under_way=4))  # of which one client may have three
+    files = [("files", (f"{number}.jpg", photograph(number))) for number in range(4)]
     response = served.http.post("/predict", files=files)
-    assert response.status_code == 503 and response.headers["retry-after"] == "1"
-    assert served.http.post("/predict", files=files[:2]).status_code == 200
+    assert response.status_code == 429 and response.headers["retry-after"] == "1"
+    assert "of yours" in response.json()["error"]["received"]
+    assert served.http.post("/predict", files=files[:3]).status_code == 200
+    assert served.app.state.service.turns._free == 64, "all turns are given back"
+
+
+def test_a_server_with_too_much_to_do_says_so() -> None:
+    room = Room("photographs", 4, 0.75)
+    room.take("a", 3)
+    for client, amount, status in (("a", 1, 429), ("b", 2, 503), ("b", 4, 429)):
+        with pytest.raises(RefusedError) as refused:
+            room.take(client, amount)
+        assert refused.value.status == status
+    room.take("b", 1)
+    room.leave("a", 3)
+    room.take("b", 2)
+    assert room.taken == 3
+
+
+def test_clients_have_their_turns_in_turn() -> None:
+    async def main() -> list[str]:
+        turns, order = Turns(1), list[str]()
+
+        async def work(client: str, number: int) -> None:
+            await turns.take(client)
+            order.append(f"{client}{number}")
+            await asyncio.sleep(0)
+            turns.give_back()
+
+        tasks = [asyncio.create_task(work("a", number)) for number in range(4)]
+        await asyncio.sleep(0)  # a0 has its turn, the others wait
+        tasks += [asyncio.create_task(work(client, 0)) for client in "bc"]
+        tasks[2].cancel()  # its request gives up
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait_for(turns.take("d"), 1)  # none is lost
+        return order
+
+    assert asyncio.run(main()) == ["a0", "a1", "b0", "c0", "a3"]

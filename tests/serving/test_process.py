@@ -164,7 +164,7 @@ def test_slow_clients_are_ended_and_harm_nobody(started: Callable[..., Served], 
         dripping.join()
         for client in slow:
             client.close()
-    assert served.app.state.service.uploads.bytes_under_way == 0
+    assert served.app.state.service.uploads.room.taken == 0
     text = served.http.get("/metrics").text
     assert 'requests_total{path="/predict",status="408"} 20.0' in text
 
@@ -177,20 +177,20 @@ def test_a_client_that_hangs_up_harms_nobody(started: Callable[..., Served], mod
             client.sendall(head + b"Content-Length: 100000\r\n\r\n" + bytes(1000))
     assert served.predict(photograph()).status_code == 200
     for _ in range(50):
-        if served.app.state.service.uploads.bytes_under_way == 0:
+        if served.app.state.service.uploads.room.taken == 0:
             break
         time.sleep(0.1)
-    assert served.app.state.service.uploads.bytes_under_way == 0
+    assert served.app.state.service.uploads.room.taken == 0
 
 
 def test_too_many_bytes_at_once_are_refused(started: Callable[..., Served], model: TorchModel) -> None:
-    served = started(model, replace(Limits(), bytes_under_way=1_000_000, upload_bytes=900_000))
+    served = started(model, replace(Limits(), bytes_under_way=1_200_000, upload_bytes=900_000))
     with socket.create_connection(address(served)) as client:
         head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
         client.sendall(head + b"Content-Length: 850000\r\n\r\n" + bytes(849_000))
         time.sleep(0.5)
         answer = served.predict(bytes(800_000))
-        assert answer.status_code == 503 and "in memory" in answer.json()["error"]["received"]
+        assert answer.status_code == 429 and "in memory" in answer.json()["error"]["received"]
         assert served.predict(photograph()).status_code == 200, "a small one has room"
 
 
