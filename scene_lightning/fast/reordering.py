@@ -18,6 +18,8 @@ import torch
 from scene_lightning import activations
 from scene_lightning.fast.affine import CONVOLUTIONS, frozen, normalised, product, watched
 from scene_lightning.fast.dropout import IntegerDropout, worth_it
+from scene_lightning.fast.pooling import largest_of_windows
+from scene_lightning.fast.pooling import worth_it as worth_pooling_so
 from scene_lightning.fast.switch import fast_paths_enabled
 from scene_lightning.layers import (
     Activation,
@@ -179,8 +181,10 @@ def _bias_waits(layer: Any, pool: Any) -> bool:
 
 
 def _then_bias_and_relu(layer: Any, pool: Any) -> Call:
+    pooling = _pooling(pool)
+
     def finish(inputs: torch.Tensor) -> torch.Tensor:
-        pooled = pool(inputs)
+        pooled = pooling(inputs)
         return torch.relu_(pooled + layer.bias) if _bias_waits(layer, pool) else torch.relu(pooled)
 
     return finish
@@ -191,11 +195,25 @@ def _as_it_is(inputs: torch.Tensor) -> torch.Tensor:
 
 
 def _then_relu(pool: Layer) -> Call:
-    return lambda inputs: torch.relu(pool(inputs))
+    pooling = _pooling(pool)
+    return lambda inputs: torch.relu(pooling(inputs))
+
+
+def _pooling(pool: Any) -> Call:
+    """A max-pooling layer, by the quicker way where there is one."""
+    if type(pool) is not MaxPooling2D:
+        return pool
+
+    def pooled(images: torch.Tensor) -> torch.Tensor:
+        return largest_of_windows(images) if worth_pooling_so(pool, images) else pool.call(images)
+
+    return lambda inputs: pool.run(pooled, inputs)
 
 
 def _alone(layer: Layer) -> Call:
-    """The layer, or for Dropout its cheaper masks, for DepthwiseConv2D the quicker gradient."""
+    """The layer, or for Dropout its cheaper masks, for DepthwiseConv2D and MaxPooling2D the quicker way."""
+    if type(layer) is MaxPooling2D and not watched(layer):
+        return _pooling(layer)
     if type(layer) is DepthwiseConv2D and not watched(layer):
         return lambda inputs: layer.run(lambda x: layer.activation(product(layer)(x, layer.kernel, layer.bias)), inputs)
     if type(layer) is not Dropout or layer.seed is not None or layer.noise_shape is not None or watched(layer):
