@@ -22,7 +22,7 @@ def average(
     recalibrate: Annotated[
         str | None,
         typer.Option(
-            metavar="DATA", help="Images as those of the training: recalibrate BatchNormalization's statistics on 512."
+            metavar="DATA", help="Images as those of the training: recalibrate BatchNormalization's statistics on them."
         ),
     ] = None,
     half: Annotated[
@@ -43,5 +43,6 @@ def average(
         print(json.dumps({"model": out, "models": averaged.models, "recalibrated_on": averaged.recalibrated}))
         return
     statistics = f"; BatchNormalization recalibrated on {averaged.recalibrated} images" if averaged.recalibrated else ""
-    print(wrapped(f"{out}: the mean of {averaged.models} models{statistics}"))
+    what = f"the mean of {averaged.models} models" if averaged.models > 1 else "the same weights"
+    print(wrapped(f"{out}: {what}{statistics}"))
     show_next([("evaluate", out, "DATA")])

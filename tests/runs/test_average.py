@@ -47,7 +47,7 @@ def test_what_cannot_be_averaged_is_refused(tmp_path: Path, capsys: pytest.Captu
     one, other = saved(tmp_path / "one.keras", 1), saved(tmp_path / "other.keras", 1, units=5)
     out = tmp_path / "soup.keras"
     for words, message in (
-        ([one], "needs two models"),
+        ([one], "needs two models or more, or --recalibrate"),
         ([one, other], "is another network"),
         ([one, "scenes"], "has class_names"),
         ([one, one, "--half"], "--half writes a .safetensors file"),
