@@ -2,7 +2,8 @@
 
 Of images with 16-bit grey levels, which Keras leaves as they are or clips to 255 (white, mostly), the arrays hold the
 whole range 0..65535 scaled to 0..255, after resizing. As people see them (`DecodeSpec.as_seen`: recipes, `predict`,
-`evaluate`, `check`) means: turned as EXIF says, and transparent parts on `BACKGROUND`; Keras does neither.
+`evaluate`, `check`) means: turned as EXIF says, transparent parts on `BACKGROUND`, and large JPEGs decoded at a smaller
+scale before they are resized; Keras does none of that.
 
 PIL decodes. torchvision's `decode_jpeg` gives the same pixels in half the time, but torchvision has deprecated it
 (0.29), and the cache decodes each photograph once.
@@ -26,6 +27,7 @@ from scene_lightning._processors import usable_processors
 from scene_lightning._registry import did_you_mean
 from scene_lightning.data.color_modes import CHANNELS, check_color_mode
 from scene_lightning.data.image_files import opened, upright
+from scene_lightning.data.placement import FITS, placement, scale_on_decoding
 from scene_lightning.errors import DataError, InputError
 
 INTERPOLATIONS: dict[str, Image.Resampling] = {
@@ -44,8 +46,6 @@ UNREADABLE = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, EOFError,
     RuntimeError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
-FITS = ("stretch", "crop", "pad")
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 # What shows through transparent pixels, as through the borders of fit "pad". Of cut-out photographs the model `scenes`
 # names 81 % on black, 68 % on grey and 57 % on white (90 % whole).
 BACKGROUND = (0, 0, 0)
@@ -65,6 +65,7 @@ class DecodeSpec:
         exif: turn photographs upright that are stored otherwise, as their EXIF orientation says.
         flatten: show `BACKGROUND` through transparent pixels (unless `color_mode` is "rgba"), not the colours that the
             file happens to have under them.
+        scaled_decoding: decode a large JPEG at 1/8, 1/4 or 1/2 of its size (`scale_on_decoding`).
     """
 
     target_size: tuple[int, int]
@@ -73,6 +74,7 @@ class DecodeSpec:
     fit: str = "stretch"
     exif: bool = False
     flatten: bool = False
+    scaled_decoding: bool = False
 
     def __post_init__(self) -> None:
         check_color_mode(self.color_mode)
@@ -82,10 +84,15 @@ class DecodeSpec:
 
     @classmethod
     def as_seen(
-        cls, target_size: tuple[int, int], color_mode: str, interpolation: str, fit: str = "stretch"
+        cls,
+        target_size: tuple[int, int],
+        color_mode: str,
+        interpolation: str,
+        fit: str = "stretch",
+        scaled_decoding: bool = True,
     ) -> DecodeSpec:
         """Pictures as people see them: upright, on one background."""
-        return cls(target_size, color_mode, interpolation, fit, exif=True, flatten=True)
+        return cls(target_size, color_mode, interpolation, fit, True, True, scaled_decoding)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -113,6 +120,7 @@ def open_image(
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
     exif: bool = False,
+    scaled_decoding: bool = False,
 ) -> Image.Image:
     """Open an image file with PIL, in the colours and the size asked for. Source: keras.utils.load_img.
 
@@ -123,46 +131,61 @@ def open_image(
         interpolation: a name of `INTERPOLATIONS`.
         keep_aspect_ratio: resize the largest centred crop of the target's proportions, not the whole image.
         exif: whether to turn upright what is stored otherwise.
+        scaled_decoding: whether to decode a large JPEG at a smaller scale, before it is resized.
 
     Raises:
         InputError: an unknown colour mode or interpolation.
         OSError, PIL.UnidentifiedImageError: as PIL raises them.
     """
     check_color_mode(color_mode)
-    image = opened(path)
-    image = _coloured(upright(image) if exif else image, color_mode)
     fit = "crop" if keep_aspect_ratio else "stretch"
+    image = opened(path)
+    if scaled_decoding and target_size is not None:
+        scale_on_decoding(image, (int(target_size[1]), int(target_size[0])), fit, exif)
+    image = _coloured(upright(image) if exif else image, color_mode)
     return image if target_size is None else _resized(image, target_size, interpolation, fit)
 
 
-def open_scaled(path: Any, color_mode: str = "rgb", exif: bool = False) -> Image.Image:
+def open_scaled(
+    path: Any, color_mode: str = "rgb", exif: bool = False, target: tuple[int, int] | None = None, fit: str = "stretch"
+) -> Image.Image:
     """As `open_image` at the file's own size, but with 8 bits in any case: deep grey levels are scaled.
 
     Args:
         path: a path, pathlib.Path or io.BytesIO.
         color_mode: "rgb", "rgba" or "grayscale".
         exif: whether to turn upright what is stored otherwise.
+        target: (width, height) that it will be resized to, for a large JPEG to be decoded at a smaller scale; None for
+            the file's own size in any case.
+        fit: how it will be resized, as in `DecodeSpec`.
     """
     image = opened(path)
+    if target is not None:
+        scale_on_decoding(image, target, fit, exif)
     image = upright(image) if exif else image
     return _coloured(eight_bits(image) if is_deep(image) else image, color_mode)
 
 
-def open_as_seen(path: Any) -> Image.Image:
-    """Open a picture as people see it, at its own size: RGB, 8 bits, upright, on `BACKGROUND`.
+def open_as_seen(path: Any, side: int | None = None) -> Image.Image:
+    """Open a picture as people see it: RGB, 8 bits, upright, on `BACKGROUND`.
 
     Args:
         path: a path, pathlib.Path or io.BytesIO.
+        side: as for `as_seen`.
     """
-    return as_seen(opened(path))
+    return as_seen(opened(path), side)
 
 
-def as_seen(image: Image.Image) -> Image.Image:
+def as_seen(image: Image.Image, side: int | None = None) -> Image.Image:
     """A picture as people see it: RGB, 8 bits, upright, on `BACKGROUND`.
 
     Args:
         image: as PIL opened it.
+        side: pixels of the longer side that it will be drawn with: a large JPEG is then decoded at a smaller scale.
+            None for its own size.
     """
+    if side is not None:
+        scale_on_decoding(image, (side, side), "pad")
     image = upright(image)
     return _coloured(eight_bits(image) if is_deep(image) else _flattened(image), "rgb")
 
@@ -196,37 +219,6 @@ def _resized(image: Image.Image, target_size: tuple[int, int], interpolation: st
     return canvas
 
 
-def placement(size: tuple[int, int], target: tuple[int, int], fit: str) -> tuple[Box, Box]:
-    """Which part of an image is resized, and where in the result it comes to lie.
-
-    Args:
-        size: (width, height) of the image.
-        target: (width, height) of the result.
-        fit: as in `DecodeSpec`.
-
-    Returns:
-        Two boxes (left, top, right, bottom) in pixels: of the image, of the result.
-    """
-    whole, filled = (0, 0, *size), (0, 0, *target)
-    if fit == "crop":
-        return _centre_box(size, target), filled
-    if fit == "stretch":
-        return whole, filled
-    scale = min(target[0] / size[0], target[1] / size[1])
-    width, height = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-    left, top = (target[0] - width) // 2, (target[1] - height) // 2
-    return whole, (left, top, left + width, top + height)
-
-
-def _centre_box(size: tuple[int, int], target: tuple[int, int]) -> Box:
-    """The largest centred (left, top, right, bottom) of `size` with the proportions of `target`; both (W, H)."""
-    width, height = size
-    crop_height = min(height, (width * target[1]) // target[0])
-    crop_width = min(width, (height * target[0]) // target[1])
-    left, top = (width - crop_width) // 2, (height - crop_height) // 2
-    return left, top, left + crop_width, top + crop_height
-
-
 def decode_image(path: str, spec: DecodeSpec) -> NDArray[np.uint8]:
     """Read one file as (H, W, C) uint8; grey levels of 16 bits are scaled (0 → 0, 65535 → 255, rounded).
 
@@ -253,6 +245,8 @@ def pixels_of(image: Image.Image, spec: DecodeSpec) -> NDArray[np.uint8]:
         spec: the size, colours and interpolation asked for.
     """
     shaping = spec.target_size, spec.interpolation, spec.fit
+    if spec.scaled_decoding:
+        scale_on_decoding(image, spec.target_size[::-1], spec.fit, spec.exif)
     image = upright(image) if spec.exif else image
     if is_deep(image):
         image = _coloured(eight_bits(image, *shaping), spec.color_mode)
@@ -262,25 +256,28 @@ def pixels_of(image: Image.Image, spec: DecodeSpec) -> NDArray[np.uint8]:
     return np.asarray(image, dtype=np.uint8).reshape(spec.shape)
 
 
-def decode_whole(source: Any, color_mode: str) -> NDArray[np.uint8]:
-    """Read one image as people see it, at its own size, for a graph that resizes: (H, W, 3), or 4 for "rgba".
+def decode_for_graph(source: Any, spec: DecodeSpec) -> NDArray[np.uint8]:
+    """Read one image as `decode_image` does but for the resize, which a graph does: (H, W, 3), or 4 for "rgba".
 
     Args:
-        source: a path, an io.BytesIO, or an open PIL image.
-        color_mode: "rgb", "rgba" or "grayscale"; of the last, the three channels are alike.
+        source: a path, an io.BytesIO, or an open PIL image, which is taken at its own size.
+        spec: what the graph will do; of "grayscale" the three channels are alike.
 
     Raises:
         DataError: the file is missing, truncated or not an image; its name is in the message.
     """
     name = repr(os.fspath(source)) if isinstance(source, str | os.PathLike) else "the upload"
     try:
-        image = upright(source if isinstance(source, Image.Image) else opened(source))
+        image = source if isinstance(source, Image.Image) else opened(source)
+        if spec.scaled_decoding and image is not source:
+            scale_on_decoding(image, spec.target_size[::-1], spec.fit, spec.exif)
+        image = upright(image)
         if is_deep(image):
             image = eight_bits(image)
-        elif color_mode != "rgba":
+        elif spec.color_mode != "rgba":
             image = _flattened(image)
-        image = _coloured(image, color_mode)
-        image = image.convert("RGB") if color_mode == "grayscale" else image
+        image = _coloured(image, spec.color_mode)
+        image = image.convert("RGB") if spec.color_mode == "grayscale" else image
         return np.array(image, dtype=np.uint8)
     except FileNotFoundError:
         raise DataError(f"No image at {name}.") from None

@@ -23,6 +23,7 @@ class ImageInfo:
         rejection: the rule for images of none of the classes (`inference/rejection.py`); None without one.
         thresholds: of a model that gives an image any number of labels, the probability from which on each one holds;
             None for a model that names one class.
+        scaled_decoding: decode a large JPEG at a smaller scale before it is resized; False decodes every pixel.
     """
 
     class_names: Sequence[str]
@@ -33,11 +34,12 @@ class ImageInfo:
     fit: str = "stretch"
     rejection: Mapping[str, Any] | None = None
     thresholds: Sequence[float] | None = None
+    scaled_decoding: bool = True
 
     @property
     def spec(self) -> DecodeSpec:
         """How files become pixels: as people see them."""
-        return DecodeSpec.as_seen(self.input_size, self.color_mode, self.interpolation, self.fit)
+        return DecodeSpec.as_seen(self.input_size, self.color_mode, self.interpolation, self.fit, self.scaled_decoding)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as model files and `model.image_info` keep them."""
@@ -45,6 +47,7 @@ class ImageInfo:
         if self.thresholds is not None:
             plain["thresholds"] = list(self.thresholds)
         absent = [name for name in ("rejection", "thresholds") if plain[name] is None]
+        absent += ["scaled_decoding"] if self.scaled_decoding else []  # as of all models that were made before
         return {name: value for name, value in plain.items() if name not in absent}
 
     def labels_of(self, probabilities: Sequence[float]) -> dict[str, float]:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scene_lightning.data.decode import decode_image, decode_whole
+from scene_lightning.data.decode import decode_for_graph, decode_image
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.errors import InputError
 from scene_lightning.inference.predictor import Predictor, RunOn, as_probabilities
@@ -65,7 +65,7 @@ def by_torch_export(path: Path, predictor: Predictor, paths: Sequence[str]) -> t
     rows = []
     with torch.inference_mode():
         for photograph in paths:
-            image = torch.from_numpy(decode_whole(photograph, predictor.info.color_mode))
+            image = torch.from_numpy(decode_for_graph(photograph, predictor.info.spec))
             answered = program(image[None])
             rows.append((answered[0] if isinstance(answered, tuple) else answered).numpy()[0])
     return f"torch.export of torch {torch.__version__}", np.stack(rows)

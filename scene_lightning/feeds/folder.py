@@ -35,6 +35,8 @@ class ImageFolderDataModule(FeedModule):
         strict: an unreadable image is an error.
         val_split: share held out when there is no validation folder.
         seed: of that split, the order, the augmentation.
+        scaled_decoding: decode a JPEG of several times `target_size` at 1/8, 1/4 or 1/2 of its size, and resize that;
+            False decodes every pixel.
 
     Attributes:
         class_names, num_classes, input_size (H, W), rescale: what the model file must carry.
@@ -58,10 +60,11 @@ class ImageFolderDataModule(FeedModule):
         strict: bool = False,
         val_split: float = 0.2,
         seed: int = 0,
+        scaled_decoding: bool = True,
     ) -> None:
         super().__init__()
         fit = "crop" if keep_aspect_ratio else "stretch"
-        self.spec = DecodeSpec.as_seen(target_size, color_mode, interpolation, fit)
+        self.spec = DecodeSpec.as_seen(target_size, color_mode, interpolation, fit, scaled_decoding)
         splits = _splits(train, validation, val_split, seed)
         self.class_names = splits.train.class_names
         self.num_classes = len(self.class_names)
@@ -88,7 +91,13 @@ class ImageFolderDataModule(FeedModule):
         """What prediction must know of the images; goes into the model file."""
         spec = self.spec
         return ImageInfo(
-            self.class_names, spec.target_size, self.rescale, spec.color_mode, spec.interpolation, spec.fit
+            self.class_names,
+            spec.target_size,
+            self.rescale,
+            spec.color_mode,
+            spec.interpolation,
+            spec.fit,
+            scaled_decoding=spec.scaled_decoding,
         ).as_dict()
 
 

@@ -5,6 +5,7 @@ What is read, in which order, and how it is augmented depends on (seed, epoch, s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +29,7 @@ from scene_lightning.feeds.sharding import Indices, cut
 from scene_lightning.feeds.tensors import to_tensor
 
 CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
+_MOST_AHEAD = 2**28  # bytes of the batches that are made ahead
 INPUT = "input"  # the target that means "the images themselves", for autoencoders
 
 
@@ -108,7 +110,7 @@ class ImageFeed(PlannedFeed):
             `standardize` (Keras' `preprocessing_function`).
         channels_first: give (N, C, H, W).
         skip_unreadable: leave out files that cannot be read and note them in `unreadable`, instead of an error.
-        prefetch: batches made ahead by a background thread.
+        prefetch: batches made ahead by a background thread, at most; of large ones fewer, but one.
         on_order: called with each epoch's order.
         balance: (N,) class numbers, to draw every class equally often (`balanced_order`); an epoch is then not every
             image once, and `shuffle` has no say. None for no balancing.
@@ -141,7 +143,9 @@ class ImageFeed(PlannedFeed):
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1; received {batch_size}.")
         self.source, self.seed, self.shuffle, self.training = source, int(seed), shuffle, training
-        self.batch_size, self.prefetch = int(batch_size), prefetch
+        self.batch_size = int(batch_size)
+        batch_bytes = self.batch_size * math.prod(source.shape) * source.dtype.itemsize
+        self.prefetch = min(prefetch, max(1, _MOST_AHEAD // max(1, batch_bytes)))
         self.targets = _as_targets(targets, len(source))
         self.sample_weight = None if sample_weight is None else torch.from_numpy(np.array(sample_weight, np.float32))
         self.augment = None if augment is None or augment.is_identity() else augment

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scene_lightning._registry import did_you_mean
-from scene_lightning.data.decode import UNREADABLE, Box, as_seen, pixels_of, placement, unreadable_reason
+from scene_lightning.data.decode import UNREADABLE, as_seen, pixels_of, unreadable_reason
 from scene_lightning.data.image_files import opened
+from scene_lightning.data.placement import Box, placement
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.errors import DataError, InputError
 from scene_lightning.inference.heat_maps import HeatMapper, scaled
@@ -171,8 +172,7 @@ class Explainer:
         name = repr(os.fspath(source)) if isinstance(source, str | os.PathLike) else "the picture"
         spec, target = self._info.spec, (self._info.input_size[1], self._info.input_size[0])
         try:
-            image = _opened(source)
-            pixels, photograph = pixels_of(image, spec), as_seen(image)
+            pixels, photograph = pixels_of(_opened(source), spec), as_seen(_opened(source), LARGEST_SIDE)
             part, place = placement(photograph.size, target, spec.fit)
         except FileNotFoundError:
             raise DataError(f"No image at {name}.") from None
@@ -217,6 +217,7 @@ def _slices(box: Box) -> tuple[slice, slice]:
 
 def _opened(source: Any) -> Image.Image:
     if isinstance(source, Image.Image):
+        source.load()  # it stays as it is: one that is loaded is not scaled
         return source
     if isinstance(source, np.ndarray):
         if source.dtype != np.uint8:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from scene_lightning._atomic_write import atomic_write
-from scene_lightning.data.decode import Box
+from scene_lightning.data.placement import Box
 from scene_lightning.inference.explain import COVERED, Explainer, Explanation, coloured
 from scene_lightning.pages.page import printable
 

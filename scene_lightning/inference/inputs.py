@@ -27,7 +27,14 @@ def info_of_recipe(recipe: Recipe, class_names: Sequence[str]) -> ImageInfo:
     size = recipe.model.input_size
     thresholds = (0.5,) * len(class_names) if data.multi_label else None
     return ImageInfo(
-        tuple(class_names), size, data.rescale, data.color_mode, data.interpolation, data.fit, thresholds=thresholds
+        tuple(class_names),
+        size,
+        data.rescale,
+        data.color_mode,
+        data.interpolation,
+        data.fit,
+        thresholds=thresholds,
+        scaled_decoding=data.scaled_decoding,
     )
 
 
@@ -63,6 +70,7 @@ def info_of_model(model: Any) -> ImageInfo:
         known.get("fit") or "stretch",
         known.get("rejection"),
         known.get("thresholds"),
+        bool(known.get("scaled_decoding", True)),
     )
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from scene_lightning.data.decode import as_seen, default_threads
-from scene_lightning.data.image_files import opened
+from scene_lightning.data.decode import default_threads, open_as_seen
 
 
 def data_url(image: Image.Image, *, side: int, quality: int, kind: str = "JPEG") -> str:
@@ -38,9 +37,7 @@ def picture_of(path: Any, *, side: int, quality: int, kind: str = "JPEG") -> str
         side, quality, kind: as for `data_url`.
     """
     try:
-        image = opened(path)
-        image.draft(None, (2 * side, 2 * side))  # a JPEG is decoded no larger than is needed
-        return data_url(as_seen(image), side=side, quality=quality, kind=kind)
+        return data_url(open_as_seen(path, side), side=side, quality=quality, kind=kind)
     except Exception:  # PIL's readers raise whatever their parsing meets
         return ""
 

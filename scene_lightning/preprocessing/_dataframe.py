@@ -58,6 +58,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         dtype: of the batches.
         validate_filenames: drop rows whose file is missing or no image, with a warning. False is faster.
         exif: turn photographs upright, as their EXIF orientation says; not Keras'.
+        scaled_decoding: decode large JPEGs at a smaller scale, as `load_img` does; not Keras'.
 
     Raises:
         TypeError: labels of a type that the class_mode cannot use.
@@ -91,6 +92,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         dtype: Any = "float32",
         validate_filenames: bool = True,
         exif: bool = False,
+        scaled_decoding: bool = False,
     ) -> None:
         self.set_processing_attrs(
             image_data_generator,
@@ -104,6 +106,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
             interpolation,
             keep_aspect_ratio,
             exif,
+            scaled_decoding,
         )
         self.directory = os.fspath(directory) if directory else ""
         self.class_mode, self.dtype = class_mode, dtype

@@ -49,6 +49,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
         dtype: of the batches; None takes `keras.config.floatx()`.
         exif: turn photographs upright, as their EXIF orientation says; not Keras'.
         overlay: a CSV file of corrected labels, as for `flow_from_directory`; not Keras'.
+        scaled_decoding: decode large JPEGs at a smaller scale, as `load_img` does; not Keras'.
 
     Raises:
         MissingFolderError: no such folder.
@@ -79,6 +80,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
         dtype: Any = None,
         exif: bool = False,
         overlay: str | os.PathLike[str] | None = None,
+        scaled_decoding: bool = False,
     ) -> None:
         self.set_processing_attrs(
             image_data_generator,
@@ -92,6 +94,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
             interpolation,
             keep_aspect_ratio,
             exif,
+            scaled_decoding,
         )
         self.directory = os.fspath(directory)
         if class_mode not in self.allowed_class_modes:

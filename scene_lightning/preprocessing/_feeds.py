@@ -155,6 +155,7 @@ class FileFeedMixin(FeedMixin):
     interpolation: str
     keep_aspect_ratio: bool
     exif: bool
+    scaled_decoding: bool
     class_mode: str | None
     class_indices: dict[str, int]
     classes: Any
@@ -165,7 +166,9 @@ class FileFeedMixin(FeedMixin):
     def _source(self, training: bool) -> ImageSource:
         paths = list(self.filepaths)
         fit = "crop" if self.keep_aspect_ratio else "stretch"
-        spec = DecodeSpec(self.target_size, self.color_mode, self.interpolation, fit, self.exif)
+        spec = DecodeSpec(
+            self.target_size, self.color_mode, self.interpolation, fit, self.exif, scaled_decoding=self.scaled_decoding
+        )
         stamp = (spec, [_stamp(path) for path in paths])
         if self._remembered is not None and self._remembered[0] == stamp:
             source = self._remembered[1]

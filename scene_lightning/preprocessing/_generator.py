@@ -204,6 +204,7 @@ class ImageDataGenerator(RandomTransform):
         keep_aspect_ratio: bool = False,
         exif: bool = False,
         overlay: str | os.PathLike[str] | None = None,
+        scaled_decoding: bool = False,
     ) -> DirectoryIterator:
         """Batches of augmented images from a folder with one folder of images a class.
 
@@ -229,6 +230,8 @@ class ImageDataGenerator(RandomTransform):
                 argument and never does; nor does this by default.
             overlay: a CSV file of corrected labels, which `scene-lightning check --html` helps to make: images get
                 another class, or are left out. None for none; Keras has no such argument.
+            scaled_decoding: decode JPEGs of several times `target_size` at 1/8, 1/4 or 1/2 of their size, and resize
+                that: it is faster. Keras has no such argument.
 
         Returns:
             A `DirectoryIterator` of (images, labels) batches; images are `(batch, height, width, channels)`.
@@ -265,6 +268,7 @@ class ImageDataGenerator(RandomTransform):
             dtype=self.dtype,
             exif=exif,
             overlay=overlay,
+            scaled_decoding=scaled_decoding,
         )
 
     def flow_from_dataframe(
@@ -312,8 +316,8 @@ class ImageDataGenerator(RandomTransform):
             subset: "training" or "validation", with the generator's `validation_split`; None takes all.
             interpolation: "nearest" (default), "bilinear", "bicubic", "lanczos", "box" or "hamming".
             validate_filenames: drop rows whose file is missing or no image, with a warning. False is faster.
-            **kwargs: `keep_aspect_ratio`; `exif`, to turn photographs upright as their EXIF orientation says (not
-                Keras'); and Keras 2's `has_ext`, `sort` and `drop_duplicates`, which only warn.
+            **kwargs: `keep_aspect_ratio`; `exif` and `scaled_decoding` as for `flow_from_directory` (not Keras'); and
+                Keras 2's `has_ext`, `sort` and `drop_duplicates`, which only warn.
 
         Returns:
             A `DataFrameIterator` of (images, labels) batches, or (images, labels, weights) with `weight_col`.
@@ -347,6 +351,7 @@ class ImageDataGenerator(RandomTransform):
             dtype=self.dtype,
             validate_filenames=validate_filenames,
             exif=kwargs.get("exif", False),
+            scaled_decoding=kwargs.get("scaled_decoding", False),
         )
 
 
@@ -372,7 +377,11 @@ def _old_dataframe_arguments(class_mode: str | None, arguments: dict[str, Any]) 
         "drop_duplicates": "you can drop duplicates by using the pandas.DataFrame.drop_duplicates method.",
     }
     own = inspect.signature(ImageDataGenerator.flow_from_dataframe).parameters
-    refuse_unknown("flow_from_dataframe()", arguments, [*list(own)[1:-1], *meanings, "keep_aspect_ratio", "exif"])
+    refuse_unknown(
+        "flow_from_dataframe()",
+        arguments,
+        [*list(own)[1:-1], *meanings, "keep_aspect_ratio", "exif", "scaled_decoding"],
+    )
     for name in meanings.keys() & arguments.keys():
         warnings.warn(f"{name} is deprecated, {meanings[name]}", DeprecationWarning, stacklevel=3)
     if class_mode == "other":

@@ -173,6 +173,7 @@ class BatchFromFilesMixin(FileFeedMixin):
         interpolation: str,
         keep_aspect_ratio: bool = False,
         exif: bool = False,
+        scaled_decoding: bool = False,
     ) -> None:
         """Set the attributes that reading needs, as `ImageDataGenerator.flow_from_directory` describes them.
 
@@ -188,6 +189,7 @@ class BatchFromFilesMixin(FileFeedMixin):
             interpolation: as for `load_img`.
             keep_aspect_ratio: crop to the target's proportions before resizing.
             exif: turn photographs upright, as their EXIF orientation says.
+            scaled_decoding: as for `load_img`.
         """
         check_color_mode(color_mode)
         check_interpolation(interpolation)
@@ -196,6 +198,7 @@ class BatchFromFilesMixin(FileFeedMixin):
         self.image_data_generator = image_data_generator
         self.target_size = (int(target_size[0]), int(target_size[1]))
         self.keep_aspect_ratio, self.color_mode, self.exif = keep_aspect_ratio, color_mode, exif
+        self.scaled_decoding = scaled_decoding
         self.data_format = check_data_format(data_format)
         channels = (CHANNELS[color_mode],)
         last = self.data_format == "channels_last"
@@ -236,6 +239,7 @@ class BatchFromFilesMixin(FileFeedMixin):
                 interpolation=self.interpolation,
                 keep_aspect_ratio=self.keep_aspect_ratio,
                 exif=self.exif,
+                scaled_decoding=self.scaled_decoding,
             )
             return img_to_array(img, data_format=self.data_format)  # here at the latest the file is decoded
         except FileNotFoundError:

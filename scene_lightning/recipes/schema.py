@@ -79,6 +79,7 @@ class DataRecipe(Section):
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] = "nearest"
     # how images of other proportions come to input_size: distorted; their centre alone; whole, with black borders
     fit: Literal["stretch", "crop", "pad"] = "stretch"
+    scaled_decoding: bool = True  # a JPEG of several times input_size is decoded at 1/8, 1/4 or 1/2 of its size
     rescale: Annotated[Positive, BeforeValidator(to_number)] = 1 / 255
     cache: Literal["auto", "off", "ram", "disk"] = "auto"
     sampling: Literal["balanced"] | None = None  # balanced: every class is drawn equally often

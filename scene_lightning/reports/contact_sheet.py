@@ -74,7 +74,7 @@ def _lines(captions: Sequence[Caption]) -> list[tuple[str, Caption]]:
 def _draw_picture(sheet: Image.Image, draw: ImageDraw.ImageDraw, source: Any, corner: tuple[int, int]) -> None:
     """The image, as large as fits: enlarged where it is small."""
     try:
-        image = open_as_seen(source)
+        image = open_as_seen(source, max(_CELL, _PICTURE))
     except UNREADABLE:
         draw.rectangle((*corner, corner[0] + _CELL, corner[1] + _PICTURE), outline=QUIET)
         draw.text((corner[0] + 12, corner[1] + 12), "cannot be read", QUIET, _font(_FONT_SIZE, False))

@@ -24,6 +24,7 @@ from scene_lightning.errors import DataError, InputError
 
 # Okabe and Ito's palette: told apart by colour-blind readers too
 _TRAIN, _VALIDATION, _WRONG, _RIGHT = "#0072B2", "#D55E00", "#B34700", "#00704F"  # the latter two dark enough to read
+_PICTURE = 256  # pixels a side, at most, of an image in a grid
 _MOST_SHOWN = 400  # images in a grid; beyond, the picture would not open in most viewers
 _MOST_COUNTED = 45  # classes; beyond, cells are too small for a number
 _MOST_LABELLED = 60  # classes; beyond, names would be too small to read
@@ -295,7 +296,7 @@ def _as_image(source: Any) -> np.ndarray | None:
     """Anything a caller may hold → uint8 (H, W, 3) or (H, W), at most 256 pixels a side; None if it cannot be read."""
     if isinstance(source, str | Path):
         try:
-            image = open_as_seen(source)
+            image = open_as_seen(source, _PICTURE)
         except UNREADABLE:
             return None
     elif isinstance(source, Image.Image):
@@ -306,7 +307,7 @@ def _as_image(source: Any) -> np.ndarray | None:
             pixels = np.clip(np.nan_to_num(pixels) * (255 if pixels.max(initial=0) <= 1 else 1), 0, 255).round()
         pixels = pixels.astype(np.uint8)
         image = Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels)
-    image.thumbnail((256, 256))
+    image.thumbnail((_PICTURE, _PICTURE))
     return np.asarray(image)
 
 

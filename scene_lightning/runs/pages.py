@@ -90,7 +90,7 @@ def _heat_maps_of(run: RunData, seconds: float = math.inf) -> HeatMaps | None:
 def _heat_map(explainer: Explainer, place: Any) -> str:
     """The photograph under its heat map, as small as the page's other pictures; "" where it is gone by now."""
     try:
-        photograph = open_as_seen(place)
+        photograph = open_as_seen(place, SIDE)
         photograph.thumbnail((SIDE, SIDE))
         return data_url(explainer.overlay(photograph, explainer.heat(place)), side=SIDE, quality=QUALITY, kind=KIND)
     except UNREADABLE:  # a DataError is a ValueError

@@ -6,9 +6,11 @@ import io
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from PIL import Image
 
 from scene_lightning._registry import did_you_mean
 from scene_lightning.data.color_modes import CHANNELS
-from scene_lightning.data.decode import Unreadable, decode_whole, default_threads
+from scene_lightning.data.decode import Unreadable, decode_for_graph, default_threads
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.errors import DataError, FileFormatError, InputError, UnsupportedError
 from scene_lightning.inference.rejection import Rejection
@@ -26,6 +28,7 @@ from scene_lightning.inference.rejection import Rejection
 KEY = "scene_lightning"  # of the entry in a file's metadata, JSON: version, image_info, images_seen, loss
 LARGEST_FILE = 2**31  # bytes; more is no protobuf message
 _DEFAULT_BATCH = 32
+_MOST_BYTES = 2**26  # of the photographs of a batch, one at least: the graph's resize takes ten times as much
 # A tensor whose values lie in another file, however its lengths are written: the key "location" of `external_data`.
 _EXTERNAL = re.compile(rb"(?:\n|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
 Probabilities = NDArray[np.float32]
@@ -164,7 +167,7 @@ class OnnxModel:
         if isinstance(photograph, np.ndarray):
             return photograph
         source: Any = io.BytesIO(photograph) if isinstance(photograph, bytes) else photograph
-        return decode_whole(source, self.info.color_mode)
+        return decode_for_graph(source, self.info.spec)
 
     def predict(
         self,
@@ -182,7 +185,8 @@ class OnnxModel:
         Args:
             paths: the files.
             on_batch: is called with the positions in `paths` and the probabilities, (N, K), of each batch.
-            batch_size: images a batch; None for 32. Photographs of another size than the one before begin a new one.
+            batch_size: images a batch; None for 32. Photographs of another size than the one before begin a new one, and
+                large ones are fewer.
             strict: an unreadable image is an error; otherwise it is left out.
             on_unreadable: is called with the position and the reason of each that is left out, in its turn.
             on_image: is called after each image.
@@ -214,7 +218,9 @@ class OnnxModel:
                 if on_unreadable is not None:
                     on_unreadable(position, str(image))
             else:
-                if arrays and (arrays[-1].shape != image.shape or len(arrays) == (batch_size or _DEFAULT_BATCH)):
+                fits = image.nbytes * (len(arrays) + 1) <= _MOST_BYTES
+                full = len(arrays) == (batch_size or _DEFAULT_BATCH)
+                if arrays and (arrays[-1].shape != image.shape or full or not fits):
                     finish()
                 positions.append(position)
                 arrays.append(image)
@@ -224,7 +230,10 @@ class OnnxModel:
         return unreadable
 
     def _decoded(self, paths: Sequence[str], ahead: int) -> Iterator[NDArray[np.uint8] | DataError]:
-        """The photographs in order, decoded by threads a batch ahead; an error in place of what cannot be read."""
+        """The photographs in order, an error in place of what cannot be read.
+
+        Threads decode a batch ahead; of large ones as many as `_MOST_BYTES` hold, or one each.
+        """
 
         def decode(path: str) -> NDArray[np.uint8] | DataError:
             try:
@@ -232,9 +241,17 @@ class OnnxModel:
             except DataError as error:
                 return error
 
-        with ThreadPoolExecutor(default_threads()) as pool:
-            for start in range(0, len(paths), ahead):
-                yield from pool.map(decode, paths[start : start + ahead])
+        threads = wanted = default_threads()
+        remaining, decoding = iter(paths), deque[Future[NDArray[np.uint8] | DataError]]()
+        with ThreadPoolExecutor(threads) as pool:
+            while True:
+                decoding.extend(pool.submit(decode, path) for path in islice(remaining, max(0, wanted - len(decoding))))
+                if not decoding:
+                    return
+                image = decoding.popleft().result()
+                if not isinstance(image, DataError):
+                    wanted = max(threads, min(ahead, _MOST_BYTES // image.nbytes))
+                yield image
 
 
 def _session(path: str, threads: int | None) -> Any:

@@ -124,7 +124,7 @@ def decode(content: bytes, spec: DecodeSpec | None, most_pixels: int, patience: 
             raise _Large
         if spec is not None:
             return pixels_of(image, spec)
-        picture = as_seen(image)
+        picture = as_seen(image, SEEN_SIDE)
         picture.thumbnail((SEEN_SIDE, SEEN_SIDE), Image.Resampling.LANCZOS)
         return np.asarray(picture)
     except Image.DecompressionBombError:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from scene_lightning.data.color_modes import CHANNELS
-from scene_lightning.data.decode import FITS, INTERPOLATIONS, decode_image, decode_whole
+from scene_lightning.data.decode import FITS, INTERPOLATIONS, decode_for_graph, decode_image
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.exporters.preprocessing import Preprocessing
 from tests.conftest import picture
@@ -36,7 +36,7 @@ def differences(folder: Path, color_mode: str, interpolation: str, fit: str, siz
         info = ImageInfo(["a"], target, 1.0, color_mode, interpolation, fit)
         path = save(folder, height, width, color_mode)
         loaded = decode_image(path, info.spec).astype(np.float32)
-        exported = Preprocessing(info)(torch.from_numpy(decode_whole(path, color_mode))[None])[0].numpy()
+        exported = Preprocessing(info)(torch.from_numpy(decode_for_graph(path, info.spec))[None])[0].numpy()
         assert exported.shape == loaded.shape == (*target, CHANNELS[color_mode])
         missed.append(np.abs(exported - loaded).ravel())
     return np.concatenate(missed)
