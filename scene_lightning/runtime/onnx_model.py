@@ -185,8 +185,7 @@ class OnnxModel:
         Args:
             paths: the files.
             on_batch: is called with the positions in `paths` and the probabilities, (N, K), of each batch.
-            batch_size: images a batch; None for 32. Photographs of another size than the one before begin a new one, and
-                large ones are fewer.
+            batch_size: images a batch, at most; None for 32. Photographs of another size than the last begin a new one.
             strict: an unreadable image is an error; otherwise it is left out.
             on_unreadable: is called with the position and the reason of each that is left out, in its turn.
             on_image: is called after each image.

@@ -43,6 +43,19 @@ def differences(folder: Path, color_mode: str, interpolation: str, fit: str, siz
 
 
 @pytest.mark.parametrize("fit", FITS)
+def test_a_large_jpeg_is_given_to_the_graph_at_the_scale_at_which_the_loader_decodes_it(
+    tmp_path: Path, fit: str
+) -> None:
+    Image.fromarray(picture(211, 330, seed=1)).save(tmp_path / "large.jpg", quality=92)
+    for interpolation in ("nearest", "bilinear"):
+        info = ImageInfo(["a"], (20, 24), 1.0, "rgb", interpolation, fit)
+        given = decode_for_graph(tmp_path / "large.jpg", info.spec)
+        assert given.shape[:2] == (53, 83)  # 1/4
+        exported = Preprocessing(info)(torch.from_numpy(given)[None])[0].numpy()
+        assert np.abs(exported - decode_image(str(tmp_path / "large.jpg"), info.spec)).max() <= 1
+
+
+@pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("color_mode", list(CHANNELS))
 def test_nearest_picks_the_loaders_pixels(tmp_path: Path, color_mode: str, fit: str) -> None:
     assert differences(tmp_path, color_mode, "nearest", fit, SIZES).max() == 0

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,26 @@ def test_bytes_pictures_and_paths_are_answered_alike(onnx_file: Path, scenes: Pa
     np.testing.assert_array_equal(model.answer([Path(path).read_bytes() for path in paths]), by_path)
     np.testing.assert_array_equal(model.answer([Image.open(path) for path in paths]), by_path)
     assert by_path.shape == (4, 3) and np.allclose(by_path.sum(1), 1)
+
+
+def test_large_photographs_are_answered_in_order_whatever_fits_into_memory(
+    onnx_file: Path, scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [path for path in images_of(scenes)[:3] for _ in range(3)]
+    model, positions = OnnxModel(onnx_file), list[list[int]]()
+    expected = model.answer(paths)
+    monkeypatch.setattr(
+        "scene_lightning.runtime.onnx_model._MOST_BYTES", max(2 * model.decode(path).nbytes for path in paths)
+    )
+
+    def take(batch: Sequence[int], rows: np.ndarray) -> None:
+        np.testing.assert_allclose(rows, expected[list(batch)], atol=1e-6)
+        positions.append(list(batch))
+
+    model.predict(paths, take)
+    assert [position for batch in positions for position in batch] == list(range(len(paths))) and max(
+        map(len, positions)
+    ) == 2
 
 
 def test_evaluate_measures_the_exported_model_as_the_model(model_file: Path, onnx_file: Path, scenes: Path) -> None:
