@@ -31,6 +31,7 @@ class ArrayFeed(PlannedFeed):
     """
 
     idle = True
+    source_name = ""
 
     def __init__(
         self, x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: bool | str, training: bool = True

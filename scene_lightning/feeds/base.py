@@ -44,7 +44,7 @@ class Feed:
         user_module: the user's own data module that it reads, if there is one: its transfer hooks are called.
         user_stage: the stage that `user_module` was set up for.
         unreadable: files that were left out, by path.
-        source_name: what it reads, in words, for whoever waits for it.
+        source_name: what it reads, in words, for whoever waits for it; empty where nobody ever does.
     """
 
     steps: int | None = None
@@ -239,8 +239,8 @@ class _FeedLoader:
         given = 0
         if self.module.trainer is not None:
             self.feed.keep_on(self.module.trainer.strategy.root_device)
-        batches = self.feed.batches(self.module.epoch, rank, world_size)
-        for given, batch in enumerate(reporting_waits(batches, self.feed.innermost.source_name), start=1):
+        batches, source = self.feed.batches(self.module.epoch, rank, world_size), self.feed.innermost.source_name
+        for given, batch in enumerate(reporting_waits(batches, source) if source else batches, start=1):
             if given == steps:  # Lightning asks for no more than that, so nothing runs after the last yield
                 self.feed.on_epoch_end()
             yield batch

@@ -15,6 +15,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 
 from scene_lightning.callbacks import CallbackList
 from scene_lightning.optimizers import TorchOptimizer
@@ -23,12 +24,13 @@ from scene_lightning.optimizers import TorchOptimizer
 class _Messenger(L.Callback):
     """In the child that is rank 0: writes the outcome when the work ends. Elsewhere it does nothing."""
 
-    def __init__(self, model: Any, callbacks: CallbackList, path: str) -> None:
-        self._model, self._callbacks, self._path, self._parent = model, callbacks, path, os.getpid()
+    def __init__(self, model: Any, callbacks: CallbackList) -> None:
+        self._model, self._callbacks, self._parent = model, callbacks, os.getpid()
+        self.path: str | None = None
 
     def _write(self, trainer: L.Trainer, outcome: dict[str, Any]) -> None:
-        if os.getpid() != self._parent and trainer.is_global_zero:
-            torch.save(outcome, self._path)
+        if os.getpid() != self._parent and trainer.is_global_zero and self.path is not None:
+            torch.save(outcome, self.path)
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._optimizer = self._model.optimizer  # before the model takes over one of its configure_optimizers
@@ -64,19 +66,31 @@ class Outcome:
     Args:
         model: the model that children train.
         callbacks: those whose attributes come back.
-        path: the file that a child writes to.
     """
 
-    def __init__(self, model: Any, callbacks: CallbackList, path: str) -> None:
-        self._model, self._callbacks, self._path = model, callbacks, Path(path)
-        self.callback = _Messenger(model, callbacks, path)
+    def __init__(self, model: Any, callbacks: CallbackList) -> None:
+        self._model, self._callbacks = model, callbacks
+        self.callback = _Messenger(model, callbacks)
         self._outcome: dict[str, Any] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def prepare(self, trainer: L.Trainer) -> None:
+        """Before the run: where it will be in children, make a place for them to write to."""
+        if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
+            self._folder = tempfile.TemporaryDirectory()
+            self.callback.path = os.path.join(self._folder.name, "outcome.pt")
+
+    def close(self) -> None:
+        """Leave nothing behind on the disk."""
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def collect(self) -> None:
         """After `trainer.fit` or `trainer.validate`: take over what a child wrote, if the work was done in children."""
-        if not self._path.is_file():
+        path = self.callback.path
+        if path is None or not Path(path).is_file():
             return
-        outcome = self._outcome = torch.load(self._path, weights_only=True)
+        outcome = self._outcome = torch.load(path, weights_only=True)
         if "history" in outcome:
             history = self._callbacks.history
             history.history.update(outcome["history"])
@@ -93,11 +107,14 @@ class Outcome:
 
 @contextmanager
 def outcome_of(model: Any, callbacks: CallbackList) -> Iterator[Outcome]:
-    """An `Outcome` with a place of its own for the children to write to.
+    """An `Outcome`, which leaves nothing behind.
 
     Args:
         model: the model that children train.
         callbacks: those whose attributes come back.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        yield Outcome(model, callbacks, os.path.join(folder, "outcome.pt"))
+    outcome = Outcome(model, callbacks)
+    try:
+        yield outcome
+    finally:
+        outcome.close()

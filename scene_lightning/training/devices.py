@@ -5,6 +5,7 @@ The choices are pure functions of an `Inventory`, so that the CUDA path can be t
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 from collections.abc import Sequence
@@ -123,13 +124,15 @@ def _with_defaults(hardware: Hardware) -> Hardware:
 
 def take_inventory() -> Inventory:
     """Look at this machine."""
-    gpus = []
-    if torch.cuda.is_available():
-        for index in range(torch.cuda.device_count()):
-            properties = torch.cuda.get_device_properties(index)
-            gpus.append(Gpu(properties.name, properties.total_memory, (properties.major, properties.minor)))
-    cores = usable_processors()
-    return Inventory(cpu_name(), cores, _cpu_fast_bf16(), tuple(gpus), torch.backends.mps.is_available())
+    return Inventory(cpu_name(), usable_processors(), _cpu_fast_bf16(), _gpus(), torch.backends.mps.is_available())
+
+
+@functools.cache  # the driver is slow to ask, and its answer stays the same
+def _gpus() -> tuple[Gpu, ...]:
+    if not torch.cuda.is_available():
+        return ()
+    known = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+    return tuple(Gpu(gpu.name, gpu.total_memory, (gpu.major, gpu.minor)) for gpu in known)
 
 
 def choose_accelerator(requested: str, inventory: Inventory) -> str:
@@ -274,6 +277,7 @@ def _cpu_fast_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+@functools.cache
 def _of_cpu(key: str) -> str:
     """What Linux says of the first core, such as its "model name"; an empty string elsewhere."""
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -13,41 +11,24 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 
 from scene_lightning._usage_report import ledger
 from scene_lightning.callbacks import CallbackList, History
 from scene_lightning.errors import InputError
-from scene_lightning.fast import compiled, folded, keep_freed_memory, worth_compiling
+from scene_lightning.fast import compiled, folded, worth_compiling
 from scene_lightning.feeds.base import Feed, FeedModule
 from scene_lightning.training import running
 from scene_lightning.training.callback_adapter import CallbackAdapter, keras_order, to_floats
 from scene_lightning.training.child_process_results import outcome_of
-from scene_lightning.training.devices import Hardware, trainer_arguments
+from scene_lightning.training.devices import Hardware
 from scene_lightning.training.inner_run import InnerRun
 from scene_lightning.training.interrupts import keeping_interrupts
 from scene_lightning.training.outputs_of_processes import OutputsOfProcesses, check_several
+from scene_lightning.training.plain_run import plain_run, trainer_for
 from scene_lightning.training.run_limits import current_trial
+from scene_lightning.training.trainers import make_trainer, quiet_lightning
 from scene_lightning.tree import flatten, map_structure
-
-_QUIET = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
-
-
-@contextmanager
-def quiet_lightning() -> Iterator[None]:
-    """Without Lightning's own announcements: `fit`, `evaluate` and `predict` print Keras' lines."""
-    loggers = [logging.getLogger(name) for name in (*_QUIET, "lightning.pytorch.utilities.rank_zero")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        # They advise about DataLoader workers, loggers and checkpoints that `fit` and its like do not use.
-        warnings.filterwarnings("ignore", module=r"lightning\.(pytorch|fabric).*")
-        warnings.filterwarnings("ignore", message=r".*(does not have many workers|treespec|LeafSpec).*")
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
 
 
 def split_callbacks(callbacks: Any) -> tuple[list[Any], list[L.Callback]]:
@@ -80,28 +61,6 @@ def listen(
         keras_callbacks, add_history=add_history, add_progbar=verbose != 0, model=model, verbose=verbose, **numbers
     )
     return listed, lightning_callbacks
-
-
-def make_trainer(hardware: Hardware, callbacks: list[L.Callback], **options: Any) -> L.Trainer:
-    """A `Trainer` that does nothing by itself: no logger, checkpoint, bar, summary or sanity check.
-
-    Args:
-        hardware: what to run on.
-        callbacks: Lightning callbacks.
-        **options: further arguments of the `Trainer`, which win over those set here.
-    """
-    checkpointing = any(isinstance(c, L.pytorch.callbacks.Checkpoint) for c in callbacks)
-    settings: dict[str, Any] = {
-        "logger": False,
-        "enable_checkpointing": checkpointing,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "num_sanity_val_steps": 0,  # it would take batches from generators and call callbacks
-        "callbacks": callbacks,
-        "use_distributed_sampler": False,  # feeds share themselves out
-    }
-    keep_freed_memory()
-    return L.Trainer(**{**settings, **trainer_arguments(hardware), **options})
 
 
 def build_from(model: Any, feed: Feed) -> None:
@@ -242,6 +201,7 @@ def _run_trainer(
     ):
         trainer = make_trainer(hardware, [adapter, outcome.callback, *lightning_callbacks], **options)
         holder["trainer"] = trainer
+        outcome.prepare(trainer)
         assert data.train_feed is not None
         model.forget_images_seen()  # here too: what children forget, the parent would still know
         jit = worth_compiling(model.jit_compile, data.train_feed.samples, training=True)
@@ -288,15 +248,25 @@ def run_evaluate(
         if outer is not None:
             _note_outer("evaluate", hardware)
             return InnerRun(outer, model, [adapter, *lightning_callbacks]).evaluate(feed)
+        plain = trainer_for(model, feed, hardware, lightning_callbacks)
+        if plain is not None:
+            with plain_run(model, plain, TrainerFn.VALIDATING):
+                logs = InnerRun(plain, model, [adapter]).evaluate(feed)
+            return _not_empty(logs)
         with quiet_lightning(), keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
             trainer = make_trainer(hardware, [adapter, outcome.callback, *lightning_callbacks])
             holder["trainer"] = trainer
+            outcome.prepare(trainer)
             trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
             outcome.collect()
             logs = keras_order({**model.logged(), **to_floats(outcome.logs)})
-        if not logs:
-            raise InputError("There was nothing to evaluate: the data are empty.")
-        return logs
+        return _not_empty(logs)
+
+
+def _not_empty(logs: dict[str, Any]) -> dict[str, Any]:
+    if not logs:
+        raise InputError("There was nothing to evaluate: the data are empty.")
+    return logs
 
 
 class _Collector(L.Callback):
@@ -350,12 +320,12 @@ def run_predict(
     collector, hardware = _Collector(on_batch), hardware or Hardware()
     with running.undisturbed(model) as outer:
         listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
-        others = [CallbackAdapter(model, listed), *lightning_callbacks]
+        listeners = [collector, CallbackAdapter(model, listed), *lightning_callbacks]
         if outer is not None:
             _note_outer("predict", hardware)
-            InnerRun(outer, model, [collector, *others]).predict(feed)
+            InnerRun(outer, model, listeners).predict(feed)
         else:
-            _predict_with_trainer(model, feed, hardware, collector, others)
+            _predict(model, feed, hardware, collector, listeners)
     if on_batch is not None:
         return None
     if not collector.outputs:
@@ -363,18 +333,21 @@ def run_predict(
     return _concatenate(collector.outputs)
 
 
-def _predict_with_trainer(
-    model: Any, feed: Feed, hardware: Hardware, collector: _Collector, others: list[L.Callback]
-) -> None:
+def _predict(model: Any, feed: Feed, hardware: Hardware, collector: _Collector, listeners: list[L.Callback]) -> None:
     if hardware.devices == "auto":  # a program that does not say is not to be started several times
         hardware = replace(hardware, devices=1, num_nodes=1)
+    jit = compiled(model, worth_compiling(model.jit_compile, feed.samples, training=False), training=False)
+    plain = trainer_for(model, feed, hardware, listeners[2:])
+    if plain is not None:
+        with folded(model), jit, plain_run(model, plain, TrainerFn.PREDICTING):
+            InnerRun(plain, model, listeners).predict(feed)
+        return
     with quiet_lightning(), keeping_interrupts() as holder:
-        holder["trainer"] = trainer = make_trainer(hardware, [collector, *others])
+        holder["trainer"] = trainer = make_trainer(hardware, listeners)
         if trainer.world_size > 1:
             check_several(trainer, feed)
             collector.parts = OutputsOfProcesses()
         converts = trainer.precision.endswith("-true") and trainer.precision != "32-true"  # the weights, but no folds
-        jit = compiled(model, worth_compiling(model.jit_compile, feed.samples, training=False), training=False)
         with nullcontext() if converts else folded(model), jit:
             trainer.predict(model, datamodule=FeedModule(predict=feed), return_predictions=False)
         if collector.parts is not None:

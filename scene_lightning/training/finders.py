@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from scene_lightning.data.memory import available_memory, most_memory_used
 from scene_lightning.feeds.base import Feed, FeedModule
 from scene_lightning.training.devices import Hardware
-from scene_lightning.training.engine import build_from, make_trainer, quiet_lightning
+from scene_lightning.training.engine import build_from
+from scene_lightning.training.trainers import make_trainer, quiet_lightning
 
 _DIVERGED = 4.0  # times the best loss so far, as in Lightning's finder
 _RESAMPLES, _DOUBTFUL = 200, 10.0

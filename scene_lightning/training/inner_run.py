@@ -36,7 +36,8 @@ class InnerRun:
 
     def evaluate(self, feed: Feed) -> dict[str, Any]:
         """Loss and metrics over `feed`, as floats in Keras' order, and what steps of the user's own log."""
-        with self._prepared(), _by_itself(self._model), _logging_aside(self._model) as logged:
+        own_hooks = self._model.has_own_hooks
+        with self._prepared(), self._by_itself(), _logging_aside(self._model) as logged:
             self._tell("on_validation_start")
             self._model.on_validation_epoch_start()
             for number, batch in self._batches(feed, "validation_step"):
@@ -45,8 +46,9 @@ class InnerRun:
                 with torch.no_grad(), self._trainer.precision_plugin.val_step_context():
                     outputs = _step(self._model.validation_step, batch, number)
                 self._tell("on_validation_batch_end", outputs, batch, number)
-            with torch.no_grad():
-                self._model.on_validation_epoch_end()
+            if own_hooks:  # else there is nobody to log for
+                with torch.no_grad():
+                    self._model.on_validation_epoch_end()
             self._tell("on_validation_end")
             return keras_order({**self._model.logged(), **to_floats(self._model.test_logs())})
 
@@ -64,7 +66,10 @@ class InnerRun:
     @contextmanager
     def _prepared(self) -> Iterator[None]:
         """The model on the outer run's device, in evaluation mode."""
-        self._model.to(self._trainer.strategy.root_device)
+        device = self._trainer.strategy.root_device
+        tensors = (*self._model.parameters(), *self._model.buffers())
+        if device.type != "cpu" or any(tensor.device != device for tensor in tensors):
+            self._model.to(device)
         self._model.eval()
         self._model.__dict__["_trainer"] = self._trainer
         running.begin(self._model, self._trainer)
@@ -72,6 +77,24 @@ class InnerRun:
             yield
         finally:
             running.end(self._model, self._trainer)
+
+    @contextmanager
+    def _by_itself(self) -> Iterator[None]:
+        """Within the block metrics are not summed over the processes of the outer run."""
+        if self._trainer.world_size == 1:
+            yield
+            return
+        metrics, alone = metrics_within(self._model), self._model._alone
+        before = [metric._to_sync for metric in metrics]
+        for metric in metrics:
+            metric._to_sync = False
+        self._model._alone = True
+        try:
+            yield
+        finally:
+            self._model._alone = alone
+            for metric, synchronised in zip(metrics, before, strict=True):
+                metric._to_sync = synchronised
 
     def _batches(self, feed: Feed, step: str) -> Iterator[tuple[int, Any]]:
         device = self._trainer.strategy.root_device
@@ -132,19 +155,3 @@ def _logging_aside(model: Any) -> Iterator[_Logged]:
 def _step(step: Any, batch: Any, number: int) -> Any:
     """As Lightning calls it: a step of the user's own may leave out the number."""
     return step(batch, number) if is_param_in_hook_signature(step, "batch_idx", min_args=2) else step(batch)
-
-
-@contextmanager
-def _by_itself(model: Any) -> Iterator[None]:
-    """Within the block metrics are not summed over the processes of the outer run."""
-    metrics, alone = metrics_within(model), model._alone
-    before = [metric._to_sync for metric in metrics]
-    for metric in metrics:
-        metric._to_sync = False
-    model._alone = True
-    try:
-        yield
-    finally:
-        model._alone = alone
-        for metric, synchronised in zip(metrics, before, strict=True):
-            metric._to_sync = synchronised

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.core.hooks import DataHooks, ModelHooks
 
 from scene_lightning.errors import InputError
 from scene_lightning.layers.base.phase import training_phase
@@ -24,6 +25,8 @@ _HOOKS = (
     "on_validation_epoch_start", "on_validation_epoch_end", "on_test_epoch_start", "on_test_epoch_end",
     "on_save_checkpoint", "on_load_checkpoint", "configure_callbacks",
 )  # fmt: skip
+_LIGHTNINGS = {name for hooks in (ModelHooks, DataHooks) for name in vars(hooks) if not name.startswith("_")}
+_LIGHTNINGS |= {*_STEPS, *_HOOKS, "configure_model"}
 _OWN_FIRST = ("setup", "teardown")  # hooks of which the user's own comes before this package's
 
 
@@ -39,6 +42,14 @@ class OwnSteps(KerasSteps):
             name: of the method.
         """
         return _is_users(type(self), name)
+
+    @property
+    def has_own_hooks(self) -> bool:
+        """Whether the user's class, or this very model, has a Lightning step or hook of its own."""
+        cls: Any = type(self)
+        if "_has_own_hooks" not in cls.__dict__:
+            cls._has_own_hooks = any(_is_users(cls, name) for name in _LIGHTNINGS)
+        return bool(cls._has_own_hooks) or not _LIGHTNINGS.isdisjoint(self.__dict__)
 
     @property
     def reports_by_itself(self) -> bool:

@@ -89,33 +89,44 @@ def undisturbed(model: Any) -> Iterator[L.Trainer | None]:
     if trainer is None:
         yield None
         return
-    parts = list(model.modules())
-    modes = [(part, part.training) for part in parts]
     written = [
         (part, {name: part.__dict__[name] for name in _OF_A_RUN if name in part.__dict__})
-        for part in parts
+        for part in model.modules()
         if isinstance(part, L.LightningModule)
     ]
-    places = [(tensor, tensor.device) for tensor in (*model.parameters(), *model.buffers())]
     counted = MetricStates(metrics_within(model))
     try:
-        with torch.inference_mode(False), torch.enable_grad():
+        with modes_and_places_kept(model), torch.inference_mode(False), torch.enable_grad():
             yield trainer
     finally:
-        for part, training in modes:
-            part.training = training
         for part, values in written:
             for name in _OF_A_RUN:
                 part.__dict__.pop(name, None)
             part.__dict__.update(values)
-        for tensor, device in places:
-            if tensor.device != device:
-                tensor.data = tensor.data.to(device)
         _slots_beside_weights(trainer)
         counted.give_back()
         for metric in metrics_within(model):
             if metric not in counted:  # made by the inner run
                 metric.reset()
+
+
+@contextmanager
+def modes_and_places_kept(model: Any) -> Iterator[None]:
+    """After the block each part of the model is in the mode, and each weight on the device, that it was before.
+
+    Args:
+        model: the model.
+    """
+    modes = [(part, part.training) for part in model.modules()]
+    places = [(tensor, tensor.device) for tensor in (*model.parameters(), *model.buffers())]
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+        for tensor, device in places:
+            if tensor.device != device:
+                tensor.data = tensor.data.to(device)
 
 
 def _slots_beside_weights(trainer: L.Trainer) -> None:
