@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from scene_lightning._registry import did_you_mean, some_of
 from scene_lightning.data.groups import keep_together
+from scene_lightning.data.iterative_split import iterative_parts
 from scene_lightning.data.randomness import permutation
 from scene_lightning.data.scan import require_every_class
 from scene_lightning.data.table import ImageTable
@@ -91,7 +92,8 @@ def stratified_folds(table: ImageTable, folds: int, seed: int) -> list[NDArray[n
     """The rows of each of `folds` parts of a table: of every class, and in all, they differ by one image at most.
 
     A function of the table, `folds` and `seed`. Files with equal content, and the groups of `table.group_by`, are in
-    one part; where a class has no other images to take their places, the parts differ by more.
+    one part; where a class has no other images to take their places, the parts differ by more. Of several labels an
+    image each part has its share of every one (`iterative_parts`).
 
     Args:
         table: the images to divide.
@@ -101,7 +103,7 @@ def stratified_folds(table: ImageTable, folds: int, seed: int) -> list[NDArray[n
     Raises:
         DataError: fewer than two folds, or a class with fewer different images than folds.
     """
-    counts = np.bincount(table.labels, minlength=len(table.class_names))
+    counts = np.array(list(table.counts().values()))
     least = int(counts.argmin())
     if folds < 2:
         raise DataError(f"Expected at least two folds; received {folds}.")
@@ -111,6 +113,14 @@ def stratified_folds(table: ImageTable, folds: int, seed: int) -> list[NDArray[n
             f"Class {table.class_names[least]!r} in {table.root!r} has {counts[least]} image(s): too few for {folds} "
             f"folds, each of which validates on every class. Expected {most}."
         )
+    if table.targets is not None:
+        parts = iterative_parts(table, [1 / folds] * folds, seed, table.group_by)
+        for fold in range(folds):
+            if missing := [
+                name for name, number in table.take(np.flatnonzero(parts == fold)).counts().items() if not number
+            ]:
+                raise DataError(f"The label {missing[0]!r} is on too few different images for {folds} folds.")
+        return [np.flatnonzero(parts == fold) for fold in range(folds)]
     random = np.random.Generator(np.random.Philox(key=seed))
     order = np.concatenate([random.permutation(np.flatnonzero(table.labels == one)) for one in range(len(counts))])
     # dealt out like cards, going on where the class before ended: sizes stay even within a class and in all

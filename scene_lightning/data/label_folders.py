@@ -83,23 +83,27 @@ def find_label_splits(
         DataError: as `find_label_tables`; a label that one side lacks.
     """
     tables = find_label_tables(root, multi_label)
-    splits = Splits(*(tables if len(tables) == 2 else split_labels(tables[0], val_split, seed, group_by)))
+    return _checked(Splits(*tables)) if len(tables) == 2 else split_labels(tables[0], val_split, seed, group_by)
+
+
+def split_labels(table: ImageTable, val_split: float, seed: int, group_by: str | None = None) -> Splits:
+    """As `split_table`, of a table with several labels each.
+
+    Args:
+        table: the images.
+        val_split, seed, group_by: as for `find_splits`.
+
+    Raises:
+        DataError: a label that one side lacks.
+    """
+    parts = iterative_parts(table, (1 - val_split, val_split), seed, group_by)
+    return _checked(Splits(table.take(np.flatnonzero(parts == 0)), table.take(np.flatnonzero(parts == 1))))
+
+
+def _checked(splits: Splits) -> Splits:
     for table, what in ((splits.train, "to train on"), (splits.validation, "to validate on")):
         if missing := [name for name, count in table.counts().items() if not count]:
             raise DataError(
                 f"The label {missing[0]!r} is on no image {what}. Expected two different images of each label or more."
             )
     return splits
-
-
-def split_labels(
-    table: ImageTable, val_split: float, seed: int, group_by: str | None = None
-) -> tuple[ImageTable, ImageTable]:
-    """As `split_table`, of a table with several labels each.
-
-    Args:
-        table: the images.
-        val_split, seed, group_by: as for `find_splits`.
-    """
-    parts = iterative_parts(table, (1 - val_split, val_split), seed, group_by)
-    return table.take(np.flatnonzero(parts == 0)), table.take(np.flatnonzero(parts == 1))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 from scene_lightning._main_process import is_main_process
 from scene_lightning._terminal import labelled
 from scene_lightning.data.copies import find_copies
 from scene_lightning.data.label_file import refuse_several_labels
-from scene_lightning.data.label_folders import find_label_splits, has_several_labels
+from scene_lightning.data.label_folders import find_label_splits, find_label_tables, has_several_labels
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.scan import find_splits, find_training_images
 from scene_lightning.data.table import ImageTable, Splits
@@ -46,16 +47,26 @@ def checked_splits(
     return splits
 
 
-def checked_training_images(data: str, overlay: Overlay | None = None, group_by: str | None = None) -> ImageTable:
+def checked_training_images(
+    data: str,
+    overlay: Overlay | None = None,
+    group_by: str | None = None,
+    several_labels: bool = False,
+    multi_label: str | None = None,
+) -> ImageTable:
     """`find_training_images` for a training: what it cannot go well with is refused, and copies are told.
 
     Args:
         data, overlay, group_by: as for `find_training_images`.
+        several_labels, multi_label: as for `checked_splits`.
 
     Raises:
         DataError: as `find_training_images`; a folder that only wraps the data folder; one class alone.
     """
-    refuse_several_labels(data)
+    if not several_labels:
+        refuse_several_labels(data)
+    if has_several_labels(data, multi_label):
+        return replace(find_label_tables(data, multi_label)[0], group_by=group_by)
     table = find_training_images(data, overlay, group_by)
     _refuse_single_class(table)
     _tell_corrections(overlay)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from scene_lightning import layers, losses, models, optimizers
@@ -48,19 +49,20 @@ def _paper_network(recipe: Recipe, num_classes: int) -> Any:
     return model
 
 
-def compile_model(model: Any, recipe: Recipe, images: int | None = None) -> None:
+def compile_model(model: Any, recipe: Recipe, images: int | None = None, more_metrics: Sequence[Any] = ()) -> None:
     """Compile a model with the recipe's optimizer, loss and metrics.
 
     Args:
         images: how many an epoch has; a schedule needs it.
         model: the network.
         recipe: its `training` section counts.
+        more_metrics: what is measured besides the recipe's metrics.
     """
     training = recipe.training
     model.compile(
         optimizer=_optimizer(recipe, images),
         loss=_loss(recipe),
-        metrics=list(training.metrics),
+        metrics=[*training.metrics, *more_metrics],
         jit_compile=training.jit_compile,
     )
 

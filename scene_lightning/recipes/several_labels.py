@@ -4,8 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from scene_lightning.errors import RecipeError
+from scene_lightning.data.label_folders import has_several_labels
+from scene_lightning.errors import DataError, RecipeError
 from scene_lightning.recipes.recipe import Recipe, with_values
+
+
+def suited_to(recipe: Recipe, data: str) -> Recipe:
+    """The recipe for what the images of a data folder have: one class each, or any number of labels.
+
+    Args:
+        recipe: for either.
+        data: the data folder.
+
+    Raises:
+        RecipeError: as `for_several_labels`.
+        DataError: a recipe for several labels, and images of one class each.
+    """
+    if has_several_labels(data, recipe.data.multi_label):
+        return for_several_labels(recipe)
+    if recipe.data.multi_label is not None:
+        raise DataError(f"The recipe is for several labels an image. Expected {data!r} to hold their labels.csv.")
+    return recipe
 
 
 def for_several_labels(recipe: Recipe) -> Recipe:
@@ -19,7 +38,8 @@ def for_several_labels(recipe: Recipe) -> Recipe:
     """
     data, training = recipe.data, recipe.training
     given = {
-        "data.mixup": data.mixup, "data.cutmix": data.cutmix, "data.sampling": data.sampling,
+        "data.overlay": data.overlay, "data.mixup": data.mixup, "data.cutmix": data.cutmix,
+        "data.sampling": data.sampling,
         "training.teacher": training.teacher, "training.class_weight": training.class_weight,
     }  # fmt: skip
     if wrong := [name for name, value in given.items() if value]:

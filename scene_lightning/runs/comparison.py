@@ -1,6 +1,7 @@
 """Trains several networks under the same budget and sets their figures side by side.
 
-What a row says: accuracy on the validation images (best epoch), parameters, multiplications and additions for one
+What a row says: accuracy on the validation images (best epoch; of several labels an image the share with all of them
+right, mean F1 and mAP), parameters, multiplications and additions for one
 photograph (two operations each, counted by torch), photographs answered a second, megabytes of its best checkpoint's
 weights, minutes of its epochs.
 """
@@ -22,10 +23,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from scene_lightning._atomic_write import write_text
 from scene_lightning._registry import did_you_mean
-from scene_lightning.data.label_file import refuse_several_labels
 from scene_lightning.errors import InputError
 from scene_lightning.models import load_model
 from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_recipe
+from scene_lightning.recipes.several_labels import suited_to
 from scene_lightning.recipes.vocabulary import ARCHITECTURES
 from scene_lightning.reports import plots, run_folder
 from scene_lightning.reports.metrics_file import read_metrics
@@ -38,6 +39,7 @@ COLUMNS = (
     "model", "accuracy", "accuracy_low", "accuracy_high", "images", "parameters", "gflops", "images_per_second",
     "megabytes", "minutes",
 )  # fmt: skip
+OF_LABELS = ("f1", "mean_average_precision")
 _BLUE = "#0072B2"
 _TIMED_BATCHES, _BATCH = 4, 32
 
@@ -48,7 +50,8 @@ class Comparison:
 
     Attributes:
         folder: holds a run for each network, the table and the picture.
-        rows: a dict for each network, in the order they were named in, with the keys of `COLUMNS`.
+        rows: a dict for each network, in the order they were named in, with the keys of `COLUMNS`; of several labels an
+            image also those of `OF_LABELS`.
     """
 
     folder: Path
@@ -77,8 +80,7 @@ def compare(
     Raises:
         InputError: an unknown network, and whatever `train` raises.
     """
-    refuse_several_labels(data)
-    recipes = [_recipe(name, overrides, pretrained) for name in _checked(models)]
+    recipes = [suited_to(_recipe(name, overrides, pretrained), data) for name in _checked(models)]
     folder = run_folder.make_run_folder("compare", out) if resume is None else _begun(Path(resume), models, recipes)
     run_folder.forget_run_folder()
     rows = []
@@ -138,7 +140,8 @@ def _accuracy(evaluation: dict[str, Any]) -> dict[str, Any]:
     """The accuracy, and between what a sample of so many images leaves it with 95 % confidence."""
     accuracy, images = evaluation["accuracy"], evaluation["images"]
     low, high = wilson(round(accuracy * images), images)
-    return {"accuracy": accuracy, "accuracy_low": low, "accuracy_high": high, "images": images}
+    of_labels = {key: evaluation[key] for key in OF_LABELS if key in evaluation}
+    return {"accuracy": accuracy, "accuracy_low": low, "accuracy_high": high, "images": images, **of_labels}
 
 
 def _measured(folder: Path) -> dict[str, Any]:
@@ -161,7 +164,8 @@ def _measured(folder: Path) -> dict[str, Any]:
 
 def _write(folder: Path, rows: list[dict[str, Any]]) -> None:
     text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    columns = [*COLUMNS, *(key for key in OF_LABELS if key in rows[0])]
+    table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
     for name, content in ((TABLE, text.getvalue()), (ROWS, json.dumps(rows, indent=2) + "\n")):
@@ -174,15 +178,19 @@ def format_comparison(rows: Sequence[dict[str, Any]]) -> str:
     Args:
         rows: those of a `Comparison`.
     """
+    of_labels = [key for key in OF_LABELS if all(row.get(key) is not None for row in rows)]
     lines = [
         [
             row["model"], f"{row['accuracy']:.4f}", f"{row['accuracy_low']:.3f}–{row['accuracy_high']:.3f}",
+            *(f"{row[key]:.4f}" for key in of_labels),
             f"{row['parameters']:,}", f"{row['gflops']:.2f}",
             f"{row['images_per_second']:.0f}", f"{row['megabytes']:.1f}", f"{row['minutes']:.1f}",
         ]
         for row in rows
     ]  # fmt: skip
-    return format_table(["model", "accuracy", "95 %", "parameters", "GFLOPs", "images/s", "MB", "minutes"], lines)
+    heads = ["all right", "95 %", *({"f1": "mean F1"}.get(key, "mAP") for key in of_labels)]
+    judged = heads if of_labels else ["accuracy", "95 %"]
+    return format_table(["model", *judged, "parameters", "GFLOPs", "images/s", "MB", "minutes"], lines)
 
 
 def _plot_comparison(rows: Sequence[dict[str, Any]], path: str | Path) -> Path:
@@ -206,8 +214,9 @@ def _plot_comparison(rows: Sequence[dict[str, Any]], path: str | Path) -> Path:
         ticks(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in labelled else "")
     axes.set_xlim(min(spans) / 2, max(spans) * 6)  # room for the last label
     axes.margins(y=0.12)
-    axes.set_title("Accuracy with 95 % intervals", loc="left", fontweight="bold")
-    axes.set(xlabel="GFLOPs for one photograph (the larger the disc, the more parameters)", ylabel="Accuracy")
+    what = "Images with all labels right" if "f1" in rows[0] else "Accuracy"
+    axes.set_title(f"{what}, with 95 % intervals", loc="left", fontweight="bold")
+    axes.set(xlabel="GFLOPs for one photograph (the larger the disc, the more parameters)", ylabel=what)
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
     axes.grid(alpha=0.3)
     for side in ("top", "right"):

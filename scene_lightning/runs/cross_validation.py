@@ -1,7 +1,7 @@
 """Cross-validates a recipe: a run for each fold, and the mean and spread of their figures.
 
 For data sets that are too small to hold a validation part back: each image validates once, and trains otherwise
-(k-fold cross-validation, stratified by class).
+(k-fold cross-validation, stratified by class or label).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from scene_lightning.data.overlay import find_overlay
 from scene_lightning.dataset_check.quick import checked_training_images
 from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
+from scene_lightning.recipes.several_labels import suited_to
 from scene_lightning.reports import run_folder
 from scene_lightning.reports.tables import format_table
 from scene_lightning.runs.budget import Clock
@@ -30,6 +31,8 @@ from scene_lightning.runs.prepare import device_count, hardware_of, prepare_mode
 from scene_lightning.runs.resume_checkpoint import Resume
 from scene_lightning.runs.run_record import RunRecord
 from scene_lightning.runs.train import announce, decode_shown, recorded, recorded_data, train_in, write_recipe
+
+_FIGURES = {"accuracy": "accuracy", "loss": "loss", "f1": "mean F1", "mean_average_precision": "mAP"}
 
 
 @dataclass(frozen=True)
@@ -82,18 +85,20 @@ def train_folds(
     recipe = before_the_choice(overrides) if config == AUTO else load_recipe(config or "paper", overrides)
     if recipe.training.budget is not None:
         raise InputError("--budget is the time of one run. Expected --folds without it, and --epochs.")
-    if recipe.data.multi_label is not None:
-        raise InputError("--folds takes images of one class each. Expected data.multi_label: null.")
     hardware = hardware_of(recipe)
     if device_count(hardware) > 1:
         # Lightning starts a process a device by running the whole command again, which would begin with fold 1 again
         raise InputError(f"--folds trains on one device; {device_count(hardware)} were chosen. Add --devices 1.")
     overlay = find_overlay(recipe.data.overlay)
-    table = checked_training_images(data, overlay, recipe.data.group_by)
+    table = checked_training_images(
+        data, overlay, recipe.data.group_by, several_labels=True, multi_label=recipe.data.multi_label
+    )
+    suited_to(recipe, data)
     class_weights(recipe.training.class_weight, table)
     judged = -(-len(table) // folds)
     shares = table.take(range(len(table) - judged)), judged
     recipe, why = settled(recipe, config, shares, overrides, Clock()) if resume is None else (recipe, None)
+    recipe = suited_to(recipe, data)
     stratified_folds(table, folds, recipe.training.seed)  # too few images are told before they are decoded
     folder = run_folder.make_run_folder(recipe.name, out) if resume is None else Path(resume)
     run_folder.forget_run_folder()  # each fold makes its own
@@ -120,8 +125,7 @@ def _one_fold(folder: Path, recipe: Recipe, images: Any, hardware: dict[str, Any
     """The figures of one fold: trained, trained on from where it was cut off, or read where it has finished."""
     finished = folder / run_folder.EVALUATION
     if finished.is_file():
-        figures = json.loads(finished.read_text(encoding="utf-8"))
-        return {key: figures[key] for key in ("images", "accuracy", "loss")}
+        return _figures(json.loads(finished.read_text(encoding="utf-8")))
     begun = (folder / run_folder.RECIPE).is_file()
     earlier = Resume.read(str(folder)) if begun else None
     try:
@@ -132,11 +136,16 @@ def _one_fold(folder: Path, recipe: Recipe, images: Any, hardware: dict[str, Any
         write_recipe(recipe, folder)
         model = prepare_model(recipe, images[0].table.class_names, len(images[0].table))
         run = train_in(folder, model, recipe, images, hardware, earlier)
-        report_of_training(folder)
+        if images[0].table.targets is None:  # the page shows one class an image
+            report_of_training(folder)
     finally:
         run_folder.forget_run_folder()
     assert run.evaluation is not None  # one device, one process
-    return {key: run.evaluation[key] for key in ("images", "accuracy", "loss")}
+    return _figures(run.evaluation)
+
+
+def _figures(evaluation: dict[str, Any]) -> dict[str, Any]:
+    return {"images": evaluation["images"], **{key: evaluation[key] for key in _FIGURES if key in evaluation}}
 
 
 def folds_of(run: str) -> int | None:
@@ -150,17 +159,18 @@ def folds_of(run: str) -> int | None:
 
 
 def summarise(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Add the mean and spread of accuracy and loss to the folds' figures.
+    """Add the mean and spread of accuracy, loss and, of several labels an image, mean F1 and mAP to the folds' figures.
 
     The spread is the sample standard deviation (n - 1): of the folds, not of their mean.
 
     Args:
-        results: for each fold a dict of fold, run, images, accuracy and loss.
+        results: for each fold a dict of fold, run, images and these.
     """
     summary: dict[str, Any] = {"folds": len(results)}
-    for key in ("accuracy", "loss"):
-        values = [result[key] for result in results]
-        summary[key] = {"mean": mean(values), "spread": stdev(values)}
+    for key in _FIGURES:
+        values = [result[key] for result in results if result.get(key) is not None]
+        if len(values) == len(results):
+            summary[key] = {"mean": mean(values), "spread": stdev(values)}
     return {**summary, "runs": list(results)}
 
 
@@ -171,12 +181,11 @@ def format_folds(done: FinishedFolds) -> str:
         done: what `train_folds` gave.
     """
     summary = done.summary
-    rows = [
-        [str(run["fold"]), f"{run['images']:,}", f"{run['accuracy']:.4f}", f"{run['loss']:.4f}"]
-        for run in summary["runs"]
-    ]
-    rows.append(["mean ± spread", "", *(_with_spread(summary[key]) for key in ("accuracy", "loss"))])
-    return format_table(["fold", "images", "accuracy", "loss"], rows, rule_before_last=True)
+    shown = [key for key in _FIGURES if key in summary]
+    rows = [[str(run["fold"]), f"{run['images']:,}", *(f"{run[key]:.4f}" for key in shown)] for run in summary["runs"]]
+    rows.append(["mean ± spread", "", *(_with_spread(summary[key]) for key in shown)])
+    heads = {**_FIGURES, "accuracy": "all labels right"} if "f1" in summary else _FIGURES
+    return format_table(["fold", "images", *(heads[key] for key in shown)], rows, rule_before_last=True)
 
 
 def _with_spread(figures: dict[str, float]) -> str:

@@ -52,7 +52,12 @@ def device_count(hardware: dict[str, Any]) -> int:
 
 
 def prepare_model(
-    recipe: Recipe, class_names: Sequence[str], images: int | None = None, *, resumed: bool = False
+    recipe: Recipe,
+    class_names: Sequence[str],
+    images: int | None = None,
+    *,
+    more_metrics: Sequence[Any] = (),
+    resumed: bool = False,
 ) -> Any:
     """Build and compile the recipe's network; its first weights are those that it names, or follow from its seed.
 
@@ -60,6 +65,7 @@ def prepare_model(
         images: how many an epoch has, for the schedule of the learning rate.
         recipe: the recipe.
         class_names: in the order of the network's outputs.
+        more_metrics: what is measured besides the recipe's metrics.
         resumed: whether a checkpoint is about to replace the first weights.
 
     Raises:
@@ -69,7 +75,7 @@ def prepare_model(
     model = build_model(recipe, len(class_names))
     if recipe.model.initial_weights is not None and not resumed:
         _begin_with(model, recipe.model.initial_weights, class_names)
-    compile_model(model, recipe, images)
+    compile_model(model, recipe, images, more_metrics)
     model.image_info = info_of_recipe(recipe, class_names).as_dict()
     model.training_seed = recipe.training.seed
     model._recipe = name_files(recipe.model_dump(mode="json"))

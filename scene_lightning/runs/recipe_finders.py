@@ -18,6 +18,7 @@ from scene_lightning.data.randomness import permutation
 from scene_lightning.dataset_check.quick import checked_training_images
 from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import Override, Recipe, load_recipe
+from scene_lightning.recipes.several_labels import suited_to
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.plots import save_figure
 from scene_lightning.reports.tables import format_table
@@ -55,7 +56,7 @@ def find_learning_rate(
     """
     if not 0 < rates[0] < rates[1]:
         raise InputError(f"Expected two rates above 0, the first below the second; received {rates[0]} and {rates[1]}.")
-    recipe = load_recipe(config or "paper", overrides)
+    recipe = suited_to(load_recipe(config or "paper", overrides), data)
     images, model, hardware = _prepare(data, recipe, steps * recipe.training.batch_size)
     print(f"{steps} steps of {recipe.training.batch_size} images, {rates[0]:g} to {rates[1]:g} ...", file=sys.stderr)
     curve = sweep_rates(model, training_feed(recipe, images), rates, steps, hardware)
@@ -128,7 +129,7 @@ def find_batch_size(
     Raises:
         InputError: bad arguments, or not even a single image fits.
     """
-    recipe = load_recipe(config or "paper", overrides)
+    recipe = suited_to(load_recipe(config or "paper", overrides), data)
     images, model, hardware = _prepare(data, recipe, limit or _LARGEST_BATCH)
     most = min(limit or _LARGEST_BATCH, len(images.table))
     sizes = [2**power for power in range(most.bit_length()) if 2**power <= most]
@@ -175,7 +176,8 @@ def _prepare(data: str, recipe: Recipe, wanted: int) -> tuple[CachedImages, Any,
     One device: a batch is one device's.
     """
     hardware = Hardware(**{**hardware_of(recipe), "devices": 1, "num_nodes": 1, "strategy": "auto"})
-    table = checked_training_images(data, find_overlay(recipe.data.overlay), recipe.data.group_by)
+    overlay, multi_label = find_overlay(recipe.data.overlay), recipe.data.multi_label
+    table = checked_training_images(data, overlay, recipe.data.group_by, several_labels=True, multi_label=multi_label)
     chosen = table.take(sorted(permutation(recipe.training.seed, 0, len(table))[:wanted]))
     images = decode_all(recipe, chosen, strict=False, shared=False)
     say_left_out(chosen.left_out, chosen.root)

@@ -20,14 +20,13 @@ from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.overlay import Overlay
 from scene_lightning.data.table import ImageTable
 from scene_lightning.dataset_check.quick import checked_splits
-from scene_lightning.errors import DataError
 from scene_lightning.feeds.images import ImageFeed
 from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.evaluate import score, write_evaluation
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.recipes.backbones import Unfreeze
 from scene_lightning.recipes.recipe import Override, Recipe, dump_recipe, load_recipe
-from scene_lightning.recipes.several_labels import for_several_labels
+from scene_lightning.recipes.several_labels import suited_to
 from scene_lightning.recipes.values import save_interval
 from scene_lightning.reports import plots, run_folder
 from scene_lightning.reports.messages import report_unreadable, say_left_out
@@ -118,15 +117,11 @@ def train(
         several_labels=True, multi_label=recipe.data.multi_label,
     )  # fmt: skip
     class_weights(recipe.training.class_weight, splits.train)  # a misspelt class is told now
-    if splits.train.targets is not None:
-        for_several_labels(recipe)  # what does not go with labels is told before anything slow
+    suited_to(recipe, data)  # what does not go with labels is told before anything slow
     why = before.chosen if before is not None else None
     if to_settle:
         recipe, why = settled(recipe, config, (splits.train, len(splits.validation)), overrides, clock)
-    if splits.train.targets is not None:
-        recipe = for_several_labels(recipe)
-    elif recipe.data.multi_label is not None:
-        raise DataError(f"The recipe is for several labels an image. Expected {data!r} to hold their labels.csv.")
+    recipe = suited_to(recipe, data)
     resumed = earlier is not None and earlier.path is not None
     model = prepare_model(recipe, splits.train.class_names, len(splits.train), resumed=resumed)
     if earlier is not None:

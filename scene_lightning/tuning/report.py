@@ -22,6 +22,7 @@ from scene_lightning.reports.plots import save_figure
 from scene_lightning.reports.tables import format_table
 from scene_lightning.tuning.dimensions import texts
 from scene_lightning.tuning.study import Row, Search
+from scene_lightning.tuning.trial import measure_of
 
 TRIALS, SUMMARY, WINNER, SPACE = "study.csv", "study.json", "best.yaml", "space.yaml"
 HISTORY, IMPORTANCE = "history.png", "importance.png"
@@ -55,15 +56,15 @@ def write_tables(search: Search, place: Place) -> None:
     """
     rows = search.rows()
     _write(place.folder / SPACE, search.space.dump())
-    _write(place.folder / TRIALS, _csv(rows, list(search.space.dimensions)))
+    _write(place.folder / TRIALS, _csv(rows, list(search.space.dimensions), measure_of(search.recipe)))
     _write(place.folder / SUMMARY, json.dumps(_summary(search, rows, place), indent=1) + "\n")
     winner = search.winner()
     if winner is not None:
         best = search.best()[0]
         header = (
             f"# Found by `scene-lightning tune {place.data}`: trial {best.number}, of {len(search.counted())} trials.\n"
-            f"# Accuracy {best.accuracy:.4f} after epoch {best.epoch}, on images held out of the training images for "
-            "the search.\n#\n"
+            f"# {_words(search)} {best.accuracy:.4f} after epoch {best.epoch}, on images held out of the training "
+            "images for the search.\n#\n"
             f"#   scene-lightning train {place.data} --config {place.folder / WINNER}\n"
         )
         _write(place.folder / WINNER, header + dump_recipe(winner))
@@ -74,10 +75,16 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _csv(rows: Sequence[Row], keys: Sequence[str]) -> str:
+def _words(search: Search) -> str:
+    """What trials are compared by, for people."""
+    return "Accuracy" if measure_of(search.recipe) == "accuracy" else "Mean average precision of the labels"
+
+
+def _csv(rows: Sequence[Row], keys: Sequence[str], measure: str) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["trial", *_COLUMNS[1:], *keys, "reason"])
+    heads = [measure if name == "accuracy" else name for name in _COLUMNS[1:]]
+    table.writerow(["trial", *heads, *keys, "reason"])
     for row in rows:
         values = [_cell(row.values.get(key)) for key in keys]
         table.writerow([*(getattr(row, name) for name in _COLUMNS), *values, row.reason])
@@ -89,13 +96,13 @@ def _cell(value: Any) -> Any:
 
 
 def _summary(search: Search, rows: Sequence[Row], place: Place) -> dict[str, Any]:
-    best = search.best()
+    best, measure = search.best(), measure_of(search.recipe)
     return {
         "data": place.data,
         "storage": os.path.relpath(place.storage.resolve(), place.folder.resolve()),
         "recipe": search.recipe.name,
         "trials": dict(Counter(row.state for row in rows)),
-        "best": None if not best else {"trial": best[0].number, "accuracy": best[0].accuracy, **best[0].values},
+        "best": None if not best else {"trial": best[0].number, measure: best[0].accuracy, **best[0].values},
         "importance": search.importance(),
     }
 
@@ -112,7 +119,7 @@ def format_best(search: Search) -> str:
     best = search.best()[:_SHOWN]
     names = short_names(list(search.space.dimensions))
     rows = [
-        ["accuracy", *(f"{row.accuracy:.4f}" for row in best)],
+        ["accuracy" if measure_of(search.recipe) == "accuracy" else "mAP", *(f"{row.accuracy:.4f}" for row in best)],
         ["best epoch", *(f"{row.epoch} of {row.epochs}" for row in best)],
         ["parameters", *("–" if row.parameters is None else f"{row.parameters:,}" for row in best)],
         ["seconds", *("–" if row.seconds is None else f"{row.seconds:.0f}" for row in best)],
@@ -158,14 +165,14 @@ def write_pictures(search: Search, folder: Path) -> list[str]:
     """
     drawn = []
     if search.best():
-        drawn.append(_plot_history(search.counted(), folder / HISTORY).name)
+        drawn.append(_plot_history(search.counted(), _words(search), folder / HISTORY).name)
     if shares := search.importance():
         drawn.append(_plot_importance(shares, len(search.best()), folder / IMPORTANCE).name)
     return drawn
 
 
-def _plot_history(rows: Sequence[Row], path: Path) -> Path:
-    """Accuracy against trials: complete ones (one at least), stopped and failed ones; the best so far as a line."""
+def _plot_history(rows: Sequence[Row], measure: str, path: Path) -> Path:
+    """The measure against trials: complete ones (one at least), stopped and failed ones; the best so far as a line."""
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.add_subplot()
     complete, pruned = (
@@ -186,7 +193,7 @@ def _plot_history(rows: Sequence[Row], path: Path) -> Path:
             transform=axes.get_xaxis_transform(), clip_on=False,
         )  # fmt: skip
     title = f"{len(rows)} trial{'s' if len(rows) != 1 else ''}: best {100 * best:.1f} %"
-    axes.set(title=title, xlabel="Trial", ylabel="Accuracy on held-out training images")
+    axes.set(title=title, xlabel="Trial", ylabel=f"{measure} on held-out training images")
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlim(-0.5, last + 0.5)

@@ -10,12 +10,14 @@ from typing import Any
 
 from scene_lightning._atomic_write import write_text
 from scene_lightning._terminal import labelled
+from scene_lightning.data.label_folders import split_labels
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import split_table
 from scene_lightning.data.table import Splits
 from scene_lightning.dataset_check.quick import checked_splits
 from scene_lightning.errors import InputError, SceneLightningError
 from scene_lightning.recipes.recipe import Override, Recipe, find_key, load_recipe
+from scene_lightning.recipes.several_labels import suited_to
 from scene_lightning.recipes.values import seconds_in
 from scene_lightning.reports import run_folder
 from scene_lightning.training import devices
@@ -80,7 +82,7 @@ def tune(
         InputError: anything wrong with the data, the recipe, the space, the storage or `out`; no trial was complete.
         TuningInterrupted: Ctrl-C.
     """
-    recipe = load_recipe(config or "paper", overrides)
+    recipe = suited_to(load_recipe(config or "paper", overrides), data)
     _require_accuracy(recipe)
     searched = load_space(space, recipe).without(_set_keys(overrides))
     seconds = None if timeout is None else _seconds(timeout)
@@ -105,7 +107,7 @@ def tune(
 
 
 def _require_accuracy(recipe: Recipe) -> None:
-    if "accuracy" not in recipe.training.metrics:
+    if "accuracy" not in recipe.training.metrics and recipe.data.multi_label is None:
         raise InputError(
             "tune compares trials by their accuracy. Expected 'accuracy' in training.metrics; received "
             f"{', '.join(recipe.training.metrics) or 'none'}. Use --set metrics=[accuracy]"
@@ -128,9 +130,13 @@ def _seconds(text: str) -> float:
 
 def _runner(data: str, recipe: Recipe, *, strict: bool, jobs: int) -> TrialRunner:
     """The training images of `data`, a share of them held out to judge by, and one device."""
-    seed, share = recipe.training.seed, recipe.data.val_split
-    overlay = find_overlay(recipe.data.overlay)
-    splits = Splits(*split_table(checked_splits(data, share, seed, overlay, recipe.data.group_by).train, share, seed))
+    seed, share, group_by = recipe.training.seed, recipe.data.val_split, recipe.data.group_by
+    overlay, multi_label = find_overlay(recipe.data.overlay), recipe.data.multi_label
+    table = checked_splits(data, share, seed, overlay, group_by, several_labels=True, multi_label=multi_label).train
+    if table.targets is None:
+        splits = Splits(*split_table(table, share, seed))
+    else:
+        splits = split_labels(table, share, seed, group_by)
     wanted = devices.Hardware(
         recipe.training.accelerator,
         1,  # one device a trial: several trials at a time fill several

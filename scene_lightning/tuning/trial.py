@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
-from scene_lightning import callbacks
+from scene_lightning import callbacks, metrics
 from scene_lightning.data.cache import CachedImages
 from scene_lightning.data.decode import DecodeSpec
 from scene_lightning.data.table import Splits
@@ -32,13 +32,23 @@ class Reports(Protocol):
     def should_prune(self) -> bool: ...
 
 
+def measure_of(recipe: Recipe) -> str:
+    """What trials are compared by, as `fit` logs it after `val_`: accuracy, or the labels' mean average precision.
+
+    Args:
+        recipe: that is varied.
+    """
+    return "accuracy" if recipe.data.multi_label is None else "mean_average_precision"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """How a trial ended.
 
     Attributes:
         state: "complete", "pruned" or "failed".
-        accuracy: of the best epoch, 0..1, on the validation images; None when no epoch was finished.
+        accuracy: of the best epoch, 0..1, on the validation images, or what else `measure_of` names; None when no epoch
+            was finished.
         epoch: the best one, from 1.
         epochs: how many were done.
         seconds: of the whole trial.
@@ -65,18 +75,20 @@ class PruningCallback(callbacks.Callback):
     Args:
         trial: Optuna's.
         epochs: how many the trial has; nothing is gained by stopping at the last one.
+        measure: what is reported: the log's name after `val_`.
     """
 
-    def __init__(self, trial: Reports, epochs: int) -> None:
+    def __init__(self, trial: Reports, epochs: int, measure: str = "accuracy") -> None:
         super().__init__()
+        self._measure = f"val_{measure}"
         self.trial, self.epochs, self.pruned = trial, epochs, False
         self.accuracies: list[float] = []
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         logs = logs or {}
-        if not all(math.isfinite(logs.get(name, 0.0)) for name in ("loss", "val_accuracy")):
+        if not all(math.isfinite(logs.get(name, 0.0)) for name in ("loss", self._measure)):
             raise NoNumber(f"the loss of epoch {epoch + 1} is no finite number: a lower learning rate may help")
-        self.accuracies.append(round(float(logs["val_accuracy"]), 6))  # float32: more digits say nothing
+        self.accuracies.append(round(float(logs[self._measure]), 6))  # float32: more digits say nothing
         self.trial.report(self.accuracies[-1], epoch + 1)
         if epoch + 1 < self.epochs and self.trial.should_prune():
             self.pruned = self.model.stop_training = True
@@ -131,12 +143,16 @@ class TrialRunner:
             recipe: what to train.
             trial: told of each epoch (from 1) and its accuracy; it may end the training.
         """
-        began, pruning, model = time.perf_counter(), PruningCallback(trial, recipe.training.epochs), None
+        began, model = time.perf_counter(), None
+        pruning = PruningCallback(trial, recipe.training.epochs, measure_of(recipe))
         state, reason = "complete", ""
         try:
             images = self.images(recipe)
             feed = training_feed(recipe, images[0], self.targets(recipe))
-            model = prepare_model(recipe, self.splits.train.class_names, len(images[0].table))
+            names, measures = self.splits.train.class_names, list[metrics.Metric]()
+            if recipe.data.multi_label is not None:
+                measures = [metrics.AUC(curve="PR", multi_label=True, num_labels=len(names), name=measure_of(recipe))]
+            model = prepare_model(recipe, names, len(images[0].table), more_metrics=measures)
             fit_model(model, recipe, images, [pruning], feed, verbose=0, logger=False, **self.hardware)
             state = "pruned" if pruning.pruned else "complete"
         except Exception as error:

@@ -120,16 +120,59 @@ def test_pretrained_features_and_folders_of_labels(tmp_path: Path, capsys: pytes
     assert "48 images" in capsys.readouterr().out
 
 
+def test_folds_share_every_label(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words_of = ["train", str(data), "--folds", "2", *words([*SMALL, "epochs=1"]), "--out", str(tmp_path / "folds")]
+    assert cli.run(words_of) == 0
+    shown = capsys.readouterr().out
+    assert "all labels right" in shown and "mAP" in shown and "mean F1" in shown
+    summary = json.loads((tmp_path / "folds" / "folds.json").read_text())
+    assert 0 < summary["mean_average_precision"]["mean"] <= 1 and [one["images"] for one in summary["runs"]] == [80, 80]
+    for fold in ("fold-1", "fold-2"):
+        result = json.loads((tmp_path / "folds" / fold / "evaluation.json").read_text())
+        assert {one["support"] for one in result["per_class"].values()} == {40}
+    assert cli.run([*words_of[:3], "200", *words_of[4:-1], str(tmp_path / "none")]) == 2
+    assert "too few for 200 folds" in capsys.readouterr().err
+
+
+@pytest.mark.soak
+def test_networks_are_compared_by_their_labels(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = words(["epochs=1", "input_size=32", "precision=32-true", "filters=[4,4]", "dense=[8]", "batch_size=64"])
+    assert cli.run(["compare", str(data), "--models", "paper,mobilenet_v3_small", *settings, "--out", "c"]) == 0
+    assert "all right" in capsys.readouterr().out
+    with open("c/comparison.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        result = json.loads((tmp_path / "c" / row["model"] / "evaluation.json").read_text())
+        assert float(row["mean_average_precision"]) == result["mean_average_precision"]
+    assert cli.run(["compare", str(data), "--models", "paper,mobilenet_v3_small", *settings, "--resume", "c"]) == 0
+
+
+def test_a_search_judges_by_mean_average_precision(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("space.yaml").write_text("learning_rate: [0.001, 0.01]\n")
+    settings = [setting for setting in SMALL if not setting.startswith(("learning_rate", "epochs"))]
+    tune = ["tune", str(data), "--space", "space.yaml", "--trials", "2", "--epochs", "2", *words(settings)]
+    assert cli.run([*tune, "--out", "t"]) == 0
+    assert "mAP" in capsys.readouterr().out
+    best = json.loads(Path("t/study.json").read_text())["best"]
+    assert 0 < best["mean_average_precision"] <= 1 and "accuracy" not in best
+    assert "multi_label: csv" in Path("t/best.yaml").read_text()
+    assert Path("t/study.csv").read_text().startswith("trial,state,mean_average_precision,")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["train", "DATA", "--class-weight", "balanced"], "training.class_weight need one class an image"),
         (["train", "DATA", "--set", "mixup=0.2"], "data.mixup need one class an image"),
-        (["train", "DATA", "--folds", "2"], "labels.csv with any number of labels"),
-        (["find-lr", "DATA"], "labels.csv with any number of labels"),
+        (["train", "DATA", "--overlay", "OVERLAY"], "data.overlay need one class an image"),
         (["check", "DATA"], "labels.csv with any number of labels"),
         (["stats", "DATA"], "labels.csv with any number of labels"),
-        (["compare", "DATA", "--models", "paper,vgg16"], "labels.csv with any number of labels"),
         (["shard", "DATA", "out"], "labels.csv with any number of labels"),
         (["calibrate", "RUN", "DATA", "--out", "x.keras"], "gives an image any number of labels"),
         (["report", "RUN"], "The page shows one class an image"),
@@ -142,7 +185,10 @@ def test_what_needs_one_class_an_image_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    assert cli.run([{"DATA": str(data), "RUN": str(run)}.get(word, word) for word in words]) == 2
+    overlay = data.parent / "overlay.csv"
+    overlay.write_text("hash,action\n")
+    places = {"DATA": str(data), "RUN": str(run), "OVERLAY": str(overlay)}
+    assert cli.run([places.get(word, word) for word in words]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
