@@ -24,6 +24,7 @@ PREDICTIONS = "predictions.csv"  # of the best checkpoint on each validation ima
 REPORT = "report.html"
 TRAINING_BATCH = "training_batch.jpg"  # the first images that it was shown
 TENSORBOARD = "tensorboard"
+TRACKING = "tracking.json"  # which run of MLflow or Weights & Biases it is
 FOLDS = "folds.json"
 IMAGES = "images.csv"
 OVERLAY = "labels.csv"

@@ -26,6 +26,7 @@ from scene_lightning.reports import run_folder
 from scene_lightning.reports.tables import format_table
 from scene_lightning.runs.budget import Clock
 from scene_lightning.runs.choose_recipe import AUTO, before_the_choice, settled
+from scene_lightning.runs.loggers import hand_over
 from scene_lightning.runs.pages import report_of_training
 from scene_lightning.runs.prepare import device_count, hardware_of, prepare_model
 from scene_lightning.runs.resume_checkpoint import Resume
@@ -138,6 +139,7 @@ def _one_fold(folder: Path, recipe: Recipe, images: Any, hardware: dict[str, Any
         run = train_in(folder, model, recipe, images, hardware, earlier)
         if images[0].table.targets is None:  # the page shows one class an image
             report_of_training(folder)
+        hand_over(folder, recipe, run.evaluation)
     finally:
         run_folder.forget_run_folder()
     assert run.evaluation is not None  # one device, one process

@@ -2,68 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 from PIL import Image
 
 from scene_lightning._main_process import is_main_process
-from scene_lightning.errors import InputError
 from scene_lightning.inference.predictor import as_probabilities
 from scene_lightning.recipes.recipe import Recipe
-from scene_lightning.reports import run_folder
 from scene_lightning.reports.quick_pictures import matrix_picture, mosaic
 
-PROJECT = "scene-lightning"
 _SAMPLES = 12
 _GRAPH_SIZE_LIMIT = 50_000_000  # weights; the drawing of more takes minutes
-
-
-def require_logger(name: str) -> None:
-    """Check that the package of a logger is installed, before anything slow.
-
-    Args:
-        name: "tensorboard", "mlflow" or "wandb".
-
-    Raises:
-        InputError: it is not.
-    """
-    if importlib.util.find_spec(name) is None:
-        raise InputError(
-            f"The logger {name!r} needs its package, which is not installed: pip install 'scene-lightning[{name}]'. "
-            "Without it: --logger tensorboard."
-        )
-
-
-def make_logger(recipe: Recipe, folder: Path) -> Logger:
-    """The run's logger, as `training.logger` names it.
-
-    MLflow writes where MLFLOW_TRACKING_URI says, else into mlflow.db beside the run; Weights & Biases into the run's
-    folder, under the project WANDB_PROJECT, and to its server unless WANDB_MODE=offline.
-
-    Args:
-        recipe: the run's.
-        folder: the run's.
-    """
-    if recipe.training.logger == "mlflow":
-        server, beside = os.environ.get("MLFLOW_TRACKING_URI"), folder.resolve().parent
-        place = server or f"sqlite:///{beside / 'mlflow.db'}"
-        files = None if server else str(beside / "mlruns")
-        return MLFlowLogger(PROJECT, run_name=folder.name, tracking_uri=place, artifact_location=files)
-    if recipe.training.logger == "wandb":
-        return WandbLogger(folder.name, save_dir=folder, project=os.environ.get("WANDB_PROJECT", PROJECT))
-    return TensorBoardLogger(folder, name="", version=run_folder.TENSORBOARD)
 
 
 class TrackValidation(L.Callback):
@@ -89,7 +47,7 @@ class TrackValidation(L.Callback):
             if isinstance(logger, TensorBoardLogger):
                 self._draw_graph(logger, pl_module)
             else:
-                logger.log_hyperparams(settings(self._recipe))
+                logger.log_hyperparams(_not_logged_before(logger, settings(self._recipe)))
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """TensorBoard lists settings beside the figure that they led to, which is known at the end."""
@@ -206,6 +164,14 @@ def settings(recipe: Recipe) -> dict[str, Any]:
             plain = value if isinstance(value, int | float | str | bool) else str(value)
             rows[f"{section}.{key}"] = plain
     return rows
+
+
+def _not_logged_before(logger: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """MLflow lets no setting change: of a run that goes on, those that it began with stay."""
+    if not isinstance(logger, MLFlowLogger):
+        return values
+    known = logger.experiment.get_run(logger.run_id).data.params
+    return {name: value for name, value in values.items() if name not in known}
 
 
 def _log_picture(logger: Any, name: str, picture: Image.Image, epoch: int) -> None:

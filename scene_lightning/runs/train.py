@@ -39,6 +39,7 @@ from scene_lightning.runs.fit_classifier import FitClassifier
 from scene_lightning.runs.image_record import seen_by_run
 from scene_lightning.runs.inputs import decode_all, overlay_of_run, training_feed, validation_feed
 from scene_lightning.runs.label_thresholds import judge_labels
+from scene_lightning.runs.loggers import hand_over, make_logger, require_logger
 from scene_lightning.runs.out_of_memory import go_on, with_half_the_batch
 from scene_lightning.runs.pages import report_of_training
 from scene_lightning.runs.prepare import device_count, hardware_of, prepare_model
@@ -46,7 +47,7 @@ from scene_lightning.runs.progressive_resizing import WholeMaps
 from scene_lightning.runs.recalibrate_batchnorm import StatisticsAnew
 from scene_lightning.runs.resume_checkpoint import Resume
 from scene_lightning.runs.run_record import RunRecord, recorded, recorded_data
-from scene_lightning.runs.tracking import TrackValidation, make_logger, require_logger
+from scene_lightning.runs.tracking import TrackValidation
 from scene_lightning.runs.training_batch import keep_training_batch
 from scene_lightning.training import devices
 from scene_lightning.training.launch import by_first_process, first_on_each_machine, leave, meet
@@ -138,6 +139,7 @@ def train(
             finished = train_in(folder, model, recipe, (images[0], images[1]), hardware, earlier, clock)
         if splits.train.targets is None:  # the page shows one class an image
             report_of_training(folder)  # the record says by now that the run has finished
+        hand_over(folder, recipe, finished.evaluation)
         return finished
     finally:
         run_folder.forget_run_folder()

@@ -111,6 +111,13 @@ def test_mlflow_keeps_a_run_in_a_local_file(data: Path, tmp_path: Path, monkeypa
     kept = [one.path for one in client.list_artifacts(run.info.run_id, "confusion_matrix")]
     assert kept == ["confusion_matrix/0001.png", "confusion_matrix/0002.png"]
     assert not (tmp_path / "run" / "tensorboard").exists()
+    given = {one.path for one in client.list_artifacts(run.info.run_id)}
+    assert {"report.html", "evaluation.json", "confusion_matrix.png", "recipe.yaml", "model"} <= given
+    assert 0 <= run.data.metrics["best_accuracy"] <= 1 and run.info.status == "FINISHED"
+    words = ["train", "--resume", str(tmp_path / "run"), "--epochs", "3", "--logger", "mlflow"]
+    assert cli.run(words) == 0
+    assert len(client.get_metric_history(run.info.run_id, "val_loss")) == 3, "the same run goes on"
+    assert len(client.search_runs([experiment.experiment_id])) == 1
 
 
 @pytest.mark.soak
@@ -119,7 +126,7 @@ def test_wandb_keeps_a_run_offline(data: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     run = trained(data, tmp_path / "run", "--logger", "wandb")
-    wandb.finish()
+    assert wandb.run is None, "it has ended: the next run is one of its own"
     assert list((run / "wandb").glob("offline-run-*/run-*.wandb"))
     pictures = {path.name.rpartition("_")[0] for path in run.glob("wandb/offline-run-*/files/media/images/*.png")}
     assert {name.partition("_")[0] for name in pictures} >= {"confusion", "sample"}
@@ -134,6 +141,15 @@ def test_a_missing_package_is_said_with_its_cure(
     assert cli.run(["train", str(data), "--out", str(tmp_path / "run"), "--logger", name]) == 2
     assert f"pip install 'scene-lightning[{name}]'" in capsys.readouterr().err
     assert not os.path.exists(tmp_path / "run")
+
+
+def test_a_server_that_does_not_answer_is_said_before_the_training(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mlflow", reason="MLflow is not installed")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert cli.run(["train", str(data), "--out", str(tmp_path / "run"), "--logger", "mlflow"]) == 2
+    assert "http://127.0.0.1:9 does not answer" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
 def test_an_unknown_logger_is_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
