@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 
+from scene_lightning._main_process import is_main_process
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.cache import CachedImages, cache_images
 from scene_lightning.data.decode import DecodeSpec
 from scene_lightning.data.image_info import ImageInfo
+from scene_lightning.data.overlay import Overlay, find_overlay
 from scene_lightning.data.scan import find_splits, match_classes, scan_folder
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.data.table import Splits
@@ -37,6 +40,11 @@ class ImageFolderDataModule(FeedModule):
         seed: of that split, the order, the augmentation.
         scaled_decoding: decode a JPEG of several times `target_size` at 1/8, 1/4 or 1/2 of its size, and resize that;
             False decodes every pixel.
+        overlay: a CSV file of corrected labels, which `scene-lightning check --html` helps to make: images get other
+            classes or are left out, before they are divided.
+
+    Raises:
+        DataError: no such folder, a class that is in one half alone, or a faulty overlay.
 
     Attributes:
         class_names, num_classes, input_size (H, W), rescale: what the model file must carry.
@@ -61,11 +69,15 @@ class ImageFolderDataModule(FeedModule):
         val_split: float = 0.2,
         seed: int = 0,
         scaled_decoding: bool = True,
+        overlay: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__()
         fit = "crop" if keep_aspect_ratio else "stretch"
         self.spec = DecodeSpec.as_seen(target_size, color_mode, interpolation, fit, scaled_decoding)
-        splits = _splits(train, validation, val_split, seed)
+        corrections = find_overlay(overlay)
+        splits = _splits(train, validation, val_split, seed, corrections)
+        if corrections is not None and is_main_process():
+            print(corrections.in_words())
         self.class_names = splits.train.class_names
         self.num_classes = len(self.class_names)
         self.input_size = self.spec.target_size
@@ -101,7 +113,8 @@ class ImageFolderDataModule(FeedModule):
         ).as_dict()
 
 
-def _splits(train: Any, validation: Any, val_split: float, seed: int) -> Splits:
-    if validation is not None:
-        return Splits(*match_classes(scan_folder(train), scan_folder(validation)))
-    return find_splits(train, val_split, seed)
+def _splits(train: Any, validation: Any, val_split: float, seed: int, overlay: Overlay | None) -> Splits:
+    if validation is None:
+        return find_splits(train, val_split, seed, overlay)
+    halves = match_classes(scan_folder(train), scan_folder(validation))
+    return Splits(*halves) if overlay is None else Splits(*(overlay.apply(half) for half in halves))

@@ -17,6 +17,7 @@ from scene_lightning.data.copies import file_digest
 from scene_lightning.data.overlay import read_overlay
 from scene_lightning.data.scan import find_splits, find_training_images, scan_folder
 from scene_lightning.errors import DataError, InputError
+from scene_lightning.feeds.folder import ImageFolderDataModule
 from scene_lightning.inference.held_out import held_out_images
 from scene_lightning.inference.predictor import Predictor, RunOn
 
@@ -267,6 +268,16 @@ def test_flow_from_directory(data: Path, overlay: str) -> None:
     place = flow.filenames.index("sea/0.png")
     assert labels[place] == 1
     assert np.array_equal(images[place], np.asarray(Image.open(data / "train" / "sea" / "0.png"), np.float32))
+
+
+@pytest.mark.parametrize("folders", [("",), ("train", "val")])
+def test_the_folder_module(
+    data: Path, overlay: str, folders: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = ImageFolderDataModule(*(data / name for name in folders), target_size=(9, 9), cache="off", overlay=overlay)
+    assert module.train_images.table.counts() == {"drop": 7, "forest": 6, "sea": 4}
+    assert module.validation_images.table.counts() == {"drop": 3, "forest": 3, "sea": 2}
+    assert "2 relabelled, 2 left out" in capsys.readouterr().out
 
 
 def test_image_dataset_from_directory(data: Path, overlay: str) -> None:
