@@ -20,7 +20,11 @@ def check(
         bool, typer.Option("--labels", help="Also find labels that are probably wrong, by a network's features.")
     ] = False,
     model: Annotated[
-        str, typer.Option(metavar="MODEL", help="The network of --labels: a model file, a run folder or a name.")
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="The network of --labels: a model file, a run folder, or a name (efficientnet_lite0, …).",
+        ),
     ] = "scenes-large",
     html: Annotated[
         str | None,

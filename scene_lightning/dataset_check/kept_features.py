@@ -15,23 +15,22 @@ from numpy.typing import NDArray
 
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.cache import cache_folder
-from scene_lightning.data.copies import file_digest
 
 _FORMAT = 1  # raise it when the same model would give other features
 
 
 class KeptFeatures:
-    """The features of one data folder's images by one model file: known again by what the files hold.
+    """The features of one data folder's images by one model: known again by what the files hold.
 
     Args:
         root: the data folder.
-        model: the model's file; of a folder nothing is kept.
+        weights: a digest of the model's weights; None keeps nothing.
     """
 
-    def __init__(self, root: str, model: str | Path) -> None:
+    def __init__(self, root: str, weights: str | None) -> None:
         self._path: Path | None = None
-        if os.path.isfile(model):
-            key = f"{_FORMAT}\n{torch.__version__}\n{file_digest(str(model))}\n{os.path.realpath(root)}"
+        if weights is not None:
+            key = f"{_FORMAT}\n{torch.__version__}\n{weights}\n{os.path.realpath(root)}"
             name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
             self._path = cache_folder() / f"features-{name}.npz"
 

@@ -6,25 +6,35 @@ Labels", JAIR 70 (2021), https://arxiv.org/abs/1911.00068. Features come from a 
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Container, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from scene_lightning import models
+from scene_lightning.data.copies import file_digest
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.scan import is_image_name
 from scene_lightning.dataset_check.examine import FileFacts
 from scene_lightning.dataset_check.findings import Finding
 from scene_lightning.dataset_check.kept_features import KeptFeatures
 from scene_lightning.dataset_check.tree import FileEntry
 from scene_lightning.errors import InputError
-from scene_lightning.inference.inputs import prediction_feed
+from scene_lightning.inference.inputs import info_of_recipe, prediction_feed
 from scene_lightning.inference.predictor import Predictor, RunOn, stdout_to_stderr
+from scene_lightning.recipes.backbones import build_on_backbone
+from scene_lightning.recipes.recipe import load_recipe
+from scene_lightning.recipes.vocabulary import ARCHITECTURES
 from scene_lightning.reports.run_folder import find_model
 
 FEATURES_FROM = "scenes-large"  # the package's own, so that nothing is downloaded
 FOLDS = 5
+_SIDE = 160  # pixels that a backbone is shown, as docs/check.md measured it
+_RUN_ON = RunOn(precision="auto")
 _COMPONENTS = 256  # of the features' variance: the fit takes a tenth of the time, and its answers stay the same
 _DECAY = 0.03  # L2 penalty on the weights; docs/check.md shows how it was chosen
 _CLOSE = 1e-6  # rounding, as in cleanlab
@@ -44,12 +54,14 @@ def find_suspect_labels(
         files: the files of a data folder.
         facts: what is known of each.
         copies: the findings of copies: those of one finding are answered for together, by others.
-        model: a model file, a run folder or a name of the package's models, whose last features are used.
+        model: a model file, a run folder, a name of the package's models or of a backbone (with ImageNet's weights),
+            whose last features are used.
         root: the data folder, which the features are kept under for the next look.
         progress: called with a number of images after as many have gone through the network.
 
     Raises:
         InputError: no such model, or one without a last layer that features go into.
+        DataError: a backbone's weights are not on this machine and cannot be fetched.
     """
     rows = [row for row, one in enumerate(facts) if one.fault is None and is_image_name(files[row].path)]
     names = sorted({files[row].class_name for row in rows})
@@ -170,14 +182,20 @@ def _features(
 
     Of images that the same model has seen in an earlier look, what it gave then.
     """
-    keeping = KeptFeatures(root, find_model(model))
+    trunk, weights = None, None
+    if _is_backbone(model):
+        trunk = _trunk_of(model)
+        weights = _digest_of(trunk[0])
+    elif os.path.isfile(file := find_model(model)):
+        weights = str(file_digest(str(file)))
+    keeping = KeptFeatures(root, weights)
     known = keeping.read()
     features = {digest: known[digest] for digest in digests if digest in known}
     new = {digest: path for path, digest in zip(paths, digests, strict=True) if digest not in features}
     if progress is not None:
         progress(len(paths) - len(new))
     if new:
-        given, unreadable = _computed(list(new.values()), model, progress)
+        given, unreadable = _computed(list(new.values()), *(trunk or _trunk_of(model)), progress)
         read = [digest for digest, path in new.items() if path not in unreadable]
         features.update(zip(read, given, strict=True))
         keeping.write(features)
@@ -185,18 +203,38 @@ def _features(
     return np.stack([features[digests[place]] for place in kept]), [rows[place] for place in kept]
 
 
-def _computed(
-    paths: Sequence[str], model: str, progress: Callable[[int], None] | None
-) -> tuple[NDArray[np.float32], Container[str]]:
-    """What goes into the last layer for each file that can be read, (N, D), and the files that cannot."""
-    predictor = Predictor.load(model, RunOn(precision="auto"))
-    network = predictor.model
+def _is_backbone(model: str) -> bool:
+    return model in ARCHITECTURES and model != "paper" and not os.path.exists(model)
+
+
+def _trunk_of(model: str) -> tuple[Any, ImageInfo]:
+    """A network up to what goes into its last layer, (batch, features), and how it wants its images."""
+    if _is_backbone(model):
+        recipe = load_recipe("transfer", [("model.architecture", model), ("model.input_size", _SIDE)])
+        network, info = build_on_backbone(recipe, num_classes=1), info_of_recipe(recipe, [""])
+    else:
+        predictor = Predictor.load(model, _RUN_ON)
+        network, info = predictor.model, predictor.info
     last = network.layers[-1] if network.layers else None
     into = getattr(last, "input", None)
     if into is None or len(into.shape) != 2:
         raise InputError(f"{model!r} has no last layer that (batch, features) go into. Expected another --model.")
-    trunk = models.Model(network.inputs, into)
-    feed = prediction_feed(predictor.info, paths, 32, strict=False)
+    return models.Model(network.inputs, into), info
+
+
+def _digest_of(network: Any) -> str:
+    """The same for networks of the same weights and input."""
+    digest = hashlib.sha256(repr(network.input_shape).encode())
+    for weight in network.get_weights():
+        digest.update(weight.tobytes())
+    return digest.hexdigest()
+
+
+def _computed(
+    paths: Sequence[str], trunk: Any, info: ImageInfo, progress: Callable[[int], None] | None
+) -> tuple[NDArray[np.float32], Container[str]]:
+    """What goes into the last layer for each file that can be read, (N, D), and the files that cannot."""
+    feed = prediction_feed(info, paths, 32, strict=False)
     batches: list[NDArray[np.float32]] = []
 
     def take(outputs: NDArray[np.float32], _: object) -> None:
@@ -205,5 +243,5 @@ def _computed(
             progress(len(outputs))
 
     with stdout_to_stderr():
-        trunk.predict(feed, verbose=0, on_batch=take, **predictor.run_on.hardware())
+        trunk.predict(feed, verbose=0, on_batch=take, **_RUN_ON.hardware())
     return np.concatenate(batches), feed.unreadable

