@@ -3,7 +3,8 @@
 Usage: python -m benchmarks.scaling --data FOLDER [--images 900,8741,25000]
 
 Over image files (the folder's, repeated by links): the scan, cold and from its cache, and prediction to a CSV file;
-over batch size, image size and classes: a training step. Each point runs in a process of its own.
+over classes (of two files each): the scan of their folders; over batch size, image size, classes and threads: a
+training step. Each point runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -19,25 +20,39 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe
+from scene_lightning._processors import usable_processors
 
 
-def repeated(source: str, count: int, target: str) -> None:
-    """A folder of classes with `count` links to the images of `source`, spread over its classes."""
+def repeated(source: str, count: int, target: str, classes_wanted: int | None = None) -> None:
+    """A folder of classes with `count` links to the images of `source`, spread over its classes.
+
+    With `classes_wanted`, over that many, whatever the images show.
+    """
     classes = sorted(entry.name for entry in Path(source).iterdir() if entry.is_dir())
     files = {name: sorted((Path(source) / name).iterdir()) for name in classes}
     for number in range(count):
-        name = classes[number % len(classes)]
+        wanted = classes_wanted or len(classes)
+        name, place = classes[number % len(classes)], number // wanted
         pool = files[name]
-        place = number // len(classes)
         original = pool[place % len(pool)]
-        link = Path(target) / name / f"{place:06d}{original.suffix}"
+        folder = f"class {number % wanted:05d}" if classes_wanted else name
+        link = Path(target) / folder / f"{place:06d}{original.suffix}"
         link.parent.mkdir(exist_ok=True)
         link.symlink_to(original.resolve())
 
 
 def measure(what: str, given: dict[str, Any]) -> dict[str, float]:
-    """One point of the table."""
-    if what == "files":
+    """One point of a table."""
+    if what == "scan":
+        from scene_lightning.data.scan import scan_folder
+
+        times = []
+        for _ in range(2):
+            begun = time.perf_counter()
+            scan_folder(given["folder"])
+            times.append(time.perf_counter() - begun)
+        found = {"scan": times[0], "scan again": times[1]}
+    elif what == "files":
         import scene_lightning as keras
         from benchmarks.networks import SIZE, paper_network
         from scene_lightning.data.scan import scan_folder
@@ -60,9 +75,12 @@ def measure(what: str, given: dict[str, Any]) -> dict[str, float]:
             seconds = time.perf_counter() - begun
         found = {"scan": times[0], "scan again": times[1], "predict": seconds}
     else:
+        import torch
+
         import scene_lightning as keras
         from benchmarks.networks import images, paper_network
 
+        torch.set_num_threads(given["threads"])
         batch, size, classes = given["batch"], given["size"], given["classes"]
         steps = max(3, 320 // batch)
         x, y = images(batch * steps, size, classes)
@@ -102,14 +120,22 @@ def main() -> None:
             found = point("files", folder=folder)
         print(f"| {count} | {found['scan']:.2f} | {found['scan again']:.2f} | {found['predict']:.1f} | "
               f"{count / found['predict']:.0f} | {found['peak_mib']:.0f} |", flush=True)  # fmt: skip
-    print("\n| batch | image side | classes | training step (s) | images/s | peak MiB |\n|---|---|---|---|---|---|")
-    usual = {"batch": 32, "size": 150, "classes": 6}
-    changes = [{"batch": n} for n in (8, 16, 32, 64, 128)] + [{"size": n} for n in (96, 224)]
-    for change in [*changes, {"classes": 100}, {"classes": 1000}]:
+    print("\n| classes | scan (s) | scan again (s) | peak MiB |\n|---|---|---|---|")
+    for count in (2, 100, 1000, 20_000):
+        with tempfile.TemporaryDirectory() as folder:
+            repeated(asked.data, 2 * count, folder, count)
+            found = point("scan", folder=folder)
+        print(f"| {count} | {found['scan']:.2f} | {found['scan again']:.2f} | {found['peak_mib']:.0f} |", flush=True)
+    cores = usable_processors()
+    usual = {"batch": 32, "size": 150, "classes": 6, "threads": cores}
+    changes = [{"batch": n} for n in (8, 16, 32, 64, 128)] + [{"size": n} for n in (64, 96, 224, 320)]
+    changes += [{"classes": n} for n in (2, 100, 1000, 20_000)] + [{"threads": n} for n in range(1, cores)]
+    print(f"\n| {' | '.join(usual)} | training step (s) | images/s | peak MiB |\n|{'---|' * (len(usual) + 3)}")
+    for change in changes:
         given = {**usual, **change}
         found = point("step", **given)
-        print(f"| {given['batch']} | {given['size']} | {given['classes']} | {found['step']:.3f} | "
-              f"{given['batch'] / found['step']:.1f} | {found['peak_mib']:.0f} |", flush=True)  # fmt: skip
+        speed, cells = given["batch"] / found["step"], " | ".join(map(str, given.values()))
+        print(f"| {cells} | {found['step']:.3f} | {speed:.1f} | {found['peak_mib']:.0f} |", flush=True)
 
 
 if __name__ == "__main__":
