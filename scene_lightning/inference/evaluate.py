@@ -37,7 +37,7 @@ from scene_lightning.feeds.images import encode_targets
 from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.gallery_heat_maps import heat_maps_of
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
-from scene_lightning.inference.label_scores import format_labels, label_probabilities, score_labels
+from scene_lightning.inference.label_scores import answers_about_labels, format_labels, score_labels
 from scene_lightning.inference.mistakes import check_new_folder, write_mistakes
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn, gives_logits
 from scene_lightning.reports.messages import report_unreadable, say_left_out
@@ -80,12 +80,15 @@ def evaluate(
         raise InputError("--explain lays heat maps over the images of --mistakes DIR: give that too.")
     corrections = find_overlay(overlay)
     predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
-    if predictor.info.thresholds is not None:
-        return _evaluate_labels(predictor, data, strict, [overlay, mistakes])
+    if predictor.info.thresholds is not None and overlay is not None:
+        raise InputError("--overlay corrects the class of an image; these have several labels. Correct labels.csv.")
     table = labelled_images(data, predictor.info)
     answers = None if mistakes is None else Answers(predictor.info.class_names)
     heat_maps = heat_maps_of(predictor) if explain else None  # what is missing for them is told before anything slow
-    if corrections is None:
+    if table.targets is not None:
+        answers = answers_about_labels(predictor, table, strict=strict)
+        result = score_labels(predictor, table, answers)
+    elif corrections is None:
         result = score(predictor, table, strict=strict, answers=answers)
     else:
         table = corrections.apply(table, every_class=False)
@@ -96,26 +99,18 @@ def evaluate(
     return result
 
 
-def _evaluate_labels(predictor: Predictor, data: str, strict: bool, given: Sequence[str | None]) -> dict[str, Any]:
-    """Measure a model of several labels on images with a labels.csv (those for validation, where it says which), or
-    in the folders of all their labels."""
-    if any(given):
-        raise InputError("--overlay and --mistakes are for models that name one class. Leave them away.")
-    table = match_labels(find_label_tables(data)[-1], predictor.info.class_names)
-    assert predictor.info.thresholds is not None
-    return score_labels(
-        predictor, table, label_probabilities(predictor, table, strict=strict), predictor.info.thresholds
-    )
-
-
 def labelled_images(data: str, info: ImageInfo) -> ImageTable:
     """Find the images to be judged, labelled by class name in the model's order; a class may have none.
 
     Args:
-        data: a folder of class folders, or one with a validation half, or the shards of one.
+        data: a folder of class folders, or one with a validation half, or the shards of one. For a model of several
+            labels one with a labels.csv (of which those for validation are taken, where it says which), or with the
+            folders of all labels of an image.
         info: of the model.
     """
     require_folder(data)
+    if info.thresholds is not None:
+        return match_labels(find_label_tables(data)[-1], info.class_names)
     if is_sharded(data):
         return relabel(read_shards(data)[-1], info.class_names)
     folders = class_folders(data)

@@ -12,6 +12,7 @@ from torchmetrics.functional.classification import multilabel_auroc, multilabel_
 
 from scene_lightning import losses
 from scene_lightning.data.table import ImageTable
+from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.images_seen import ImagesSeen
 from scene_lightning.inference.predictor import Predictor, Probabilities
 from scene_lightning.reports.messages import report_unreadable
@@ -20,7 +21,7 @@ from scene_lightning.reports.tables import format_table
 _PAIRS_SHOWN = 10
 
 
-def best_thresholds(probabilities: Probabilities, targets: NDArray[np.float32]) -> list[float]:
+def best_thresholds(probabilities: Probabilities, targets: NDArray[Any]) -> list[float]:
     """For each label, the threshold with the best F1; of several, the one nearest to a half.
 
     Args:
@@ -39,57 +40,67 @@ def best_thresholds(probabilities: Probabilities, targets: NDArray[np.float32]) 
     return thresholds
 
 
-def label_probabilities(
+def answers_about_labels(
     predictor: Predictor, table: ImageTable, *, strict: bool = False, verbose: bool = True
-) -> tuple[NDArray[np.int64], Probabilities]:
-    """The answers about labelled images: (positions in the table of those that could be read, (n, K) probabilities).
+) -> Answers:
+    """What a model of several labels says about images that have them; those that cannot be read are left out.
 
     Args:
         predictor: the loaded model.
-        table: the images.
+        table: the images, with `targets`.
         strict, verbose: as for `score`.
     """
-    positions: list[int] = []
-    rows: list[Probabilities] = []
+    assert table.targets is not None
+    truth = table.targets > 0
+    answers = Answers(predictor.info.class_names, thresholds=predictor.info.thresholds)
 
-    def take(places: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
-        positions.extend(places)
-        rows.append(np.asarray(probabilities, np.float32))
+    def take(positions: Sequence[int], outputs: Any, probabilities: Probabilities) -> None:
+        for position, row in zip(positions, probabilities, strict=True):
+            answers.add(table.paths[position], truth[position], row)
 
     feed = predictor.predict(table.paths, take, strict=strict, verbose=verbose)
     report_unreadable(list(feed.unreadable.values()), len(table))
-    return np.asarray(positions, np.int64), np.concatenate(rows)
+    return answers
 
 
-def score_labels(
-    predictor: Predictor,
-    table: ImageTable,
-    answered: tuple[NDArray[np.int64], Probabilities],
-    thresholds: Sequence[float],
-) -> dict[str, Any]:
+def score_labels(predictor: Predictor, table: ImageTable, answers: Answers) -> dict[str, Any]:
     """Measure answers about labelled images.
 
     Args:
         predictor: what answered.
-        table: the images, with `targets`.
-        answered: as `label_probabilities` gives it.
-        thresholds: of each label.
+        table: the images.
+        answers: as `answers_about_labels` gives them.
 
     Returns:
-        `score`'s keys: `accuracy` is the share of images with exactly the right labels; `per_class` has precision,
-        recall, f1, support, auc and average_precision (None where a label is on all images or none) and threshold;
-        `confusion_matrix` has the hits on its diagonal, and in row i, column j the images on which label i was missed
-        and j wrongly given. Besides, mean_average_precision, f1 (the mean of the labels') and multi_label: true.
+        `score`'s keys, with what `label_figures` gives, and multi_label: true.
     """
-    assert table.targets is not None
-    positions, probabilities = answered
-    truth = table.targets[positions] > 0
-    given = probabilities >= np.asarray(thresholds, np.float64)
-    names = list(predictor.info.class_names)
+    predicted, truth = torch.from_numpy(answers.rows()), answers.truth()
+    return {
+        "data": table.root, "split": None, "seen": ImagesSeen.of_model(predictor.model).among(answers.paths).as_dict(),
+        "images": len(answers.paths), "loss": _loss(predictor.model, predicted, truth), "multi_label": True,
+        **label_figures(answers),
+    }  # fmt: skip
+
+
+def label_figures(answers: Answers) -> dict[str, Any]:
+    """How well each label was recognised.
+
+    Args:
+        answers: of a model of several labels.
+
+    Returns:
+        `accuracy`, the share of images with exactly the right labels; `per_class`: precision, recall, f1, support (the
+        images that have the label), given (those that it was given to), auc and average_precision (None where a label
+        is on all images or none) and threshold; `confusion_matrix` with the hits on its diagonal, and in row i, column
+        j the images on which label i was missed and j wrongly given; `mean_average_precision`, `f1` (the mean of the
+        labels') and `classes`.
+    """
+    truth, given, names = answers.truth(), answers.given(), [str(name) for name in answers.class_names]
+    assert answers.thresholds is not None
     hits = (truth & given).sum(axis=0)
     missed, wrong = truth & ~given, given & ~truth
     matrix = missed.astype(np.int64).T @ wrong.astype(np.int64) + np.diag(hits)
-    predicted, target = torch.from_numpy(probabilities), torch.from_numpy(truth.astype(np.int64))
+    predicted, target = torch.from_numpy(answers.rows()), torch.from_numpy(truth.astype(np.int64))
     ranks = {
         "auc": multilabel_auroc(predicted, target, len(names), average=None),
         "average_precision": multilabel_average_precision(predicted, target, len(names), average=None),
@@ -102,15 +113,12 @@ def score_labels(
         both = precision + recall
         per_class[name] = {
             "precision": precision, "recall": recall, "f1": 2 * precision * recall / both if both else 0.0,
-            "support": int(truth[:, k].sum()), "threshold": float(thresholds[k]),
+            "support": int(counts[k]), "given": int(given[:, k].sum()), "threshold": float(answers.thresholds[k]),
             **{key: float(values[k]) if 0 < counts[k] < len(truth) else None for key, values in ranks.items()},
         }  # fmt: skip
     ranked = [one["average_precision"] for one in per_class.values() if one["average_precision"] is not None]
-    read = [table.paths[position] for position in positions]
     return {
-        "data": table.root, "split": None, "seen": ImagesSeen.of_model(predictor.model).among(read).as_dict(),
-        "images": len(read), "loss": _loss(predictor.model, predicted, truth), "multi_label": True,
-        "accuracy": float((truth == given).all(axis=1).mean()),
+        "accuracy": 1 - float(answers.wrong().mean()),
         "mean_average_precision": float(np.mean(ranked)) if ranked else None,
         "f1": float(np.mean([one["f1"] for one in per_class.values()])),
         "classes": names, "per_class": per_class, "confusion_matrix": matrix.tolist(),

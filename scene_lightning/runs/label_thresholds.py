@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from scene_lightning.data.table import ImageTable
-from scene_lightning.inference.label_scores import best_thresholds, label_probabilities, score_labels
+from scene_lightning.inference.label_scores import answers_about_labels, best_thresholds, score_labels
 from scene_lightning.inference.predictor import Predictor
-from scene_lightning.reports.run_folder import BEST
+from scene_lightning.reports.run_folder import BEST, PREDICTIONS
 from scene_lightning.saving.checkpoint import SECTION, read_checkpoint, write_checkpoint
 
 
 def judge_labels(folder: Path, predictor: Predictor, table: ImageTable) -> dict[str, Any]:
-    """Choose the thresholds on the validation images, keep them in best.ckpt, and measure it with them.
+    """Choose the thresholds on the validation images, keep them in best.ckpt, and measure it with them: its answers
+    are kept as predictions.csv.
 
     Args:
         folder: the run's.
@@ -24,11 +25,12 @@ def judge_labels(folder: Path, predictor: Predictor, table: ImageTable) -> dict[
     Returns:
         As `score_labels`.
     """
-    assert table.targets is not None
-    answered = label_probabilities(predictor, table, verbose=False)
-    thresholds = best_thresholds(answered[1], table.targets[answered[0]])
+    answers = answers_about_labels(predictor, table, verbose=False)
+    thresholds = best_thresholds(answers.rows(), answers.truth())
+    answers.thresholds = thresholds
     state = read_checkpoint(folder / BEST)
     section = state[SECTION]
     section["image_info"] = json.dumps({**json.loads(section["image_info"]), "thresholds": thresholds})
     write_checkpoint(folder / BEST, state)
-    return score_labels(predictor, table, answered, thresholds)
+    answers.write(folder / PREDICTIONS)
+    return score_labels(predictor, table, answers)

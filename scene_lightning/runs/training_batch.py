@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from scene_lightning._atomic_write import atomic_write
+from scene_lightning.data.label_folders import find_label_splits
 from scene_lightning.data.scan import find_splits
 from scene_lightning.errors import SceneLightningError
 from scene_lightning.feeds.images import ImageFeed
@@ -55,7 +56,12 @@ def draw_training_batch_again(folder: Path, recipe: Recipe, data: str) -> None:
         InputError: the images are no longer those of the run.
     """
     overlay = overlay_of_run(recipe, folder)
-    table = find_splits(data, recipe.data.val_split, recipe.training.seed, overlay, recipe.data.group_by).train
+    settings = recipe.data
+    given = settings.val_split, recipe.training.seed
+    if settings.multi_label is None:
+        table = find_splits(data, *given, overlay, settings.group_by).train
+    else:
+        table = find_label_splits(data, settings.multi_label, *given, settings.group_by).train
     uncached = recipe.model_copy(update={"data": recipe.data.model_copy(update={"cache": "off"})})
     images = decode_all(uncached, table, strict=False, shared=False)
     keep_training_batch(folder, training_feed(recipe, images), table.class_names, recipe.data.rescale)
