@@ -109,8 +109,8 @@ class Answers:
             rows = zip(self.paths, self.truth(), self.given(), self.probabilities, strict=True)
             for name, truth, given, row in rows:
                 numbers = [f"{value:.8g}" for value in row]
-                best = numbers[int(row.argmax())]
-                table.writerow([name, self.names_of(truth), self.names_of(given), best, *numbers])
+                chances = _BETWEEN.join(numbers[number] for number in np.flatnonzero(given))
+                table.writerow([name, self.names_of(truth), self.names_of(given), chances, *numbers])
 
     @classmethod
     def read(cls, path: Path, thresholds: Sequence[float] | None = None) -> Answers:

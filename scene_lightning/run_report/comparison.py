@@ -42,10 +42,10 @@ def write_comparison(runs: Sequence[RunData], path: Path) -> WrittenPage:
     some = any(run.metrics for run in runs)
     parts = [
         ("runs", "Runs", _table_of_runs(runs, names)),
-        ("test", "Do they differ?", _tests(pairs, names, contradicting)),
+        ("test", "Do they differ?", _tests(pairs, names, contradicting, runs[0].several_labels)),
         ("settings", "Settings that differ", _settings(runs, names)),
         ("curves", "Curves", f'<div id="curves-of-run">{curves}</div>' if some else "<p>No epoch has ended yet.</p>"),
-        ("classes", "F1 by class", _by_class(runs, names)),
+        ("classes", f"F1 by {'label' if runs[0].several_labels else 'class'}", _by_class(runs, names)),
         ("photographs-apart", "Photographs on which they disagree", _disagreements(data["sets"], pairs, names)),
     ]
     notes = "".join(f'<p class="warning">{text(run.name)}: {text(note)}</p>' for run in runs for note in run.notes)
@@ -78,8 +78,7 @@ def _table_of_runs(runs: Sequence[RunData], names: Sequence[str]) -> str:
     for name, run in zip(names, runs, strict=True):
         accuracy = images = loss = error = "–"
         if run.evaluation is not None:
-            matrix = run.evaluation["confusion_matrix"]
-            count, right = sum(map(sum, matrix)), sum(row[place] for place, row in enumerate(matrix))
+            right, count = run.right()
             images = f"{count:,}"
             if count:
                 accuracy = f"{percent(right / count)} <small>{between(wilson(right, count))}</small>"
@@ -98,12 +97,13 @@ def _table_of_runs(runs: Sequence[RunData], names: Sequence[str]) -> str:
                 f"{memory:,.0f} MB" if isinstance(memory, int | float) else "–",
             ]
         )  # fmt: skip
-    header = ["run", "images", "accuracy", "loss", "ECE", "best epoch", "training", "images/s", "peak memory"]
+    measured = "all labels right" if runs[0].several_labels else "accuracy"
+    header = ["run", "images", measured, "loss", "ECE", "best epoch", "training", "images/s", "peak memory"]
     explained = "Small figures are Wilson's 95 % score intervals; ECE is the expected calibration error."
     return table(header, rows, name="The runs", numbers=range(1, 9)) + f'<p class="quiet">{explained}</p>'
 
 
-def _tests(pairs: Sequence[Pair], names: Sequence[str], contradicting: int) -> str:
+def _tests(pairs: Sequence[Pair], names: Sequence[str], contradicting: int, several_labels: bool) -> str:
     rows = []
     for pair in pairs:
         one, other = text(names[pair.first]), text(names[pair.second])
@@ -132,12 +132,13 @@ def _tests(pairs: Sequence[Pair], names: Sequence[str], contradicting: int) -> s
         if len(pairs) > 1
         else ""
     )
+    right = " An answer is right where it has exactly the true labels." if several_labels else ""
     left_out = f" {contradicting:,} photographs are left out: the runs' labels differ." if contradicting else ""
     return (
         f'{shown}<p class="quiet">On the photographs that both answered: McNemar\'s exact test, two-sided, of those '
         f"that one alone got right, at the level {LEVEL}; the difference of the accuracies with its 95 % interval "
-        f"(Agresti and Min).{several}{left_out} The test is of these two models on photographs like these; another "
-        "seed gives other models.</p>"
+        f"(Agresti and Min).{right}{several}{left_out} The test is of these two models on photographs like these; "
+        "another seed gives other models.</p>"
     )
 
 
@@ -164,9 +165,11 @@ def _settings(runs: Sequence[RunData], names: Sequence[str]) -> str:
 
 def _by_class(runs: Sequence[RunData], names: Sequence[str]) -> str:
     reports = [
-        report_from_matrix(run.evaluation["confusion_matrix"], run.evaluation["classes"])["per_class"]
-        if run.evaluation is not None
-        else {}
+        {}
+        if run.evaluation is None
+        else run.evaluation["per_class"]
+        if run.several_labels
+        else report_from_matrix(run.evaluation["confusion_matrix"], run.evaluation["classes"])["per_class"]
         for run in runs
     ]
     classes = list(dict.fromkeys(name for report in reports for name in report))
@@ -180,7 +183,7 @@ def _by_class(runs: Sequence[RunData], names: Sequence[str]) -> str:
             for one, cell in zip(scores, cells, strict=True)
         ]
         rows.append([text(name), f"{max(one['support'] for one in scores if one is not None):,}", *shown])
-    header = ["class", "images", *map(text, names)]
+    header = ["label" if runs[0].several_labels else "class", "images", *map(text, names)]
     return table(header, rows, name="F1 of each run", numbers=range(1, 2 + len(names))) if rows else ""
 
 

@@ -51,7 +51,10 @@ def _copies(run: RunData) -> str:
     names = {
         "several classes": ("error", "The same image lies in several classes"),
         "both halves": ("error", "The same image is trained on and validated on"),
-        "same class": ("warning", "The same image lies twice in a class"),
+        "same class": (
+            "warning",
+            "The same image is there twice" if run.several_labels else "The same image lies twice in a class",
+        ),
     }
     parts = []
     for kind, groups in copies(run).items():

@@ -111,7 +111,7 @@ def finite(values: Iterable[Any]) -> list[float | None]:
 
 
 def charts(runs: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> list[dict[str, Any]]:
-    """The curves of runs, as curves.js draws them: loss, accuracy and learning rate.
+    """The curves of runs, as curves.js draws them: loss, accuracy (of labels, if there are several) and learning rate.
 
     Args:
         runs: (name, rows of metrics); of one run alone, training and validation are told apart by colour.
@@ -120,6 +120,7 @@ def charts(runs: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> list[dict
     for title, name, unit in (
         ("Loss", "loss", ""),
         ("Accuracy", "accuracy", "%"),
+        ("Accuracy of labels", "binary_accuracy", "%"),
         ("Learning rate", "learning_rate", ""),
     ):
         lines: list[dict[str, Any]] = []

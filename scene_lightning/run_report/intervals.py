@@ -59,6 +59,21 @@ def f1_intervals(matrix: Any) -> list[tuple[float, float]]:
     return intervals
 
 
+def average_precision_interval(value: float, positives: int) -> tuple[float, float]:
+    """The 95 % interval of an average precision, on the scale of log odds (Boyd, Eng and Page, 2013).
+
+    Args:
+        value: the average precision, 0 to 1; it counts as half an image from 0 and 1 at least.
+        positives: how many images have the label.
+    """
+    if positives == 0:
+        return 0.0, 1.0
+    inner = min(max(value, 0.5 / positives), 1 - 0.5 / positives)
+    centre, half = math.log(inner / (1 - inner)), Z95 / math.sqrt(positives * inner * (1 - inner))
+    low, high = (1 / (1 + math.exp(-limit)) for limit in (centre - half, centre + half))
+    return min(low, value), 1.0 if value >= 1 else max(high, value)
+
+
 def mcnemar(first_only: int, second_only: int) -> float:
     """The exact two-sided p-value of McNemar's test: a binomial test of the images that one model alone got right.
 
@@ -108,10 +123,13 @@ def reliability(probabilities: NDArray[np.float32], labels: Any, bins: int) -> l
 
     Args:
         probabilities: (N, K).
-        labels: (N,) class numbers.
+        labels: (N,) class numbers; or (N, K), 1 where an image has a label: then each label of each image counts.
         bins: how many, of equal width.
     """
-    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == np.asarray(labels)
+    if np.ndim(labels) == 2:
+        sure, right = probabilities.ravel(), np.asarray(labels, bool).ravel()
+    else:
+        sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == np.asarray(labels)
     place = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
     return [
         {

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from scene_lightning.inference.label_scores import label_figures
 from scene_lightning.inference.temperature import BINS, calibration_error
 from scene_lightning.pages import page as pages
 from scene_lightning.pages.page import printable, read_template
-from scene_lightning.run_report import answers_sections, sections
+from scene_lightning.run_report import answers_sections, label_sections, sections
 from scene_lightning.run_report.data_section import data as data_section
 from scene_lightning.run_report.html import charts, text
 from scene_lightning.run_report.photographs import LISTED, Pictures, draw, in_order
@@ -21,8 +23,9 @@ from scene_lightning.run_report.run_data import RunData
 
 _PACKAGE = "scene_lightning.run_report"
 _SHOWN = 24  # surest mistakes, and least sure hits
-# positions of the surest mistakes → pictures of them with a heat map, as data URLs ("" for none)
-HeatMaps = Callable[[Sequence[Any]], Sequence[str]]
+_HITS, _WRONG, _MISSED, _PICTURE, _HEAT = 1, 2, 3, 5, 6  # places in a photograph's record
+# files of the surest mistakes, and the classes that were mistaken → heat maps over them, as data URLs ("" for none)
+HeatMaps = Callable[[Sequence[Any], Sequence[int]], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ def write_report(run: RunData, path: Path, heat_maps: HeatMaps | None = None) ->
     body = [sections.state(run)]
     best, measured = run.best_epoch() or (0, "")
     data: dict[str, Any] = {
-        "classes": [], "counts": [], "photographs": [], "surest": [], "doubtful": [], "hint": "",
+        "classes": [], "counts": [], "support": [], "given": [], "photographs": [], "surest": [], "missed": [],
+        "doubtful": [], "hint": "", "several": run.several_labels,
         "curves": {"charts": charts([(run.name, run.metrics)]), "best": best, "bestLabel": measured},
     }  # fmt: skip
     answered = run.answers is not None and bool(run.answers.paths)
@@ -112,30 +116,41 @@ def _photographs(run: RunData, data: dict[str, Any], heat_maps: HeatMaps | None)
     """Put the photographs into the page's data, the most telling first."""
     assert run.answers is not None
     answers = run.answers
-    rows, labels = answers.rows(), np.asarray(answers.labels, np.int64)
-    order, worth = in_order(rows, labels)
+    order, worth = in_order(answers)
     places = [run.place_of(path) for path in answers.paths]
     drawn = draw(places, order[:worth])
-    predicted, sure = rows.argmax(axis=1), rows.max(axis=1)
+    rows, sure, truth, given = answers.rows(), answers.sure(), answers.truth(), answers.given()
     listed = order[:LISTED]
-    wrong = [place for place, position in enumerate(listed) if predicted[position] != labels[position]]
-    surest = wrong[:_SHOWN]
-    heats: dict[int, str] = {}
-    if heat_maps is not None and surest:
-        chosen = [place for place in surest if listed[place] in drawn.urls]
-        heats = dict(zip(chosen, heat_maps([places[listed[place]] for place in chosen]), strict=True))
+
+    def chances(position: int, chosen: NDArray[np.bool_]) -> list[list[Any]]:
+        """[class, its probability] of the chosen ones, the likeliest first."""
+        pairs = [[int(number), round(float(rows[position, number]), 5)] for number in np.flatnonzero(chosen)]
+        return sorted(pairs, key=lambda pair: -pair[1])
+
     data["classes"] = [printable(str(name)) for name in answers.class_names]
     data["photographs"] = [
         [
-            printable(run.name_of(answers.paths[position])), int(labels[position]), int(predicted[position]),
-            round(float(sure[position]), 5), round(float(rows[position, labels[position]]), 5),
-            drawn.urls.get(position, ""), heats.get(place, ""),
+            printable(run.name_of(answers.paths[one])), chances(one, truth[one] & given[one]),
+            chances(one, given[one] & ~truth[one]), chances(one, truth[one] & ~given[one]),
+            round(float(sure[one]), 5), drawn.urls.get(one, ""), "",
         ]
-        for place, position in enumerate(listed)
+        for one in listed
     ]  # fmt: skip
-    data["surest"] = surest
-    data["doubtful"] = list(range(len(wrong), min(len(wrong) + _SHOWN, len(listed))))
+    photographs = data["photographs"]
+    wrongly = [place for place, one in enumerate(photographs) if one[_WRONG]]
+    data["surest"] = sorted(wrongly, key=lambda place: -photographs[place][_WRONG][0][1])[:_SHOWN]
+    if run.several_labels:
+        missed = [place for place, one in enumerate(photographs) if one[_MISSED]]
+        data["missed"] = sorted(missed, key=lambda place: photographs[place][_MISSED][-1][1])[:_SHOWN]
+    mistakes = int(answers.wrong()[listed].sum())
+    data["doubtful"] = list(range(mistakes, min(mistakes + _SHOWN, len(listed))))
     data["hint"] = "predictions.csv has all of them." if len(order) > LISTED else ""
+    chosen = [one for one in dict.fromkeys([*data["surest"], *data["missed"]]) if listed[one] in drawn.urls]
+    if heat_maps is not None and chosen:
+        mistaken = [(photographs[one][_WRONG] or photographs[one][_MISSED][::-1])[0][0] for one in chosen]
+        heats = heat_maps([places[listed[one]] for one in chosen], mistaken)
+        for one, heat in zip(chosen, heats, strict=True):
+            photographs[one][_HEAT] = heat
     return drawn
 
 
@@ -150,48 +165,69 @@ def _of_answers(run: RunData, data: dict[str, Any], error: float | None) -> list
     classes = [str(name) for name in run.evaluation["classes"]]
     matrix = np.asarray(run.evaluation["confusion_matrix"], np.int64)
     openable = run.answers is not None and bool(run.answers.paths)
+    evaluation = run.evaluation
+    if run.several_labels and run.answers is not None and openable:
+        evaluation = {**evaluation, **label_figures(run.answers)}  # those of earlier versions count less
+        matrix = label_sections.with_nothing(run.answers)
+        data["support"], data["given"] = (m.sum(axis=0).tolist() for m in (run.answers.truth(), run.answers.given()))
+    elif not run.several_labels:
+        data["support"], data["given"] = matrix.sum(axis=1).tolist(), matrix.sum(axis=0).tolist()
     data["counts"] = [
         [int(row), int(column), int(matrix[row, column])] for row, column in zip(*np.nonzero(matrix), strict=True)
     ]
-    parts = [
-        ("confusions", "Confusions", answers_sections.confusions(matrix, classes, openable)),
-        ("classes", "Figures by class", answers_sections.by_class(matrix, classes)),
-    ]
+    if run.several_labels:
+        parts = [
+            ("confusions", "Confusions", label_sections.confusions(matrix, evaluation, openable)),
+            ("classes", "Figures by label", label_sections.by_label(evaluation, openable)),
+        ]
+    else:
+        parts = [
+            ("confusions", "Confusions", answers_sections.confusions(matrix, classes, openable)),
+            ("classes", "Figures by class", answers_sections.by_class(matrix, classes)),
+        ]
     if not openable or run.answers is None or error is None:
         why = (
             "<p>The run kept no answers for single photographs (predictions.csv), and they could not be made anew.</p>"
         )
         return [*parts, ("mistakes", "Mistakes", why)]
-    rows, labels = run.answers.rows(), run.answers.labels
+    section = label_sections.calibration if run.several_labels else answers_sections.calibration
     return [
         *parts,
-        ("mistakes", "Mistakes", _mistakes(data)),
-        ("calibration", "Calibration", answers_sections.calibration(rows, labels, error, BINS)),
+        ("mistakes", "Mistakes", _mistakes(data, int(run.answers.wrong().sum()))),
+        ("calibration", "Calibration", section(run.answers, error, BINS)),
     ]
 
 
-def _mistakes(data: dict[str, Any]) -> str:
-    photographs = data["photographs"]
-    wrong = sum(1 for one in photographs if one[1] != one[2])
-    parts = []
-    for identifier, title, sentence in (
-        ("surest", "Surest mistakes", f"The {len(data['surest'])} of {wrong:,} mistakes that the model was surest of."),
-        ("doubtful", "Least sure hits", f"The {len(data['doubtful'])} right answers that the model doubted most."),
-    ):  # fmt: skip
-        positions = data[identifier]
-        if not positions:
-            parts.append(f"<h3>{title}</h3><p>None.</p>")
-            continue
-        gone = [photographs[place] for place in positions if not photographs[place][5]]
-        named = "".join(
-            f"<li>{text(one[0])}: {text(data['classes'][one[2]])} {100 * one[3]:.1f} %</li>" for one in gone
-        )
-        missing = (
-            f'<p class="note">{len(gone)} of these files could not be read any more:</p><ul class="paths">{named}</ul>'
-            if gone
-            else ""
-        )
-        parts.append(
-            f'<h3>{title}</h3><p class="quiet">{sentence}</p><div class="photographs" id="{identifier}"></div>{missing}'
-        )
-    return "".join(parts)
+def _mistakes(data: dict[str, Any], mistakes: int) -> str:
+    surest, missed, doubtful = (len(data[name]) for name in ("surest", "missed", "doubtful"))
+    if data["several"]:
+        galleries = [
+            ("surest", "Surest wrong labels", f"{surest} photographs whose wrong label the model was surest of."),
+            ("missed", "Surest missed labels", f"{missed} photographs whose missed label it held for the unlikeliest."),
+            ("doubtful", "Least sure hits", f"The {doubtful} right answers with a label nearest to its threshold."),
+        ]
+    else:
+        galleries = [
+            ("surest", "Surest mistakes", f"The {surest} of {mistakes:,} mistakes that the model was surest of."),
+            ("doubtful", "Least sure hits", f"The {doubtful} right answers that the model doubted most."),
+        ]
+    return "".join(_gallery(data, *gallery) for gallery in galleries)
+
+
+def _gallery(data: dict[str, Any], identifier: str, title: str, sentence: str) -> str:
+    photographs = [data["photographs"][place] for place in data[identifier]]
+    if not photographs:
+        return f"<h3>{title}</h3><p>None.</p>"
+    gone = [one for one in photographs if not one[_PICTURE]]
+    named = "".join(f"<li>{text(one[0])}: {text(_answer(one, data['classes']))}</li>" for one in gone)
+    missing = (
+        f'<p class="note">{len(gone)} of these files could not be read any more:</p><ul class="paths">{named}</ul>'
+        if gone
+        else ""
+    )
+    return f'<h3>{title}</h3><p class="quiet">{sentence}</p><div class="photographs" id="{identifier}"></div>{missing}'
+
+
+def _answer(photograph: Sequence[Any], classes: Sequence[str]) -> str:
+    given = [*photograph[_HITS], *photograph[_WRONG]]
+    return ", ".join(f"{classes[number]} {100 * chance:.1f} %" for number, chance in given) or "no label"

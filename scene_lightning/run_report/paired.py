@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
+
+import numpy as np
 
 from scene_lightning.run_report.intervals import difference_interval, holm, mcnemar
 from scene_lightning.run_report.run_data import RunData
@@ -16,9 +19,9 @@ class Answer:
 
     Attributes:
         path: of the photograph.
-        truth: the name of its class.
-        predicted: the class that was answered.
-        probability: of that class.
+        truth: the name of its class; of several labels all of them, in one order.
+        predicted: what was answered, likewise.
+        probability: how sure the answer is (`Answers.sure`).
     """
 
     path: str
@@ -28,7 +31,7 @@ class Answer:
 
     @property
     def right(self) -> bool:
-        """Whether the answer is the true class."""
+        """Whether the answer is the true class, or exactly the true labels."""
         return self.predicted == self.truth
 
 
@@ -74,14 +77,17 @@ def answers_by_photograph(run: RunData) -> dict[str, Answer]:
     if run.answers is None:
         return {}
     digests = {path: digest for path, _, digest in run.images if digest.strip("0")}
-    rows = run.answers.rows()
     names = run.answers.class_names
     result: dict[str, Answer] = {}
-    for path, label, row in zip(run.answers.paths, run.answers.labels, rows, strict=True):
-        best = int(row.argmax())
+    rows = zip(run.answers.paths, run.answers.truth(), run.answers.given(), run.answers.sure(), strict=True)
+    for path, truth, given, sure in rows:
         key = digests.get(path) or run.name_of(path)
-        result.setdefault(key, Answer(path, names[label], names[best], float(row[best])))
+        result.setdefault(key, Answer(path, _in_words(truth, names), _in_words(given, names), float(sure)))
     return result
+
+
+def _in_words(row: Any, names: Sequence[str]) -> str:
+    return ", ".join(sorted(names[number] for number in np.flatnonzero(row))) or "no label"
 
 
 def pairs_of(runs: Sequence[dict[str, Answer]]) -> tuple[list[Pair], int]:

@@ -66,7 +66,7 @@ function openPhotographs(title, photographs, total, caption, hint) {
   const list = rest.querySelector("ul");
   list.replaceChildren(...named.sort(by.surest).slice(0, 1000).map(one => {
     const item = document.createElement("li");
-    item.textContent = one.name + "  " + sure(one.probability);
+    item.textContent = one.name + ": " + caption(one).map(block => block.textContent).join(", ");
     return item;
   }));
   dialog.showModal();

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from scene_lightning.inference.answers import Answers
 from scene_lightning.pages.pictures import pictures_of
 
 SIDE, QUALITY, KIND = 128, 60, "WEBP"  # of a picture: pixels of the longer side, and of the compression
@@ -36,17 +36,19 @@ class Pictures:
     size_bytes: int = 0
 
 
-def in_order(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[list[int], int]:
+def in_order(answers: Answers) -> tuple[list[int], int]:
     """Positions of photographs, the most telling first, and how many of them are worth a picture.
 
-    All mistakes, the surest first; the least sure hits; then hits of all classes in turn, drawn by chance.
+    All mistakes, the surest first; the least sure hits; then hits of all classes in turn, drawn by chance. A photograph
+    of several labels counts for the rarest of them.
 
     Args:
-        probabilities: (N, K).
-        labels: (N,) true class numbers.
+        answers: of a run.
     """
-    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong, right = np.nonzero(predicted != labels)[0], np.nonzero(predicted == labels)[0]
+    truth, sure = answers.truth(), answers.sure()
+    supports = np.append(truth.sum(axis=0), 0)
+    labels = np.where(np.column_stack([truth, ~truth.any(axis=1)]), supports, len(truth) + 1).argmin(axis=1)
+    wrong, right = np.flatnonzero(answers.wrong()), np.flatnonzero(~answers.wrong())
     first = wrong[np.argsort(-sure[wrong], kind="stable")].tolist()
     doubtful = right[np.argsort(sure[right], kind="stable")][:LEAST_SURE].tolist()
     chance = np.random.default_rng(_SEED)

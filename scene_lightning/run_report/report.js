@@ -1,25 +1,48 @@
-const { classes, counts, photographs: listed, curves, surest, doubtful, hint } = JSON.parse(document.getElementById("page-data").textContent);
-const photographs = listed.map(([name, label, predicted, probability, ofTruth, picture, heat]) => ({ name, label, predicted, probability, ofTruth, picture, heat }));
-const caption = one => one.label === one.predicted
-  ? [line([[classes[one.predicted], true], [" " + sure(one.probability), false]])]
-  : [line([["taken for ", false], [classes[one.predicted], true], [" " + sure(one.probability), false]]), line([["is ", false], [classes[one.label], true], [" " + sure(one.ofTruth), false]])];
+const { classes, counts, support, given, photographs: listed, curves, surest, missed, doubtful, hint, several } = JSON.parse(document.getElementById("page-data").textContent);
+const NOTHING = classes.length;  // the last row and column of a matrix of several labels
+const photographs = listed.map(([name, hits, wrong, missed, probability, picture, heat]) => ({ name, hits, wrong, missed, probability, picture, heat }));
+const lines = (before, chances) => chances.map(([number, chance]) => line([[before, false], [classes[number], true], [" " + sure(chance), false]]));
+const caption = one => {
+  const all = [...lines("", one.hits), ...lines(several ? "wrongly " : "taken for ", one.wrong), ...lines(several ? "missed " : "is ", one.missed)];
+  return all.length ? all : [line([["no label", false]])];
+};
 
 const place = document.getElementById("curves-of-run");
 if (place && curves.charts.length) drawCurves(place, curves);
 
-for (const [id, positions] of [["surest", surest], ["doubtful", doubtful]]) {
+for (const [id, positions] of [["surest", surest], ["missed", missed], ["doubtful", doubtful]]) {
   const grid = document.getElementById(id);
   if (grid) grid.append(...positions.map(position => photographs[position]).filter(one => one.picture).map(one => figureOf(one, caption)));
 }
 
+const has = (chances, wanted) => chances.some(([number]) => number === wanted);
+
 function openCell(label, predicted) {  // null: any class
-  const fits = one => (label === null || one.label === label) && (predicted === null || one.predicted === predicted);
-  const title = label === null && predicted === null ? "All photographs"
-    : label === null ? "Taken for " + classes[predicted] : predicted === null ? "Photographs of " + classes[label]
-    : label === predicted ? classes[label] + ", recognised" : classes[label] + ", taken for " + classes[predicted];
-  let total = 0;
-  for (const [row, column, count] of counts) if ((label === null || row === label) && (predicted === null || column === predicted)) total += count;
+  const any = label === null && predicted === null, count = counts.find(([row, column]) => row === label && column === predicted);
+  let fits, title, total = count ? count[2] : 0;
+  if (any) [fits, title, total] = [() => true, "All photographs", photographs.length];
+  else if (label === null) {
+    fits = one => predicted === NOTHING ? !one.wrong.length : has(one.hits, predicted) || has(one.wrong, predicted);
+    title = predicted === NOTHING ? "No label wrongly given" : several ? classes[predicted] + ", given" : "Taken for " + classes[predicted];
+    total = predicted === NOTHING ? photographs.filter(fits).length : given[predicted];
+  } else if (predicted === null) {
+    fits = one => label === NOTHING ? !one.missed.length : has(one.hits, label) || has(one.missed, label);
+    title = label === NOTHING ? "No label missed" : "Photographs of " + classes[label];
+    total = label === NOTHING ? photographs.filter(fits).length : support[label];
+  } else if (label === predicted) {
+    fits = one => has(one.hits, label);
+    title = classes[label] + (several ? ", given rightly" : ", recognised");
+  } else {
+    fits = one => (label === NOTHING ? !one.missed.length : has(one.missed, label)) && (predicted === NOTHING ? !one.wrong.length : has(one.wrong, predicted));
+    title = !several ? classes[label] + ", taken for " + classes[predicted]
+      : (label === NOTHING ? "Nothing" : classes[label]) + " missed, " + (predicted === NOTHING ? "nothing" : classes[predicted]) + " wrongly given";
+  }
   openPhotographs(title + ": " + total.toLocaleString("en"), photographs.filter(fits), total, caption, hint);
+}
+for (const button of document.querySelectorAll("button[data-of]")) {
+  const [kind, number] = button.dataset.of.split(",");
+  button.addEventListener("click", () => openPhotographs(button.getAttribute("aria-label"), photographs.filter(one => has(one[kind], Number(number))),
+    Number(button.textContent.replaceAll(",", "")), caption, hint));
 }
 
 const table = document.querySelector(".matrix table");

@@ -55,6 +55,23 @@ class RunData:
         """The folder of the images that were answered, as it was typed; "" where nobody knows."""
         return str((self.evaluation or {}).get("data") or "")
 
+    @property
+    def several_labels(self) -> bool:
+        """Whether its images have any number of labels each."""
+        if self.evaluation is not None:
+            return bool(self.evaluation.get("multi_label"))
+        return self.recipe is not None and self.recipe.data.multi_label is not None
+
+    def right(self) -> tuple[int, int]:
+        """How many images were answered rightly, with exactly their labels, and how many there are."""
+        if self.evaluation is None:
+            return 0, 0
+        if self.several_labels:
+            images = int(self.evaluation["images"])
+            return round(self.evaluation["accuracy"] * images), images
+        matrix = self.evaluation["confusion_matrix"]
+        return sum(row[place] for place, row in enumerate(matrix)), sum(map(sum, matrix))
+
     def name_of(self, path: str) -> str:
         """An image's path below the folder that was evaluated.
 
@@ -127,7 +144,11 @@ def read_run(path: str | os.PathLike[str]) -> RunData:
     run.record = _read(run, run_folder.RECORD, _json_object) or {}
     run.metrics = _read(run, run_folder.METRICS, _metrics) or []
     run.evaluation = _read(run, run_folder.EVALUATION, _evaluation)
-    run.answers = _read(run, run_folder.PREDICTIONS, Answers.read)
+    if not run.several_labels:
+        run.answers = _read(run, run_folder.PREDICTIONS, Answers.read)
+    elif run.evaluation is not None:
+        thresholds = [one["threshold"] for one in run.evaluation["per_class"].values()]
+        run.answers = _read(run, run_folder.PREDICTIONS, lambda file: Answers.read(file, thresholds))
     run.images = _read(run, run_folder.IMAGES, _images) or []
     return run
 
@@ -165,6 +186,11 @@ def _evaluation(file: Path) -> dict[str, Any]:
     whole = all(len(row) == len(classes) and all(type(count) is int for count in row) for row in matrix)
     if len(matrix) != len(classes) or not classes or not whole:
         raise ValueError("expected a confusion matrix with a row and a column for each class")
+    if values.get("multi_label"):
+        if type(values["images"]) is not int or not 0 <= values["accuracy"] <= 1 or values["images"] < 1:
+            raise ValueError("expected a number of images, and the share of those that are right")
+        if [type(one["threshold"]) for one in values["per_class"].values()] != [float] * len(classes):
+            raise ValueError("expected a threshold for each label")
     return values
 
 
@@ -191,7 +217,7 @@ def copies(run: RunData) -> dict[str, list[list[str]]]:
         paths = [path for path, _ in members]
         if len(paths) < 2:
             continue
-        classes = {os.path.basename(os.path.dirname(path)) for path in paths}
+        classes = set() if run.several_labels else {os.path.basename(os.path.dirname(path)) for path in paths}
         kinds = [
             *(["several classes"] if len(classes) > 1 else []),
             *(["both halves"] if len({role for _, role in members}) > 1 else []),

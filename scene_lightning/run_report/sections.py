@@ -59,12 +59,15 @@ def tiles(run: RunData, calibration_error: float | None) -> str:
     """
     pairs: list[tuple[str, str, str]] = []
     if run.evaluation is not None:
-        matrix = run.evaluation["confusion_matrix"]
-        images, right = sum(map(sum, matrix)), sum(row[place] for place, row in enumerate(matrix))
+        right, images = run.right()
         if images:
             interval = f"95 %: {between(wilson(right, images))} %"
-            pairs.append(("Accuracy", percent(right / images), interval))
+            pairs.append(("All labels right" if run.several_labels else "Accuracy", percent(right / images), interval))
             pairs.append(("Right", f"{right:,} of {images:,}", "photographs of the validation"))
+        if run.several_labels:
+            pairs.append(("Mean F1", percent(run.evaluation["f1"]), "of the labels"))
+            if run.evaluation.get("mean_average_precision") is not None:
+                pairs.append(("mAP", percent(run.evaluation["mean_average_precision"]), "mean average precision"))
         if isinstance(run.evaluation.get("loss"), float):
             pairs.append(("Loss", f"{run.evaluation['loss']:.4f}", "of the best checkpoint"))
     if calibration_error is not None:
@@ -181,9 +184,10 @@ def training_batch(run: RunData) -> str:
     if not file.is_file():
         return "<p>The run kept no picture of its training batches, and its images are not where they were.</p>"
     url = f"data:image/jpeg;base64,{base64.b64encode(file.read_bytes()).decode()}"
+    below = "The labels stand" if run.several_labels else "The label stands"
     return (
         "<p>The first training images of the first epoch, after augmentation: what the network is shown. "
-        "The label stands below each.</p>"
+        f"{below} below each.</p>"
         f'<p><img class="batch" src="{url}" alt="Training images after augmentation, with their labels"></p>'
     )
 

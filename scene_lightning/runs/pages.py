@@ -19,6 +19,7 @@ from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.evaluate import score
 from scene_lightning.inference.explain import Explainer
 from scene_lightning.inference.held_out import held_out_images
+from scene_lightning.inference.label_scores import answers_about_labels, score_labels
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.pages.pictures import data_url
 from scene_lightning.reports import run_folder
@@ -53,12 +54,13 @@ def report(names: Sequence[str], *, out: str | None = None, data: str | None = N
         require_folder_of(path)
     runs = [read_run(name) for name in names]
     for run in runs:
-        if (run.evaluation or {}).get("multi_label"):
-            raise InputError(
-                f"The page shows one class an image; those of {str(run.folder)!r} have several labels. Expected "
-                f"`scene-lightning evaluate {run.folder} DATA`, which shows the figures of each label."
-            )
         complete(run, data)
+    if len({run.several_labels for run in runs}) > 1:
+        one, several = (next(run for run in runs if run.several_labels is kind) for kind in (False, True))
+        raise InputError(
+            f"{str(several.folder)!r} gives images several labels, {str(one.folder)!r} one class: their answers cannot "
+            "be compared. Expected runs of one kind."
+        )
     return write_comparison(runs, path) if several else write_report(runs[0], path, _heat_maps_of(runs[0]))
 
 
@@ -74,12 +76,12 @@ def _heat_maps_of(run: RunData, seconds: float = math.inf) -> HeatMaps | None:
         return None
     accelerator = run.recipe.training.accelerator if run.recipe is not None else None
 
-    def draw(places: Sequence[Any]) -> list[str]:
+    def draw(places: Sequence[Any], classes: Sequence[int]) -> list[str]:
         until, maps = time.monotonic() + seconds, list[str]()
         try:
-            explainer = Explainer(Predictor.load(str(checkpoint), RunOn(accelerator)))
-            for place in places:
-                maps.append(_heat_map(explainer, place) if time.monotonic() < until else "")
+            explainer = Explainer(Predictor.load(str(checkpoint), RunOn(accelerator), several_labels=True))
+            for place, number in zip(places, classes, strict=True):
+                maps.append(_heat_map(explainer, place, number) if time.monotonic() < until else "")
         except (SceneLightningError, RuntimeError) as error:  # a model that takes no photographs; no memory
             print(f"note: {run.folder}: no heat maps: {str(error).splitlines()[0]}", file=sys.stderr)
         return maps + [""] * (len(places) - len(maps))
@@ -87,12 +89,13 @@ def _heat_maps_of(run: RunData, seconds: float = math.inf) -> HeatMaps | None:
     return draw
 
 
-def _heat_map(explainer: Explainer, place: Any) -> str:
+def _heat_map(explainer: Explainer, place: Any, number: int) -> str:
     """The photograph under its heat map, as small as the page's other pictures; "" where it is gone by now."""
     try:
         photograph = open_as_seen(place, SIDE)
         photograph.thumbnail((SIDE, SIDE))
-        return data_url(explainer.overlay(photograph, explainer.heat(place)), side=SIDE, quality=QUALITY, kind=KIND)
+        laid = explainer.overlay(photograph, explainer.heat(place, number))
+        return data_url(laid, side=SIDE, quality=QUALITY, kind=KIND)
     except UNREADABLE:  # a DataError is a ValueError
         return ""
 
@@ -161,9 +164,14 @@ def _answer_anew(run: RunData, data: str) -> None:
     training = run.recipe.training if run.recipe is not None else None
     run_on = RunOn() if training is None else RunOn(training.accelerator, training.precision, training.batch_size)
     print(f"note: {run.folder} kept no answers: its checkpoint is evaluated on {data}", file=sys.stderr, flush=True)
-    predictor = Predictor.load(str(run.folder), run_on)
-    answers = Answers(predictor.info.class_names)
-    result = score(predictor, held_out_images(predictor, data), answers=answers)
+    predictor = Predictor.load(str(run.folder), run_on, several_labels=True)
+    table = held_out_images(predictor, data)
+    if table.targets is not None:
+        answers = answers_about_labels(predictor, table)
+        result = score_labels(predictor, table, answers)
+    else:
+        answers = Answers(predictor.info.class_names)
+        result = score(predictor, table, answers=answers)
     if run.evaluation is not None:  # the run has ended
         answers.write(run.folder / run_folder.PREDICTIONS)
     run.evaluation, run.answers = result, answers

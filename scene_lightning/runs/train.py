@@ -137,8 +137,7 @@ def train(
                     decode_shown(recipe, t, strict=strict, shared=count > 1) for t in (splits.train, splits.validation)
                 ]
             finished = train_in(folder, model, recipe, (images[0], images[1]), hardware, earlier, clock)
-        if splits.train.targets is None:  # the page shows one class an image
-            report_of_training(folder)  # the record says by now that the run has finished
+        report_of_training(folder)  # the record says by now that the run has finished
         hand_over(folder, recipe, finished.evaluation)
         return finished
     finally:
@@ -291,7 +290,7 @@ def _fit(
     seen = seen_by_run(recipe, images[0].table, images[1].table, folder, earlier)
     feed = training_feed(recipe, images[0], targets)
     if is_main_process():
-        keep_training_batch(folder, feed, images[0].table.class_names, recipe.data.rescale)
+        keep_training_batch(folder, feed, images[0].table.class_names, recipe)
     interval = save_interval(recipe.training.save_every)
     fit_model(
         model,

@@ -23,7 +23,7 @@ from scene_lightning.runs.inputs import decode_all, overlay_of_run, training_fee
 _IMAGES = 24
 
 
-def keep_training_batch(folder: Path, feed: ImageFeed, class_names: Sequence[str], rescale: float) -> None:
+def keep_training_batch(folder: Path, feed: ImageFeed, class_names: Sequence[str], recipe: Recipe) -> None:
     """Write training_batch.jpg: the first images of the first epoch, augmented. A failure is told and harms nothing.
 
     Neither the feed nor torch's random state changes.
@@ -32,13 +32,14 @@ def keep_training_batch(folder: Path, feed: ImageFeed, class_names: Sequence[str
         folder: the run's.
         feed: as `training_feed` makes it.
         class_names: the classes.
-        rescale: what the feed multiplies grey levels by.
+        recipe: the run's.
     """
     try:
         with torch.random.fork_rng(devices=[]), atomic_write(folder / TRAINING_BATCH) as temporary:
             torch.manual_seed(feed.seed)  # for mixup's and CutMix's shares
-            tiles = _first_images(feed, _IMAGES, rescale)
-            picture = mosaic([(pixels, _label(target, class_names)) for pixels, target in tiles])
+            tiles = _first_images(feed, _IMAGES, recipe.data.rescale)
+            label = _label if recipe.data.multi_label is None else _labels
+            picture = mosaic([(pixels, label(target, class_names)) for pixels, target in tiles])
             picture.save(temporary, "JPEG", quality=80)
     except (OSError, ValueError, RuntimeError, SceneLightningError) as error:
         print(f"note: {TRAINING_BATCH} was not written: {error}", file=sys.stderr)
@@ -64,7 +65,7 @@ def draw_training_batch_again(folder: Path, recipe: Recipe, data: str) -> None:
         table = find_label_splits(data, settings.multi_label, *given, settings.group_by).train
     uncached = recipe.model_copy(update={"data": recipe.data.model_copy(update={"cache": "off"})})
     images = decode_all(uncached, table, strict=False, shared=False)
-    keep_training_batch(folder, training_feed(recipe, images), table.class_names, recipe.data.rescale)
+    keep_training_batch(folder, training_feed(recipe, images), table.class_names, recipe)
 
 
 def _first_images(feed: ImageFeed, count: int, rescale: float) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -92,6 +93,9 @@ def _label(target: Any, class_names: Sequence[str]) -> str:
         return "none"
     if len(parts) == 1 or row[parts[0]] > 0.99:
         return class_names[int(parts[0])]
-    if all(row[place] == 1 for place in parts):  # labels that do not exclude one another
-        return ", ".join(class_names[int(place)] for place in parts)
     return ", ".join(f"{class_names[int(place)]} {100 * row[place]:.0f} %" for place in parts)
+
+
+def _labels(target: Any, class_names: Sequence[str]) -> str:
+    """Labels that do not exclude one another; smoothing leaves those that an image has above a half."""
+    return ", ".join(class_names[int(place)] for place in np.flatnonzero(np.asarray(target) > 0.5)) or "no label"

@@ -35,9 +35,9 @@ def test_the_page_holds_the_run(make_run: MakeRun, capsys: pytest.CaptureFixture
     data = data_of(page)
     evaluation = json.loads((run / "evaluation.json").read_text())
     assert sum(count for *_, count in data["counts"]) == 18
-    wrong = [one for one in data["photographs"] if one[1] != one[2]]
+    wrong = [one for one in data["photographs"] if one[2]]
     assert len(wrong) == round(18 * (1 - evaluation["accuracy"])) == len(data["surest"])
-    assert [one[3] for one in wrong] == sorted((one[3] for one in wrong), reverse=True), "the surest come first"
+    assert [one[4] for one in wrong] == sorted((one[4] for one in wrong), reverse=True), "the surest come first"
     assert all(one[5].startswith("data:image/webp;base64,") for one in data["photographs"])
     assert data["curves"]["best"] == 4 and data["curves"]["bestLabel"] == "val_accuracy"
     assert [chart["title"] for chart in data["curves"]["charts"]] == ["Loss", "Accuracy", "Learning rate"]
@@ -162,7 +162,8 @@ def test_cells_open_their_photographs(make_run: MakeRun, open_page: Callable[...
     cell = chrome.find_element("css selector", f".matrix button[data-cell='{label},{predicted}']")
     chrome.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
     cell.click()
-    names = [one[0] for one in data["photographs"] if one[1:3] == [label, predicted]]
+    mistaken = [(one[0], one[3], one[2]) for one in data["photographs"] if one[2]]
+    names = [name for name, missed, wrong in mistaken if (missed[0][0], wrong[0][0]) == (label, predicted)]
     shown = chrome.find_elements("css selector", "dialog figure img")
     assert sorted(one.get_attribute("alt") for one in shown) == sorted(names) and len(names) == count
     assert all(one.get_property("naturalWidth") > 0 for one in shown), "pictures are there"
