@@ -92,7 +92,7 @@ class Answers:
         Args:
             row: (K,).
         """
-        return _BETWEEN.join(self.class_names[number] for number in np.flatnonzero(row))
+        return _BETWEEN.join(str(self.class_names[int(number)]) for number in np.flatnonzero(row))
 
     def write(self, path: Path) -> None:
         """Write predictions.csv: path, true, predicted, probability, then each class's probability under its name.

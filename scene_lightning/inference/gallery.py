@@ -41,13 +41,20 @@ class Gallery:
         class_names: in the order of the model's outputs.
         count: how many images there will be; it decides how large the pictures are.
         heat_maps: makes what is laid over the first `MOST_HEAT_MAPS` images on request; None for none.
+        thresholds: of a model that gives an image any number of labels; None for one that names a class.
 
     Raises:
         InputError: more images than a browser can show.
     """
 
     def __init__(
-        self, path: str, title: str, class_names: Sequence[str], count: int, heat_maps: HeatMaps | None = None
+        self,
+        path: str,
+        title: str,
+        class_names: Sequence[str],
+        count: int,
+        heat_maps: HeatMaps | None = None,
+        thresholds: Sequence[float] | None = None,
     ) -> None:
         if count > MOST_IMAGES:
             raise InputError(
@@ -55,6 +62,7 @@ class Gallery:
                 "--out FILE.csv."
             )
         self._path, self._title, self._names, self._heat_maps = path, title, list(class_names), heat_maps
+        self._thresholds = thresholds
         self._side, self._quality = next((row[1:] for row in SIDES if count <= row[0]), SIDES[-1][1:])
         self._numbers = {name: number for number, name in enumerate(self._names)}
         self._pool = ThreadPoolExecutor(default_threads(), thread_name_prefix="scene-lightning-gallery")
@@ -63,24 +71,27 @@ class Gallery:
         self._pictures: list[Future[str]] = []
         self._errors: list[tuple[str, str]] = []
 
-    def write(self, prediction: Prediction, true: str | None = None) -> None:
+    def write(self, prediction: Prediction, true: Sequence[str] | None = None) -> None:
         """Add an image.
 
         Args:
             prediction: the answer about it.
-            true: its true class, where that is known.
+            true: its true class, or its true labels, where they are known.
         """
         if prediction.probabilities is None:
             self._errors.append((printable(prediction.path), printable(prediction.error)))
             return
         numbers = np.rint(prediction.probabilities * _PRECISION).astype(int)
+        names = (prediction.predicted,) if prediction.labels is None else prediction.labels
+        given = sorted((self._numbers.get(name, -1) for name in names), key=lambda one: -numbers[one])  # -1: unknown
+        truth = None if true is None else [self._numbers[name] for name in true]
         if len(numbers) > _ALL_CLASSES:
-            likeliest = np.argsort(-numbers, kind="stable")[:_ALL_CLASSES]
-            probabilities: Any = {str(place): int(numbers[place]) for place in likeliest}
+            likeliest = np.argsort(-numbers, kind="stable")[:_ALL_CLASSES].tolist()
+            kept = dict.fromkeys([*likeliest, *(one for one in given if one >= 0), *(truth or [])])
+            probabilities: Any = {str(place): int(numbers[place]) for place in kept}
         else:
             probabilities = numbers.tolist()
-        predicted = self._numbers.get(prediction.predicted, -1)  # -1: none of the classes
-        self._rows.append([predicted, -1 if true is None else self._numbers[true], probabilities])
+        self._rows.append([given, truth, probabilities])
         self._paths.append(prediction.path)
         if len(self._pictures) < MOST_PICTURES:
             self._pictures.append(self._pool.submit(self._picture, prediction.path))
@@ -109,10 +120,11 @@ class Gallery:
         root = _common_folder(self._paths)
         heat_maps: Sequence[str] = []
         if self._heat_maps is not None:
-            classes = [row[0] if row[0] >= 0 else None for row in self._rows[:MOST_HEAT_MAPS]]
+            classes = [_to_explain(given, truth) for given, truth, _ in self._rows[:MOST_HEAT_MAPS]]
             heat_maps = self._heat_maps(self._paths[:MOST_HEAT_MAPS], classes)
         data = {
             "classes": [printable(name) for name in self._names],
+            "thresholds": None if self._thresholds is None else [round(one * _PRECISION) for one in self._thresholds],
             "root": printable(root),
             "names": [printable(path[len(root) :]) for path in self._paths],
             "rows": self._rows,
@@ -143,6 +155,12 @@ class Gallery:
             f'<details class="unreadable"><summary>{len(self._errors):,} could not be read</summary>'
             f"<ul>{items}</ul></details>"
         )
+
+
+def _to_explain(given: Sequence[int], truth: Sequence[int] | None) -> int | None:
+    """The class that a heat map is for: what was answered, of several labels a wrong one, else the likeliest."""
+    wrong = [one for one in given if truth is not None and one not in truth]
+    return next((one for one in [*wrong, *given] if one >= 0), None)
 
 
 def _common_folder(paths: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Writes the images that a model took for another class: a table, sheets of pictures, and a page to look through."""
+"""Writes the images that a model answered wrongly: a table, sheets of pictures, and a page to look through."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 from scene_lightning.errors import InputError
 from scene_lightning.inference.answers import Answers
@@ -42,7 +44,9 @@ def write_mistakes(answers: Answers, folder: str, title: str, heat_maps: HeatMap
     """Write what a model got wrong into a new folder, whole or not at all.
 
     It holds mistakes.csv (path, true, predicted, probability, true_probability, then each class's probability; surest
-    first), index.html, and where there are mistakes surest.jpg and by_class/<true class>.jpg.
+    first), index.html, and where there are mistakes surest.jpg and by_class/<true class>.jpg. Of several labels an
+    image is wrong where one is missed or wrongly given: mistakes.csv names these (path, true, predicted, missed, wrong,
+    then probabilities), and by_class has a picture for each of them.
 
     Args:
         answers: of an evaluation.
@@ -53,8 +57,9 @@ def write_mistakes(answers: Answers, folder: str, title: str, heat_maps: HeatMap
     Returns:
         How many mistakes there are.
     """
-    wrong = [place for place, row in enumerate(answers.probabilities) if int(row.argmax()) != answers.labels[place]]
-    wrong.sort(key=lambda place: (-float(answers.probabilities[place].max()), answers.paths[place]))
+    sure = answers.sure()
+    wrong = np.flatnonzero(answers.wrong()).tolist()
+    wrong.sort(key=lambda place: (-float(sure[place]), answers.paths[place]))
     with _new_folder(folder) as partial:
         _write_table(answers, wrong, partial / TABLE)
         _write_page(answers, wrong[:MOST_IMAGES], partial / PAGE, title, heat_maps)
@@ -85,42 +90,55 @@ def _umask() -> int:
 
 
 def _write_table(answers: Answers, wrong: Sequence[int], path: Path) -> None:
-    names = answers.class_names
+    said = ["missed", "wrong"] if answers.thresholds is not None else ["probability", "true_probability"]
+    truth, given = answers.truth(), answers.given()
     with text_file(path) as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["path", "true", "predicted", "probability", "true_probability", *names])
+        table.writerow(["path", "true", "predicted", *said, *answers.class_names])
         for place in wrong:
-            row, true = answers.probabilities[place], answers.labels[place]
-            numbers = [f"{value:.8g}" for value in row]
-            predicted = int(row.argmax())
-            first = [answers.paths[place], names[true], names[predicted], numbers[predicted], numbers[true]]
-            table.writerow([*first, *numbers])
+            true, answered = truth[place], given[place]
+            numbers = [f"{value:.8g}" for value in answers.probabilities[place]]
+            if answers.thresholds is not None:
+                more = [answers.names_of(true & ~answered), answers.names_of(answered & ~true)]
+            else:
+                more = [numbers[int(one.argmax())] for one in (answered, true)]
+            first = [answers.paths[place], answers.names_of(true), answers.names_of(answered)]
+            table.writerow([*first, *more, *numbers])
 
 
 def _write_page(answers: Answers, wrong: Sequence[int], path: Path, title: str, heat_maps: HeatMaps | None) -> None:
-    names = answers.class_names
-    with Gallery(str(path), title, names, len(wrong), heat_maps) as gallery:
+    names, truth, given = answers.class_names, answers.truth(), answers.given()
+    with Gallery(str(path), title, names, len(wrong), heat_maps, answers.thresholds) as gallery:
         for place in wrong:
-            row = answers.probabilities[place]
-            prediction = Prediction(answers.paths[place], names[int(row.argmax())], row)
-            gallery.write(prediction, true=names[answers.labels[place]])
+            true, answered = (
+                tuple(names[int(number)] for number in np.flatnonzero(one[place])) for one in (truth, given)
+            )
+            several = answered if answers.thresholds is not None else None
+            predicted, row = answers.names_of(given[place]), answers.probabilities[place]
+            gallery.write(Prediction(answers.paths[place], predicted, row, labels=several), true)
 
 
 def _draw_sheets(answers: Answers, wrong: Sequence[int], folder: Path) -> None:
     shown = wrong[:_ON_A_SHEET]
     total = len(answers.paths)
-    what = f"{len(wrong):,} of {total:,} images taken for another class"
+    several = answers.thresholds is not None
+    how = "with a label missed or wrongly given" if several else "taken for another class"
+    what = f"{len(wrong):,} of {total:,} images {how}"
     if len(shown) < len(wrong):
         what = f"The {len(shown)} surest of {len(wrong):,} mistakes in {total:,} images"
     _draw_sheet(answers, shown, folder / SHEET, what)
     by_class: dict[int, list[int]] = {}
+    truth = answers.truth()
+    supports, filed_under = truth.sum(axis=0), truth != answers.given() if several else truth
     for place in wrong:
-        by_class.setdefault(answers.labels[place], []).append(place)
+        for label in np.flatnonzero(filed_under[place]).tolist():
+            by_class.setdefault(label, []).append(place)
     (folder / BY_CLASS).mkdir()
     taken: set[str] = set()
     for label in sorted(by_class, key=lambda one: -len(by_class[one]))[:_MOST_SHEETS]:
         name, places = answers.class_names[label], by_class[label]
-        what = f"{name}: {len(places):,} of {answers.labels.count(label):,} taken for another class"
+        what = f"{name}: {len(places):,} of {supports[label]:,} taken for another class"
+        what = f"{name}: missed or wrongly given on {len(places):,} images" if several else what
         what += f", the {_ON_A_SHEET} surest" if len(places) > _ON_A_SHEET else ""
         file = folder_name(name)
         while file.casefold() in taken:
@@ -130,13 +148,19 @@ def _draw_sheets(answers: Answers, wrong: Sequence[int], folder: Path) -> None:
 
 
 def _draw_sheet(answers: Answers, places: Sequence[int], path: Path, title: str) -> None:
-    names, images = answers.class_names, []
+    names, images, truth, given = answers.class_names, [], answers.truth(), answers.given()
+    wrongly, missed = ("", "is") if answers.thresholds is None else ("wrongly ", "missed")
     for place in places:
-        row, true = answers.probabilities[place], answers.labels[place]
-        predicted = int(row.argmax())
+        row, true, answered = answers.probabilities[place], truth[place], given[place]
         captions = [
-            Caption(f"{names[predicted]} {100 * row[predicted]:.1f} %", WRONG, bold=True),
-            Caption(f"is {names[true]} {100 * row[true]:.1f} %", RIGHT),
+            *(
+                Caption(f"{wrongly}{names[number]} {100 * row[number]:.1f} %", WRONG, bold=True)
+                for number in np.flatnonzero(answered & ~true).tolist()
+            ),
+            *(
+                Caption(f"{missed} {names[number]} {100 * row[number]:.1f} %", RIGHT)
+                for number in np.flatnonzero(true & ~answered).tolist()
+            ),
             Caption(os.path.basename(answers.paths[place]), QUIET),
         ]
         images.append((answers.paths[place], captions))

@@ -80,10 +80,10 @@ def predict(
     _check_companions(html, sort_into, link=link, explain=explain)
     files = _find(paths, files_from, sort_into)
     predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
-    if predictor.info.thresholds is not None and (html or sort_into):
+    if predictor.info.thresholds is not None and sort_into:
         raise InputError(
-            "--html and --sort-into show one class an image; this model gives any number of labels. Expected --out "
-            "FILE.csv or .json."
+            "--sort-into puts an image into the folder of its class; this model gives any number of labels. Expected "
+            "--html FILE.html, or --out FILE.csv or .json."
         )
     names = predictor.info.class_names
     heat_maps = heat_maps_of(predictor) if explain and is_main_process() else None
@@ -103,7 +103,8 @@ def predict(
             if grid is not None:
                 writers.append(opened.enter_context(_Grid(grid, files)))
             if html is not None:
-                gallery = Gallery(html, f"Predictions of {model}", names, len(files), heat_maps)
+                thresholds = predictor.info.thresholds
+                gallery = Gallery(html, f"Predictions of {model}", names, len(files), heat_maps, thresholds)
                 pictured.append(opened.enter_context(gallery))
             if sort_into is not None:
                 pictured.append(opened.enter_context(SortInto(sort_into, names, link=link)))

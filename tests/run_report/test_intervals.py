@@ -5,8 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import average_precision_score
 
-from scene_lightning.run_report.intervals import difference_interval, f1_intervals, holm, mcnemar, reliability, wilson
+from scene_lightning.run_report.intervals import (
+    average_precision_interval,
+    difference_interval,
+    f1_intervals,
+    holm,
+    mcnemar,
+    reliability,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(("hits", "total"), [(0, 10), (7, 10), (263, 281), (3000, 3000)])
@@ -48,6 +57,17 @@ def test_the_interval_of_a_difference_covers_it() -> None:
 def test_holm_multiplies_and_never_falls() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1, 1]
+
+
+def test_the_interval_of_an_average_precision_is_a_bootstraps() -> None:
+    random = np.random.default_rng(0)
+    truth = random.random(600) < 0.3
+    scores = random.normal(size=600) + 1.5 * truth
+    drawn = [average_precision_score(truth[rows], scores[rows]) for rows in random.integers(0, 600, (300, 600))]
+    low, high = average_precision_interval(average_precision_score(truth, scores), int(truth.sum()))
+    assert [low, high] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.035)
+    assert average_precision_interval(1.0, 20)[1] == 1 and 0.5 < average_precision_interval(1.0, 20)[0] < 0.95
+    assert average_precision_interval(0.5, 0) == (0, 1)
 
 
 def test_bins_of_confidence_hold_all_images() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +18,10 @@ from scene_lightning.data.iterative_split import iterative_parts
 from scene_lightning.data.label_file import label_file, read_label_file
 from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import DataError
+from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.label_scores import best_thresholds
 from scene_lightning.models import load_model
+from tests.browser import browser, hindrances, show_as
 
 COLOURS = {"blue": 2, "green": 1, "red": 0}
 SMALL = [
@@ -101,6 +106,98 @@ def test_evaluate_and_predict_show_labels(
     assert {name for name in line[1::2] if name[0] != "("} == set(one["predicted"])
 
 
+def test_the_page_of_a_run_shows_its_labels(
+    data: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (run / "report.html").read_text()
+    answers = Answers.read(run / "predictions.csv", load_model(run / "best.ckpt").image_info["thresholds"])
+    assert len(answers.paths) == 32 and [answers.names_of(row) for row in answers.truth()] == [
+        ";".join(some_labels(int(Path(path).stem) % 8)) for path in answers.paths
+    ]
+    shown = page_data(page)
+    assert len(shown["photographs"]) == 32
+    for name, hits, wrong, missed, *_ in shown["photographs"]:
+        labels = {shown["classes"][number] for number, _ in [*hits, *missed]}
+        assert labels == set(some_labels(int(Path(name).stem) % 8)) and not {
+            number for number, _ in [*hits, *wrong]
+        } & {number for number, _ in missed}
+    missed, wrong = answers.truth() & ~answers.given(), answers.given() & ~answers.truth()
+    cells = {(row, column): count for row, column, count in shown["counts"]}
+    assert all(cells.get((k, k), 0) == (answers.truth() & answers.given())[:, k].sum() for k in range(3))
+    assert sum(cells.get((k, 3), 0) for k in range(3)) == missed[~wrong.any(1)].sum()
+    for text in (
+        "All labels right",
+        "mAP",
+        "Figures by label",
+        "average precision",
+        "threshold",
+        "of all labels together",
+    ):
+        assert text in page, text
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    worse = Answers(answers.class_names, answers.paths, answers.labels, [0 * row for row in answers.probabilities])
+    worse.thresholds = answers.thresholds
+    worse.write(other / "predictions.csv")
+    assert cli.run(["report", str(run), str(other), "--out", str(tmp_path / "both.html")]) == 0
+    both = (tmp_path / "both.html").read_text()
+    only = (
+        int((~answers.wrong() & answers.truth().any(axis=1)).sum()),
+        int((answers.wrong() & ~answers.truth().any(1)).sum()),
+    )
+    assert [one["total"] for one in page_data(both)["sets"][:2]] == list(only) and only[0] > 10
+    assert "exactly the true labels" in both and "F1 by label" in both
+    (other / "predictions.csv").unlink()
+    assert cli.run(["report", str(other)]) == 0
+    assert Answers.read(other / "predictions.csv", answers.thresholds).paths == answers.paths, "answered anew"
+
+
+def test_mistakes_and_predictions_show_every_label(
+    data: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["evaluate", str(run), str(data), "--mistakes", str(tmp_path / "wrong"), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    with open(tmp_path / "wrong" / "mistakes.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == result["mistakes"]["images"] == round(160 * (1 - result["accuracy"])) > 3
+    assert list(rows[0]) == ["path", "true", "predicted", "missed", "wrong", *COLOURS]
+    for row in rows:
+        true, given, missed, wrong = (set(filter(None, row[key].split(";"))) for key in list(row)[1:5])
+        assert true == set(some_labels(int(Path(row["path"]).stem) % 8)) != given
+        assert missed == true - given and wrong == given - true
+    filed = {path.stem for path in (tmp_path / "wrong" / "by_class").iterdir()}
+    assert filed == {name for row in rows for name in f"{row['missed']};{row['wrong']}".split(";") if name}
+    shown = page_data((tmp_path / "wrong" / "index.html").read_text())
+    names = [shown["classes"][one] for one in shown["rows"][0][0]]
+    assert set(names) == set(filter(None, rows[0]["predicted"].split(";"))) and len(shown["rows"]) == len(rows)
+
+
+def test_the_pages_of_labels_work_in_a_browser(data: Path, run: Path, tmp_path: Path) -> None:
+    words = [str(data / f"{number}.png") for number in range(16)]
+    assert cli.run(["predict", str(run), *words, "--html", str(tmp_path / "page.html")]) == 0
+    with browser(tmp_path / "downloads") as start:
+        chrome = start(tmp_path / "page.html")
+        rows = page_data((tmp_path / "page.html").read_text())["rows"]
+        for number, name in enumerate(COLOURS):
+            count = sum(number in given for given, *_ in rows)
+            chrome.find_element("css selector", f"#class option[value='{number}']").click()
+            assert chrome.find_element("id", "count").text == f"{count} of 16 images"
+            assert name in chrome.find_element("css selector", ".card").text
+        show_as(chrome, scheme="dark", phone=True)
+        assert hindrances(chrome) == []
+        chrome.get((run / "report.html").as_uri())
+        cell = next(one for one in page_data((run / "report.html").read_text())["counts"] if one[0] != one[1])
+        button = chrome.find_element("css selector", f".matrix button[data-cell='{cell[0]},{cell[1]}']")
+        chrome.execute_script("arguments[0].click()", button)
+        assert len(chrome.find_elements("css selector", "dialog figure")) == cell[2] and hindrances(chrome) == []
+
+
+def page_data(page: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="(?:page-)?data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
 def test_a_run_is_repeated_from_its_record(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["rerun", str(run), "--out", str(tmp_path / "again")]) == 0
     assert "the same numbers as" in capsys.readouterr().out
@@ -175,9 +272,8 @@ def test_a_search_judges_by_mean_average_precision(
         (["stats", "DATA"], "labels.csv with any number of labels"),
         (["shard", "DATA", "out"], "labels.csv with any number of labels"),
         (["calibrate", "RUN", "DATA", "--out", "x.keras"], "gives an image any number of labels"),
-        (["report", "RUN"], "The page shows one class an image"),
-        (["predict", "RUN", "DATA", "--html", "x.html"], "show one class an image"),
-        (["evaluate", "RUN", "DATA", "--mistakes", "x"], "for models that name one class"),
+        (["predict", "RUN", "DATA", "--sort-into", "x"], "this model gives any number of labels"),
+        (["evaluate", "RUN", "DATA", "--overlay", "OVERLAY"], "Correct labels.csv"),
     ],
 )
 def test_what_needs_one_class_an_image_is_refused(
