@@ -110,12 +110,11 @@ def _write_page(answers: Answers, wrong: Sequence[int], path: Path, title: str, 
     names, truth, given = answers.class_names, answers.truth(), answers.given()
     with Gallery(str(path), title, names, len(wrong), heat_maps, answers.thresholds) as gallery:
         for place in wrong:
-            true, answered = (
-                tuple(names[int(number)] for number in np.flatnonzero(one[place])) for one in (truth, given)
-            )
-            several = answered if answers.thresholds is not None else None
-            predicted, row = answers.names_of(given[place]), answers.probabilities[place]
-            gallery.write(Prediction(answers.paths[place], predicted, row, labels=several), true)
+            row = answers.probabilities[place]
+            true, answered = ([names[k] for k in np.flatnonzero(one[place]).tolist()] for one in (truth, given))
+            labels = {name: float(row[names.index(name)]) for name in answered}
+            several = None if answers.thresholds is None else labels
+            gallery.write(Prediction(answers.paths[place], answers.names_of(given[place]), row, labels=several), true)
 
 
 def _draw_sheets(answers: Answers, wrong: Sequence[int], folder: Path) -> None:

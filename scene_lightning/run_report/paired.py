@@ -87,7 +87,7 @@ def answers_by_photograph(run: RunData) -> dict[str, Answer]:
 
 
 def _in_words(row: Any, names: Sequence[str]) -> str:
-    return ", ".join(sorted(names[number] for number in np.flatnonzero(row))) or "no label"
+    return ", ".join(sorted(names[number] for number in np.flatnonzero(row).tolist())) or "no label"
 
 
 def pairs_of(runs: Sequence[dict[str, Answer]]) -> tuple[list[Pair], int]:

@@ -56,9 +56,9 @@ def report(names: Sequence[str], *, out: str | None = None, data: str | None = N
     for run in runs:
         complete(run, data)
     if len({run.several_labels for run in runs}) > 1:
-        one, several = (next(run for run in runs if run.several_labels is kind) for kind in (False, True))
+        one, other = (next(run.folder for run in runs if run.several_labels is kind) for kind in (False, True))
         raise InputError(
-            f"{str(several.folder)!r} gives images several labels, {str(one.folder)!r} one class: their answers cannot "
+            f"{str(other)!r} gives images several labels, {str(one)!r} one class: their answers cannot "
             "be compared. Expected runs of one kind."
         )
     return write_comparison(runs, path) if several else write_report(runs[0], path, _heat_maps_of(runs[0]))
