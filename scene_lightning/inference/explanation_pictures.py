@@ -8,7 +8,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -16,6 +15,7 @@ from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.placement import Box
 from scene_lightning.inference.explain import COVERED, Explainer, Explanation, coloured
 from scene_lightning.pages.page import printable
+from scene_lightning.reports.fonts import font_for
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _SIDE = 420  # pixels of the longer side of a photograph that has a picture of its own
@@ -76,7 +76,7 @@ def panel(explanation: Explanation, name: str, side: int = 260) -> Image.Image:
     paper.paste(heat, (photograph.width + _GAP, 0))
     draw, y = ImageDraw.Draw(paper), photograph.height + _GAP
     for text, bold, colour, size in lines:
-        font = _font(size, bold)
+        font = font_for(text, size, bold)
         draw.text((0, y), _cut(text, font, width), fill=colour, font=font)
         y += size + 6
     return paper
@@ -148,7 +148,7 @@ def _on_paper(panels: Sequence[Image.Image], columns: int) -> Image.Image:
 @functools.cache
 def _scale() -> Image.Image:
     """What the colours mean."""
-    font, before, after, bar = _font(14), "speaks for the class: least", "most", (140, 12)
+    font, before, after, bar = font_for("", 14), "speaks for the class: least", "most", (140, 12)
     left = round(font.getlength(before)) + 8
     image = Image.new("RGB", (left + bar[0] + 8 + round(font.getlength(after)) + 2, 20), _PAPER)
     draw = ImageDraw.Draw(image)
@@ -157,13 +157,6 @@ def _scale() -> Image.Image:
     image.paste(Image.fromarray(coloured(values)), (left, 4))
     draw.text((left + bar[0] + 8, 1), after, fill=_QUIET, font=font)
     return image
-
-
-@functools.cache
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings along: letters of most alphabets."""
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(os.path.join(matplotlib.get_data_path(), "fonts", "ttf", name), size)
 
 
 def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.decode import UNREADABLE, open_as_seen
 from scene_lightning.pages.page import printable
+from scene_lightning.reports.fonts import font_for
 
 TEXT, QUIET, WRONG, RIGHT = "#1b1f24", "#57606a", "#a63c00", "#00664a"  # each 4.5 : 1 on white at least
 _COLUMNS, _CELL, _PICTURE, _GAP, _MARGIN = 6, 220, 200, 16, 24  # pixels
@@ -47,7 +45,7 @@ def contact_sheet(images: Sequence[tuple[Any, Sequence[Caption]]], path: str | P
     """
     columns = min(_COLUMNS, max(len(images), 3))
     width = 2 * _MARGIN + columns * _CELL + (columns - 1) * _GAP
-    heading = wrapped(title, _font(_TITLE_SIZE, True), width - 2 * _MARGIN)
+    heading = wrapped(title, font_for(title, _TITLE_SIZE, bold=True), width - 2 * _MARGIN)
     cells = [_lines(captions) for _, captions in images]
     lines = [max(map(len, cells[start : start + columns])) for start in range(0, len(cells), columns)]
     heights = [_PICTURE + 8 + _LINE * count + _GAP for count in lines]
@@ -55,20 +53,22 @@ def contact_sheet(images: Sequence[tuple[Any, Sequence[Caption]]], path: str | P
     sheet = Image.new("RGB", (width, top + sum(heights) + _MARGIN // 2), "white")
     draw = ImageDraw.Draw(sheet)
     for number, line in enumerate(heading):
-        draw.text((_MARGIN, _MARGIN + number * (_TITLE_SIZE + 8)), line, TEXT, _font(_TITLE_SIZE, True))
+        draw.text((_MARGIN, _MARGIN + number * (_TITLE_SIZE + 8)), line, TEXT, font_for(title, _TITLE_SIZE, bold=True))
     for place, ((source, _), captions) in enumerate(zip(images, cells, strict=True)):
         row, column = divmod(place, columns)
         left, upper = _MARGIN + column * (_CELL + _GAP), top + sum(heights[:row])
         _draw_picture(sheet, draw, source, (left, upper))
         for number, (line, caption) in enumerate(captions):
             spot = (left, upper + _PICTURE + 8 + number * _LINE)
-            draw.text(spot, line, caption.colour, _font(_FONT_SIZE, caption.bold))
+            draw.text(spot, line, caption.colour, font_for(caption.text, _FONT_SIZE, caption.bold))
     with atomic_write(path) as partial:
         sheet.save(partial, "PNG" if str(path).lower().endswith(".png") else "JPEG", quality=88)
 
 
 def _lines(captions: Sequence[Caption]) -> list[tuple[str, Caption]]:
-    return [(line, one) for one in captions for line in wrapped(one.text, _font(_FONT_SIZE, one.bold), _CELL)]
+    return [
+        (line, one) for one in captions for line in wrapped(one.text, font_for(one.text, _FONT_SIZE, one.bold), _CELL)
+    ]
 
 
 def _draw_picture(sheet: Image.Image, draw: ImageDraw.ImageDraw, source: Any, corner: tuple[int, int]) -> None:
@@ -77,7 +77,7 @@ def _draw_picture(sheet: Image.Image, draw: ImageDraw.ImageDraw, source: Any, co
         image = open_as_seen(source, max(_CELL, _PICTURE))
     except UNREADABLE:
         draw.rectangle((*corner, corner[0] + _CELL, corner[1] + _PICTURE), outline=QUIET)
-        draw.text((corner[0] + 12, corner[1] + 12), "cannot be read", QUIET, _font(_FONT_SIZE, False))
+        draw.text((corner[0] + 12, corner[1] + 12), "cannot be read", QUIET, font_for("", _FONT_SIZE))
         return
     scale = min(_CELL / image.width, _PICTURE / image.height)
     size = max(1, math.floor(image.width * scale)), max(1, math.floor(image.height * scale))
@@ -107,10 +107,3 @@ def wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
             lines.append(line[:fitting])
             line = line[fitting:]
     return [*lines, line]
-
-
-@cache
-def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
-    """Matplotlib's DejaVu Sans, which is on every machine."""
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(os.path.join(matplotlib.get_data_path(), "fonts", "ttf", name), size)

@@ -21,6 +21,7 @@ from PIL import Image
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.data.decode import UNREADABLE, open_as_seen
 from scene_lightning.errors import DataError, InputError
+from scene_lightning.reports.fonts import give_fonts
 
 # Okabe and Ito's palette: told apart by colour-blind readers too
 _TRAIN, _VALIDATION, _WRONG, _RIGHT = "#0072B2", "#D55E00", "#B34700", "#00704F"  # the latter two dark enough to read
@@ -41,6 +42,7 @@ def save_figure(figure: Figure, path: str | Path, *, trim: bool = False) -> Path
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure)
+    give_fonts(figure)
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(w_pad=0.1, h_pad=0.1)  # inches; without it titles touch the edge

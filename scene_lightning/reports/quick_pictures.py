@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from scene_lightning.reports.fonts import font_for
+
 _COLUMNS, _SIDE, _LABEL, _GAP = 6, 120, 18, 4  # tiles a row; pixels of a tile, of the line below it, between two
 _HIT, _MISS = np.array([0, 98, 163]), np.array([192, 74, 0])  # told apart by colour-blind readers too
 _MOST_NAMED = 40  # classes; of more the cells are small
@@ -22,13 +24,14 @@ def mosaic(tiles: Sequence[tuple[NDArray[np.uint8], str]]) -> Image.Image:
     columns = min(_COLUMNS, max(len(tiles), 1))
     rows = max(-(-len(tiles) // columns), 1)
     picture = Image.new("RGB", (columns * (_SIDE + _GAP) - _GAP, rows * (_SIDE + _LABEL)), "white")
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(12)
+    pen = ImageDraw.Draw(picture)
     for place, (pixels, label) in enumerate(tiles):
         left, top = place % columns * (_SIDE + _GAP), place // columns * (_SIDE + _LABEL)
         tile = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
         share = _SIDE / max(tile.size)
         tile = tile.resize((max(round(tile.width * share), 1), max(round(tile.height * share), 1)))
         picture.paste(tile, (left + (_SIDE - tile.width) // 2, top + (_SIDE - tile.height) // 2))
+        font = _font(label)
         pen.text((left + 2, top + _SIDE + 1), _fitting(label, _SIDE, font), fill="black", font=font)
     return picture
 
@@ -40,7 +43,7 @@ def matrix_picture(matrix: NDArray[np.int64], class_names: Sequence[str]) -> Ima
         matrix: (K, K) counts.
         class_names: K names.
     """
-    size, font = len(class_names), ImageFont.load_default(12)
+    size, font = len(class_names), _font("".join(class_names))
     named = size <= _MOST_NAMED
     cell, margin = (44 if size <= 16 else 24) if named else max(800 // size, 2), 130 if named else 8
     picture = Image.new("RGB", (margin + size * cell + 8, margin + size * cell + 8), "white")
@@ -66,6 +69,11 @@ def matrix_picture(matrix: NDArray[np.int64], class_names: Sequence[str]) -> Ima
             turned.text((6, place * cell + cell / 2), text, fill=255, font=font, anchor="lm")
         picture.paste("black", (margin, 0), along.transpose(Image.Transpose.ROTATE_90))
     return picture
+
+
+def _font(text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own, which is narrow and has ASCII's letters."""
+    return ImageFont.load_default(12) if text.isascii() else font_for(text, 12)
 
 
 def _fitting(label: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from scene_lightning.cli import main as cli
 from scene_lightning.inference import mistakes
-from scene_lightning.reports.contact_sheet import _font, wrapped
+from scene_lightning.reports.contact_sheet import wrapped
+from scene_lightning.reports.fonts import font_for
 from tests.inference.conftest import COLOURS, coloured_picture
 
 
@@ -103,6 +104,6 @@ def test_an_interruption_leaves_nothing(
     "text", ["short", "a_very_long_name_without_a_space_" * 5, "words and words " * 9, "", "Ж" * 90]
 )
 def test_captions_are_wrapped_never_cut(text: str) -> None:
-    lines = wrapped(text, _font(14, False), 220)
+    lines = wrapped(text, font_for(text, 14), 220)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-    assert all(_font(14, False).getlength(line) <= 220 for line in lines)
+    assert all(font_for(text, 14).getlength(line) <= 220 for line in lines)
