@@ -21,6 +21,7 @@ from scene_lightning.feeds.base import Feed, FeedModule
 from scene_lightning.training import running
 from scene_lightning.training.callback_adapter import CallbackAdapter, keras_order, to_floats
 from scene_lightning.training.child_process_results import outcome_of
+from scene_lightning.training.collector import Collector
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.inner_run import InnerRun
 from scene_lightning.training.interrupts import keeping_interrupts
@@ -269,31 +270,6 @@ def _not_empty(logs: dict[str, Any]) -> dict[str, Any]:
     return logs
 
 
-class _Collector(L.Callback):
-    """Takes each batch's outputs off the device as soon as they are there."""
-
-    def __init__(self, on_batch: Callable[[Any, Any], None] | None) -> None:
-        self._on_batch = on_batch
-        self.outputs: list[Any] = []
-        self.parts: OutputsOfProcesses | None = None  # where several processes predict
-
-    def on_predict_batch_end(
-        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
-        arrays = map_structure(lambda leaf: leaf.detach().float().cpu().numpy(), outputs)
-        if self.parts is not None:
-            self.parts.add(arrays)
-        else:
-            self.take(arrays, batch)
-
-    def take(self, arrays: Any, batch: Any) -> None:
-        """Hand the outputs of one batch on, or keep them."""
-        if self._on_batch is not None:
-            self._on_batch(arrays, batch)
-        else:
-            self.outputs.append(arrays)
-
-
 def run_predict(
     model: Any,
     feed: Feed,
@@ -317,7 +293,7 @@ def run_predict(
     """
     ledger.count("predict")
     build_from(model, feed)
-    collector, hardware = _Collector(on_batch), hardware or Hardware()
+    collector, hardware = Collector(on_batch), hardware or Hardware()
     with running.undisturbed(model) as outer:
         listed, lightning_callbacks = listen(model, feed, verbose, callbacks)
         listeners = [collector, CallbackAdapter(model, listed), *lightning_callbacks]
@@ -333,7 +309,7 @@ def run_predict(
     return _concatenate(collector.outputs)
 
 
-def _predict(model: Any, feed: Feed, hardware: Hardware, collector: _Collector, listeners: list[L.Callback]) -> None:
+def _predict(model: Any, feed: Feed, hardware: Hardware, collector: Collector, listeners: list[L.Callback]) -> None:
     if hardware.devices == "auto":  # a program that does not say is not to be started several times
         hardware = replace(hardware, devices=1, num_nodes=1)
     jit = compiled(model, worth_compiling(model.jit_compile, feed.samples, training=False), training=False)
