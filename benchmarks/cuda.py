@@ -1,4 +1,4 @@
-"""On a GPU: images a second, share of the matrix-product rate, seconds to an accuracy.
+"""On a GPU: images a second, share of the matrix-product rate, seconds to an accuracy; training steps beside peers.
 
 Usage: python -m benchmarks.cuda [--data FOLDER] [--accuracy 0.8] [--batch 256] [--epochs 5]. Without --data the images
 are made up and the time to an accuracy is left out. Ends with a message, and 1, where there is no GPU.
@@ -16,8 +16,10 @@ import numpy as np
 import torch
 
 import scene_lightning as keras
+from benchmarks.__main__ import installed, run_side, table
 from benchmarks.machine import describe, training_flops
 from benchmarks.networks import AUGMENTATION, CLASSES, SIZE, paper_network
+from scene_lightning._processors import usable_processors
 from scene_lightning.data.augment import AugmentRanges
 from scene_lightning.data.cache import cache_images
 from scene_lightning.data.decode import DecodeSpec
@@ -92,6 +94,16 @@ def main() -> None:
         share = training_flops(1) * speed / rate
         found = f"{reached[0]:.1f}" if asked.data and reached else "not reached" if asked.data else "no data"
         print(f"| {precision} | {speed:.0f} | {share:.1%} | {found} ({asked.accuracy}) |", flush=True)
+    beside_peers(asked.batch)
+
+
+def beside_peers(batch: int, rounds: int = 3) -> None:
+    """Prints training steps on arrays in memory, in turn with those of others, each in a process of its own."""
+    sides = [side for side in ("ours", "keras-torch", "keras-tensorflow", "lightning") if installed(side)]
+    options = {"steps": 30, "batch": batch, "threads": usable_processors(), "precision": "bf16-mixed", "data": "",
+               "busy": 0, "accelerator": "cuda"}  # fmt: skip
+    found = [{side: run_side(side, "train", options) for side in sides} for _ in range(rounds)]
+    print(f"\nTraining steps on arrays in memory, bf16-mixed, {rounds} rounds:\n\n{table(found, sides)}")
 
 
 if __name__ == "__main__":

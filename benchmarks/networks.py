@@ -53,7 +53,7 @@ def paper_network(keras: Any, size: int = SIZE, classes: int = CLASSES, jit_comp
     return model
 
 
-def plain_lightning(losses: list[float], precision: str = "32-true") -> tuple[Any, Any]:
+def plain_lightning(losses: list[float], precision: str = "32-true", accelerator: str = "cpu") -> tuple[Any, Any]:
     """(module, trainer): the same network as Lightning's guides have it; losses are added to `losses`.
 
     torch modules with channels_last activations, which oneDNN is quickest with, and a Trainer.
@@ -98,7 +98,7 @@ def plain_lightning(losses: list[float], precision: str = "32-true") -> tuple[An
             return torch.optim.Adam(self.parameters())
 
     trainer = L.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-                        enable_model_summary=False, accelerator="cpu", precision=precision)  # fmt: skip
+                        enable_model_summary=False, accelerator=accelerator, devices=1, precision=precision)  # fmt: skip
     return Module().to(memory_format=torch.channels_last), trainer
 
 

@@ -104,7 +104,7 @@ def arrays_with_lightning(case: str, options: Outcome) -> Outcome:
                 yield item
             stamps.append(time.perf_counter())
 
-    module, trainer = plain_lightning(losses, options["precision"])
+    module, trainer = plain_lightning(losses, options["precision"], options.get("accelerator", "cpu"))
     (trainer.fit if case == "train" else trainer.predict)(module, Timed(data, batch_size=batch, shuffle=True))
     count = sum(p.numel() for p in module.parameters()) + sum(
         b.numel() for name, b in module.named_buffers() if "running" in name
