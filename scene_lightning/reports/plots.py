@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ def save_figure(figure: Figure, path: str | Path, *, trim: bool = False) -> Path
         engine.set(w_pad=0.1, h_pad=0.1)  # inches; without it titles touch the edge
     edges: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.15} if trim else {}
     try:
-        with atomic_write(path) as partial:
+        with atomic_write(path) as partial, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph")  # a letter in no font: `give_fonts` has said it
             figure.savefig(partial, dpi=120, format=(path.suffix or ".png")[1:], **edges)
     except ValueError as error:  # an ending that is no picture format
         raise InputError(f"Cannot write {path}: {error}") from error
