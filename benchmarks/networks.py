@@ -97,8 +97,8 @@ def plain_lightning(losses: list[float], precision: str = "32-true", accelerator
         def configure_optimizers(self) -> Any:
             return torch.optim.Adam(self.parameters())
 
-    trainer = L.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-                        enable_model_summary=False, accelerator=accelerator, devices=1, precision=precision)  # fmt: skip
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    trainer = L.Trainer(max_epochs=1, accelerator=accelerator, devices=1, precision=precision, **quiet)
     return Module().to(memory_format=torch.channels_last), trainer
 
 
