@@ -31,6 +31,9 @@ def check(
         typer.Option(metavar="FILE.html", help="Also write a page with the pictures, on which one decides about each."),
     ] = None,
     overlay: OverlayFile = None,
+    multi_label: Annotated[
+        bool, typer.Option("--multi-label", help="Images have the labels of all folders that hold a copy of them.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with status 1 where there are errors, for CI.")
     ] = False,
@@ -46,7 +49,10 @@ def check(
     for path in (out, html):
         if path is not None:
             pipeline.require_place_for(path)
-    report = pipeline.check_dataset(data, show_progress=not as_json, labels=labels, model=model, overlay=overlay)
+    report = pipeline.check_dataset(
+        data, show_progress=not as_json, labels=labels, model=model, overlay=overlay,
+        multi_label="folders" if multi_label else None,
+    )  # fmt: skip
     if out is not None:
         pipeline.write_findings(report, out)
     if html is not None:

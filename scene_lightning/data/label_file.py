@@ -67,11 +67,14 @@ def refuse_several_labels(data: str) -> None:
         )
 
 
-def read_label_file(path: Path) -> tuple[ImageTable, NDArray[np.bool_] | None]:
+def read_label_file(
+    path: Path, missing: list[tuple[int, str]] | None = None
+) -> tuple[ImageTable, NDArray[np.bool_] | None]:
     """Read the images and labels of a file.
 
     Args:
         path: of the file; paths of images in it are relative to its folder.
+        missing: takes the (line, path) of images that are not there, which are left out; None refuses them.
 
     Returns:
         (a table with `targets`, for each image whether it is for validation; None where the file does not say).
@@ -100,11 +103,13 @@ def read_label_file(path: Path) -> tuple[ImageTable, NDArray[np.bool_] | None]:
     targets = np.zeros((len(body), len(names)), dtype=np.float32)
     for row_number, labels in enumerate(sets):
         targets[row_number, [places[name] for name in labels]] = 1
-    paths = _paths([(number, row[columns.image].strip()) for number, row in body], path)
+    paths = _paths([(number, row[columns.image].strip()) for number, row in body], path, missing)
     table = ImageTable(paths, targets.argmax(axis=1).astype(np.int64), names, str(path.parent), targets=targets)
+    there = np.flatnonzero(paths)
     if columns.split is None:
-        return table, None
-    return table, np.array([_is_validation(row[columns.split], number, path) for number, row in body])
+        return table.take(there), None
+    held_out = np.array([_is_validation(row[columns.split], number, path) for number, row in body])
+    return table.take(there), held_out[there]
 
 
 def match_labels(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
@@ -155,10 +160,15 @@ def _columns(header: Sequence[str], body: Sequence[Sequence[str]], path: Path) -
     raise DataError(f"'{path}': unclear what the labels are: {what}. Expected {FORMS}.")
 
 
-def _paths(cells: Sequence[tuple[int, str]], path: Path) -> list[str]:
+def _paths(cells: Sequence[tuple[int, str]], path: Path, missing: list[tuple[int, str]] | None) -> list[str]:
+    """Where the images lie; "" for those that are missing."""
     folder, seen, paths = path.parent, set(), []
     for number, cell in cells:
         file = next((folder / f"{cell}{end}" for end in _ENDINGS if (folder / f"{cell}{end}").is_file()), None)
+        if cell and file is None and missing is not None:
+            missing.append((number, cell))
+            paths.append("")
+            continue
         if not cell or file is None:
             raise DataError(f"'{path}', line {number}: no image {cell!r}. Expected its path from {str(folder)!r} on.")
         if file in seen:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scene_lightning.data.label_file import refuse_several_labels
+from scene_lightning.data.label_file import label_file
+from scene_lightning.data.label_folders import has_several_labels
 from scene_lightning.data.overlay import DROP, RELABEL, Overlay, find_overlay
 from scene_lightning.data.scan import is_image_name, require_folder
 from scene_lightning.dataset_check.classes import find_odd_classes
@@ -18,9 +19,11 @@ from scene_lightning.dataset_check.examine import FileFacts
 from scene_lightning.dataset_check.facts import facts_of
 from scene_lightning.dataset_check.findings import KINDS, OF_LABELS, SEVERITIES, Finding, Severity
 from scene_lightning.dataset_check.kept_findings import keep_findings, kept_findings
+from scene_lightning.dataset_check.label_tree import find_odd_labels, read_label_tree, with_labels_of_copies
 from scene_lightning.dataset_check.looks import find_odd_images
 from scene_lightning.dataset_check.suspects import FEATURES_FROM, find_suspect_labels
 from scene_lightning.dataset_check.tree import DataTree, FileEntry, read_tree
+from scene_lightning.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class CheckReport:
         known: files that an earlier look had examined.
         overlay: the corrections of labels that were applied, or None.
         seconds: how long this one took.
+        several_labels: whether images have any number of labels, which `counts` and `files` have then.
     """
 
     data: str
@@ -48,6 +52,7 @@ class CheckReport:
     known: int
     seconds: float
     overlay: Overlay | None = None
+    several_labels: bool = False
 
     def of(self, severity: Severity) -> list[Finding]:
         """The findings of one severity."""
@@ -56,7 +61,16 @@ class CheckReport:
     @property
     def images(self) -> int:
         """How many images can be read."""
-        return sum(sum(by_class.values()) for by_class in self.counts.values())
+        return _sound_images(self.files, self.facts)
+
+    def images_of(self, split: str) -> int:
+        """How many images of a split can be read.
+
+        Args:
+            split: a key of `counts`.
+        """
+        rows = [(entry, one) for entry, one in zip(self.files, self.facts, strict=True) if entry.split == split]
+        return _sound_images([entry for entry, _ in rows], [one for _, one in rows])
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -81,6 +95,7 @@ def check_dataset(
     labels: bool = False,
     model: str = FEATURES_FROM,
     overlay: str | None = None,
+    multi_label: str | None = None,
 ) -> CheckReport:
     """Look at every file of a data folder; none is changed.
 
@@ -91,16 +106,19 @@ def check_dataset(
         model: whose features these are judged by: a model file, a run folder or a name.
         overlay: a CSV file of corrected labels; what it relabels and drops is looked at as corrected, and what it keeps
             is not reported.
+        multi_label: "folders": an image has the labels of all folders that hold a copy of it. Of a folder with a
+            labels.csv the images that it names are looked at, with the labels that it gives them.
 
     Raises:
         DataError: no such folder, or a faulty overlay.
         InputError: no such model.
     """
     require_folder(data)
-    refuse_several_labels(data)
+    if overlay is not None and has_several_labels(data, multi_label):
+        raise InputError("--overlay is for images of one class each. Correct labels.csv, or the folders, instead.")
     start = time.perf_counter()
     corrections = find_overlay(overlay)
-    tree = read_tree(data)
+    tree = _tree_of(data, multi_label)
     if corrections is not None:
         corrections.check_labels(sorted({name for names in tree.class_folders.values() for name in names}))
     with progress_bar("looking", len(tree.files), show_progress) as progress:
@@ -108,19 +126,37 @@ def check_dataset(
     kept: set[str] = set()
     if corrections is not None:
         tree.files, facts, kept = _corrected(tree.files, facts, corrections)
+    if multi_label == "folders":
+        tree.files, facts = with_labels_of_copies(tree, facts)
     counts = _counts(tree, facts)
     copies = find_duplicates(tree.files, facts)
     of_files = [*copies, *find_odd_images(tree.files, facts)]
     if labels:
-        images = sum(sum(by_class.values()) for by_class in counts.values())
-        with progress_bar("labels", images, show_progress) as progress:
+        with progress_bar("labels", _sound_images(tree.files, facts), show_progress) as progress:
             of_files += find_suspect_labels(tree.files, facts, copies, model, tree.root, progress)
     of_files = [one for one in of_files if one.kind not in OF_LABELS or not kept.issuperset(one.paths)]
     digests = {entry.path: one.digest for entry, one in zip(tree.files, facts, strict=True)}
     keep_findings(tree.root, of_files, digests, labels=labels)
-    findings = _sorted([*tree.findings, *find_odd_classes(tree, counts), *of_files])
+    findings = _sorted([*tree.findings, *_of_classes(tree, facts, counts), *of_files])
     seconds = time.perf_counter() - start
-    return CheckReport(data, tree.root, tree.files, facts, counts, findings, known, seconds, corrections)
+    several_labels = bool(tree.label_names)
+    return CheckReport(
+        data, tree.root, tree.files, facts, counts, findings, known, seconds, corrections, several_labels
+    )
+
+
+def _tree_of(data: str, multi_label: str | None = None) -> DataTree:
+    file = label_file(data)
+    return read_tree(data) if file is None or multi_label == "folders" else read_label_tree(file)
+
+
+def _of_classes(tree: DataTree, facts: Sequence[FileFacts], counts: dict[str, dict[str, int]]) -> list[Finding]:
+    return find_odd_labels(tree, facts) if tree.label_names else find_odd_classes(tree, counts)
+
+
+def _sound_images(files: Sequence[FileEntry], facts: Sequence[FileFacts]) -> int:
+    rows = zip(files, facts, strict=True)
+    return sum(one.fault is None and is_image_name(entry.path) for entry, one in rows)
 
 
 @dataclass(frozen=True)
@@ -149,13 +185,13 @@ def known_findings(data: str, overlay: Overlay | None = None) -> KnownFindings:
         DataError: no such folder, or none of class folders.
     """
     require_folder(data)
-    refuse_several_labels(data)
-    tree = read_tree(data)
-    counts = _counts(tree, [FileFacts()] * len(tree.files))
+    tree, unread = _tree_of(data), FileFacts()
+    facts = [unread] * len(tree.files)
+    counts = _counts(tree, facts)
     kept = kept_findings(tree.root)
     of_files = [one for one in kept.findings if overlay is None or not _decided(one, overlay, kept.digests)]
     return KnownFindings(
-        kept.looked, kept.labels, _sorted([*tree.findings, *find_odd_classes(tree, counts), *of_files])
+        kept.looked, kept.labels, _sorted([*tree.findings, *_of_classes(tree, facts, counts), *of_files])
     )
 
 
@@ -200,7 +236,8 @@ def _counts(tree: DataTree, facts: list[FileFacts]) -> dict[str, dict[str, int]]
     counts = {split: dict.fromkeys(names, 0) for split, names in tree.class_folders.items()}
     for entry, one in zip(tree.files, facts, strict=True):
         if one.fault is None and is_image_name(entry.path):
-            counts[entry.split][entry.class_name] = counts[entry.split].get(entry.class_name, 0) + 1
+            for name in entry.labels if tree.label_names else (entry.class_name,):
+                counts[entry.split][name] = counts[entry.split].get(name, 0) + 1
     return counts
 
 

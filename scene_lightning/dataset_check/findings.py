@@ -33,6 +33,8 @@ KINDS: dict[str, Kind] = {
     "single_class": Kind("error", "Give a folder that holds one folder of images for each of two or more classes."),
     "class_missing_from_split": Kind("error", "Move some images of the class there, or remove its other folders."),
     "empty_class": Kind("error", "Put images into the folder, or delete it."),
+    "label_missing_from_split": Kind("error", "Label images with it there, or take the label away."),
+    "missing_image": Kind("error", "Bring the image back, or delete its line."),
     "missing_split": Kind("warning", "Put training images into a folder `train` beside it."),
     # the files
     "unreadable": Kind("error", _REMOVE),
@@ -79,6 +81,11 @@ KINDS: dict[str, Kind] = {
     "other_file": Kind("note", "Nothing: it is left out."),
     "outside_splits": Kind("note", "Nothing: training does not read it."),
     "linked_folder": Kind("note", "Nothing: its images are read as if they lay here."),
+    "unlabelled_image": Kind("warning", "Give them a line each in labels.csv, or nothing: they are left out."),
+    "label_on_every_image": Kind("warning", "Take the label away: there is nothing to tell it from."),
+    "labels_always_together": Kind("warning", "Make one label of them, or add images that have one without the other."),
+    "label_imbalance": Kind("note", "Add images with the rare labels: of a few, nobody can learn or judge them well."),
+    "no_label": Kind("note", "Nothing, if they show none of the labels; otherwise label them."),
     "imbalance": Kind("warning", "Add images of the rare classes, or train with --class-weight balanced."),
 }  # fmt: skip
 

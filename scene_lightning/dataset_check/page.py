@@ -42,6 +42,7 @@ def write_page(report: CheckReport, path: str) -> None:
     parts = {
         "title": escape(f"Check of {printable(report.root)}"),
         "summary": escape(_summary(report)),
+        "deciding": "hidden" if report.several_labels else "",
         "rows": "\n".join(rows) or '<tr><td colspan="3">Nothing was found.</td></tr>',
         "sections": "\n".join(_section(kind, groups[kind], pictures) for kind in kinds),
         "data": pages.as_json(data),
@@ -60,7 +61,7 @@ class _Pictures:
     """Small JPEG pictures of the findings' images, as HTML, and what is known of each file."""
 
     def __init__(self, report: CheckReport, groups: dict[str, list[Finding]]) -> None:
-        self.root = report.root
+        self.root, self.several_labels = report.root, report.several_labels
         self.entries: dict[str, tuple[FileEntry, str]] = {
             entry.path: (entry, one.digest)
             for entry, one in zip(report.files, report.facts, strict=True)
@@ -76,7 +77,9 @@ class _Pictures:
         name = escape(self.relative(path))
         image = f'<img src="{self.sources[path]}" alt="{name}" loading="lazy">' if self.sources.get(path) else ""
         caption = f"<figcaption>{name}</figcaption>"
-        if finding.kind not in OF_LABELS:
+        if self.several_labels and finding.kind in OF_LABELS:
+            caption = f"<figcaption>{name}: {escape(printable(entry.class_name))}</figcaption>"
+        if finding.kind not in OF_LABELS or self.several_labels:
             return f"<figure>{image}{caption}</figure>"
         facts = {"hash": digest, "split": entry.split, "label": entry.class_name, "path": self.relative(path)}
         data = " ".join(f'data-{key}="{escape(printable(value))}"' for key, value in facts.items())

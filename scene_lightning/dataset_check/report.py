@@ -61,14 +61,16 @@ def format_check(report: CheckReport) -> str:
 def _class_table(report: CheckReport) -> str:
     splits = list(report.counts)
     names = sorted({name for by_class in report.counts.values() for name in by_class})
-    header = ["class", *(printable(split) or "images" for split in splits)]
+    header = ["label" if report.several_labels else "class", *(printable(split) or "images" for split in splits)]
     rows = [
         [_short(printable(name), 40), *(f"{report.counts[split].get(name, 0):,}" for split in splits)]
         for name in names[:40]
     ]
     if len(names) > 40:
         rows.append([f"… and {len(names) - 40} more", *("" for _ in splits)])
-    rows.append(["all", *(f"{sum(report.counts[split].values()):,}" for split in splits)])
+    rows.append(
+        ["all images" if report.several_labels else "all", *(f"{report.images_of(split):,}" for split in splits)]
+    )
     return format_table(header, rows, rule_before_last=True)
 
 

@@ -64,17 +64,20 @@ def find_suspect_labels(
         DataError: a backbone's weights are not on this machine and cannot be fetched.
     """
     rows = [row for row, one in enumerate(facts) if one.fault is None and is_image_name(files[row].path)]
-    names = sorted({files[row].class_name for row in rows})
+    several = any(files[row].labels for row in rows)
+    names = sorted({name for row in rows for name in (files[row].labels if several else (files[row].class_name,))})
     if len(names) < 2:
         return []
     digests = [facts[row].digest for row in rows]
     features, rows = _features([files[row].path for row in rows], digests, rows, model, root, progress)
-    labels = np.array([names.index(files[row].class_name) for row in rows], dtype=np.int64)
     place_of = {files[row].path: place for place, row in enumerate(rows)}
     groups = np.arange(len(rows))
     for finding in copies:
         places = [place_of[path] for path in finding.paths if path in place_of]
         groups[places] = min(places, default=0)
+    if several:
+        return _suspects_by_label([files[row] for row in rows], features, groups, names)
+    labels = np.array([names.index(files[row].class_name) for row in rows], dtype=np.int64)
     probabilities = out_of_fold(features, labels, groups, len(names))
     findings = []
     for place, better in confident_errors(probabilities, labels):
@@ -86,6 +89,26 @@ def find_suspect_labels(
             Finding("suspect_label", reason, (entry.path,), (given,), (entry.split,), figures, names[better])
         )
     return findings
+
+
+def _suspects_by_label(
+    files: Sequence[FileEntry], features: NDArray[np.float32], groups: NDArray[np.int64], names: Sequence[str]
+) -> list[Finding]:
+    """Labels that are probably missing or wrong: each against its absence, as in cleanlab's multi-label filter."""
+    findings = []
+    for name in names:
+        given = np.array([name in entry.labels for entry in files], dtype=np.int64)
+        if not FOLDS <= given.sum() <= len(given) - FOLDS:
+            continue  # too few of one side to learn from
+        probabilities = out_of_fold(features, given, groups, 2)
+        for place, better in confident_errors(probabilities, given):
+            entry, chance, own = files[place], probabilities[place, 1], float(probabilities[place, given[place]])
+            what = f"Not labelled {name}, and looks like it" if better else f"Labelled {name}, and looks otherwise"
+            reason, cure = f"{what} ({chance:.2f}).", f"{'add' if better else 'remove'} {name}"
+            figures = {"confidence": round(1 - own, 4), "self_confidence": round(own, 4)}
+            about = (entry.path,), (entry.class_name,), (entry.split,)
+            findings.append(Finding("suspect_label", reason, *about, figures, cure))
+    return sorted(findings, key=lambda finding: finding.figures["self_confidence"])
 
 
 def confident_errors(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -26,6 +26,7 @@ class FileEntry:
         class_name: the name of its class' folder.
         size: bytes.
         modified: nanoseconds since 1970.
+        labels: where images have several; `class_name` has them joined then.
     """
 
     path: str
@@ -33,6 +34,7 @@ class FileEntry:
     class_name: str
     size: int
     modified: int
+    labels: tuple[str, ...] = ()
 
 
 @dataclass
@@ -44,12 +46,14 @@ class DataTree:
         files: the regular files of all class folders, folder by folder.
         class_folders: split → the names of its class folders.
         findings: what was odd about the folders and names.
+        label_names: of a data set whose images have several labels each; empty for others.
     """
 
     root: str
     files: list[FileEntry] = field(default_factory=list)
     class_folders: dict[str, list[str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    label_names: list[str] = field(default_factory=list)
 
 
 def read_tree(root: str) -> DataTree:

@@ -268,7 +268,6 @@ def test_a_search_judges_by_mean_average_precision(
         (["train", "DATA", "--class-weight", "balanced"], "training.class_weight need one class an image"),
         (["train", "DATA", "--set", "mixup=0.2"], "data.mixup need one class an image"),
         (["train", "DATA", "--overlay", "OVERLAY"], "data.overlay need one class an image"),
-        (["check", "DATA"], "labels.csv with any number of labels"),
         (["stats", "DATA"], "labels.csv with any number of labels"),
         (["shard", "DATA", "out"], "labels.csv with any number of labels"),
         (["calibrate", "RUN", "DATA", "--out", "x.keras"], "gives an image any number of labels"),
