@@ -6,11 +6,13 @@ can form cycles. Model files need none of this, so all of it is refused.
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import math
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import h5py
@@ -27,6 +29,9 @@ MAX_RANK = 16
 MAX_EXPANSION = 100
 SMALL_BYTES = 2**20
 _DEFLATE, _SHUFFLE, _FLETCHER32 = 1, 2, 3
+_LARGEST_CHUNK = 2**26  # bytes; HDF5 checks a chunk in memory
+_CURE = "Copy or download it again, or save the model anew."
+_CHECKSUM = "scene_lightning_sha256"  # of texts, which HDF5 has no checksum for
 
 
 class SafeFile:
@@ -67,7 +72,12 @@ class SafeFile:
         if not isinstance(dataset, h5py.Dataset):
             raise FileFormatError(f"{path!r} should be an HDF5 data set; received a {type(dataset).__name__}.")
         self._check_dataset(dataset, path)
-        array = np.asarray(dataset[()])
+        try:
+            array = np.asarray(dataset[()])
+        except OSError as error:
+            if not dataset.fletcher32:
+                raise
+            raise FileFormatError(f"it is damaged: the checksum of {path!r} is wrong. {_CURE}") from error
         if self.attribute(dataset, "dtype") == "bfloat16":
             return (array.view("uint16").astype("uint32") << 16).view("float32").reshape(dataset.shape)
         return array
@@ -94,6 +104,19 @@ class SafeFile:
                 f"attribute {name!r} could hold {entries * self._largest_text} bytes of text: a bomb."
             )
         return _decoded(owner.attrs[name])
+
+    def check_texts(self, names: Sequence[str]) -> None:
+        """Compare the root's texts with the checksum that `write_checksum` wrote, where there is one.
+
+        Raises:
+            FileFormatError: they are not those that were written.
+        """
+        texts = {name: self.attribute(self.file, name) for name in names}
+        if self.attribute(self.file, _CHECKSUM) not in (None, _checksum(texts)):
+            raise FileFormatError(
+                f"it is damaged: the checksum of its texts is wrong. {_CURE} If you changed one on purpose, delete its "
+                f"attribute {_CHECKSUM!r}."
+            )
 
     def names(self, owner: h5py.Group, name: str) -> list[str]:
         """A list of strings, put together again where Keras split it over `name0`, `name1` … (64 KB limit of HDF5)."""
@@ -164,6 +187,39 @@ class SafeFile:
                 packed = dataset.id.read_direct_chunk(info.chunk_offset)[1]
                 if len(zlib.decompressobj().decompress(packed, chunk_bytes + 1024)) > chunk_bytes + 4:
                     raise FileFormatError(f"{path!r} has a chunk that inflates beyond its size: a bomb.")
+
+
+def write_array(group: h5py.Group, path: str, array: np.ndarray) -> None:
+    """Write an array as a data set with HDF5's own checksum, Fletcher-32, which every reader of the file checks.
+
+    A single number and an empty array have none: HDF5 keeps it by chunks, which they do not have.
+
+    Args:
+        group: the group.
+        path: of the data set, below the group.
+        array: its values.
+    """
+    array = np.asarray(array)
+    if array.size == 0 or array.ndim == 0:
+        group.create_dataset(path, data=array)
+        return
+    chunks = array.shape if array.nbytes <= _LARGEST_CHUNK else True
+    group.create_dataset(path, data=array, chunks=chunks, fletcher32=True)
+
+
+def write_checksum(file: h5py.File, names: Sequence[str]) -> None:
+    """Write a checksum of the root's texts, for `SafeFile.check_texts`; Keras does not look at it.
+
+    Args:
+        file: the file, its attributes written.
+        names: of the attributes.
+    """
+    file.attrs[_CHECKSUM] = _checksum({name: file.attrs.get(name) for name in names})
+
+
+def _checksum(texts: Mapping[str, Any]) -> str:
+    given = {name: text for name, text in texts.items() if isinstance(text, str)}
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
 def write_names(owner: h5py.Group, name: str, values: list[str], limit: int = 64512) -> None:

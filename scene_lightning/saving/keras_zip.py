@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import datetime
 import io
+import operator
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ import numpy as np
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import parse_json_object, reading, to_json
-from scene_lightning.saving._hdf5 import MAX_EXPANSION, SMALL_BYTES, SafeFile
+from scene_lightning.saving._hdf5 import MAX_EXPANSION, SMALL_BYTES, SafeFile, write_array, write_checksum
 from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState
 from scene_lightning.saving.normalize import normalize_compile_config, normalize_model_config, portable_config
 from scene_lightning.saving.optimizer_state import from_keras3_variables
@@ -57,7 +59,7 @@ def write_keras(path: str | os.PathLike[str], archive: ModelArchive) -> None:
         metadata[IMAGE_INFO_KEY] = notes
     weights = io.BytesIO()
     with h5py.File(weights, "w") as file:
-        _write_tree(file, archive)
+        _write_tree(file, archive, operator.setitem)  # the zip has checksums
     with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as members:
         members.writestr(_METADATA, to_json(metadata))
         members.writestr(_CONFIG, to_json(config))
@@ -72,9 +74,10 @@ def write_weights_h5(path: str | os.PathLike[str], archive: ModelArchive) -> Non
         archive: what it is to hold.
     """
     with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
-        _write_tree(file, archive)
+        _write_tree(file, archive, write_array)
         if notes := archive.own_notes():
             file.attrs[IMAGE_INFO_KEY] = to_json(notes)
+        write_checksum(file, [IMAGE_INFO_KEY])
 
 
 def read_keras(path: str | os.PathLike[str]) -> ModelArchive:
@@ -123,6 +126,7 @@ def read_weights_h5(path: str | os.PathLike[str]) -> ModelArchive:
     """
     with reading(path, _WHAT_WEIGHTS), SafeFile(path) as file:
         archive = ModelArchive(source="the .weights.h5 file")
+        file.check_texts([IMAGE_INFO_KEY])
         _read_tree(file, archive)
         if not archive.weights.has_weights():
             raise FileFormatError("it holds no weights where Keras 3 puts them (layers/…/vars).")
@@ -167,18 +171,18 @@ def _member(members: zipfile.ZipFile, infos: dict[str, zipfile.ZipInfo], name: s
     return data
 
 
-def _write_tree(file: h5py.File, archive: ModelArchive) -> None:
+def _write_tree(file: h5py.File, archive: ModelArchive, write: Callable[[h5py.Group, str, np.ndarray], None]) -> None:
     """Arrays as `<path>/vars/<i>`. Each layer has its group, weights or none, for Keras writes it so."""
     for node in archive.weights.walk():
         group = file.require_group(f"{node.path}/vars" if node.path else "vars")
         if node.name:
             group.attrs["name"] = node.name
         for index, array in enumerate(node.arrays):
-            group[str(index)] = array
+            write(group, str(index), array)
     if archive.optimizer is not None:
         group = file.require_group("optimizer/vars")
         for index, array in enumerate(archive.optimizer.variables()):
-            group[str(index)] = array
+            write(group, str(index), array)
 
 
 def _read_tree(file: SafeFile, archive: ModelArchive) -> None:

@@ -2,7 +2,8 @@
 
 Whole models keep configs in root attributes and weights under `model_weights`; weights-only files keep the latter at
 the root. Layers stand by name, in model order in `layer_names`; a nested model's weights are listed flat, trained ones
-first. Ours adds the root attribute "scene_lightning" (image info), which Keras does not read.
+first. Ours adds the root attribute "scene_lightning" (image info) and a checksum of the texts, which Keras does not
+read, and HDF5's own checksums of the arrays, which every reader checks.
 Source: keras/src/legacy/saving/legacy_h5_format.py (3.15) and its Keras 2 forms.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 from scene_lightning._atomic_write import atomic_write
 from scene_lightning.errors import FileFormatError
 from scene_lightning.saving._files import parse_json_object, reading, to_json
-from scene_lightning.saving._hdf5 import SafeFile, write_names
+from scene_lightning.saving._hdf5 import SafeFile, write_array, write_checksum, write_names
 from scene_lightning.saving.archive import LayerWeights, ModelArchive, OptimizerState
 from scene_lightning.saving.keras2_export import KERAS2_VERSION, keras2_model_config, keras2_tree
 from scene_lightning.saving.keras2_training import keras2_optimizer_state, keras2_training_config
@@ -27,6 +28,7 @@ from scene_lightning.saving.normalize import normalize_compile_config, normalize
 from scene_lightning.saving.normalize_graph import output_names
 from scene_lightning.saving.optimizer_state import from_named_variables
 
+_TEXTS = ("model_config", "training_config", IMAGE_INFO_KEY)
 _WHAT = "a Keras .h5 file (legacy HDF5)"
 
 
@@ -53,6 +55,7 @@ def write_legacy_h5(path: str | os.PathLike[str], archive: ModelArchive, *, weig
         _write_layers(group, archive.weights)
         if not weights_only and archive.optimizer is not None:
             _write_optimizer(file, archive.optimizer, archive.compile_config)
+        write_checksum(file, _TEXTS)
 
 
 def write_keras2_h5(path: str | os.PathLike[str], archive: ModelArchive) -> None:
@@ -81,6 +84,7 @@ def write_keras2_h5(path: str | os.PathLike[str], archive: ModelArchive) -> None
             _write_optimizer(file, state, archive.compile_config)
         if notes := archive.own_notes():
             file.attrs[IMAGE_INFO_KEY] = to_json(notes)
+        write_checksum(file, _TEXTS)
 
 
 def read_legacy_h5(path: str | os.PathLike[str]) -> ModelArchive:
@@ -97,6 +101,7 @@ def read_legacy_h5(path: str | os.PathLike[str]) -> ModelArchive:
     """
     with reading(path, _WHAT), SafeFile(path) as file:
         root = file.file
+        file.check_texts(_TEXTS)
         archive = ModelArchive(layout="flat", config=_config(file))
         group = file.group(root, "model_weights") if "model_weights" in root else root
         version = file.attribute(group, "keras_version") or file.attribute(root, "keras_version") or "1"
@@ -195,7 +200,7 @@ def _write_layer(group: h5py.Group, layer: LayerWeights) -> None:
     weights = sorted(_weights_of(layer, layer.name), key=lambda weight: not weight[2])  # as every legacy reader expects
     write_names(group, "weight_names", [name for name, _, _ in weights])
     for name, array, _ in weights:
-        group.create_dataset(name, data=array)
+        write_array(group, name, array)
 
 
 def _weights_of(layer: LayerWeights, prefix: str) -> Iterator[tuple[str, np.ndarray, bool]]:
@@ -216,4 +221,4 @@ def _write_optimizer(file: h5py.File, state: OptimizerState, compile_config: dic
     names = [f"{optimizer_name}/{name}" for name in names]
     write_names(group, "weight_names", names)
     for name, array in zip(names, state.variables(), strict=True):
-        group.create_dataset(name, data=array)
+        write_array(group, name, array)

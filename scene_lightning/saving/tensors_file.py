@@ -1,11 +1,12 @@
 """Reads and writes what a checkpoint holds of a model as a safetensors file: no code, no optimizer.
 
 The tensors are the model's state dict, in float32 or, at half the size, float16; the file's metadata hold the texts
-of `checkpoint.model_section`. Format: https://huggingface.co/docs/safetensors.
+of `checkpoint.model_section`, and a SHA-256 of all of it, for the format has no checksum. Format: https://huggingface.co/docs/safetensors.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from scene_lightning.saving.checkpoint import FORMAT, SECTION
 _WHAT = "a safetensors file of a model (.safetensors)"
 _CURE = "Copy or download it again, or save the model anew."
 _LONGEST_HEADER = 100_000_000  # bytes, as in the format's own library
+_CHECKSUM = "sha256"  # older files have none
 _TEXTS = ("model_config", "compile_config", "image_info", "recipe", "images_seen")
 
 
@@ -43,9 +45,22 @@ def write_tensors(path: str | os.PathLike[str], checkpoint: Mapping[str, Any], h
         tensors = {name: _halved(name, tensor) for name, tensor in tensors.items()}
     section = checkpoint[SECTION]
     texts = {name: section[name] for name in _TEXTS if section[name] is not None}
+    metadata = {"format": str(FORMAT), "package": SECTION, **texts}
+    metadata[_CHECKSUM] = _checksum(tensors, metadata)
     with atomic_write(path) as temporary:
         # not save_file(): its files are for their owner alone, whatever the umask says
-        temporary.write_bytes(save(tensors, metadata={"format": str(FORMAT), "package": SECTION, **texts}))
+        temporary.write_bytes(save(tensors, metadata=metadata))
+
+
+def _checksum(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> str:
+    """SHA-256 of the tensors, with their names, types and shapes, and of the metadata beside it."""
+    texts = {name: text for name, text in metadata.items() if name != _CHECKSUM}
+    digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _halved(name: str, tensor: torch.Tensor) -> torch.Tensor:
@@ -65,7 +80,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Any]:
         A dict like a checkpoint's: "state_dict" (floats as float32) and this package's section.
 
     Raises:
-        FileFormatError: damaged, or weights without the description of a model.
+        FileFormatError: damaged (a checksum tells), or weights without the description of a model.
     """
     with reading(path, _WHAT):
         try:
@@ -78,6 +93,8 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Any]:
             raise FileFormatError(
                 "it holds tensors without the description of a model. Build the network in code and load them there."
             )
+        if _CHECKSUM in metadata and metadata[_CHECKSUM] != _checksum(state, metadata):
+            raise FileFormatError(f"it is damaged: its checksum is wrong. {_CURE}")
     section: dict[str, Any] = {name: metadata.get(name) for name in _TEXTS}
     number = metadata.get("format", "")
     section["format"] = int(number) if number.isdigit() else number

@@ -174,10 +174,12 @@ def _checkpoint() -> bytes:
     return _saved(lambda path: write_checkpoint(path, whole))
 
 
-def _tensors() -> bytes:
+def _tensors() -> list[bytes]:
+    """A file with its checksum, and one without: what lies behind it is changed, too."""
     section = model_section(model_config={"class_name": "Sequential", "config": {}})
     whole = {"state_dict": {"w": torch.ones(3, 2), "n": torch.tensor(3)}, "scene_lightning": section}
-    return _saved(lambda path: write_tensors(path, whole))
+    whole_file = _saved(lambda path: write_tensors(path, whole))
+    return [whole_file, whole_file.replace(b"sha256", b"sha257")]
 
 
 def _state_dicts() -> list[bytes]:
@@ -264,7 +266,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "checkpoint": lambda: Reader(_read_checkpoint, lambda: [_checkpoint()]),
     "checkpoint_pickle": _checkpoint_reader,
     "state_dict": lambda: Reader(lambda path: read_state(path.rename(path.with_suffix(".pth"))), _state_dicts),
-    "safetensors": lambda: Reader(read_tensors, lambda: [_tensors()]),
+    "safetensors": lambda: Reader(read_tensors, _tensors),
     "saved_model_index": lambda: _part("variables/variables.index"),
     "saved_model_data": lambda: _part("variables/variables.data-00000-of-00001"),
     "saved_model_metadata": lambda: _part(METADATA),

@@ -39,6 +39,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[np.ndarr
     model = network(keras)
     model.set_weights([np.random.default_rng(1).random(weight.shape) for weight in model.get_weights()])
     model.compile("adam", "mse", metrics=["mae"])
+    model.image_info = {"class_names": ["mark of this file"], "input_size": [6, 6]}
     for form in FORMS:
         (model.save_weights if form == ".weights.h5" else model.save)(folder / f"m{form}")
     return folder, model.get_weights()
@@ -51,6 +52,29 @@ def taken(model: Any, path: Path, **how: Any) -> list[bool]:
         warnings.simplefilter("ignore")
         model.load_weights(str(path), **how)
     return [not (weight == 7).all() for weight in model.get_weights()]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("what", ["weights", "texts"])
+def test_a_bit_that_flipped_is_noticed(saved: Any, tmp_path: Path, form: str, what: str) -> None:
+    """In each form by a checksum; in the weights of an .h5, which HDF5 itself checks, by the real Keras, too."""
+    content = bytearray((saved[0] / f"m{form}").read_bytes())
+    if what == "weights":
+        at = content.index(max(saved[1], key=np.size).tobytes()) + 8
+    else:
+        at = content.index(b"mark of this file")
+    content[at] ^= 0x04
+    path = tmp_path / f"m{form}"
+    path.write_bytes(content)
+    model = network(keras)
+    before = model.get_weights()
+    with pytest.raises(FileFormatError, match=r"(?i)checksum|CRC") as caught:
+        model.load_weights(path)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+    assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
+    if what == "weights" and form in (".h5", ".weights.h5"):
+        with pytest.raises((OSError, ValueError), match="filter"):
+            network(real).load_weights(str(path))
 
 
 @pytest.mark.parametrize("change", [{}, {"last": 2}, {"middle": 6}, {"extra": True}, {"names": "dcba"}], ids=str)
