@@ -137,8 +137,7 @@ def _one_fold(folder: Path, recipe: Recipe, images: Any, hardware: dict[str, Any
         write_recipe(recipe, folder)
         model = prepare_model(recipe, images[0].table.class_names, len(images[0].table))
         run = train_in(folder, model, recipe, images, hardware, earlier)
-        if images[0].table.targets is None:  # the page shows one class an image
-            report_of_training(folder)
+        report_of_training(folder)
         hand_over(folder, recipe, run.evaluation)
     finally:
         run_folder.forget_run_folder()
