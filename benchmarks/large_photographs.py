@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SIZE, QUALITY, GRAIN = 150, 92, 5.0
+SIZE, QUALITY = 150, 92
 SIDES = {  # side → the library that it needs
     "ours": "scene_lightning",
     "ours, all pixels": "scene_lightning",
@@ -37,8 +37,8 @@ NETWORKS = {"the paper's network, 150 px": 150, "MobileNetV2, 224 px": 224}
 BATCH = 16
 
 
-def draw(path: Path, number: int, width: int, height: int) -> None:
-    """A photograph with as much detail as a camera's: some 0.27 bytes a pixel as a JPEG of quality 92."""
+def draw(path: Path, number: int, width: int, height: int, deviation: float) -> None:
+    """A photograph as detailed as a camera's: 0.27 bytes a pixel with grain of 5 grey levels, 0.13 with 2."""
     from scene_lightning.demo_scenes.scenes import SCENE_NAMES, draw_scene
 
     rng = np.random.default_rng(number)
@@ -52,7 +52,7 @@ def draw(path: Path, number: int, width: int, height: int) -> None:
         noise = Image.fromarray(rng.normal(0, 12 / (1 + 2 * octave), (side, side)).astype(np.float32))
         pixels = pixels + np.asarray(noise.resize(quarter, Image.Resampling.BICUBIC))[..., None]
     smooth = Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
-    grain = rng.normal(0, GRAIN, (height, width, 1)).astype(np.int16)
+    grain = rng.normal(0, deviation, (height, width, 1)).astype(np.int16)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray((np.asarray(smooth) + grain).clip(0, 255).astype(np.uint8)).save(path, quality=QUALITY)
 
@@ -193,6 +193,7 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, default=24.0)
     parser.add_argument("--photographs", type=int, default=12)
     parser.add_argument("--repeat", type=int, default=8, help="how often an epoch has each photograph, as a copy")
+    parser.add_argument("--grain", type=float, default=5.0, help="standard deviation in grey levels")
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=("loading", "epochs"))
@@ -211,12 +212,12 @@ def main() -> None:
         once, repeated, warm = (Path(place, name) for name in ("once", "repeated", "warm"))
         for number in range(asked.photographs):
             path = once / f"class {number % 6}" / f"{number}.jpg"
-            draw(path, number, width, height)
+            draw(path, number, width, height, asked.grain)
             for copy in range(asked.repeat):
                 target = repeated / path.parent.name / f"{number}-{copy}.jpg"
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.link(path, target)
-        draw(warm / "class 0" / "0.jpg", 0, 600, 400)
+        draw(warm / "class 0" / "0.jpg", 0, 600, 400, asked.grain)
         shutil.copytree(warm / "class 0", warm / "class 1")
         size = sum(path.stat().st_size for path in once.rglob("*.jpg")) / asked.photographs / 1e6
         load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
