@@ -1,53 +1,79 @@
 """Calls a model through torch.compile, and plainly wherever that fails.
 
 Compiled code gives the same numbers to rounding (it joins pooling, activations and sums, and leaves the products to
-the same libraries), but making it costs tens of seconds. So `compile(jit_compile=True)` asks for it, `False` forbids
-it, and "auto", the default, takes it for a prediction so long that it pays.
+the same libraries), but making it costs seconds. So `compile(jit_compile=True)` asks for it, `False` forbids it, and
+"auto", the default, takes it for a prediction with so much to compute that it pays, on the CPU.
+
+Code is made once a model, phase and shape of batch, and kept as long as the model lives. Weights are inputs of it, so
+that it answers for those of the moment; all else that it depends on (layers, dtypes, `trainable`, hooks, the switch of
+the fast paths) torch checks at each call, and makes it anew where something has changed. Inductor's files are kept for
+the next process.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
+import types
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
+from scene_lightning.data.cache import cache_folder
 from scene_lightning.fast.switch import fast_paths_enabled
 
-LEAST_SAMPLES = 100_000
-"""From here on "auto" compiles a prediction. On two CPU cores compiling the paper's network took 5 to 26 s and made
-float32 a tenth faster, so that it pays from some 70,000 photographs; see `benchmarks/results`."""
+LEAST_SAMPLES = 1_000
+"""With fewer ahead "auto" doesn't count what a sample costs."""
+LEAST_WORK = 1.6e13
+"""Floating-point operations from which "auto" compiles: 30,000 photographs of the paper's network. On two CPU cores
+compiling it takes 5 to 15 s, and saves a seventh of the time in float32 and a third in bfloat16; see docs/speed.md."""
 
 _CACHED = "_compiled_calls"
+_MOST_SHAPES = 4  # of batches, a model and phase
+_numbers = itertools.count()
+
+
+def _run(model: Any, x: Any, training: bool) -> Any:
+    return model(x, training=training)
 
 
 class _CompiledCall:
-    """`model(x, training=...)`, compiled; batches of another shape than the first go the plain way.
+    """A model's call in one phase, compiled for the shapes of batch that runs have begun with; others go plainly.
 
     Attributes:
         reason: why the plain call is taken from now on, or None.
     """
 
-    def __init__(self, model: Any, training: bool) -> None:
-        self._model, self._training = model, training
-        self._shape: torch.Size | None = None
+    def __init__(self, training: bool) -> None:
+        self._training = training
+        self._shapes: set[tuple[Any, ...]] = set()
         self.reason: str | None = None
-        # A prediction's weights become constants of the code, laid out as the kernels want them.
-        self._call: Any = torch.compile(self._plain, options=None if training else {"freezing": True})
+        # torch keeps what it makes with the code of a function, and makes no more than a few versions of each.
+        code = _run.__code__.replace(co_name=f"run_{next(_numbers)}")
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
+        self._call: Any = torch.compile(types.FunctionType(code, _run.__globals__), dynamic=False)
 
-    def _plain(self, x: Any) -> Any:
-        return self._model(x, training=self._training)
+    def call(self, model: Any, x: Any, may_compile: bool) -> Any:
+        """The model's outputs.
 
-    def __call__(self, x: Any) -> Any:
+        Args:
+            model: the model.
+            x: its inputs.
+            may_compile: whether a shape that is new is worth it.
+        """
         if self.reason is not None or not isinstance(x, torch.Tensor):
-            return self._plain(x)
-        self._shape = self._shape or x.shape
-        if x.shape != self._shape:  # the last batch: not worth compiling again
-            return self._plain(x)
+            return _run(model, x, self._training)
+        key = (x.shape, x.dtype, x.device, torch.is_autocast_enabled(x.device.type))
+        if key not in self._shapes and not (may_compile and len(self._shapes) < _MOST_SHAPES):
+            return _run(model, x, self._training)
+        self._shapes.add(key)
         try:
-            return self._call(x)
+            return self._call(model, x, self._training)
         except Exception as error:  # no C++ compiler, an operation it does not know: torch names a hundred kinds
             self.reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
             warnings.warn(
@@ -55,11 +81,39 @@ class _CompiledCall:
                 "leave it out.",
                 stacklevel=1,
             )
-            return self._plain(x)
+            return _run(model, x, self._training)
+
+
+class _OfARun:
+    """The compiled call as one run uses it: only its first batch's shape is compiled for, not that of its last.
+
+    Args:
+        call: the model's, kept from run to run.
+        samples: how many are ahead, where "auto" counts what they cost; None: it was asked for.
+    """
+
+    def __init__(self, call: _CompiledCall, samples: int | None) -> None:
+        self._compiled, self._samples = call, samples
+        self._first = True
+
+    def __call__(self, model: Any, x: Any) -> Any:
+        first, self._first = self._first, False
+        if first and self._samples is not None:
+            if not isinstance(x, torch.Tensor) or x.device.type != "cpu":
+                return _run(model, x, False)
+            with FlopCounterMode(display=False) as counter:
+                outputs = _run(model, x, False)
+            worth_it = counter.get_total_flops() / len(x) * self._samples >= LEAST_WORK
+            self._first, self._samples = worth_it, None
+            return outputs
+        return self._compiled.call(model, x, first)
+
+
+_made: weakref.WeakKeyDictionary[Any, dict[bool, _CompiledCall]] = weakref.WeakKeyDictionary()
 
 
 def worth_compiling(jit_compile: Any, samples: int | None, training: bool) -> bool:
-    """Whether to compile.
+    """Whether to compile, or to count whether it pays.
 
     Args:
         jit_compile: what `compile(jit_compile=...)` was given.
@@ -72,19 +126,24 @@ def worth_compiling(jit_compile: Any, samples: int | None, training: bool) -> bo
 
 
 @contextmanager
-def compiled(model: Any, use: bool, training: bool) -> Iterator[None]:
-    """Let Lightning's steps of a phase call the model through torch.compile, within the block.
+def compiled(model: Any, samples: int | None, *phases: bool) -> Iterator[None]:
+    """Let the steps of a run call the model through torch.compile within the block, where that is worth it.
 
     Args:
-        model: the model.
-        use: whether to; False changes nothing.
-        training: the phase: training, or prediction.
+        model: the model, with its `jit_compile`.
+        samples: how many are ahead; None: unknown.
+        *phases: True for training, False for evaluation and prediction, or both.
     """
-    if not use:
+    wanted = [training for training in phases if worth_compiling(model.jit_compile, samples, training)]
+    if not wanted:
         yield
         return
     before = model.__dict__.get(_CACHED)
-    model.__dict__[_CACHED] = {**(before or {}), training: _CompiledCall(model, training)}
+    kept = _made.setdefault(model, {})
+    kept.update({training: _CompiledCall(training) for training in wanted if training not in kept})
+    counted = None if model.jit_compile is True else samples
+    calls = {training: _OfARun(kept[training], counted) for training in wanted}
+    model.__dict__[_CACHED] = {**(before or {}), **calls}
     try:
         yield
     finally:
@@ -101,5 +160,5 @@ def call(model: Any, x: Any, training: bool) -> Any:
         x: its inputs.
         training: whether layers such as Dropout train.
     """
-    compiled_call: _CompiledCall | None = model.__dict__.get(_CACHED, {}).get(training)
-    return model(x, training=training) if compiled_call is None else compiled_call(x)
+    compiled_call: _OfARun | None = model.__dict__.get(_CACHED, {}).get(training)
+    return model(x, training=training) if compiled_call is None else compiled_call(model, x)

@@ -173,8 +173,9 @@ class Model(Copying, SavingMixin, LegacyTrainingMixin, Layer, TrainableModule):
             weighted_metrics: metrics that `sample_weight` and `class_weight` apply to.
             run_eagerly: without effect: everything runs eagerly here.
             steps_per_execution: without effect.
-            jit_compile: whether the model goes through torch.compile. "auto" takes it for predicting 100,000 samples
-                and more, which pay for compiling; True always; where it fails, a warning says so and it runs as it is.
+            jit_compile: whether the model goes through torch.compile. True: always, in `fit`, `evaluate` and `predict`;
+                what is compiled is kept as long as the model lives. "auto" takes it for evaluations and predictions
+                with so much to compute that it pays. Where it fails, a warning says so and the model runs as it is.
             auto_scale_loss: without effect: Lightning scales the loss where the precision asks for it.
             **kwargs: Keras 2's `sample_weight_mode`, `target_tensors` and `distribute`, which must be None.
 

@@ -77,7 +77,8 @@ class ScalarVariable:
 
     def on_assign(self, listener: Callable[[Any], None]) -> None:
         """Call the method `listener(value)` after each assignment, for as long as its object lives."""
-        self._listeners.append(weakref.WeakMethod(listener))
+        alive = [reference for reference in self._listeners if reference() is not None]
+        self._listeners = [*alive, weakref.WeakMethod(listener)]
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: who listens to this one does not listen to those."""

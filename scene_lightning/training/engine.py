@@ -16,7 +16,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from scene_lightning._usage_report import ledger
 from scene_lightning.callbacks import CallbackList, History
 from scene_lightning.errors import InputError
-from scene_lightning.fast import compiled, folded, worth_compiling
+from scene_lightning.fast import compiled, folded
 from scene_lightning.feeds.base import Feed, FeedModule
 from scene_lightning.training import running
 from scene_lightning.training.callback_adapter import CallbackAdapter, keras_order, to_floats
@@ -205,9 +205,8 @@ def _run_trainer(
         outcome.prepare(trainer)
         assert data.train_feed is not None
         model.forget_images_seen()  # here too: what children forget, the parent would still know
-        jit = worth_compiling(model.jit_compile, data.train_feed.samples, training=True)
         trusted = {} if ckpt_path is None else {"weights_only": True}
-        with compiled(model, jit, training=True):
+        with compiled(model, None, True, False):
             trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, **trusted)
         outcome.collect()
 
@@ -251,14 +250,15 @@ def run_evaluate(
             return InnerRun(outer, model, [adapter, *lightning_callbacks]).evaluate(feed)
         plain = trainer_for(model, feed, hardware, lightning_callbacks)
         if plain is not None:
-            with plain_run(model, plain, TrainerFn.VALIDATING):
+            with compiled(model, feed.samples, False), plain_run(model, plain, TrainerFn.VALIDATING):
                 logs = InnerRun(plain, model, [adapter]).evaluate(feed)
             return _not_empty(logs)
         with quiet_lightning(), keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
             trainer = make_trainer(hardware, [adapter, outcome.callback, *lightning_callbacks])
             holder["trainer"] = trainer
             outcome.prepare(trainer)
-            trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
+            with compiled(model, feed.samples, False):
+                trainer.validate(model, datamodule=FeedModule(validation=feed), verbose=False)
             outcome.collect()
             logs = keras_order({**model.logged(), **to_floats(outcome.logs)})
         return _not_empty(logs)
@@ -312,7 +312,7 @@ def run_predict(
 def _predict(model: Any, feed: Feed, hardware: Hardware, collector: Collector, listeners: list[L.Callback]) -> None:
     if hardware.devices == "auto":  # a program that does not say is not to be started several times
         hardware = replace(hardware, devices=1, num_nodes=1)
-    jit = compiled(model, worth_compiling(model.jit_compile, feed.samples, training=False), training=False)
+    jit = compiled(model, feed.samples, False)
     plain = trainer_for(model, feed, hardware, listeners[2:])
     if plain is not None:
         with folded(model), jit, plain_run(model, plain, TrainerFn.PREDICTING):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import warnings
+import weakref
 import zipfile
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 import scene_lightning as keras
 from scene_lightning import fast
@@ -54,26 +57,41 @@ def test_when_it_pays() -> None:
         assert not worth_compiling(True, 10**9, training=False)
 
 
+@pytest.mark.parametrize("least_work, compiles", [(1e5, True), (1e12, False)])
+def test_by_default_the_work_ahead_decides(monkeypatch: pytest.MonkeyPatch, least_work: float, compiles: bool) -> None:
+    shapes = compiled_shapes(monkeypatch, lambda function, **options: function)
+    monkeypatch.setattr(module, "LEAST_SAMPLES", 10)
+    monkeypatch.setattr(module, "LEAST_WORK", least_work)
+    network("auto").predict(X, batch_size=8, verbose=0)
+    assert shapes == ([(8, 16, 16, 3)] if compiles else [])  # the first batch is counted, the last is another shape
+
+
+def compiled_shapes(monkeypatch: pytest.MonkeyPatch, make: Any) -> list[Any]:
+    """The shapes of the batches that go through torch.compile, which `make` stands for, from now on."""
+    shapes: list[Any] = []
+
+    def noting(function: Any, **options: Any) -> Any:
+        made = make(function, **options)
+
+        def call(model: Any, x: Any, training: bool) -> Any:
+            shapes.append(tuple(x.shape))
+            return made(model, x, training)
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", noting)
+    return shapes
+
+
 def test_anything_else_is_refused() -> None:
     with pytest.raises(keras.errors.InputError, match="jit_compile must be True, False"):
         network("always")
 
 
+@pytest.mark.soak
 @needs_compiler
 def test_compiled_training_and_prediction_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    shapes: list[Any] = []
-    real = torch.compile
-
-    def noting(function: Any, **options: Any) -> Any:
-        made = real(function, **options)
-
-        def call(x: Any) -> Any:
-            shapes.append(tuple(x.shape))
-            return made(x)
-
-        return call
-
-    monkeypatch.setattr(torch, "compile", noting)
+    shapes = compiled_shapes(monkeypatch, torch.compile)
     plain, quick = network(False), network(True)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="torch.compile failed")
@@ -82,7 +100,21 @@ def test_compiled_training_and_prediction_give_the_same_numbers(monkeypatch: pyt
         weights = [m.get_weights() for m in (plain, quick)]
         quick.set_weights(plain.get_weights())
         answers = [m.predict(X, batch_size=8, verbose=0) for m in (plain, quick)]
-    assert len(shapes) == 6
+        assert len(shapes) == 6
+        made = counters["stats"]["unique_graphs"]
+        # Compiled code is kept, and answers for the weights of the moment, however they were changed.
+        for change in (lambda w: w.mul_(0.5), lambda w: w.data.add_(0.1), lambda w: w.assign(w.numpy() * 2)):
+            before = answers[0]
+            for one in (plain, quick):
+                with torch.no_grad():
+                    change(one.layers[0].kernel)
+            answers = [m.predict(X, batch_size=8, verbose=0) for m in (plain, quick)]
+            assert np.abs(answers[0] - before).max() > 1e-4
+            np.testing.assert_allclose(answers[1], answers[0], atol=1e-6)
+        assert counters["stats"]["unique_graphs"] == made
+        quick.layers[0].register_forward_hook(lambda layer, inputs, outputs: outputs * 0)  # torch must notice
+        plain.layers[0].register_forward_hook(lambda layer, inputs, outputs: outputs * 0)
+        answers = [m.predict(X, batch_size=8, verbose=0) for m in (plain, quick)]
     np.testing.assert_allclose(histories[1]["loss"], histories[0]["loss"], rtol=1e-5)
     for one, other in zip(*weights, strict=True):
         np.testing.assert_allclose(other, one, atol=1e-5)
@@ -90,9 +122,28 @@ def test_compiled_training_and_prediction_give_the_same_numbers(monkeypatch: pyt
     assert not any(name.startswith("_compiled") for name in vars(quick))
 
 
+def test_what_is_compiled_is_kept_as_long_as_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    shapes = compiled_shapes(monkeypatch, lambda function, **options: made.append(1) or function)
+    model = network(True)
+    for batch in (X[:8], X[:8], X, X[:4]):  # 20 in batches of 8 and 4
+        model.predict(batch, batch_size=8, verbose=0)
+    assert made == [1]
+    assert shapes == [(8, 16, 16, 3)] * 4 + [(4, 16, 16, 3)]
+    model.evaluate(X[:8], Y[:8], verbose=0)
+    model.fit(X[:8], Y[:8], validation_data=(X[:8], Y[:8]), epochs=2, verbose=0)
+    model.fit(X[:8], Y[:8], verbose=0)
+    assert made == [1, 1]
+    assert shapes[5:] == [(8, 16, 16, 3)] * 6
+    kept = weakref.ref(model)
+    del model
+    gc.collect()
+    assert kept() is None
+
+
 def test_where_it_fails_the_model_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(function: Any, **options: Any) -> Any:
-        def call(x: Any) -> Any:
+        def call(*inputs: Any) -> Any:
             raise RuntimeError("Compiler: no g++\nand a long tail")
 
         return call
