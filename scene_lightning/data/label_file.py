@@ -63,7 +63,7 @@ def refuse_several_labels(data: str) -> None:
     if label_file(data) is not None:
         raise DataError(
             f"{data!r} has a labels.csv with any number of labels an image; this takes images of one class each. "
-            "Expected `scene-lightning train` without --folds, which takes both."
+            "Expected a folder of class folders."
         )
 
 

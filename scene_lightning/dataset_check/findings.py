@@ -53,7 +53,9 @@ KINDS: dict[str, Kind] = {
     "duplicate": Kind("warning", "Keep one; each copy gives the image more weight in training."),
     "near_duplicate": Kind("note", "Nothing, or keep one: they count as one image and a little."),
     # labels
-    "suspect_label": Kind("warning", "Look at it: keep, relabel or drop it, on the page of --html."),
+    "suspect_label": Kind(
+        "warning", "Look at it: keep, relabel or drop it, on the page of --html; of several labels, correct labels.csv."
+    ),
     # what training would read otherwise than a viewer shows it
     "wrong_extension": Kind("warning", "Rename the file."),
     "unlisted_extension": Kind("warning", "Convert it to JPEG or PNG, or rename it: it is left out."),

@@ -67,11 +67,11 @@ def _without_a_line(tree: DataTree) -> list[Finding]:
     for path in found:
         if os.path.abspath(path) not in named:
             folders[os.path.dirname(path)].append(os.path.basename(path))
-    return [
-        Finding("unlabelled_image", f"{len(names):,} images have no line in labels.csv: {names[0]} is one.", (folder,),
-                (None,), ("",))
-        for folder, names in folders.items()
-    ]  # fmt: skip
+    findings = []
+    for folder, names in folders.items():
+        reason = f"Images without a line in labels.csv: {len(names):,}, such as {names[0]}."
+        findings.append(Finding("unlabelled_image", reason, (folder,), (None,), ("",)))
+    return findings
 
 
 def with_labels_of_copies(tree: DataTree, facts: Sequence[FileFacts]) -> tuple[list[FileEntry], list[FileFacts]]:

@@ -65,7 +65,7 @@ def test_each_fault_of_labels_is_found(tmp_path: Path, capsys: pytest.CaptureFix
     assert found["duplicate_across_splits"] == ["The same file, in train and val."]
     assert {"'rare' is on no image of train.", "'odd' is on no image of val."} <= set(found["label_missing_from_split"])
     assert found["missing_image"] == ["labels.csv, line 13, names 'gone.png', which is not there."]
-    assert found["unlabelled_image"] == ["1 images have no line in labels.csv: unlisted.png is one."]
+    assert found["unlabelled_image"] == ["Images without a line in labels.csv: 1, such as unlisted.png."]
     assert found["no_label"] == ["1 of 7 images of train have no label."]
     assert "truncated" in found
     page = tmp_path / "page.html"
