@@ -32,6 +32,7 @@ NEEDS = {
     "keras-torch": "keras",
     "keras-jax": "jax",
     "lightning": "lightning",
+    "ultralytics": "ultralytics",
 }
 CASES = {
     "train": "training steps on arrays in memory",
@@ -41,9 +42,9 @@ CASES = {
     "augment": "the paper's random transform alone, on one core",
 }
 _SIDES = {  # the usual ones of a case
-    "train": [side for side in NEEDS if side != "compiled"],
-    "predict": list(NEEDS),
-    "epoch": ["ours", "keras-tensorflow", "keras-torch"],
+    "train": [side for side in NEEDS if side not in ("compiled", "ultralytics")],
+    "predict": [side for side in NEEDS if side != "ultralytics"],
+    "epoch": ["ours", "keras-tensorflow", "keras-torch", "ultralytics"],
     "folder": ["ours", "keras-tensorflow", "keras-torch"],
     "augment": ["ours", "keras-tensorflow", "keras-torch"],
 }

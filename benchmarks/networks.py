@@ -53,6 +53,29 @@ def paper_network(keras: Any, size: int = SIZE, classes: int = CLASSES, jit_comp
     return model
 
 
+def torch_layers() -> list[Any]:
+    """The paper's network as torch modules, without the softmax."""
+    from torch import nn
+
+    layers: list[Any] = []
+    channels = 3
+    for filters in (32, 64, 128, 256):
+        layers += [
+            nn.Conv2d(channels, filters, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(filters),
+            nn.Dropout(0.2),
+        ]
+        channels = filters
+    layers += [nn.Flatten()]
+    width = 12_544
+    for _ in range(4):
+        layers += [nn.Linear(width, 128), nn.ReLU(), nn.Dropout(0.2)]
+        width = 128
+    return [*layers, nn.Linear(128, CLASSES)]
+
+
 def plain_lightning(losses: list[float], precision: str = "32-true", accelerator: str = "cpu") -> tuple[Any, Any]:
     """(module, trainer): the same network as Lightning's guides have it; losses are added to `losses`.
 
@@ -62,27 +85,10 @@ def plain_lightning(losses: list[float], precision: str = "32-true", accelerator
     import torch
     from torch import nn
 
-    blocks: list[Any] = []
-    channels = 3
-    for filters in (32, 64, 128, 256):
-        blocks += [
-            nn.Conv2d(channels, filters, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.BatchNorm2d(filters),
-            nn.Dropout(0.2),
-        ]
-        channels = filters
-    blocks += [nn.Flatten()]
-    width = 12_544
-    for _ in range(4):
-        blocks += [nn.Linear(width, 128), nn.ReLU(), nn.Dropout(0.2)]
-        width = 128
-
     class Module(L.LightningModule):
         def __init__(self) -> None:
             super().__init__()
-            self.network = nn.Sequential(*blocks, nn.Linear(128, CLASSES))
+            self.network = nn.Sequential(*torch_layers())
 
         def training_step(self, batch: Any, index: int) -> Any:
             x, y = batch

@@ -2,7 +2,8 @@
 
 Usage: python -m benchmarks.one_case SIDE CASE OPTIONS, where OPTIONS is a JSON object: steps, batch, data, precision.
 SIDE: ours, plain (ours without its fast paths), compiled (ours with jit_compile=True; the compiling is not timed),
-keras-torch, keras-tensorflow, keras-tensorflow-xla (with jit_compile=True), keras-jax, lightning
+keras-torch, keras-tensorflow, keras-tensorflow-xla (with jit_compile=True), keras-jax, lightning,
+ultralytics (epoch only)
 CASE: train, predict, epoch, folder, augment
 Each side runs in a process of its own; the first steps are left out.
 """
@@ -128,6 +129,10 @@ def generator_class(keras: Any) -> Any:
 
 def epoch(side: str, options: Outcome) -> Outcome:
     """Whole epochs of the paper's program over a folder of JPEGs; the second is timed, the first apart."""
+    if side == "ultralytics":
+        from benchmarks import ultralytics_epoch
+
+        return ultralytics_epoch.epoch(options)
     keras = library(side, options["precision"])
     generator = generator_class(keras)(rescale=1 / 255, **AUGMENTATION)
     flow = generator.flow_from_directory(
@@ -210,7 +215,7 @@ def main() -> None:
     else:
         found = {"epoch": epoch, "folder": folder, "augment": augment}[case](side, options)
     found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"side": side, "case": case, **found}))
+    print("\n" + json.dumps({"side": side, "case": case, **found}))
 
 
 if __name__ == "__main__":
