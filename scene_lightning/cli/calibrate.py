@@ -52,7 +52,7 @@ def calibrate(
     Temperature scaling (Guo et al., 2017): writes the same model with its last layer's weights divided by one number,
     the temperature with the lowest cross-entropy on DATA. Predicted classes do not change. Beside it goes a rule by
     which predict answers "unknown" to images of none of the classes: a threshold that the share --coverage of DATA
-    reaches (docs/unknown.md).
+    reaches (docs/unknown.md). Of a model with several labels an image it fits each label's threshold instead.
     """
     from scene_lightning.cli import pipeline
 
@@ -83,6 +83,14 @@ def calibrate(
         message = (
             f"Rejection rule: {calibrated.rejection.kind}. It answers {calibrated.rejection.coverage:.1%} of these "
             f"photographs, with accuracy {calibrated.accuracy_kept:.4f} on them; predict calls the others unknown."
+        )
+        print(wrapped(message))
+    elif calibrated.f1 is not None and calibrated.thresholds is not None:
+        pairs = zip(calibrated.class_names, calibrated.thresholds, strict=True)
+        message = (
+            f"Thresholds of the labels: {', '.join(f'{name} {threshold:.3f}' for name, threshold in pairs)}. Mean F1 "
+            f"{calibrated.f1[0]:.4f} before, {calibrated.f1[1]:.4f} after, on these photographs. No rule for "
+            "'unknown': of several labels a photograph of other things has none."
         )
         print(wrapped(message))
     elif not no_reject:

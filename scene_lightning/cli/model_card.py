@@ -55,6 +55,7 @@ def card(
         print(json.dumps({"card": out, "data": measured.data, "images": count, "accuracy": accuracy, "seen": seen}))
         return
     where = f"{count} photographs of {measured.data}"
-    print(wrapped(f"{out}: accuracy {accuracy:.4f} on {where}; {measured.seen.in_words()}"))
+    what = "accuracy" if measured.thresholds is None else "all labels right"
+    print(wrapped(f"{out}: {what} {accuracy:.4f} on {where}; {measured.seen.in_words()}"))
     if caution := measured.seen.caution():
         print(wrapped(caution))

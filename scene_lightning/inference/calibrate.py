@@ -15,11 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.errors import InputError
-from scene_lightning.inference.evaluate import labelled_images
+from scene_lightning.inference.answers import Answers
+from scene_lightning.inference.evaluate import labelled_images, refuse_overlay
 from scene_lightning.inference.held_out import held_out_images
 from scene_lightning.inference.images_seen import CALIBRATED, ImagesSeen, Overlap, digests_of
+from scene_lightning.inference.label_scores import best_thresholds, label_figures
 from scene_lightning.inference.last_layer import last_dense, logits_of, with_features
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
 from scene_lightning.inference.rejection import COVERAGE, DISTANCE, ENERGY, MOST_MEANS, Rejection, fit
@@ -41,6 +44,9 @@ class Calibrated:
         seen: how many of them the model's training saw.
         rejection: the rule for images of none of the classes; None without one.
         accuracy_kept: the accuracy on those of the images that the rule answers.
+        class_names: of the model.
+        thresholds: of a model of several labels, each label's new one.
+        f1: the labels' mean F1 on these images, (with the old thresholds, with the new ones).
     """
 
     temperature: float
@@ -50,13 +56,20 @@ class Calibrated:
     seen: Overlap
     rejection: Rejection | None = None
     accuracy_kept: float | None = None
+    class_names: Sequence[str] = ()
+    thresholds: Sequence[float] | None = None
+    f1: tuple[float, float] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The figures, ready for JSON."""
-        return {
+        figures: dict[str, Any] = {
             "temperature": self.temperature, "calibration_error": {"before": self.before, "after": self.after},
             "images": self.images, "seen": self.seen.as_dict(), "rejection": self._rule_as_dict(),
         }  # fmt: skip
+        if self.thresholds is not None and self.f1 is not None:
+            figures["thresholds"] = dict(zip(self.class_names, self.thresholds, strict=True))
+            figures["f1"] = {"before": self.f1[0], "after": self.f1[1]}
+        return figures
 
     def _rule_as_dict(self) -> dict[str, Any] | None:
         if (rule := self.rejection) is None:
@@ -77,7 +90,8 @@ def calibrate(
     run_on: RunOn | None = None,
     overlay: str | None = None,
 ) -> Calibrated:
-    """Fit the temperature and the rejection rule, and write the model with them.
+    """Fit the temperature and the rejection rule, and write the model with them. Of a model of several labels, which
+    gives an image of other things none, the threshold of each label is fitted in place of the rule.
 
     Args:
         data: labelled photographs that it was not trained on; with `held_out` the folder that it was trained on, of
@@ -93,21 +107,28 @@ def calibrate(
         overlay: a CSV file of corrected labels of `data`.
 
     Raises:
-        InputError: no model, one that does not end in a Dense layer, no labelled images or too few, or no such file
-            can be written.
+        InputError: no model, one that does not end in a Dense layer, no labelled images or too few, no such file
+            can be written, or a rule for a model of several labels.
     """
     place = checked_target(out, half)
     corrections = find_overlay(overlay)
-    predictor = Predictor.load(model, run_on or RunOn())
-    layer = last_dense(predictor.model)
+    predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
+    several_labels = predictor.info.thresholds is not None
+    refuse_overlay(overlay, predictor.info)
+    if several_labels and rule is not None:
+        raise InputError(
+            f"--rule {rule}: {model!r} gives an image any number of labels, and one of other things none: there is no "
+            "'unknown' to fit. Leave it away."
+        )
+    layer = last_dense(predictor.model, several_labels=several_labels)
     table = held_out_images(predictor, data) if held_out else labelled_images(data, predictor.info)
     table = table if corrections is None else corrections.apply(table, every_class=False)
     if len(table) < FEWEST:
         raise InputError(f"{data!r} has {len(table)} photographs to fit a temperature on. Expected at least {FEWEST}.")
     seen = ImagesSeen.of_model(predictor.model)
-    wanted = _wanted_rule(predictor, rule, np.asarray(table.labels)) if coverage else None
+    labels = np.asarray(table.labels) if table.targets is None else table.targets > 0
+    wanted = _wanted_rule(predictor, rule, labels) if coverage and not several_labels else None
     rows, features = _answers(predictor, table.paths, with_them=wanted is not None)
-    labels = np.asarray(table.labels)
     temperature = fit_temperature(rows, labels)
     with torch.no_grad():
         for weight in layer.weights:
@@ -118,14 +139,40 @@ def calibrate(
         kept = ~rejection.rejects(logits=logits_of(layer, features), features=features)
     info = dict(predictor.model.image_info or predictor.info.as_dict())
     info.pop("rejection", None)
+    calibrated = at_temperature(rows, temperature, several_labels=several_labels)
+    thresholds = f1 = None
+    if several_labels:
+        thresholds, f1 = _fit_thresholds(predictor.info, (rows, calibrated), labels, temperature)
+        info["thresholds"] = thresholds
     predictor.model.image_info = info if rejection is None else {**info, "rejection": rejection.as_dict()}
     predictor.model._images_seen = seen.and_also(CALIBRATED, digests_of(table.paths)).as_text()
     predictor.model.save(str(place), save_format="float16" if half else None)
-    after = calibration_error(at_temperature(rows, temperature), labels)
     return Calibrated(
-        temperature, calibration_error(rows, labels), after, len(table), seen.among(table.paths), rejection,
+        temperature, calibration_error(rows, labels), calibration_error(calibrated, labels), len(table),
+        seen.among(table.paths), rejection,
         None if kept is None else float((rows.argmax(1) == labels)[kept].mean()),
+        predictor.info.class_names, thresholds, f1,
     )  # fmt: skip
+
+
+def _fit_thresholds(
+    info: ImageInfo, rows: tuple[Probabilities, np.ndarray], truth: np.ndarray, temperature: float
+) -> tuple[list[float], tuple[float, float]]:
+    """Each label's threshold with the best F1 on (plain, calibrated) probabilities, and the mean F1 without and with
+    them. A label that no image has keeps its threshold, at the temperature."""
+    assert info.thresholds is not None
+    old = list(info.thresholds)
+    moved = at_temperature([old], temperature, several_labels=True)[0].tolist()
+    fitted = best_thresholds(np.asarray(rows[1], np.float32), truth)
+    new = [one if has else kept for one, has, kept in zip(fitted, truth.any(axis=0), moved, strict=True)]
+    paths = [""] * len(truth)
+    scores = [
+        label_figures(Answers(info.class_names, paths, list(truth), list(np.asarray(one, np.float32)), thresholds))[
+            "f1"
+        ]
+        for one, thresholds in zip(rows, (old, new), strict=True)
+    ]
+    return new, (scores[0], scores[1])
 
 
 def _wanted_rule(predictor: Predictor, rule: str | None, labels: np.ndarray) -> str | None:

@@ -80,8 +80,7 @@ def evaluate(
         raise InputError("--explain lays heat maps over the images of --mistakes DIR: give that too.")
     corrections = find_overlay(overlay)
     predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
-    if predictor.info.thresholds is not None and overlay is not None:
-        raise InputError("--overlay corrects the class of an image; these have several labels. Correct labels.csv.")
+    refuse_overlay(overlay, predictor.info)
     table = labelled_images(data, predictor.info)
     answers = None if mistakes is None else Answers(predictor.info.class_names)
     heat_maps = heat_maps_of(predictor) if explain else None  # what is missing for them is told before anything slow
@@ -97,6 +96,17 @@ def evaluate(
         count = write_mistakes(answers, mistakes, f"Mistakes of {model} on {result['data']}", heat_maps)
         result["mistakes"] = {"folder": mistakes, "images": count}
     return result
+
+
+def refuse_overlay(overlay: str | None, info: ImageInfo) -> None:
+    """Raise InputError for corrections of single classes where a model gives an image several labels.
+
+    Args:
+        overlay: the file of corrections, or None.
+        info: of the model.
+    """
+    if overlay is not None and info.thresholds is not None:
+        raise InputError("--overlay corrects the class of an image; these have several labels. Correct labels.csv.")
 
 
 def labelled_images(data: str, info: ImageInfo) -> ImageTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Explanation:
         class_index: of the class that is explained.
         class_name: its name.
         probabilities: (K,), the model's answer.
-        answer: the name of the class that the model answers.
+        answers: the class that the model answers, with its probability; of a model of several labels all that it gives.
         hot_covered: the class's probability with the hottest fifth of the picture covered by its mean colour.
         cold_covered: the same with the coldest fifth.
     """
@@ -50,7 +51,7 @@ class Explanation:
     class_index: int
     class_name: str
     probabilities: NDArray[np.float32]
-    answer: str
+    answers: Mapping[str, float]
     hot_covered: float
     cold_covered: float
 
@@ -62,7 +63,7 @@ class Explanation:
     @property
     def is_answer(self) -> bool:
         """Whether the class that is explained is the one that the model answers."""
-        return self.class_name == self.answer
+        return self.class_name in self.answers
 
     @property
     def holds(self) -> bool:
@@ -142,7 +143,9 @@ class Explainer:
             index,
             self._info.class_names[index],
             probabilities,
-            self._info.class_names[int(probabilities.argmax())],
+            {self._info.class_names[int(probabilities.argmax())]: float(probabilities.max())}
+            if self._info.thresholds is None
+            else self._info.labels_of(probabilities),
             float(hot),
             float(cold),
         )

@@ -45,7 +45,7 @@ def explain_files(
         model: a model file, a run folder or a model of the package.
         paths: files, folders and globs.
         out: a folder for a picture an image, or a .png or .jpg file for a sheet of all.
-        class_name: the class to explain; None for the one that the model answers.
+        class_name: the class to explain; None for the one that the model answers, of several labels the likeliest.
         method: as for `Explainer`.
         layer: as for `Explainer`.
         as_json: print one JSON list and nothing else.
@@ -62,7 +62,7 @@ def explain_files(
     files = scan_images(paths, left_out=left_out)
     say_left_out(left_out)
     one_sheet = _is_sheet(out, files)
-    predictor = Predictor.load(model, RunOn(accelerator))
+    predictor = Predictor.load(model, RunOn(accelerator), several_labels=True)
     wanted = devices.choose_accelerator(accelerator or "auto", devices.take_inventory())
     predictor.model.to(torch.device(wanted))
     explainer = Explainer(predictor, method=method, layer=layer)
@@ -85,7 +85,7 @@ def explain_files(
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             pictures.save(pictures.picture(explanation, path), target)
-        rows.append(_row(path, explanation, target))
+        rows.append(_row(path, explanation, target, several=predictor.info.thresholds is not None))
         if table is not None:
             table.write(path, explanation)
     report_unreadable(unreadable, len(files))
@@ -132,10 +132,10 @@ def _names_in(folder: str, files: Sequence[str]) -> list[Path]:
     return names
 
 
-def _row(path: str, explanation: Explanation, target: Path | None) -> dict[str, Any]:
+def _row(path: str, explanation: Explanation, target: Path | None, *, several: bool) -> dict[str, Any]:
     row: dict[str, Any] = {
         "path": path,
-        "predicted": explanation.answer,
+        "predicted": dict(explanation.answers) if several else next(iter(explanation.answers)),
         "class": explanation.class_name,
         "probability": round(explanation.probability, 6),
         "hot_covered": round(explanation.hot_covered, 6),

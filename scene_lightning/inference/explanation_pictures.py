@@ -88,7 +88,8 @@ def _captions(
     """(text, bold, colour, size) of each line."""
     answer = f"{explanation.class_name}  {percent(explanation.probability)}"
     if not explanation.is_answer:
-        answer += f"   (the answer is {explanation.answer}, {percent(explanation.probabilities.max())})"
+        answered = "; ".join(f"{name}, {percent(chance)}" for name, chance in explanation.answers.items())
+        answer += f"   (the answer is {answered or 'no label'})"
     test = (
         f"hottest {COVERED:.0%} covered: {percent(explanation.hot_covered)}, "
         f"coldest {COVERED:.0%}: {percent(explanation.cold_covered)}"

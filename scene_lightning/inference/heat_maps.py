@@ -193,11 +193,13 @@ class HeatMapper:
         return fall.float().mean(dim=1 if first else 3).cpu().numpy()
 
     def _scores(self, inputs: Tensor) -> Tensor:
-        """(N, K): each class's logit, for occlusion its lead over the best other; ± the logit of a single unit."""
+        """(N, K): each class's logit, for occlusion its lead over the best other, of classes that
+        exclude one another; ± the logit of a single unit."""
         logits = self._run(inputs)[1]
         if logits.shape[1] == 1:
             return torch.cat([-logits, logits], dim=1)
-        if self._method == "occlusion":  # a class's logit may fall with all the others
+        several_labels = "thresholds" in (getattr(self._original, "image_info", None) or {})
+        if self._method == "occlusion" and not several_labels:  # a class's logit may fall with all the others
             best = logits.topk(2, dim=1).values
             return logits - torch.where(logits == best[:, :1], best[:, 1:], best[:, :1])
         return logits

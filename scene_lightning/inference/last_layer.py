@@ -12,14 +12,16 @@ from scene_lightning.errors import InputError
 from scene_lightning.layers import Activation, Dense, Softmax
 
 
-def last_dense(model: Any) -> Dense:
+def last_dense(model: Any, *, several_labels: bool = False) -> Dense:
     """Find the layer that gives the logits; what makes probabilities of them may be a layer of its own.
 
     Args:
         model: the model to look through.
+        several_labels: whether it gives an image any number of labels, each with a sigmoid of its own.
 
     Raises:
-        InputError: the model does not end in a Dense layer with softmax or no activation, or of one unit with sigmoid.
+        InputError: the model does not end in a Dense layer with softmax or no activation, or of one unit with sigmoid;
+            of several labels, in one with sigmoid or no activation.
     """
     layers: list[Any] = list(model.layers)
     if not layers:
@@ -28,7 +30,10 @@ def last_dense(model: Any) -> Dense:
     if isinstance(layers[-1], Activation | Softmax):
         layers = [layer for layer in layers[-2:-1] if layer.get_config().get("activation") == "linear"]
     last = layers[-1] if layers else None
-    if isinstance(last, Dense) and (ending in ("softmax", "linear") or (ending == "sigmoid" and last.units == 1)):
+    if several_labels:
+        if isinstance(last, Dense) and ending in ("sigmoid", "linear"):
+            return last
+    elif isinstance(last, Dense) and (ending in ("softmax", "linear") or (ending == "sigmoid" and last.units == 1)):
         return last
     raise InputError(
         "The model does not end in a Dense layer with softmax or no activation, or of one unit with sigmoid. Expected "

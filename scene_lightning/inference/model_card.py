@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,10 +21,13 @@ import numpy as np
 from scene_lightning._atomic_write import write_text
 from scene_lightning.data.overlay import find_overlay
 from scene_lightning.data.scan import scan_images
+from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import InputError
-from scene_lightning.inference.evaluate import labelled_images
+from scene_lightning.inference.answers import Answers
+from scene_lightning.inference.evaluate import labelled_images, refuse_overlay
 from scene_lightning.inference.held_out import held_out_images, seen_by
 from scene_lightning.inference.images_seen import Overlap
+from scene_lightning.inference.label_scores import label_figures
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
 from scene_lightning.inference.rejection import Rejection
 from scene_lightning.inference.temperature import at_temperature, calibration_error, fit_temperature
@@ -31,7 +35,7 @@ from scene_lightning.recipes.yaml_reader import dump
 from scene_lightning.reports.metrics_file import read_metrics
 from scene_lightning.reports.named_files import name_files
 from scene_lightning.reports.run_folder import METRICS, find_model, find_run
-from scene_lightning.reports.tables import report_from_matrix
+from scene_lightning.reports.tables import classification_report
 
 _WORST = 5
 DrawOthers = Callable[[Path], Mapping[str, Sequence[str]]]
@@ -45,7 +49,7 @@ class Measured:
         names: the K classes, in the order of the model's outputs.
         data: the folder of the class folders.
         seen: how many of the images the model's training saw.
-        labels: (N,) true classes.
+        labels: (N,) true classes; of a model of several labels (N, K), true where an image has a label.
         plain, averaged: (N, K) probabilities.
         seconds: how long the plain ones took.
         recipe: what the model was trained with; empty where its file does not say.
@@ -54,6 +58,7 @@ class Measured:
         rule: for images of none of the classes; None without one.
         kept: (N,) which images the rule answers; all without one.
         others: by the name of a set of images of other things: how many the rule answers, and how many there are.
+        thresholds: of the labels, where a model gives an image any number of them; None for one class an image.
     """
 
     names: list[str]
@@ -69,16 +74,23 @@ class Measured:
     rule: Rejection | None = None
     kept: np.ndarray = field(default_factory=lambda: np.empty(0, bool))
     others: dict[str, tuple[int, int]] = field(default_factory=dict)
+    thresholds: Sequence[float] | None = None
 
-    @property
-    def matrix(self) -> np.ndarray:
-        """(K, K) counts, rows true."""
-        counts = np.zeros((len(self.names), len(self.names)), dtype=np.int64)
-        np.add.at(counts, (self.labels, self.plain.argmax(1)), 1)
-        return counts
+    def answers(self, probabilities: Probabilities) -> Answers:
+        """The answers with these probabilities, (N, K)."""
+        paths = [""] * len(self.labels)
+        return Answers(self.names, paths, list(self.labels), list(probabilities), self.thresholds)
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """Accuracy, figures of each class or label, and the confusion matrix, of the plain answers."""
+        if self.thresholds is not None:
+            return label_figures(self.answers(self.plain))
+        return classification_report(self.labels, self.plain.argmax(1), self.names)
 
     def accuracy(self, probabilities: Probabilities) -> float:
-        return float((probabilities.argmax(1) == self.labels).mean())
+        """The share of right answers, of several labels of those with exactly the right ones."""
+        return 1 - float(self.answers(probabilities).wrong().mean())
 
 
 def measure(
@@ -107,8 +119,11 @@ def measure(
             `others` for a model without a rule.
     """
     corrections = find_overlay(overlay)
-    predictor = Predictor.load(model, run_on or RunOn())
+    predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
+    refuse_overlay(overlay, predictor.info)
     rule = predictor.rejection
+    if others is not None and predictor.info.thresholds is not None:
+        raise InputError("--others: a model of several labels has no rule for images of other things. Leave it away.")
     if others is not None and rule is None:
         raise InputError(f"--others: {model!r} has no rule for images of other things. Calibrate it first: calibrate.")
     table = labelled_images(data, predictor.info)
@@ -119,12 +134,16 @@ def measure(
     averaged = np.asarray((plain + predictor.probabilities(table.paths, mirrored=True)) / 2, dtype=np.float32)
     return Measured(
         list(predictor.info.class_names), table.root, seen_by(predictor, trained_on).among(table.paths),
-        np.asarray(table.labels), plain, averaged, seconds,
+        _truth(table), plain, averaged, seconds,
         name_files(predictor.model._recipe or {}), int(predictor.model.count_params()),
         None if trained_on is None else _held_out(predictor, trained_on),
         rule, _answered(predictor, table.paths) if rule else np.ones(len(table), bool),
-        _others(predictor, others, draw_others) if rule else {},
+        _others(predictor, others, draw_others) if rule else {}, predictor.info.thresholds,
     )  # fmt: skip
+
+
+def _truth(table: ImageTable) -> np.ndarray:
+    return np.asarray(table.labels) if table.targets is None else table.targets > 0
 
 
 def _answered(predictor: Predictor, paths: Sequence[str], *, strict: bool = True) -> np.ndarray:
@@ -149,7 +168,7 @@ def _others(predictor: Predictor, folder: str | None, draw_others: DrawOthers | 
 
 def _held_out(predictor: Predictor, trained_on: str) -> tuple[np.ndarray, Probabilities]:
     table = held_out_images(predictor, trained_on)
-    return np.asarray(table.labels), predictor.probabilities(table.paths)
+    return _truth(table), predictor.probabilities(table.paths)
 
 
 def write_card(
@@ -201,14 +220,17 @@ def _card_text(facts: Measured, model: str, about: str, licence: str, history: S
         f"SHA-256 `{digest}`; {facts.parameters:,} parameters.",
         about,
         "## Intended use",
-        f"To tell {', '.join(facts.names[:-1])} and {facts.names[-1]} apart in photographs of one such scene each. "
-        f"{_shown_other_things(facts)} Not for decisions about people, and not for safety.",
+        f"{_purpose(facts)} {_shown_other_things(facts)} Not for decisions about people, and not for safety.",
         "## Accuracy",
-        f"On {len(facts.labels)} photographs of `{Path(facts.data).name}`: **{facts.accuracy(facts.plain):.4f}**; "
-        f"averaged with the answer to the mirror image {facts.accuracy(facts.averaged):.4f}.",
+        f"On {len(facts.labels)} photographs of `{Path(facts.data).name}`{_what_is_right(facts)}: "
+        f"**{facts.accuracy(facts.plain):.4f}**; averaged with the answer to the mirror image "
+        f"{facts.accuracy(facts.averaged):.4f}.{_means(facts)}",
         _seen(facts.seen),
         _per_class(facts),
-        "Rows are the true classes, columns the answers:",
+        "Rows are the true classes, columns the answers:"
+        if facts.thresholds is None
+        else "On the diagonal photographs that were given a label rightly; row by column those on which the row's "
+        "label was missed and the column's wrongly given:",
         _confusions(facts),
         "## Known failures",
         _failures(facts),
@@ -240,45 +262,80 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _per_class(facts: Measured) -> str:
-    figures = report_from_matrix(facts.matrix, facts.names)["per_class"]
+    several = facts.thresholds is not None
+    keys = ("precision", "recall", "f1", *(("average_precision", "threshold") if several else ()))
+    figures = facts.figures["per_class"]
     rows = [
-        [name, *(f"{figures[name][key]:.3f}" for key in ("precision", "recall", "f1")), str(figures[name]["support"])]
+        [name, *("–" if figures[name][key] is None else f"{figures[name][key]:.3f}" for key in keys),
+         str(figures[name]["support"])]
         for name in facts.names
-    ]
-    return _table(["class", "precision", "recall", "F1", "photographs"], rows)
+    ]  # fmt: skip
+    header = ["precision", "recall", "F1", *(("average precision", "threshold") if several else ()), "photographs"]
+    return _table(["label" if several else "class", *header], rows)
 
 
 def _confusions(facts: Measured) -> str:
-    rows = [[name, *map(str, counts)] for name, counts in zip(facts.names, facts.matrix, strict=True)]
+    rows = [[name, *map(str, counts)] for name, counts in zip(facts.names, _matrix(facts), strict=True)]
     return _table(["", *facts.names], rows)
 
 
 def _failures(facts: Measured) -> str:
     """The most frequent confusions, in words."""
-    wrong = facts.matrix.copy()
+    wrong = _matrix(facts)
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:_WORST]
     lines = []
     for place in order:
         true, answered = np.unravel_index(place, wrong.shape)
         if count := int(wrong[true, answered]):
-            share = count / max(1, int(facts.matrix[true].sum()))
-            lines.append(f"- {facts.names[true]} taken for {facts.names[answered]}: {count} ({share:.1%} of them)")
+            share = count / max(1, facts.figures["per_class"][facts.names[true]]["support"])
+            how = "taken for" if facts.thresholds is None else "missed, and in its place"
+            lines.append(f"- {facts.names[true]} {how} {facts.names[answered]}: {count} ({share:.1%} of them)")
     return "\n".join(lines) if lines else "None among these photographs."
 
 
 def _calibration(facts: Measured) -> str:
     labels, answers = facts.held_out or (facts.labels, facts.plain)
+    several_labels = facts.thresholds is not None
     temperature = fit_temperature(answers, labels)
+    cooled = at_temperature(facts.plain, temperature, several_labels=several_labels)
+    case = ", each label of each photograph one case" if several_labels else ""
     fitted = f"{len(labels)} photographs that training held out" if facts.held_out else "these photographs"
     return (
-        f"Expected calibration error, 15 bins: {calibration_error(facts.plain, facts.labels):.4f}. The temperature "
-        f"with the lowest cross-entropy on {fitted} is {temperature:.3f}; with the logits divided by it the "
-        f"error is {calibration_error(at_temperature(facts.plain, temperature), facts.labels):.4f}."
+        f"Expected calibration error, 15 bins{case}: {calibration_error(facts.plain, facts.labels):.4f}. The "
+        f"temperature with the lowest cross-entropy on {fitted} is {temperature:.3f}; with the logits divided by it "
+        f"the error is {calibration_error(cooled, facts.labels):.4f}."
     )
 
 
+def _purpose(facts: Measured) -> str:
+    names = f"{', '.join(facts.names[:-1])} and {facts.names[-1]}"
+    if facts.thresholds is None:
+        return f"To tell {names} apart in photographs of one such scene each."
+    return f"To say which of {names} a photograph shows: any number of them, or none."
+
+
+def _what_is_right(facts: Measured) -> str:
+    return "" if facts.thresholds is None else ", the share with exactly the right labels"
+
+
+def _means(facts: Measured) -> str:
+    if facts.thresholds is None:
+        return ""
+    ranked = facts.figures["mean_average_precision"]
+    mean = "" if ranked is None else f", mean average precision {ranked:.4f}"
+    return f" Mean F1 of the labels {facts.figures['f1']:.4f}{mean}."
+
+
+def _matrix(facts: Measured) -> np.ndarray:
+    return np.array(facts.figures["confusion_matrix"])
+
+
 def _shown_other_things(facts: Measured) -> str:
+    if facts.thresholds is not None:
+        return (
+            "A photograph of anything else should get no label, and may get some all the same, often with confidence."
+        )
     if facts.rule is None:
         return (
             "It answers with one of these classes whatever it is shown: a photograph of anything else gets a class "
@@ -307,7 +364,8 @@ def _none_of_these(facts: Measured) -> list[str]:
 
 
 def _training(history: Sequence[dict[str, Any]]) -> str:
-    shown = [key for key in ("loss", "accuracy", "val_loss", "val_accuracy") if key in history[-1]]
+    keys = ("loss", "accuracy", "binary_accuracy", "val_loss", "val_accuracy", "val_binary_accuracy")
+    shown = [key for key in keys if key in history[-1]]
     steps = max(1, len(history) // 10)
     rows = [row for row in history if row["epoch"] % steps == 0 or row is history[-1]]
     table = _table(["epoch", *shown], [[str(row["epoch"]), *(f"{row[key]:.4f}" for key in shown)] for row in rows])
