@@ -19,7 +19,10 @@ from scene_lightning.data.label_file import label_file, read_label_file
 from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import DataError
 from scene_lightning.inference.answers import Answers
+from scene_lightning.inference.evaluate import labelled_images
 from scene_lightning.inference.label_scores import best_thresholds
+from scene_lightning.inference.predictor import Predictor, RunOn
+from scene_lightning.inference.temperature import fit_temperature
 from scene_lightning.models import load_model
 from tests.browser import browser, hindrances, show_as
 
@@ -192,6 +195,40 @@ def test_the_pages_of_labels_work_in_a_browser(data: Path, run: Path, tmp_path: 
         assert len(chrome.find_elements("css selector", "dialog figure")) == cell[2] and hindrances(chrome) == []
 
 
+def test_calibrate_fits_temperature_and_thresholds_and_the_card_shows_them(
+    data: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answered(*words: str) -> Any:
+        assert cli.run([*words, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    model = str(tmp_path / "calibrated.keras")
+    result = answered("calibrate", str(run), str(data), "--out", model)
+    assert result["calibration_error"]["after"] < result["calibration_error"]["before"] and result["rejection"] is None
+    evaluation = answered("evaluate", model, str(data))
+    assert {name: one["threshold"] for name, one in evaluation["per_class"].items()} == result["thresholds"]
+    assert evaluation["f1"] == pytest.approx(result["f1"]["after"], abs=1e-9) and min(result["f1"].values()) > 0.8
+    assert result["f1"]["after"] >= result["f1"]["before"]
+    predictor = Predictor.load(model, RunOn(), several_labels=True)
+    table = labelled_images(str(data), predictor.info)
+    assert table.targets is not None
+    assert fit_temperature(predictor.probabilities(table.paths), table.targets) == pytest.approx(1, abs=1e-3)
+    card = answered("card", model, str(data), "--out", str(tmp_path / "card.md"))
+    assert card["accuracy"] == pytest.approx(evaluation["accuracy"])
+    red = evaluation["per_class"]["red"]
+    figures = (f"{red[key]:.3f}" for key in ("precision", "recall", "f1", "average_precision", "threshold"))
+    assert f"| red | {' | '.join(figures)} | 80 |" in (tmp_path / "card.md").read_text()
+
+
+def test_explain_shows_a_label(data: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("captum", reason="captum is not installed: pip install captum")
+    words = [str(data / "7.png"), "--class", "green", "--out", str(tmp_path), "--json"]
+    assert cli.run(["explain", str(run), *words]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["class"] == "green" and set(row["predicted"]) <= set(COLOURS)
+    assert row["probability"] == pytest.approx(row["predicted"]["green"], abs=1e-5)
+
+
 def page_data(page: str) -> dict[str, Any]:
     found = re.search(r'<script type="application/json" id="(?:page-)?data">(.*?)</script>', page, re.DOTALL)
     assert found is not None
@@ -270,7 +307,8 @@ def test_a_search_judges_by_mean_average_precision(
         (["train", "DATA", "--overlay", "OVERLAY"], "data.overlay need one class an image"),
         (["stats", "DATA"], "labels.csv with any number of labels"),
         (["shard", "DATA", "out"], "labels.csv with any number of labels"),
-        (["calibrate", "RUN", "DATA", "--out", "x.keras"], "gives an image any number of labels"),
+        (["calibrate", "RUN", "DATA", "--rule", "energy", "--out", "x.keras"], "there is no 'unknown' to fit"),
+        (["card", "RUN", "DATA", "--others", "DATA"], "no rule for images of other things"),
         (["predict", "RUN", "DATA", "--sort-into", "x"], "this model gives any number of labels"),
         (["evaluate", "RUN", "DATA", "--overlay", "OVERLAY"], "Correct labels.csv"),
     ],
