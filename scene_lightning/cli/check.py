@@ -58,4 +58,8 @@ def check(
     if html is not None:
         pipeline.write_page(report, html)
     pipeline.show_check(report, as_json=as_json)
+    if not as_json:
+        for label, path in (("page", html), ("table", out)):
+            if path is not None:
+                print(f"{label:<10}{path}")
     return 1 if strict and report.of("error") else 0

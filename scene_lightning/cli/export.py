@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from scene_lightning._terminal import wrapped
 from scene_lightning.cli.closing import show_next
 from scene_lightning.cli.options import JsonFlag, ModelFile
 
@@ -48,8 +49,8 @@ def export(
     if as_json:
         print(json.dumps(exported.as_dict()))
         return
-    print(f"{out}: {exported.size / 1e6:.1f} MB; {exported.agreement.in_words()}")
+    print(wrapped(f"{out}: {exported.size / 1e6:.1f} MB; {exported.agreement.in_words()}"))
     if exported.int8 is not None:
-        print(exported.int8.in_words())
+        print(wrapped(exported.int8.in_words()))
     if out.lower().endswith(".onnx"):
         show_next([("predict", out, "PHOTO.jpg")])

@@ -38,7 +38,7 @@ from scene_lightning.inference.answers import Answers
 from scene_lightning.inference.gallery_heat_maps import heat_maps_of
 from scene_lightning.inference.images_seen import ImagesSeen, Overlap
 from scene_lightning.inference.label_scores import answers_about_labels, format_labels, score_labels
-from scene_lightning.inference.mistakes import check_new_folder, write_mistakes
+from scene_lightning.inference.mistakes import PAGE, check_new_folder, write_mistakes
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn, gives_logits
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.tables import format_report, format_table, report_from_matrix
@@ -270,16 +270,18 @@ def format_evaluation(result: dict[str, Any]) -> str:
 
 def _which_images(result: dict[str, Any]) -> str:
     seen = Overlap.of_dict(result["images"], result["seen"])
-    lines = [labelled("data", f"{result['data']}: {result['images']:,} images"), labelled("seen", seen.in_words())]
-    if "mistakes" in result:
-        mistakes = result["mistakes"]
-        lines.append(labelled("mistakes", f"{mistakes['folder']}: {mistakes['images']:,} images"))
-    if "kept" in result:
-        lines.append(labelled("kept", _kept_in_words(result["kept"], result["images"])))
+    lines = [labelled("data", f"{result['data']}: {result['images']:,} images")]
     if "overlay" in result:
-        lines.insert(1, labelled("overlay", result["overlay"]))
+        lines.append(labelled("overlay", result["overlay"]))
+    lines.append(labelled("seen", seen.in_words()))
     if caution := seen.caution():
         lines.append(labelled("", caution))
+    if "mistakes" in result:
+        mistakes = result["mistakes"]
+        page = os.path.join(mistakes["folder"], PAGE)
+        lines.append(labelled("mistakes", f"{page}: {mistakes['images']:,} images"))
+    if "kept" in result:
+        lines.append(labelled("kept", _kept_in_words(result["kept"], result["images"])))
     return "\n".join(lines)
 
 

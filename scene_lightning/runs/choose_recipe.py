@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from scene_lightning._main_process import is_main_process
+from scene_lightning._terminal import labelled
 from scene_lightning.data.randomness import permutation
 from scene_lightning.data.table import ImageTable
 from scene_lightning.errors import RecipeError, SceneLightningError
@@ -113,7 +114,7 @@ def settled(
         return in_time(recipe, *images, overrides, clock), None
     chosen = choose(*images, overrides, clock)
     if is_main_process():
-        print(f"chosen    {chosen.why}", flush=True)
+        print(labelled("chosen", chosen.why), flush=True)
     return chosen.recipe, chosen.why
 
 

@@ -54,8 +54,9 @@ def report_with_suspect(data: Path, overlay: str | None = None) -> CheckReport:
     return report
 
 
-def test_the_page_asks_for_nothing_outside(data: Path, tmp_path: Path) -> None:
+def test_the_page_asks_for_nothing_outside(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["check", str(data), "--html", str(tmp_path / "report.html")]) == 0
+    assert f"page      {tmp_path / 'report.html'}" in capsys.readouterr().out
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert not re.findall(r"https?:|//[a-z]", re.sub(r"data:image/jpeg;base64,[^\"]*", "", text).replace("  // ", ""))
     assert "default-src 'none'" in text
