@@ -220,8 +220,7 @@ def _slices(box: Box) -> tuple[slice, slice]:
 
 def _opened(source: Any) -> Image.Image:
     if isinstance(source, Image.Image):
-        source.load()  # it stays as it is: one that is loaded is not scaled
-        return source
+        return source.copy()  # the caller's own is neither decoded at a smaller scale nor made a thumbnail
     if isinstance(source, np.ndarray):
         if source.dtype != np.uint8:
             raise InputError(f"Expected a picture of dtype uint8, grey levels of 0..255; received {source.dtype}.")

@@ -88,6 +88,17 @@ def test_a_turned_photograph_is_explained_upright(tmp_path: Path) -> None:
     assert across > 0.7 and down < 0.5
 
 
+def test_a_large_photograph_is_explained_small_and_the_callers_own_stays_whole(tmp_path: Path) -> None:
+    photograph(3000, 1500, (200, 200, 800, 800)).save(tmp_path / "large.jpg")
+    own = Image.open(tmp_path / "large.jpg")
+    for source in (tmp_path / "large.jpg", own):
+        explanation = explainer().explain(source, 1)
+        assert explanation.photograph.size == (1024, 512) and explanation.seen == (0, 0, 1024, 512)
+        across, down = centre_of(explanation.heat)
+        assert across < 0.4 and down < 0.5
+    assert own.size == (3000, 1500)
+
+
 def test_a_file_bytes_an_image_and_an_array_are_one_picture(tmp_path: Path) -> None:
     image = photograph(48, 40, (5, 5, 15, 15))
     image.save(tmp_path / "a.png")
