@@ -164,14 +164,12 @@ def _fit_thresholds(
     old = list(info.thresholds)
     moved = at_temperature([old], temperature, several_labels=True)[0].tolist()
     fitted = best_thresholds(np.asarray(rows[1], np.float32), truth)
-    new = [one if has else kept for one, has, kept in zip(fitted, truth.any(axis=0), moved, strict=True)]
-    paths = [""] * len(truth)
-    scores = [
-        label_figures(Answers(info.class_names, paths, list(truth), list(np.asarray(one, np.float32)), thresholds))[
-            "f1"
-        ]
-        for one, thresholds in zip(rows, (old, new), strict=True)
-    ]
+    new = [one if has.any() else kept for one, has, kept in zip(fitted, truth.T, moved, strict=True)]
+    scores = []
+    for one, thresholds in zip(rows, (old, new), strict=True):
+        chances = list(np.asarray(one, np.float32))
+        answers = Answers(info.class_names, [""] * len(truth), list(truth), chances, thresholds)
+        scores.append(float(label_figures(answers)["f1"]))
     return new, (scores[0], scores[1])
 
 

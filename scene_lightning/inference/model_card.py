@@ -88,6 +88,11 @@ class Measured:
             return label_figures(self.answers(self.plain))
         return classification_report(self.labels, self.plain.argmax(1), self.names)
 
+    @property
+    def matrix(self) -> np.ndarray:
+        """(K, K) counts, rows true; of several labels as `label_figures` counts them."""
+        return np.array(self.figures["confusion_matrix"])
+
     def accuracy(self, probabilities: Probabilities) -> float:
         """The share of right answers, of several labels of those with exactly the right ones."""
         return 1 - float(self.answers(probabilities).wrong().mean())
@@ -275,13 +280,13 @@ def _per_class(facts: Measured) -> str:
 
 
 def _confusions(facts: Measured) -> str:
-    rows = [[name, *map(str, counts)] for name, counts in zip(facts.names, _matrix(facts), strict=True)]
+    rows = [[name, *map(str, counts)] for name, counts in zip(facts.names, facts.matrix, strict=True)]
     return _table(["", *facts.names], rows)
 
 
 def _failures(facts: Measured) -> str:
     """The most frequent confusions, in words."""
-    wrong = _matrix(facts)
+    wrong = facts.matrix
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:_WORST]
     lines = []
@@ -325,10 +330,6 @@ def _means(facts: Measured) -> str:
     ranked = facts.figures["mean_average_precision"]
     mean = "" if ranked is None else f", mean average precision {ranked:.4f}"
     return f" Mean F1 of the labels {facts.figures['f1']:.4f}{mean}."
-
-
-def _matrix(facts: Measured) -> np.ndarray:
-    return np.array(facts.figures["confusion_matrix"])
 
 
 def _shown_other_things(facts: Measured) -> str:
