@@ -28,6 +28,9 @@ from scene_lightning.saving.checkpoint import write_checkpoint
 GRACE_SECONDS = 30.0
 # Saving by the clock takes no more than this share of the time.
 LARGEST_SHARE = 0.01
+# In a validation, a process looks so often whether another one has got a signal.
+SECONDS_BETWEEN_LOOKS = 0.5
+_STOP = "scene_lightning/stop"  # a key of the store that the processes share
 
 
 class StoppedBySignal(SceneLightningError):
@@ -106,7 +109,7 @@ class LastCheckpoint(Checkpoint):
 
     SIGTERM and the first SIGINT (Ctrl-C) end the training after the step in flight and save it; a second one ends it at
     once. In a validation they end it after the batch in flight, with the state before the epoch's last step, which is
-    repeated with the validation; several processes, whose validation batches may differ in number, end it together.
+    repeated with the validation; of several processes the others hear of it within a second.
 
     Args:
         folder: the run's.
@@ -119,6 +122,7 @@ class LastCheckpoint(Checkpoint):
         self._saved_at, self._steps, self._cost = time.monotonic(), 0, 0.0
         self._signals = _Signals()
         self._before_last_step: Any = None
+        self._cut_short, self._listened_at = False, 0.0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._signals.listen()  # after Lightning, which lets a run die of SIGTERM without saving
@@ -136,9 +140,10 @@ class LastCheckpoint(Checkpoint):
         if trainer.is_last_batch or trainer.fit_loop._should_accumulate():
             return  # the epoch's end saves; in the middle of an accumulation gradients would be lost
         together = trainer.accumulate_grad_batches
-        if trainer.world_size == 1 and batch_idx + 1 == (int(trainer.num_training_batches) - 1) // together * together:
+        if batch_idx + 1 == (int(trainer.num_training_batches) - 1) // together * together:
             pl_module._images_seen = self._seen
-            self._before_last_step = _copy(trainer._checkpoint_connector.dump_checkpoint(weights_only=False))
+            state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)  # by all: each adds its own
+            self._before_last_step = _copy(state) if trainer.is_global_zero else {}
         if not _any(trainer, self._signals.number is not None or self._is_due()):
             return
         self._save(trainer)
@@ -146,8 +151,32 @@ class LastCheckpoint(Checkpoint):
 
     def on_validation_batch_end(self, trainer: L.Trainer, *arguments: Any, **keywords: Any) -> None:
         self._signals.beat()
-        if trainer.world_size > 1 or self._signals.number is None:
-            return
+        if trainer.world_size == 1:
+            if self._signals.number is not None:
+                self._stop_in_validation(trainer)
+        elif self._is_asked_anywhere():
+            self._cut_short = True
+            # Lightning's loop takes it for the end of the data, and all processes meet after it, as they always do
+            raise StopIteration
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.world_size > 1 and _any(trainer, self._cut_short):
+            self._stop_in_validation(trainer)
+
+    def _is_asked_anywhere(self) -> bool:
+        """Whether this process has got a signal, or has heard of another's: from the store that the processes share,
+        since those that have fewer batches would not take part in a reduction."""
+        store = torch.distributed.distributed_c10d._get_default_store()
+        if self._signals.number is not None:
+            store.set(_STOP, "")
+            return True
+        now = time.monotonic()
+        if now - self._listened_at < SECONDS_BETWEEN_LOOKS:
+            return False
+        self._listened_at = now
+        return bool(store.check([_STOP]))
+
+    def _stop_in_validation(self, trainer: L.Trainer) -> None:
         if self._before_last_step is not None:  # otherwise the file already holds that state
             trainer.strategy.save_checkpoint(self._before_last_step, self._path)
         self._stop_if_asked(trainer, "in its validation")

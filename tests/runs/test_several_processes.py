@@ -189,6 +189,23 @@ def test_a_process_that_ends_ends_the_run_which_goes_on(fault, status, place, wh
     assert not differences(whole, state_of(run))
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_signal_in_a_validation_ends_it_there(rank: int, place: Path) -> None:
+    """Also where one process alone gets it: the other leaves batches out, too. 18 images, 9 batches on each."""
+    words = [*WORDS, "--set", "batch_size=1", "--set", "epochs=1"]
+    runs = place / f"undisturbed-{rank}", place / f"validation-{rank}"
+    (place / "validated.txt").unlink(missing_ok=True)
+    first = faulty(place, f"validation@{rank}", "scenes", "--devices", "2", "--out", runs[1], *words)
+    assert "stopped by SIGTERM in epoch 1 of 1, in its validation. Go on with:" in first.stderr, first.stderr
+    assert first.returncode == 143
+    assert len((place / "validated.txt").read_text().split()) < 14, "of 18 batches"
+    for done in (faulty(place, "none", "scenes", "--devices", "2", "--out", runs[0], *words),
+                 faulty(place, "none", "--resume", runs[1])):  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert not differences(state_of(runs[0]), state_of(runs[1]))
+
+
 def test_another_number_of_devices_is_told(place, monkeypatch, capsys) -> None:
     monkeypatch.setenv("SCENE_LIGHTNING_CACHE", str(place / "cache"))
     shutil.copytree(place / "one", place / "pair")

@@ -7,6 +7,7 @@ FAULT, which comes in training step STEP (counted over the run, from 1) or at th
     rename             SIGKILL when last.ckpt has become previous.ckpt, and the new one has not its name yet
     row                SIGKILL between the row in metrics.csv and the checkpoint of the same epoch
     disk               the disk is full for the checkpoint
+    validation         the process gets SIGTERM in the first validation batch from STEP on, and batches become slow
     none               nothing
 With FAULT@1 it comes in the process of rank 1 alone.
 """
@@ -15,6 +16,7 @@ import os
 import resource
 import signal
 import sys
+import time
 
 from scene_lightning.cli.main import run
 from scene_lightning.models import Model
@@ -22,6 +24,7 @@ from scene_lightning.runs import callbacks, checkpoints
 
 FAULT, STEP, WORDS = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 FAULT, _, RANK = FAULT.partition("@")
+FAULT_OF_ALL = FAULT
 if RANK and os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) != RANK:
     FAULT = "none"
 SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT}
@@ -43,6 +46,19 @@ def strike(own_step):
         return own_step(self, batch, batch_idx)
 
     return training_step
+
+
+def validated(own_step):
+    def validation_step(self, batch, batch_idx=0):
+        if count >= STEP and FAULT_OF_ALL == "validation":
+            if FAULT == "validation" and batch_idx == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.4)
+            with open("validated.txt", "a") as file:
+                file.write(f"{batch_idx}\n")
+        return own_step(self, batch, batch_idx)
+
+    return validation_step
 
 
 def half_written(path, checkpoint):
@@ -72,6 +88,7 @@ def row_written(path, rows):
 
 
 Model.training_step = strike(Model.training_step)
+Model.validation_step = validated(Model.validation_step)
 own_write, checkpoints.write_checkpoint = checkpoints.write_checkpoint, half_written
 own_replace, os.replace = os.replace, renamed
 own_rows, callbacks.write_metrics = callbacks.write_metrics, row_written
