@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from scene_lightning.cli import main as cli
@@ -245,11 +246,14 @@ def test_pretrained_features_and_folders_of_labels(tmp_path: Path, capsys: pytes
         for name in some_labels(1 + number % 7):
             (tmp_path / "data" / name).mkdir(parents=True, exist_ok=True)
             picture(some_labels(1 + number % 7), number).save(tmp_path / "data" / name / f"{number}.png")
-    settings = words(["multi_label=folders", "input_size=32", "precision=32-true"])
+    settings = words(["multi_label=folders", "input_size=32", "precision=bf16-mixed"])
     folder = tmp_path / "run"
     assert cli.run(["train", str(tmp_path / "data"), "--epochs", "1", *settings, "--out", str(folder)]) == 0
     result = json.loads((folder / "evaluation.json").read_text())
     assert result["multi_label"] and result["mean_average_precision"] > 0.5
+    with open(folder / "predictions.csv", newline="") as file:  # judged as `predict` answers, in float32
+        answers = torch.tensor([[float(row[name]) for name in COLOURS] for row in csv.DictReader(file)])
+    assert (answers != answers.bfloat16()).float().mean() > 0.5
     assert cli.run(["evaluate", str(folder), str(tmp_path / "data")]) == 0
     assert "48 images" in capsys.readouterr().out
 
