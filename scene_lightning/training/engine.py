@@ -250,7 +250,8 @@ def run_evaluate(
             return InnerRun(outer, model, [adapter, *lightning_callbacks]).evaluate(feed)
         plain = trainer_for(model, feed, hardware, lightning_callbacks)
         if plain is not None:
-            with compiled(model, feed.samples, False), plain_run(model, plain, TrainerFn.VALIDATING):
+            jit = compiled(model, feed.samples, False)
+            with keeping_interrupts(), jit, plain_run(model, plain, TrainerFn.VALIDATING):
                 logs = InnerRun(plain, model, [adapter]).evaluate(feed)
             return _not_empty(logs)
         with quiet_lightning(), keeping_interrupts() as holder, outcome_of(model, listed) as outcome:
@@ -315,7 +316,7 @@ def _predict(model: Any, feed: Feed, hardware: Hardware, collector: Collector, l
     jit = compiled(model, feed.samples, False)
     plain = trainer_for(model, feed, hardware, listeners[2:])
     if plain is not None:
-        with folded(model), jit, plain_run(model, plain, TrainerFn.PREDICTING):
+        with keeping_interrupts(), folded(model), jit, plain_run(model, plain, TrainerFn.PREDICTING):
             InnerRun(plain, model, listeners).predict(feed)
         return
     with quiet_lightning(), keeping_interrupts() as holder:
