@@ -26,8 +26,8 @@ _WORDS = Words(
     hit="{row}, given rightly",
     miss="{row} missed, {column} given",
     no_mistakes="No label was missed or wrongly given.",
-    rows=("Missed label", "missed: any, or had"),
-    columns=("Given label", "given: any"),
+    rows=("Label of the image", "has: any label"),
+    columns=("Label that was given", "given: any label"),
 )
 
 
