@@ -10,6 +10,8 @@ import threading
 import warnings
 from typing import NoReturn
 
+from scene_lightning.cli import lean_imports
+
 TERMINATED = 128 + signal.SIGTERM  # the exit status
 _SECONDS_TO_CLEAN_UP = 5.0
 
@@ -25,6 +27,7 @@ def prepare() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files that are no UTF-8
     signal.signal(signal.SIGTERM, _end)
+    lean_imports.allow()
 
 
 def _end(number: int, frame: object) -> NoReturn:

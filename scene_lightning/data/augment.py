@@ -1,6 +1,6 @@
 """Augments whole batches of images as Keras' ImageDataGenerator augments one image.
 
-`AugmentRanges.draw` (or `KerasAffine.make_params`) draws the numbers, `apply_affine` applies them. Images
+`AugmentRanges.draw` draws the numbers, `apply_affine` applies them. Images
 hold grey levels of 0..255 here; rescaling comes after (standardize.py).
 """
 
@@ -14,8 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision import tv_tensors
-from torchvision.transforms import v2
 
 from scene_lightning.data.color_changes import change_brightness, change_contrast, change_saturation, shift_channels
 from scene_lightning.data.geometry import View, affine_matrices, check_variant, fold_flips
@@ -26,7 +24,7 @@ Floats = NDArray[np.float64]
 # grid_sample may give 254.99998 where the image is flat and white: that must not become 254, nor 255.00002 be taken
 # for an image that leaves 0..255.
 _SLACK = 1e-3
-_DRAWS = 14  # uniform numbers an image uses, whatever is switched on: a new option does not move the others
+DRAWS = 14  # uniform numbers an image uses, whatever is switched on: a new option does not move the others
 
 
 @dataclass  # not frozen: Lightning copies batches field by field where it converts them to a precision
@@ -144,7 +142,7 @@ class AugmentRanges:
 
     def draw(self, seed: int, epoch: int, indices: NDArray[np.int64], height: int, width: int) -> AffineParams:
         """Parameters of the images `indices` in `epoch`: a pure function of its arguments."""
-        return self.from_uniforms(uniforms(seed, epoch, indices, _DRAWS), height, width)
+        return self.from_uniforms(uniforms(seed, epoch, indices, DRAWS), height, width)
 
     def from_uniforms(self, u: Floats, height: int, width: int) -> AffineParams:
         """(N, 14) numbers in [0, 1) → parameters, with the distributions of Keras' `get_random_transform`."""
@@ -291,55 +289,3 @@ def _flip(x: Tensor, params: AffineParams) -> Tensor:
         elif flips.any():
             x = torch.where(_per_image(flips, x), x.flip(axis), x)
     return x
-
-
-class KerasAffine(v2.Transform):
-    """Keras' random transform as a torchvision v2 transform: composes with torchvision's own on image batches.
-
-    Args:
-        seed: with a seed, the i-th image this object ever sees gets the same parameters in every run; without one,
-            the numbers come from torch's global generator.
-        channels_last: whether images are (N, H, W, C) instead of torchvision's (N, C, H, W).
-        **ranges: the arguments of `AugmentRanges`; `zoom_range` may be one number z, meaning (1 - z, 1 + z).
-    """
-
-    _transformed_types = (torch.Tensor, tv_tensors.Image)
-
-    def __init__(self, seed: int | None = None, channels_last: bool = False, **ranges: Any) -> None:
-        super().__init__()
-        zoom = ranges.get("zoom_range", 0.0)
-        if np.ndim(zoom) == 0:
-            ranges["zoom_range"] = (1 - zoom, 1 + zoom)
-        self.ranges = AugmentRanges(**ranges)
-        self.seed, self.channels_last, self.seen = seed, channels_last, 0
-
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Draw for the first image or batch in the sample; every image tensor in the sample gets the same."""
-        image = flat_inputs[0]
-        count = image.shape[0] if image.ndim == 4 else 1
-        height, width = image.shape[-3:-1] if self.channels_last else image.shape[-2:]
-        if self.seed is None:
-            numbers = torch.rand(count, _DRAWS, dtype=torch.float64).numpy()
-            return {"params": self.ranges.from_uniforms(numbers, height, width)}
-        indices = np.arange(self.seen, self.seen + count)
-        self.seen += count
-        return {"params": self.ranges.draw(self.seed, 0, indices, height, width)}
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """One image (C, H, W) or a batch (N, C, H, W); uint8 is rounded back to uint8."""
-        batch = inpt.as_subclass(Tensor)
-        batch = batch[None] if inpt.ndim == 3 else batch
-        ranges = self.ranges
-        result = apply_affine(
-            batch,
-            params["params"],
-            ranges.fill_mode,
-            ranges.cval,
-            ranges.variant,
-            order=ranges.order,
-            channels_last=self.channels_last,
-        )
-        if not batch.is_floating_point():
-            result = result.round().to(batch.dtype)
-        result = result[0] if inpt.ndim == 3 else result
-        return tv_tensors.wrap(result, like=inpt) if isinstance(inpt, tv_tensors.Image) else result

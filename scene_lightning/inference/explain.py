@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -258,4 +257,6 @@ def coloured(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
     Args:
         heat: (height, width) of 0..1.
     """
+    import matplotlib  # slow to import, and only pictures of heat maps need it
+
     return matplotlib.colormaps[_COLOURS](heat, bytes=True)[..., :3]

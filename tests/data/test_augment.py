@@ -14,8 +14,9 @@ from PIL import Image
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from scene_lightning.data.augment import AffineParams, AugmentRanges, KerasAffine, apply_affine
+from scene_lightning.data.augment import AffineParams, AugmentRanges, apply_affine
 from scene_lightning.data.geometry import affine_matrices
+from scene_lightning.data.torchvision_transform import KerasAffine
 from scene_lightning.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Please import .affine_transform.:DeprecationWarning")  # Keras' own
