@@ -24,9 +24,10 @@ def import_torchmetrics() -> None:
     """Import it so in a process of the command line; elsewhere, and where it is imported already, do nothing."""
     if not _process["is_ours"] or "torchmetrics" in sys.modules:
         return
-    from lightning_utilities.core import imports
+    from lightning_utilities.core import imports as requirements
 
-    cache: Any = imports.RequirementCache
+    imports: Any = requirements
+    cache = imports.RequirementCache
     check, available = cache._check_available, imports.package_available
 
     def check_needed(self: Any) -> None:
