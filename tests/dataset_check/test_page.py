@@ -156,6 +156,14 @@ def test_what_is_decided_on_the_page_is_what_a_training_reads(
     assert not [one for one in again.findings if one.kind.startswith("duplicate_across")]
 
 
+def wait_for_status(chrome: Any, ending: str) -> None:
+    """Until the page has read the file that it was given, or 10 s."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    status = chrome.find_element("id", "status")
+    WebDriverWait(chrome, 10).until(lambda _: status.text.endswith(ending), f"the status ends in {ending!r}")
+
+
 def test_decisions_are_taken_back_and_opened_again(data: Path, tmp_path: Path, open_page: Callable[..., Any]) -> None:
     write_page(report_with_suspect(data), str(tmp_path / "report.html"))
     chrome = open_page(tmp_path / "report.html")
@@ -178,13 +186,13 @@ def test_decisions_are_taken_back_and_opened_again(data: Path, tmp_path: Path, o
     second = open_page(tmp_path / "report.html")
     opener = second.find_element("id", "open")
     opener.send_keys(str(labels))
-    assert second.find_element("id", "status").text == "Opened 3 decisions"
+    wait_for_status(second, "Opened 3 decisions")
     assert button(second, "suspect_label", "train/sea/2.png", "drop").get_attribute("aria-pressed") == "true"
     labels.rename(tmp_path / "first.csv")
     assert download(second, tmp_path / "downloads").read_text() == (tmp_path / "first.csv").read_text()
     (tmp_path / "bad.csv").write_text("hash,action,label\n0123456789abcdef,relabel,desert\n")
     opener.send_keys(str(tmp_path / "bad.csv"))
-    assert second.find_element("id", "status").text.endswith("row 1 names no class of this page: desert")
+    wait_for_status(second, "row 1 names no class of this page: desert")
 
     write_page(report_with_suspect(data, str(tmp_path / "first.csv")), str(tmp_path / "corrected.html"))
     third = open_page(tmp_path / "corrected.html")
