@@ -41,8 +41,9 @@ hypothesis.settings.load_profile("scene_lightning")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Last what leaves threads of autograd behind, as torch.export does: no process that was forked after it can train.
-    items.sort(key=lambda item: any(word in item.nodeid for word in ("export", "/runtime/", "/serving/")))
+    # First what trains in forked processes: after torch.export and the like, which leave autograd's threads, none can.
+    forks = {path: "ddp_fork" in path.read_text(encoding="utf-8") for path in {item.path for item in items}}
+    items.sort(key=lambda item: not forks[item.path])
     if torch.cuda.is_available():
         return
     no_cuda = pytest.mark.skip(reason="needs a CUDA GPU: torch.cuda.is_available() is false here")
