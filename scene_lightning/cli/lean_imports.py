@@ -1,17 +1,18 @@
-"""Imports torchmetrics without the packages that only metrics of sound, boxes and pictures need.
+"""Imports Lightning without what only sound, boxes, pictures and torch.compile need, for a process of one command.
 
-Lightning imports torchmetrics, and that scipy.signal, matplotlib.pyplot and torchvision (with it torch's compiler)
-wherever they are installed: half the time that one prediction takes. They are optional to torchmetrics; a process of
-the command line, which asks it for classification metrics alone, shows them to it as absent. Programs that import this
-package get torchmetrics as it is.
+Lightning imports torchmetrics, which imports scipy.signal, matplotlib.pyplot and torchvision wherever they are
+installed, and it imports torch's compiler for the name of one class. Together they take longer than torch itself.
+Programs that import this package get both as they are.
 """
 
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 from typing import Any
 
 _UNUSED = ("matplotlib", "scipy", "torchvision", "transformers")
+_COMPILER = "torch._dynamo"
 _process = {"is_ours": False}
 
 
@@ -20,10 +21,25 @@ def allow() -> None:
     _process["is_ours"] = True
 
 
-def import_torchmetrics() -> None:
+def import_lightning() -> None:
     """Import it so in a process of the command line; elsewhere, and where it is imported already, do nothing."""
-    if not _process["is_ours"] or "torchmetrics" in sys.modules:
+    if not _process["is_ours"] or {"torchmetrics", "lightning", _COMPILER} & set(sys.modules):
         return
+    _import_torchmetrics()
+    stand_in = _stand_in()
+    sys.modules[_COMPILER] = stand_in
+    try:
+        import lightning  # noqa: F401 - what is asked for here
+    except Exception:  # a version that asks the compiler for more: whoever needs Lightning imports it as it is
+        for name in [name for name in sys.modules if name.split(".")[0] == "lightning"]:
+            del sys.modules[name]
+    finally:
+        if sys.modules.get(_COMPILER) is stand_in:
+            del sys.modules[_COMPILER]
+
+
+def _import_torchmetrics() -> None:
+    """Show it as absent what it does not need; all of that is optional to it."""
     from lightning_utilities.core import imports as requirements
 
     imports: Any = requirements
@@ -42,3 +58,19 @@ def import_torchmetrics() -> None:
         import torchmetrics  # noqa: F401 - what is asked for here
     finally:
         cache._check_available, imports.package_available = check, available
+
+
+class _OfTheCompiler(type):
+    """What the stand-in's class has for instances: those of the real one, once something has imported the compiler."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        compiler = sys.modules.get(_COMPILER)
+        return compiler is not None and isinstance(instance, compiler.OptimizedModule)
+
+
+def _stand_in() -> ModuleType:
+    """What Lightning asks the compiler for while it is imported: a class for `isinstance`, and a mark for functions."""
+    module: Any = ModuleType(_COMPILER)
+    module.OptimizedModule = _OfTheCompiler("OptimizedModule", (), {})
+    module.disable = lambda function=None, recursive=True, **options: function  # not to be compiled; nothing is, yet
+    return module

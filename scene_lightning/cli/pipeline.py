@@ -104,7 +104,7 @@ __all__ = [
     "write_page",
 ]  # fmt: skip
 
-lean_imports.import_torchmetrics()
+lean_imports.import_lightning()
 
 if not TYPE_CHECKING:  # type checkers report a name that is not there
 

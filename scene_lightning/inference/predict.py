@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from scene_lightning import reports
 from scene_lightning._main_process import is_main_process
 from scene_lightning.data.decode import Unreadable
 from scene_lightning.data.walk import LeftOut
@@ -18,7 +19,6 @@ from scene_lightning.inference.gallery_heat_maps import heat_maps_of
 from scene_lightning.inference.predictor import Predictor, Probabilities, RunOn
 from scene_lightning.inference.rejection import unknown_name
 from scene_lightning.inference.sort_into import SortInto, check_sort_folder, without_sorted
-from scene_lightning.reports import plots
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.prediction_files import (
     FORMATS,
@@ -210,7 +210,7 @@ class _Grid:
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None and self._shown:
-            plots.prediction_grid(
+            reports.plots.prediction_grid(
                 [one.path for one in self._shown],
                 [one.predicted for one in self._shown],
                 [one.probability for one in self._shown],

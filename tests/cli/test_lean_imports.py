@@ -19,9 +19,9 @@ finally:
     print(*sorted(sys.modules), file=sys.stderr)
 """
 NOT_NEEDED = {
-    "matplotlib.pyplot", "onnx", "onnxruntime", "optuna", "pandas", "scene_lightning.applications",
+    "matplotlib", "onnx", "onnxruntime", "optuna", "pandas", "scene_lightning.applications",
     "scene_lightning.demo_scenes", "scene_lightning.exporters", "scene_lightning.runs", "scene_lightning.tuning",
-    "scipy.signal", "sklearn", "tensorboard", "torchvision", "transformers",
+    "scipy.signal", "sklearn", "tensorboard", "torchvision", "torch._dynamo", "transformers",
 }  # fmt: skip
 
 
@@ -35,3 +35,23 @@ def test_a_prediction_imports_nothing_of_training_nor_of_pictures(tmp_path: Path
     modules = set(done.stderr.split())
     assert "torchmetrics" in modules
     assert not modules & NOT_NEEDED
+
+
+COMPILER = """
+import sys
+from scene_lightning.cli import lean_imports
+lean_imports.allow()
+import scene_lightning.cli.pipeline
+import torch
+from lightning.fabric.wrappers import OptimizedModule
+assert "torch._dynamo" not in sys.modules
+plain = torch.nn.Linear(2, 2)
+compiled = torch.compile(plain, backend="eager")
+assert isinstance(compiled, OptimizedModule) and not isinstance(plain, OptimizedModule)
+assert compiled(torch.ones(1, 2)).shape == (1, 2)
+"""
+
+
+@pytest.mark.soak
+def test_the_compiler_is_whole_where_it_is_wanted() -> None:
+    subprocess.run([sys.executable, "-c", COMPILER], check=True)
