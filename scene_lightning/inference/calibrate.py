@@ -112,7 +112,7 @@ def calibrate(
     """
     place = checked_target(out, half)
     corrections = find_overlay(overlay)
-    predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
+    predictor = Predictor.load(model, run_on or RunOn(), several_labels=True, with_optimizer=True)
     several_labels = predictor.info.thresholds is not None
     refuse_overlay(overlay, predictor.info)
     if several_labels and rule is not None:

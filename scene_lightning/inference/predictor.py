@@ -19,6 +19,7 @@ from scene_lightning.inference.inputs import info_of_model, prediction_feed
 from scene_lightning.inference.last_layer import last_dense, logits_of, with_features
 from scene_lightning.inference.rejection import Rejection
 from scene_lightning.models import load_model
+from scene_lightning.models.loading import load_to_answer
 from scene_lightning.reports.run_folder import find_model
 from scene_lightning.runtime.onnx_model import OnnxModel
 from scene_lightning.training import devices
@@ -76,10 +77,11 @@ class Predictor:
     folder: Path | None = None
 
     @classmethod
-    def load(cls, path: str, run_on: RunOn, *, several_labels: bool = False) -> Predictor:
+    def load(cls, path: str, run_on: RunOn, *, several_labels: bool = False, with_optimizer: bool = False) -> Predictor:
         """From a model file, a run folder, or an `.onnx` file that `export` wrote.
 
         `several_labels`: whether the caller can take a model that gives an image any number of labels.
+        `with_optimizer`: whether the model is to be saved again, with all that its file held.
 
         Raises:
             InputError: no such file, no model file, or a model that does not classify images.
@@ -90,7 +92,7 @@ class Predictor:
             _refuse_labels(path, exported.info, several_labels)
             return exported
         file = find_model(path)
-        model = _loaded(str(file))
+        model = _loaded(str(file), with_optimizer)
         info = info_of_model(model)
         _refuse_labels(path, info, several_labels)
         outputs = model.output_shape
@@ -279,10 +281,10 @@ def _refuse_labels(path: str, info: ImageInfo, several_labels: bool) -> None:
         )
 
 
-def _loaded(path: str) -> Any:
+def _loaded(path: str, with_optimizer: bool) -> Any:
     """The model; a loss or metric of its maker's own, which nobody can hand in here, is left out with a note."""
     try:
-        return load_model(path)
+        return load_model(path) if with_optimizer else load_to_answer(path)
     except FileFormatError as error:
         if not isinstance(error.__cause__, UnknownNameError):
             raise

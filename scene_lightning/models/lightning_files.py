@@ -64,7 +64,7 @@ def load(cls: Any, path: Any, map_location: Any, arguments: Mapping[str, Any], l
         return model
     assert data is not None
     with custom_object_scope({cls.__name__: cls}):
-        model = persistence.model_from_state(data, os.fspath(path), compile=True)
+        model = persistence.model_from_state(data, os.fspath(path), compile=True, with_optimizer=True)
     if not isinstance(model, cls):
         raise InputError(
             f"{os.fspath(path)!r} holds a {type(model).__name__} model, not a {cls.__name__}: use "

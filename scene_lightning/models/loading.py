@@ -50,21 +50,34 @@ def load_model(
         (None, 150, 150, 3)
     """
     check_arguments("load_model", old, "custom_objects", "compile", "safe_mode")
-    path = stored_at(shipped_file(filepath) or filepath)
     with custom_object_scope(custom_objects):
-        if os.path.isfile(path) and (kind := saving.sniff(path)) in STATE_FILES:
-            return model_from_state(STATE_FILES[kind](path), path, compile)
-        archive = read_archive(path)
-        if archive.config is None:
-            raise FileFormatError(
-                f"{path!r} holds weights but no architecture. Build the network in code, then model.load_weights(path)."
-            )
-        model = model_from_archive(archive, path)
-        model.image_info, model._images_seen = archive.image_info, archive.images_seen
-        if compile and archive.compile_config:
-            compile_from(model, archive.compile_config, path)
-            if archive.optimizer is not None:
-                _restore_optimizer(model, archive.optimizer, path)
+        return _load(filepath, compile, with_optimizer=compile)
+
+
+def load_to_answer(filepath: Any) -> Model:
+    """Load a model for answers and their loss, compiled as it was but for what its optimizer kept of the training.
+
+    Args:
+        filepath: as for `load_model`.
+    """
+    return _load(filepath, compile=True, with_optimizer=False)
+
+
+def _load(filepath: Any, compile: bool, with_optimizer: bool) -> Model:
+    path = stored_at(shipped_file(filepath) or filepath)
+    if os.path.isfile(path) and (kind := saving.sniff(path)) in STATE_FILES:
+        return model_from_state(STATE_FILES[kind](path), path, compile, with_optimizer)
+    archive = read_archive(path)
+    if archive.config is None:
+        raise FileFormatError(
+            f"{path!r} holds weights but no architecture. Build the network in code, then model.load_weights(path)."
+        )
+    model = model_from_archive(archive, path)
+    model.image_info, model._images_seen = archive.image_info, archive.images_seen
+    if compile and archive.compile_config:
+        compile_from(model, archive.compile_config, path)
+        if with_optimizer and archive.optimizer is not None:
+            _restore_optimizer(model, archive.optimizer, path)
     return model
 
 

@@ -288,20 +288,21 @@ def model_from_archive(archive: ModelArchive, path: str) -> Any:
     return model
 
 
-def model_from_state(data: dict[str, Any], path: str, compile: bool) -> Any:
+def model_from_state(data: dict[str, Any], path: str, compile: bool, with_optimizer: bool) -> Any:
     """Make the model that a file with a state dict describes, with its weights.
 
     Args:
         data: the file's dict.
         path: the file, for messages.
         compile: whether to compile it as it was.
+        with_optimizer: whether to restore the optimizer's state, too.
     """
     section = checkpoint.read_model_section(data, path)
     values = sum(_stored_values(value) for value in data["state_dict"].values() if isinstance(value, torch.Tensor))
     model = _model_from(section["model_config"], path, values)
     if compile and section["compile_config"]:
         compile_from(model, section["compile_config"], path)
-    load_checkpoint_into(model, data, path, with_optimizer=compile)
+    load_checkpoint_into(model, data, path, with_optimizer)
     model.image_info, model._recipe = section["image_info"], section["recipe"]
     model._images_seen = section["images_seen"]
     return model

@@ -138,7 +138,7 @@ def _from_state(model: Any, data: dict[str, Any], path: str, by_name: bool, skip
         persistence.load_checkpoint_into(model, data, path, with_optimizer=False)
         return data[checkpoint.SECTION].get("images_seen") if described else None
     with custom_object_scope(own_classes(model)):
-        whole = persistence.model_from_state(data, path, compile=False)
+        whole = persistence.model_from_state(data, path, compile=False, with_optimizer=False)
     archive = ModelArchive(weights=weight_tree(whole)[0], source=f"the {Path(path).suffix or 'state'} file")
     fill(model, archive, path, by_name=by_name, skip_mismatch=skip_mismatch)
     return whole._images_seen  # type: ignore[no-any-return]

@@ -6,12 +6,14 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
-from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
-from matplotlib.text import Text
 from PIL import ImageFont
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# matplotlib is imported where it is needed: evaluations and predictions mostly draw nothing, and start sooner without.
 
 # Beginnings of files' names in lower case, the first choices first: of Linux, macOS, Windows.
 _PREFERRED = (
@@ -47,6 +49,8 @@ def give_fonts(figure: Figure) -> None:
     Args:
         figure: with all its texts.
     """
+    from matplotlib.text import Text
+
     texts = {text for text in figure.findobj(Text) if isinstance(text, Text)}
     for axes in figure.axes:
         texts.update(axes.get_xticklabels(), axes.get_yticklabels())  # made as they are asked for
@@ -95,6 +99,8 @@ def _installed() -> tuple[str, ...]:
 
 @cache
 def _letters(file: str) -> frozenset[int]:
+    from matplotlib.ft2font import FT2Font
+
     try:
         return frozenset(FT2Font(file).get_charmap())
     except (OSError, RuntimeError):  # damaged, or of bitmaps
@@ -105,6 +111,7 @@ def _letters(file: str) -> frozenset[int]:
 def _family(file: str) -> str:
     """The name by which matplotlib then knows it."""
     from matplotlib.font_manager import fontManager
+    from matplotlib.ft2font import FT2Font
 
     fontManager.addfont(file)
     return FT2Font(file).family_name
@@ -117,5 +124,7 @@ def _opened(file: str, size: int) -> ImageFont.FreeTypeFont:
 
 def _dejavu(bold: bool = False) -> str:
     """matplotlib brings it along: letters of most alphabets."""
+    import matplotlib
+
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return os.path.join(matplotlib.get_data_path(), "fonts", "ttf", name)
