@@ -7,6 +7,7 @@ import csv
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -260,7 +261,10 @@ def test_a_client_that_sends_too_much_is_told_so(started: Callable[..., Served],
     assert response.status_code == 429 and response.headers["retry-after"] == "1"
     assert "of yours" in response.json()["error"]["received"]
     assert served.http.post("/predict", files=files[:3]).status_code == 200
-    assert served.app.state.service.turns._free == 64, "all turns are given back"
+    turns, latest = served.app.state.service.turns, time.monotonic() + 5
+    while turns._free < 64 and time.monotonic() < latest:  # the answer may be here before the last is given back
+        time.sleep(0.01)
+    assert turns._free == 64, "all turns are given back"
 
 
 def test_a_server_with_too_much_to_do_says_so() -> None:
