@@ -101,6 +101,7 @@ def test_a_later_program_keeps_kernel_size_and_strides(tmp_path: Path, run: Call
     assert done.stdout.startswith("(2, 2)") and "Read as Keras before" not in done.stderr
 
 
+@pytest.mark.soak
 def test_install_reads_the_program_that_calls_it(tmp_path: Path) -> None:
     program = written(tmp_path, "import scene_lightning\nscene_lightning.install()\n" + KERAS_1)
     done = subprocess.run([sys.executable, program], env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,

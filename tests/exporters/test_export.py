@@ -47,7 +47,7 @@ def saved(folder: Path, units: int = 3, activation: str | None = "softmax", **in
     return folder / "model.keras"
 
 
-@pytest.mark.parametrize("ending", ["onnx", "pt2", "keras", "h5", "safetensors"])
+@pytest.mark.parametrize("ending", ["onnx", "pt2", "keras", pytest.param("h5", marks=pytest.mark.soak), "safetensors"])
 def test_each_format_answers_as_the_model(
     ending: str, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -101,6 +101,7 @@ def test_settings_of_the_papers_network_choose_it(data: Path, setting: str, why:
     assert chosen.recipe.model.architecture == "paper" and why in chosen.why
 
 
+@pytest.mark.soak
 def test_a_backbone_from_random_weights_is_trained_as_a_whole(data: Path, tmp_path: Path) -> None:
     settings = words(["input_size=32", "epochs=1", "batch_size=16"])
     assert (

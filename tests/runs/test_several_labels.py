@@ -241,6 +241,7 @@ def test_a_run_is_repeated_from_its_record(run: Path, tmp_path: Path, capsys: py
     assert "the same numbers as" in capsys.readouterr().out
 
 
+@pytest.mark.soak
 def test_pretrained_features_and_folders_of_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(48):
         for name in some_labels(1 + number % 7):

@@ -54,6 +54,7 @@ def test_tensorboard_has_rates_pictures_graph_and_settings(data: Path, tmp_path:
     assert events.Scalars("best_val_accuracy")[0].value == pytest.approx(best)
 
 
+@pytest.mark.soak
 def test_a_backbone_has_a_graph_too(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", str(data), "--out", str(tmp_path / "run"), "--model", "mobilenet_v3_small", "--epochs", "1"]
     assert cli.run([*words, "--set", "input_size=32", "--set", "batch_size=8", "--accelerator", "cpu"]) == 0

@@ -160,6 +160,7 @@ def test_a_teachers_answers_become_targets(data: Path, tmp_path: Path, monkeypat
     np.testing.assert_allclose(answers[0], both, atol=1e-5)
 
 
+@pytest.mark.soak
 def test_several_teachers_answer_on_average(data: Path, tmp_path: Path) -> None:
     teachers = [
         train(str(data), overrides=[*SMALL, "epochs=1", f"seed={n}"], out=str(tmp_path / f"t{n}")).folder

@@ -279,6 +279,7 @@ except ModuleNotFoundError:
 """
 
 
+@pytest.mark.soak
 def test_nothing_of_this_outside_the_runner() -> None:
     done = subprocess.run([sys.executable, "-c", NORMAL], cwd=ROOT, text=True, capture_output=True, timeout=240)
     assert done.returncode == 0 and done.stdout == "gone\n", done.stderr
