@@ -41,28 +41,28 @@ def repeated(source: str, count: int, target: str, classes_wanted: int | None = 
         link.symlink_to(original.resolve())
 
 
+def scan_times(folder: str) -> dict[str, float]:
+    """Seconds that looking for images takes, cold and from its cache."""
+    from scene_lightning.data.scan import scan_folder
+
+    times = {}
+    for name in ("scan", "scan again"):
+        begun = time.perf_counter()
+        scan_folder(folder)
+        times[name] = time.perf_counter() - begun
+    return times
+
+
 def measure(what: str, given: dict[str, Any]) -> dict[str, float]:
     """One point of a table."""
     if what == "scan":
-        from scene_lightning.data.scan import scan_folder
-
-        times = []
-        for _ in range(2):
-            begun = time.perf_counter()
-            scan_folder(given["folder"])
-            times.append(time.perf_counter() - begun)
-        found = {"scan": times[0], "scan again": times[1]}
+        found = scan_times(given["folder"])
     elif what == "files":
         import scene_lightning as keras
         from benchmarks.networks import SIZE, paper_network
-        from scene_lightning.data.scan import scan_folder
         from scene_lightning.inference.predict import predict
 
-        times = []
-        for _ in range(2):
-            begun = time.perf_counter()
-            scan_folder(given["folder"])
-            times.append(time.perf_counter() - begun)
+        scanned = scan_times(given["folder"])
         model = paper_network(keras)
         names = [f"class {number}" for number in range(6)]
         model.image_info = {"class_names": names, "input_size": [SIZE, SIZE], "rescale": 1 / 255, "color_mode": "rgb",
@@ -73,7 +73,7 @@ def measure(what: str, given: dict[str, Any]) -> dict[str, float]:
             begun = time.perf_counter()
             predict(path, [given["folder"]], out=str(Path(place) / "answers.csv"))
             seconds = time.perf_counter() - begun
-        found = {"scan": times[0], "scan again": times[1], "predict": seconds}
+        found = {**scanned, "predict": seconds}
     else:
         import torch
 

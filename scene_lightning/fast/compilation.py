@@ -31,7 +31,7 @@ LEAST_SAMPLES = 1_000
 """With fewer ahead "auto" doesn't count what a sample costs."""
 LEAST_WORK = 1.6e13
 """Floating-point operations from which "auto" compiles: 30,000 photographs of the paper's network. On two CPU cores
-compiling it takes 5 to 15 s, and saves a seventh of the time in float32 and a third in bfloat16; see docs/speed.md."""
+compiling it takes 5 to 15 s, and saves a seventh of the time; see docs/speed.md."""
 
 _CACHED = "_compiled_calls"
 _MOST_SHAPES = 4  # of batches, a model and phase
