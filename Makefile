@@ -42,11 +42,12 @@ install: $(VENV)/.installed-dev
 demo: $(VENV)/.installed-app
 	$(BIN)/scene-lightning demo
 
-# A worker a processor, except for single files, which are done before workers have started.
+# A worker a processor, except for single files, which are done before workers have started. Tests start many processes,
+# which need not compile the package anew.
 WORKERS ?= auto
 PARALLEL = $(if $(findstring .py,$(TESTS)),,-n $(WORKERS) --dist worksteal)
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) $(TESTS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) $(TESTS)
 
 # The tests of random configurations, with so many of them, and other ones in each run.
 EXAMPLES ?= 300

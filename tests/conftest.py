@@ -16,34 +16,41 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started by a shell's `&
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import hypothesis
-import keras
-import numpy as np
 import pytest
-import torch
-from PIL import Image
 
-from scene_lightning._naming import reset_names
+if TYPE_CHECKING:
+    import numpy as np
 
-# Few examples, the same in every run; SCENE_LIGHTNING_EXAMPLES=300 (`make parity`) draws so many, new ones each time.
-_examples = int(os.environ.get("SCENE_LIGHTNING_EXAMPLES", "0"))
-hypothesis.settings.register_profile(
-    "scene_lightning",
-    max_examples=_examples or 8,
-    derandomize=not _examples,
-    database=None,
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
-)
-hypothesis.settings.load_profile("scene_lightning")
+# torch and Keras are imported where they are used: the process that deals tests to others needs neither.
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Few examples, the same in every run; SCENE_LIGHTNING_EXAMPLES=300 (`make parity`) draws so many, new ones."""
+    if config.getoption("numprocesses", None) and not os.environ.get("PYTEST_XDIST_WORKER"):
+        return
+    import hypothesis
+
+    examples = int(os.environ.get("SCENE_LIGHTNING_EXAMPLES", "0"))
+    hypothesis.settings.register_profile(
+        "scene_lightning",
+        max_examples=examples or 8,
+        derandomize=not examples,
+        database=None,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+    )
+    hypothesis.settings.load_profile("scene_lightning")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # First what trains in forked processes: after torch.export and the like, which leave autograd's threads, none can.
     forks = {path: "ddp_fork" in path.read_text(encoding="utf-8") for path in {item.path for item in items}}
     items.sort(key=lambda item: not forks[item.path])
+    import torch
+
     if torch.cuda.is_available():
         return
     no_cuda = pytest.mark.skip(reason="needs a CUDA GPU: torch.cuda.is_available() is false here")
@@ -74,6 +81,9 @@ def intel_dir() -> Path:
 
 def picture(height: int, width: int, seed: int) -> np.ndarray:
     """A generated photograph (H, W, 3), uint8: smooth shapes with fine grain, so that interpolation can go wrong."""
+    import numpy as np
+    from PIL import Image
+
     random = np.random.default_rng(seed)
     coarse = Image.fromarray(random.integers(0, 256, (6, 6, 3), dtype=np.uint8)).resize((width, height), 3)
     grain = random.integers(-25, 26, (height, width, 3))
@@ -83,12 +93,16 @@ def picture(height: int, width: int, seed: int) -> np.ndarray:
 @pytest.fixture(scope="session")
 def pictures() -> Callable[[int, int, int], np.ndarray]:
     """(count, H, W) → (count, H, W, 3) uint8."""
+    import numpy as np
+
     return lambda count, height, width: np.stack([picture(height, width, seed) for seed in range(count)])
 
 
 @pytest.fixture
 def scenes(tmp_path: Path) -> Path:
     """root/{forest,glacier,sea}: 5, 4 and 6 images of several sizes and formats, beside things that are none."""
+    from PIL import Image
+
     root = tmp_path / "scenes"
     for place, (name, count) in enumerate({"forest": 5, "glacier": 4, "sea": 6}.items()):
         (root / name).mkdir(parents=True)
@@ -105,6 +119,11 @@ def scenes(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _same_start() -> None:
     """Every test starts from the same seed and the first automatic names, here and in the real Keras."""
+    import keras
+    import torch
+
+    from scene_lightning._naming import reset_names
+
     reset_names()
     keras.utils.clear_session(free_memory=False)
     torch.manual_seed(0)

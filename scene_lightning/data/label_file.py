@@ -67,6 +67,20 @@ def refuse_several_labels(data: str) -> None:
         )
 
 
+def refuse_separators(names: Sequence[str], source: str | os.PathLike[str]) -> None:
+    """Raise DataError for a label with a semicolon, which separates the labels of an image in every file of answers.
+
+    Args:
+        names: the labels.
+        source: where they come from, for the message.
+    """
+    if named := [name for name in names if ";" in name]:
+        raise DataError(
+            f"{str(source)!r} has the label {named[0]!r}. Expected names without ';', which separates the labels of an "
+            "image: rename it."
+        )
+
+
 def read_label_file(
     path: Path, missing: list[tuple[int, str]] | None = None
 ) -> tuple[ImageTable, NDArray[np.bool_] | None]:
@@ -80,7 +94,7 @@ def read_label_file(
         (a table with `targets`, for each image whether it is for validation; None where the file does not say).
 
     Raises:
-        DataError: an unclear header, an unknown value, or an image that is not there.
+        DataError: an unclear header, an unknown value, a label with a semicolon, or an image that is not there.
     """
     with open(path, encoding="utf-8-sig", newline="") as file:
         rows = [(number, row) for number, row in enumerate(csv.reader(file), start=1) if any(map(str.strip, row))]
@@ -97,6 +111,7 @@ def read_label_file(
     else:
         names = [header[column].strip() for column in columns.flags]
         sets = [{header[c].strip() for c in columns.flags if float(row[c]) == 1} for _, row in body]
+    refuse_separators(names, path)
     if not 2 <= len(names) <= _MOST_LABELS:
         raise DataError(f"'{path}' names {len(names)} labels. Expected 2 to {_MOST_LABELS}; the header may be {FORMS}.")
     places = {name: place for place, name in enumerate(names)}

@@ -9,7 +9,7 @@ import numpy as np
 
 from scene_lightning.data.copies import find_copies
 from scene_lightning.data.iterative_split import iterative_parts
-from scene_lightning.data.label_file import label_file, read_label_file
+from scene_lightning.data.label_file import label_file, read_label_file, refuse_separators
 from scene_lightning.data.scan import find_tables, require_folder
 from scene_lightning.data.table import ImageTable, Splits
 from scene_lightning.errors import DataError
@@ -22,8 +22,9 @@ def with_labels_of_folders(table: ImageTable) -> ImageTable:
         table: of class folders.
 
     Raises:
-        DataError: no image lies in two folders.
+        DataError: no image lies in two folders, or a folder's name has a semicolon.
     """
+    refuse_separators(table.class_names, table.root)
     copies: dict[int, list[int]] = defaultdict(list)
     first = {position: group[0] for group in find_copies(table.paths) for position in group}
     for position in range(len(table)):

@@ -48,10 +48,12 @@ class ImageStatistics:
     Attributes:
         classes: sizes by class name.
         unreadable: the files that no header could be read from.
+        images: how many were readable.
     """
 
     classes: dict[str, SizeStatistics]
     unreadable: list[str]
+    images: int
 
 
 def image_size(path: str) -> tuple[int, int] | None:
@@ -70,14 +72,14 @@ def image_statistics(table: ImageTable) -> ImageStatistics:
     """Count, mean, minimum and maximum height and width per class; decodes nothing, so 10,000 images take a second.
 
     Args:
-        table: the images.
+        table: the images; one with several labels counts for each of them.
     """
     sizes = _sizes(table.paths)
     readable = sizes[:, 0] > 0
-    classes = {
-        name: _summarise(sizes[(table.labels == label) & readable]) for label, name in enumerate(table.class_names)
-    }
-    return ImageStatistics(classes, [table.paths[row] for row in np.flatnonzero(~readable)])
+    numbers = range(len(table.class_names))
+    of = [table.labels == number if table.targets is None else table.targets[:, number] > 0 for number in numbers]
+    classes = {name: _summarise(sizes[of[number] & readable]) for number, name in enumerate(table.class_names)}
+    return ImageStatistics(classes, [table.paths[row] for row in np.flatnonzero(~readable)], int(readable.sum()))
 
 
 def _sizes(paths: Sequence[str]) -> NDArray[np.int64]:

@@ -86,14 +86,15 @@ def export(
     with tempfile.TemporaryDirectory(prefix=".export-", dir=place.parent) as folder:
         draft = Path(folder) / place.name
         photographs = photographs_for(predictor, model, check, data, Path(folder))
+        calibration = None if int8 is None else _calibration(predictor, model, data, photographs)
         ours = predictor.probabilities(photographs.paths)
         network = _write(predictor, kind, draft)
         runtime, theirs = RUNTIMES[kind](draft, predictor, photographs.paths)
         agreement = compare(ours, theirs, runtime, photographs.source, predictor.info.thresholds)
         _refuse_other_answers(agreement, kind)
         gained = None
-        if int8 is not None:
-            draft, agreement, gained = _in_int8(predictor, model, draft, network, photographs, data, int8)
+        if int8 is not None and calibration is not None:
+            draft, agreement, gained = _in_int8(draft, network, calibration, photographs, int8)
         exported = Exported(place, draft.stat().st_size, agreement, gained)
         with open(draft, "rb+") as file:
             os.fsync(file.fileno())
@@ -136,16 +137,12 @@ def _refuse_other_answers(agreement: Agreement, kind: str) -> None:
         )
 
 
-def _in_int8(
-    predictor: Predictor,
-    model: str,
-    draft: Path,
-    network: list[str],
-    photographs: Photographs,
-    data: str | None,
-    worth: Worth,
-) -> tuple[Path, Agreement, Int8]:
-    """Quantise the file; give the new one, its agreement, and what it cost and gained, which was worth it."""
+def _calibration(predictor: Predictor, model: str, data: str | None, photographs: Photographs) -> list[str]:
+    """The training photographs that int8 is calibrated on.
+
+    Raises:
+        InputError: nobody knows where they are, or the `photographs` to judge on have no labels.
+    """
     calibration = training_photographs(predictor, model, data, CALIBRATED_ON)
     if calibration is None:
         raise InputError("--int8 is calibrated on training photographs. Name their folder: --data DIR.")
@@ -154,6 +151,13 @@ def _in_int8(
             "--int8 is judged on labelled photographs. Name a folder of class folders, or one with a labels.csv: "
             "--check DATA."
         )
+    return calibration
+
+
+def _in_int8(
+    draft: Path, network: list[str], calibration: list[str], photographs: Photographs, worth: Worth
+) -> tuple[Path, Agreement, Int8]:
+    """Quantise the file; give the new one, its agreement, and what it cost and gained, which was worth it."""
     smaller = draft.with_name(f"int8-{draft.name}")
     gained = quantized(draft, smaller, network, calibration, photographs)
     agreement = gained.agreement

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from scene_lightning._terminal import labelled
-from scene_lightning.data.label_file import refuse_several_labels
+from scene_lightning.data.label_file import label_file
+from scene_lightning.data.label_folders import find_label_tables
 from scene_lightning.data.scan import SPLIT_FOLDERS, class_folders, holds_images, require_folder, scan_folder
 from scene_lightning.data.shards import is_sharded, read_shards
 from scene_lightning.data.statistics import image_statistics
@@ -37,11 +38,20 @@ def _image_stats(data: str) -> dict[str, Any]:
         DataError: no such folder, or no class folders in it.
     """
     require_folder(data)
-    if is_sharded(data):
+    if label_file(data) is not None:
+        tables = find_label_tables(data)
+        names = ("train", "val") if len(tables) == 2 else (data,)
+        parts = {name: _of_table(table, name) for name, table in zip(names, tables, strict=True)}
+    elif is_sharded(data):
         parts = {os.path.basename(table.root): _of_table(table, table.root) for table in read_shards(data)}
-        if len(parts) == 1:
-            return next(iter(parts.values()))
-        return {"folder": data, "images": sum(part["images"] for part in parts.values()), "splits": parts}
+    else:
+        return _of_folders(data)
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    return {"folder": data, "images": sum(part["images"] for part in parts.values()), "splits": parts}
+
+
+def _of_folders(data: str) -> dict[str, Any]:
     halves = [name for name in class_folders(data) if name.lower() in SPLIT_FOLDERS]
     if not halves or holds_images(os.path.join(data, halves[0])):
         return _one_folder(data)
@@ -65,18 +75,17 @@ def _of_table(table: ImageTable, folder: str) -> dict[str, Any]:
         }
         for name, sizes in statistics.classes.items()
     }
-    images = sum(sizes.images for sizes in statistics.classes.values())
-    return {"folder": folder, "images": images, "unreadable": statistics.unreadable, "classes": classes}
+    unreadable = statistics.unreadable
+    return {"folder": folder, "images": statistics.images, "unreadable": unreadable, "classes": classes}
 
 
 def stats(data: str, *, as_json: bool = False) -> None:
-    """Print, per class, how many images there are and how large.
+    """Print, per class or label, how many images there are and how large.
 
     Args:
-        data: a folder of class folders, or of training and validation halves.
+        data: a folder of class folders, of training and validation halves, or with a labels.csv.
         as_json: whether to print one JSON object.
     """
-    refuse_several_labels(data)
     statistics = _image_stats(data)
     if as_json:
         print(json.dumps(statistics, indent=2))

@@ -127,9 +127,8 @@ def measure(
     predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
     refuse_overlay(overlay, predictor.info)
     rule = predictor.rejection
-    if others is not None and predictor.info.thresholds is not None:
-        raise InputError("--others: a model of several labels has no rule for images of other things. Leave it away.")
-    if others is not None and rule is None:
+    several_labels = predictor.info.thresholds is not None
+    if others is not None and rule is None and not several_labels:
         raise InputError(f"--others: {model!r} has no rule for images of other things. Calibrate it first: calibrate.")
     table = labelled_images(data, predictor.info)
     table = table if corrections is None else corrections.apply(table, every_class=False)
@@ -143,7 +142,7 @@ def measure(
         name_files(predictor.model._recipe or {}), int(predictor.model.count_params()),
         None if trained_on is None else _held_out(predictor, trained_on),
         rule, _answered(predictor, table.paths) if rule else np.ones(len(table), bool),
-        _others(predictor, others, draw_others) if rule else {}, predictor.info.thresholds,
+        _others(predictor, others, draw_others) if rule or several_labels else {}, predictor.info.thresholds,
     )  # fmt: skip
 
 
@@ -152,12 +151,17 @@ def _truth(table: ImageTable) -> np.ndarray:
 
 
 def _answered(predictor: Predictor, paths: Sequence[str], *, strict: bool = True) -> np.ndarray:
-    """(N,) whether the rejection rule answers each image that can be read."""
+    """(N,) whether the rejection rule answers each image that can be read; of several labels whether it gets any."""
     rejected: list[int] = []
     read: list[int] = []
-    predictor.predict(
-        paths, lambda positions, *_: read.extend(positions), strict=strict, verbose=False, on_rejected=rejected.extend
-    )
+    thresholds = predictor.info.thresholds
+
+    def take(positions: Sequence[int], _: Any, probabilities: Probabilities) -> None:
+        read.extend(positions)
+        if thresholds is not None:
+            rejected.extend(np.asarray(positions)[(probabilities < np.asarray(thresholds)).all(axis=1)].tolist())
+
+    predictor.predict(paths, take, strict=strict, verbose=False, on_rejected=rejected.extend)
     return ~np.isin(read, rejected)
 
 
@@ -349,12 +353,18 @@ def _shown_other_things(facts: Measured) -> str:
 
 
 def _none_of_these(facts: Measured) -> list[str]:
-    """What the rejection rule keeps and what it lets through; nothing without one."""
+    """What the rejection rule keeps and what it lets through; of several labels what gets one; else nothing."""
+    rows = [[name, str(count), f"{accepted / max(1, count):.1%}"] for name, (accepted, count) in facts.others.items()]
+    if facts.thresholds is not None and rows:
+        return [
+            "## None of these",
+            "What shows none of these, and gets a label all the same:",
+            _table(["images of other things", "count", "false accepts"], rows),
+        ]
     if facts.rule is None:
         return []
     right = (facts.plain.argmax(1) == facts.labels)[facts.kept]
     accuracy = f", with accuracy {right.mean():.4f} on them" if len(right) else ""
-    rows = [[name, str(count), f"{accepted / max(1, count):.1%}"] for name, (accepted, count) in facts.others.items()]
     return [
         "## None of these",
         f"The rule `{facts.rule.kind}`, made to answer {facts.rule.coverage:.1%} of {facts.rule.images} photographs, "

@@ -64,7 +64,7 @@ def predict(
         top_k: classes that the table (and, beyond one, the JSON) names an image, most likely first.
         grid: also draw randomly chosen images with their answers.
         html: also write a page of all images with their answers.
-        sort_into: also copy the images into folders of their classes, in this folder.
+        sort_into: also copy the images into folders of their classes or labels, in this folder.
         link: make symbolic links there instead of copies.
         explain: give the page heat maps, of what speaks for each image's class.
         strict: an unreadable image is an error; otherwise it is named and counted.
@@ -80,11 +80,6 @@ def predict(
     _check_companions(html, sort_into, link=link, explain=explain)
     files = _find(paths, files_from, sort_into)
     predictor = Predictor.load(model, run_on or RunOn(), several_labels=True)
-    if predictor.info.thresholds is not None and sort_into:
-        raise InputError(
-            "--sort-into puts an image into the folder of its class; this model gives any number of labels. Expected "
-            "--html FILE.html, or --out FILE.csv or .json."
-        )
     names = predictor.info.class_names
     heat_maps = heat_maps_of(predictor) if explain and is_main_process() else None
     if top_k > len(names):
@@ -107,7 +102,9 @@ def predict(
                 gallery = Gallery(html, f"Predictions of {model}", names, len(files), heat_maps, thresholds)
                 pictured.append(opened.enter_context(gallery))
             if sort_into is not None:
-                pictured.append(opened.enter_context(SortInto(sort_into, names, link=link)))
+                several = predictor.info.thresholds is not None
+                sorting = SortInto(sort_into, names, link=link, several_labels=several)
+                pictured.append(opened.enter_context(sorting))
             writers += pictured
         skipped = _answer(predictor, files, writers, strict=strict, verbose=quiet, accept_all=accept_all)
     report_unreadable(skipped, len(files))  # every file is whole by now: it says the same of each image

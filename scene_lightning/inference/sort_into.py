@@ -1,4 +1,4 @@
-"""Copies or links images into a folder for each class that was predicted, and keeps a table of what went where."""
+"""Copies or links images into a folder for each class or label that was predicted, with a table of what went where."""
 
 from __future__ import annotations
 
@@ -25,26 +25,31 @@ from scene_lightning.reports.prediction_files import Prediction, csv_row, text_f
 
 TABLE = "predictions.csv"
 _LAST = ["error", "file"]  # the table's last columns
+_BETWEEN = ";"  # the files of an image with several labels, in a cell
 _LONGEST_NAME = 200  # bytes of a file's name, so that a number fits behind it
 
 
 class SortInto:
     """Takes one answer after another; the image goes into the folder of its class, under its own name.
 
-    A folder that was made so before is gone on with: what is there stays, an image of another class than before moves,
-    and new ones are added. Files that were put there otherwise are left alone.
+    Of several labels it goes into the folder of each, and without any into "no label". A folder that was made so before
+    is gone on with: what is there stays, an image of another class than before moves, and new ones are added. Files
+    that were put there otherwise are left alone.
 
     Args:
         folder: a new or empty one, or one that was made so before.
         class_names: in the order of the model's outputs.
         link: whether a symbolic link is made instead of a copy.
+        several_labels: whether the model gives an image any number of labels.
 
     Raises:
         InputError: the folder holds something else.
     """
 
-    def __init__(self, folder: str, class_names: Sequence[str], *, link: bool = False) -> None:
-        self._folder, self._link = Path(folder), link
+    def __init__(
+        self, folder: str, class_names: Sequence[str], *, link: bool = False, several_labels: bool = False
+    ) -> None:
+        self._folder, self._link, self._several_labels = Path(folder), link, several_labels
         check_sort_folder(folder)
         self._header, former = _former_rows(self._folder / TABLE)
         self._former = {row[0]: row for row in former if row}
@@ -55,10 +60,11 @@ class SortInto:
         self._header = header
         self._classes = {name: folder_name(name) for name in class_names}
         taken = {name.casefold() for name in self._classes.values()}
-        self._unknown, self._unreadable = (
-            name if name not in taken else f"_{name}" for name in ("unknown", "unreadable")
+        nothing = "no label" if several_labels else "unknown"
+        self._nothing, self._unreadable = (
+            name if name not in taken else f"_{name}" for name in (nothing, "unreadable")
         )
-        self._taken = {row[-1].casefold() for row in former if row}
+        self._taken = {place.casefold() for row in former for place in self._places(row)}
         self._counts: Counter[str] = Counter()
         self._open = ExitStack()
 
@@ -80,15 +86,30 @@ class SortInto:
         Args:
             prediction: the answer about it.
         """
-        kind = self._unreadable
-        if prediction.probabilities is not None:
-            kind = self._classes.get(prediction.predicted, self._unknown)
+        kinds = self._kinds(prediction)
         path = _recorded(prediction.path)
-        former = self._former.pop(path, None)
-        place = self._place(prediction.path, kind, former[-1] if former else "")
-        self._counts[kind] += 1
+        formers = {place.partition("/")[0]: place for place in self._places(self._former.pop(path, []))}
+        left = [place for kind, place in formers.items() if kind not in kinds]
+        places = [
+            self._place(prediction.path, kind, formers.get(kind) or (left.pop() if left else "")) for kind in kinds
+        ]
+        for place in left:  # of labels that the image no longer has
+            (self._folder / place).unlink(missing_ok=True)
+        self._counts.update(kinds)
         row = csv_row(prediction, len(self._classes))
-        self._csv.writerow([path, *row[1:], place])
+        self._csv.writerow([path, *row[1:], _BETWEEN.join(filter(None, places))])
+
+    def _kinds(self, prediction: Prediction) -> list[str]:
+        """The folders that an image belongs in."""
+        if prediction.probabilities is None:
+            return [self._unreadable]
+        named = [prediction.predicted] if prediction.labels is None else prediction.labels
+        return [self._classes[name] for name in named if name in self._classes] or [self._nothing]
+
+    def _places(self, row: Sequence[str]) -> list[str]:
+        """Where a row of the table says that its image lies."""
+        cell = row[-1] if row else ""
+        return [place for place in (cell.split(_BETWEEN) if self._several_labels else [cell]) if place]
 
     def in_words(self) -> str:
         """What was done, for a line on the terminal."""
@@ -127,7 +148,8 @@ class SortInto:
 
     def _free_name(self, path: str, kind: str, content: bytes | None) -> str:
         """A name that no other image has, on file systems that ignore case either."""
-        stem, ending = os.path.splitext(_file_name(path, content))
+        name = _file_name(path, content)
+        stem, ending = os.path.splitext(name.replace(_BETWEEN, "_") if self._several_labels else name)
         number = 1
         while True:
             place = f"{kind}/{stem}{'' if number == 1 else f'-{number}'}{ending}"

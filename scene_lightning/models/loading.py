@@ -73,7 +73,7 @@ def _load(filepath: Any, compile: bool, with_optimizer: bool) -> Model:
             f"{path!r} holds weights but no architecture. Build the network in code, then model.load_weights(path)."
         )
     model = model_from_archive(archive, path)
-    model.image_info, model._images_seen = archive.image_info, archive.images_seen
+    model.image_info, model._images_seen, model._recipe = archive.image_info, archive.images_seen, archive.recipe
     if compile and archive.compile_config:
         compile_from(model, archive.compile_config, path)
         if with_optimizer and archive.optimizer is not None:

@@ -47,6 +47,7 @@ def weights_archive(model: Any, include_optimizer: bool = True) -> ModelArchive:
         optimizer=_optimizer_state(model) if model.compiled and include_optimizer else None,
         image_info=model.image_info,
         images_seen=model._images_seen,
+        recipe=model._recipe,
     )
 
 

@@ -15,6 +15,7 @@ from scene_lightning.run_report.html import between, percent, table, text
 from scene_lightning.run_report.intervals import average_precision_interval, f1_intervals, reliability
 
 _NOTHING = "nothing"
+_MOST_PAIRS = 20
 _WORDS = Words(
     legend=(
         "The diagonal: images that have a label and were given it. Row by column: images on which the row's label was "
@@ -108,6 +109,34 @@ def by_label(evaluation: Mapping[str, Any], openable: bool) -> str:
         "F1 percentiles of a bootstrap (2,000 draws of the images with replacement), those of the average precision on "
         "the scale of log odds (Boyd, Eng and Page, 2013). A label is given from its <i>threshold</i> on. The epoch "
         "and the thresholds were chosen on these images, so all figures are a little too good.</p>"
+    )
+
+
+def together(answers: Answers) -> str:
+    """Which labels are on one image, and how often the model gives both.
+
+    Args:
+        answers: of a model of several labels.
+    """
+    truth, given = answers.truth(), answers.given()
+    on_both, given_both = (rows.T.astype(np.int64) @ rows for rows in (truth, given))
+    first, second = np.triu_indices(len(answers.class_names), 1)
+    both = on_both[first, second]
+    order = np.argsort(-np.maximum(both, given_both[first, second]), kind="stable")
+    order = order[np.maximum(both, given_both[first, second])[order] > 0]
+    if not len(order):
+        return "<p>No image has two labels, and none was given two.</p>"
+    support, rows = np.diag(on_both), []
+    for a, b in zip(first[order[:_MOST_PAIRS]], second[order[:_MOST_PAIRS]], strict=True):
+        count, found = int(on_both[a, b]), int((truth & given)[:, [a, b]].all(axis=1).sum())
+        names = " and ".join(text(answers.class_names[int(k)]) for k in (a, b))
+        chance = support[a] * support[b] / max(1, len(truth))
+        rows.append([names, f"{count:,}", f"{chance:,.1f}", f"{int(given_both[a, b]):,}", share_of(found, count)])
+    header = ["labels", "images with both", "by chance", "given both", "both found"]
+    left = f" {len(order) - _MOST_PAIRS:,} rarer pairs are left out." if len(order) > _MOST_PAIRS else ""
+    return table(header, rows, name="Pairs of labels", numbers=range(1, 5)) + (
+        '<p class="quiet"><i>By chance</i>: how many images would have both if one label said nothing about the '
+        f"other.{left}</p>"
     )
 
 

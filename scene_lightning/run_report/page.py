@@ -180,6 +180,8 @@ def _of_answers(run: RunData, data: dict[str, Any], error: float | None) -> list
             ("confusions", "Confusions", label_sections.confusions(matrix, evaluation, openable)),
             ("classes", "Figures by label", label_sections.by_label(evaluation, openable)),
         ]
+        if run.answers is not None and openable:
+            parts.append(("together", "Labels that occur together", label_sections.together(run.answers)))
     else:
         parts = [
             ("confusions", "Confusions", answers_sections.confusions(matrix, classes, openable)),

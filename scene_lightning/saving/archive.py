@@ -91,6 +91,7 @@ class ModelArchive:
         optimizer: None when the file holds no optimiser state.
         image_info: class_names, input_size, rescale, color_mode, interpolation, fit, rejection: an addition.
         images_seen: which images a run trained on, as the application's text; another addition.
+        recipe: what a run was trained with; a third one.
         source: format and era, for messages: "Keras 3 .keras file (3.15.1)".
     """
 
@@ -101,11 +102,12 @@ class ModelArchive:
     optimizer: OptimizerState | None = None
     image_info: dict[str, Any] | None = None
     images_seen: str | None = None
+    recipe: dict[str, Any] | None = None
     source: str = ""
 
     def own_notes(self) -> dict[str, Any]:
         """What this package adds to Keras' files, without what is not known."""
-        notes = {"image_info": self.image_info, "images_seen": self.images_seen}
+        notes = {"image_info": self.image_info, "images_seen": self.images_seen, "recipe": self.recipe}
         return {name: value for name, value in notes.items() if value}
 
     def take_own_notes(self, notes: Any) -> None:
@@ -117,6 +119,7 @@ class ModelArchive:
         if isinstance(notes, Mapping):
             self.image_info = check_image_info(notes.get("image_info"))
             self.images_seen = check_images_seen(notes.get("images_seen"))
+            self.recipe = check_recipe(notes.get("recipe"))
 
 
 def structural_keys(class_names: Iterable[str]) -> list[str]:
@@ -146,6 +149,17 @@ def check_images_seen(text: Any) -> str | None:
     if text is not None and not isinstance(text, str):
         raise FileFormatError(f"images_seen should be text; received {type(text).__name__}.")
     return text or None
+
+
+def check_recipe(recipe: Any) -> dict[str, Any] | None:
+    """Check the recipe that a file holds. Raises FileFormatError when it is no object.
+
+    Args:
+        recipe: what the file holds; None and {} count as none.
+    """
+    if recipe is not None and not isinstance(recipe, dict):
+        raise FileFormatError(f"recipe should be an object; received {type(recipe).__name__}.")
+    return recipe or None
 
 
 def check_image_info(info: Any) -> dict[str, Any] | None:

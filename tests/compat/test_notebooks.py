@@ -30,7 +30,8 @@ CELLS = [
 ]
 
 
-@pytest.mark.parametrize("version", [pytest.param(3, marks=pytest.mark.soak), 4])
+@pytest.mark.soak
+@pytest.mark.parametrize("version", [3, 4])
 def test_what_ran_until_a_cell_failed_is_saved(run, tmp_path: Path, version: int) -> None:
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
     book.metadata["kernelspec"] = {"name": "conda-env-elsewhere", "display_name": "elsewhere", "language": "python"}
@@ -64,6 +65,7 @@ def write_book(path: Path, sources: list[str]) -> None:
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
 
 
+@pytest.mark.soak
 def test_cells_tell_their_progress_and_a_fit_is_one_output(run, tmp_path: Path) -> None:
     write_book(tmp_path / "books" / "book.ipynb", TRAINING)
     done = run("--accelerator", "cpu", "books/book.ipynb")

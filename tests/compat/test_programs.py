@@ -25,6 +25,7 @@ def test_a_script_runs_unchanged(run, scenes: Path, name: str, says: str) -> Non
     assert f"scene_lightning ran {name}: fit 1×" in report and "fit: 1 of" in report and "filled up" in report
 
 
+@pytest.mark.soak
 def test_a_notebook_of_records_for_a_tpu_trains_without_one(run, scenes: Path, tmp_path: Path) -> None:
     done = run("--accelerator", "cpu", PROGRAMS / "records_tpu.py", scenes, tmp_path / "work")
     assert done.returncode == 0, done.stdout + done.stderr

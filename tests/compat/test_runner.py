@@ -237,6 +237,7 @@ def main():
 """
 
 
+@pytest.mark.soak
 def test_spawned_processes_find_keras_here_too(run, tmp_path: Path) -> None:
     script = tmp_path / "spawned.py"
     script.write_text(SPAWNED + "if __name__ == '__main__':\n    main()\n")

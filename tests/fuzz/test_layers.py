@@ -1,7 +1,7 @@
 """Thousands of random stacks of layers against plain torch in float64: wrong numbers, crashes and hangs are failures.
 
-`make fuzz` draws FUZZ_CASES of them, others than the last time unless FUZZ_FIRST says from which number; `make test` a
-hundred or so, always the same. The heap is filled with 1e30 where nobody has written, so that nobody reads it unseen.
+`make fuzz` draws FUZZ_CASES of them, others than the last time unless FUZZ_FIRST says from which number; `make test`
+sixty, always the same. The heap is filled with 1e30 where nobody has written, so that nobody reads it unseen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 WORKER = Path(__file__).with_name("worker.py")
-CASES = int(os.environ.get("FUZZ_CASES", "120"))
+CASES = int(os.environ.get("FUZZ_CASES", "60"))
 FIRST = int(os.environ.get("FUZZ_FIRST", str(int(time.time()) if "FUZZ_CASES" in os.environ else 0)))
 # glibc's: each allocation is filled with the byte 0x71; four of them are 1.19e30 in float32, two in bfloat16.
 POISON = "glibc.malloc.tcache_count=0:glibc.malloc.perturb=142"

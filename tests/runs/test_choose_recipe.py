@@ -175,6 +175,7 @@ def test_folds_have_no_budget(data: Path, capsys: pytest.CaptureFixture[str]) ->
 # -- the classifier on frozen features ---------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_the_classifier_is_fitted_to_the_features_of_one_pass(data: Path, tmp_path: Path) -> None:
     settings = [*QUICK, "freeze=true", "head_epochs=0", "epochs=1", "warmup_epochs=0", "augmentation=off"]
     fitted = train(str(data), "transfer", overrides=[*settings, "fit_classifier=true"], out=str(tmp_path / "fitted"))

@@ -133,6 +133,7 @@ def test_the_page_of_a_run_shows_its_labels(
         "All labels right",
         "mAP",
         "Figures by label",
+        "Labels that occur together",
         "average precision",
         "threshold",
         "of all labels together",
@@ -219,6 +220,47 @@ def test_calibrate_fits_temperature_and_thresholds_and_the_card_shows_them(
     red = evaluation["per_class"]["red"]
     figures = (f"{red[key]:.3f}" for key in ("precision", "recall", "f1", "average_precision", "threshold"))
     assert f"| red | {' | '.join(figures)} | 80 |" in (tmp_path / "card.md").read_text()
+    others = tmp_path / "others"
+    others.mkdir()
+    for number, labels in enumerate([(), (), ("red",)]):
+        picture(labels, 1000 + number).save(others / f"{number}.png")
+    answered("card", model, str(data), "--others", str(others), "--out", str(tmp_path / "card.md"))
+    assert "gets a label all the same" in (text := (tmp_path / "card.md").read_text())
+    given = sum(bool(one["predicted"]) for one in answered("predict", model, str(others)))
+    assert given >= 1 and f"| `others` | 3 | {given / 3:.1%} |" in text
+    assert "model_name: custom" in text or "filters" in text  # the recipe came along in the .keras file
+
+
+def test_images_are_sorted_into_the_folders_of_their_labels(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new").mkdir()
+    for number in range(8):
+        picture(some_labels(number), 2000 + number).save(tmp_path / "new" / f"{number};.png")
+    ask = ["predict", str(run), str(tmp_path / "new"), "--sort-into", str(tmp_path / "sorted")]
+
+    def placed() -> set[str]:
+        assert cli.run(ask) == 0
+        return {str(path.relative_to(tmp_path / "sorted")) for path in (tmp_path / "sorted").rglob("*.png")}
+
+    capsys.readouterr()
+    assert cli.run(["predict", str(run), str(tmp_path / "new"), "--json"]) == 0
+    answers = {
+        Path(one["path"]).stem: [*one["predicted"]] or ["no label"] for one in json.loads(capsys.readouterr().out)
+    }
+    expected = {f"{label}/{name.replace(';', '_')}.png" for name, labels in answers.items() for label in labels}
+    assert placed() == expected and len(expected) > 10
+    assert placed() == expected  # again: nothing is doubled
+    moved = tmp_path / "new" / "7;.png"
+    picture((), 3000).save(moved)
+    place = "no label/7_.png"
+    assert placed() == {one for one in expected if not one.endswith("/7_.png")} | {place}
+
+
+def test_stats_count_an_image_for_each_of_its_labels(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["stats", str(data), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["images"] == 160 and [one["count"] for one in found["classes"].values()] == [80, 80, 80]
 
 
 def test_explain_shows_a_label(data: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -310,11 +352,8 @@ def test_a_search_judges_by_mean_average_precision(
         (["train", "DATA", "--class-weight", "balanced"], "training.class_weight need one class an image"),
         (["train", "DATA", "--set", "mixup=0.2"], "data.mixup need one class an image"),
         (["train", "DATA", "--overlay", "OVERLAY"], "data.overlay need one class an image"),
-        (["stats", "DATA"], "labels.csv with any number of labels"),
         (["shard", "DATA", "out"], "labels.csv with any number of labels"),
         (["calibrate", "RUN", "DATA", "--rule", "energy", "--out", "x.keras"], "there is no 'unknown' to fit"),
-        (["card", "RUN", "DATA", "--others", "DATA"], "no rule for images of other things"),
-        (["predict", "RUN", "DATA", "--sort-into", "x"], "this model gives any number of labels"),
         (["evaluate", "RUN", "DATA", "--overlay", "OVERLAY"], "Correct labels.csv"),
     ],
 )
@@ -363,6 +402,7 @@ def test_forms_of_label_files(text: str, tmp_path: Path) -> None:
         ("path,labels\na.jpg,red;round\na.jpg,red\n", "line 3: 'a.jpg' is there twice"),
         ("path,height,width\na.jpg,3,4\n", "unclear what the labels are: the column 'height'"),
         ("path,labels\na.jpg,red\n", "names 1 labels"),
+        ("path,red;pink,round\na.jpg,0,1\n", "names without ';'"),
         ("path,labels,split\na.jpg,red;round,later\n", "line 2: expected train or val"),
     ],
 )

@@ -280,6 +280,7 @@ def test_the_head_learns_alone_then_the_backbone_slowly(
     assert not all(moved)  # BatchNormalization keeps its statistics
 
 
+@pytest.mark.soak
 def test_the_layers_before_a_named_one_stay_frozen(data: Path, tmp_path: Path, started: dict[str, list[str]]) -> None:
     settings = [*started["efficientnet_lite0"], "freeze=block4", "head_epochs=1", "epochs=2", "learning_rate=0.01"]
     wanted = recipe(*settings)

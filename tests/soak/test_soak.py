@@ -100,6 +100,7 @@ def differences(one: Any, other: Any, at: str = "") -> list[str]:
 met: Counter[str] = Counter()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("number", range(FIRST, FIRST + FAULTS))
 def test_a_run_with_faults_ends_as_it_would_have(number: int, place: Path) -> None:
     draw = random.Random(number)

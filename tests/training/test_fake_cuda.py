@@ -56,7 +56,7 @@ def precision(request: Any) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("precision", "name", "index"),
     [
-        pytest.param(precision, name, index, marks=[pytest.mark.soak] if index and precision != "32-true" else [])
+        pytest.param(precision, name, index, marks=[pytest.mark.soak] if index else [])
         for precision in PRECISIONS
         for name, index in LAYER_CASES
     ],
@@ -91,7 +91,7 @@ def test_each_loss(name: str, options: dict[str, Any], make: Any, weighted: bool
     run_on_fake_cuda(model, pred, true, torch.ones(len(true)) if weighted else None)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [pytest.param(False, marks=pytest.mark.soak), True])
 @pytest.mark.parametrize(("name", "options", "make"), METRICS, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(METRICS)])
 def test_each_metric(name: str, options: dict[str, Any], make: Any, weighted: bool) -> None:
     """First on the CPU, as when an evaluation there is followed by one on the GPU: the states move with the data."""
