@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from scene_lightning.reports.run_folder import CURVES, LAST, METRICS
 STEPS_PER_LOOK = 50
 # Between two pictures of the curves so much time passes that drawing takes no more than this share of it.
 LARGEST_SHARE_OF_DRAWING = 0.02
+_USUAL_DRAWING = 0.25  # seconds; so a run of a few seconds draws its curves at its end alone
 BAD_BATCH = "non_finite_loss.txt"
 
 
@@ -43,7 +43,7 @@ class RunRecorder(callbacks.Callback):
         self.rows = list(earlier or [])
         self._started = time.perf_counter()
         self._spent = 0.0  # on the epoch that is resumed
-        self._drawn_at, self._drawing = -math.inf, 0.0  # when the curves were drawn last, and how long it took
+        self._drawn_at, self._drawing = self._started, _USUAL_DRAWING  # the last drawing of curves, and what it took
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": [dict(row) for row in self.rows], "_spent": time.perf_counter() - self._started}

@@ -22,6 +22,7 @@ from scene_lightning.training import running
 from scene_lightning.training.callback_adapter import CallbackAdapter, keras_order, to_floats
 from scene_lightning.training.child_process_results import outcome_of
 from scene_lightning.training.collector import Collector
+from scene_lightning.training.concurrent_batches import batches_at_once
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.inner_run import InnerRun
 from scene_lightning.training.interrupts import keeping_interrupts
@@ -302,7 +303,7 @@ def run_predict(
             _note_outer("predict", hardware)
             InnerRun(outer, model, listeners).predict(feed)
         else:
-            _predict(model, feed, hardware, collector, listeners)
+            _predict(model, feed, hardware, collector, listeners, watched=bool(callbacks))
     if on_batch is not None:
         return None
     if not collector.outputs:
@@ -310,14 +311,19 @@ def run_predict(
     return _concatenate(collector.outputs)
 
 
-def _predict(model: Any, feed: Feed, hardware: Hardware, collector: Collector, listeners: list[L.Callback]) -> None:
+def _predict(
+    model: Any, feed: Feed, hardware: Hardware, collector: Collector, listeners: list[L.Callback], *, watched: bool
+) -> None:
+    """As `run_predict`, with its listeners; `watched` says whether callbacks of the user's own are among them."""
     if hardware.devices == "auto":  # a program that does not say is not to be started several times
         hardware = replace(hardware, devices=1, num_nodes=1)
-    jit = compiled(model, feed.samples, False)
     plain = trainer_for(model, feed, hardware, listeners[2:])
+    on_cpu = plain is not None and plain.strategy.root_device.type == "cpu"
+    at_once = batches_at_once(model, feed) if on_cpu and not watched and model.jit_compile is not True else 1
+    jit = compiled(model, feed.samples, False) if at_once == 1 else nullcontext()
     if plain is not None:
         with keeping_interrupts(), folded(model), jit, plain_run(model, plain, TrainerFn.PREDICTING):
-            InnerRun(plain, model, listeners).predict(feed)
+            InnerRun(plain, model, listeners).predict(feed, at_once)
         return
     with quiet_lightning(), keeping_interrupts() as holder:
         holder["trainer"] = trainer = make_trainer(hardware, listeners)

@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signatu
 from scene_lightning.feeds.base import Feed, FeedModule
 from scene_lightning.training import running
 from scene_lightning.training.callback_adapter import keras_order, to_floats
+from scene_lightning.training.concurrent_batches import outputs_of
 from scene_lightning.training.metric_states import metrics_within
 from scene_lightning.tree import flatten
 
@@ -52,16 +53,30 @@ class InnerRun:
             self._tell("on_validation_end")
             return keras_order({**self._model.logged(), **to_floats(self._model.test_logs())})
 
-    def predict(self, feed: Feed) -> None:
-        """Outputs for each batch of `feed`, to the listeners."""
+    def predict(self, feed: Feed, at_once: int = 1) -> None:
+        """Outputs for each batch of `feed`, to the listeners.
+
+        Args:
+            feed: what to predict.
+            at_once: how many batches are computed at once; the listeners hear of them one after another.
+        """
         with self._prepared():
             self._tell("on_predict_start")
-            for number, batch in self._batches(feed, "predict_step"):
-                self._tell("on_predict_batch_start", batch, number)
-                with torch.no_grad(), self._trainer.precision_plugin.predict_step_context():
-                    outputs = _step(self._model.predict_step, batch, number)
-                self._tell("on_predict_batch_end", outputs, batch, number)
+            batches = self._batches(feed, "predict_step")
+            if at_once > 1:
+                for number, batch, outputs in outputs_of(self._predicted, batches, at_once):
+                    self._tell("on_predict_batch_start", batch, number)
+                    self._tell("on_predict_batch_end", outputs, batch, number)
+            else:
+                for number, batch in batches:
+                    self._tell("on_predict_batch_start", batch, number)
+                    outputs = self._predicted(batch, number)
+                    self._tell("on_predict_batch_end", outputs, batch, number)
             self._tell("on_predict_end")
+
+    def _predicted(self, batch: Any, number: int) -> Any:
+        with torch.no_grad(), self._trainer.precision_plugin.predict_step_context():
+            return _step(self._model.predict_step, batch, number)
 
     @contextmanager
     def _prepared(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scene_lightning.cli import main as cli
 from scene_lightning.errors import InputError
 from scene_lightning.recipes.recipe import load_recipe
 from scene_lightning.runs.prepare import prepare_model
@@ -60,14 +61,18 @@ def test_predictions_come_in_order_none_lost_or_doubled(place: Path) -> None:
 
 
 @pytest.mark.parametrize("devices", [2, pytest.param(4, marks=pytest.mark.soak)])
-def test_an_evaluation_counts_what_one_process_counts(place: Path, devices: int) -> None:
-    found = []
-    for several in ((), ("--devices", devices)):
-        done = run_program("evaluate", "model.ckpt", "images", "--json", "--accelerator", "cpu", *several, cwd=place)
-        assert done.returncode == 0, done.stderr
-        found.append(json.loads(done.stdout))
-    assert found[1].pop("loss") == pytest.approx(found[0].pop("loss"), rel=1e-6)
-    assert found[1] == found[0] and found[0]["images"] == 47
+def test_an_evaluation_counts_what_one_process_counts(
+    place: Path, devices: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    words = ["evaluate", "model.ckpt", "images", "--json", "--accelerator", "cpu"]
+    assert cli.run(words) == 0
+    one = json.loads(capsys.readouterr().out)
+    done = run_program(*words, "--devices", devices, cwd=place)
+    assert done.returncode == 0, done.stderr
+    several = json.loads(done.stdout)
+    assert several.pop("loss") == pytest.approx(one.pop("loss"), rel=1e-6)
+    assert several == one and one["images"] == 47
 
 
 @pytest.mark.soak

@@ -93,13 +93,19 @@ def compare(name: str, index: int, optimizer: str, options: dict[str, Any]) -> N
         np.testing.assert_allclose(loop, fit, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "SGD"])
+@pytest.mark.parametrize(
+    "optimizer", [*(pytest.param(name, marks=pytest.mark.soak) for name in ("Adam", "SGD")), "AdamW"]
+)
 @pytest.mark.parametrize(("name", "index"), WEIGHTED)
 def test_each_layer(name: str, index: int, optimizer: str) -> None:
     compare(name, index, optimizer, {"learning_rate": 0.01, **({"momentum": 0.9} if optimizer == "SGD" else {})})
 
 
-@pytest.mark.parametrize(("name", "index"), EACH_OPTIMIZER_ON)
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [pytest.param(*case, marks=pytest.mark.soak) for case in EACH_OPTIMIZER_ON[1:-1]] + [EACH_OPTIMIZER_ON[0]]
+    + [EACH_OPTIMIZER_ON[-1]],
+)  # fmt: skip
 @pytest.mark.parametrize(("optimizer", "options"), OPTIMIZERS, ids=[f"{n}-{i}" for i, (n, _) in enumerate(OPTIMIZERS)])
 def test_each_optimizer(optimizer: str, options: dict[str, Any], name: str, index: int) -> None:
     compare(name, index, optimizer, options)

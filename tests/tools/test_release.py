@@ -31,7 +31,7 @@ def checkout(tmp_path: Path) -> Path:
     (root / "scene_lightning").mkdir(parents=True)
     for name in ("scene_lightning/__init__.py", "CHANGELOG.md"):
         shutil.copy(ROOT / name, root / name)
-    (root / ".gitignore").write_text("dist/\n")
+    (root / ".gitignore").write_text("dist/\n__pycache__/\n")
     git(root, "init", "--quiet", "--initial-branch", "main")
     git(root, "config", "user.name", "a tester")
     git(root, "config", "user.email", "tester@example.com")

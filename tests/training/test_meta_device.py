@@ -53,7 +53,10 @@ NAMES_ALONE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "index"), LAYER_CASES)
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [pytest.param(name, index, marks=[pytest.mark.soak] if index else []) for name, index in LAYER_CASES],
+)
 def test_each_layer(name: str, index: int) -> None:
     model, x = network(name, index), batch_of(name, index)
     model.compile("adam", "mse", metrics=["mae"])
@@ -93,7 +96,7 @@ def test_each_function_of_a_loss(name: str) -> None:
     assert_all_on("meta", [("values", values), ("gradient", pred.grad)])
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [pytest.param(False, marks=pytest.mark.soak), True])
 @pytest.mark.parametrize(("name", "options", "make"), METRICS, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(METRICS)])
 def test_each_metric(name: str, options: dict[str, Any], make: Any, weighted: bool) -> None:
     metric = getattr(keras.metrics, name)(**options)
