@@ -2,7 +2,7 @@
 
 glibc hands blocks of over 32 MiB back to the kernel when they are freed. A training step frees and asks for the same
 large activations again and again, and the kernel must then clear every page anew: for the paper's network a quarter
-of a step.
+of a step. Threads share one heap, for those of their own (arenas) hold no block of over 64 MiB.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 
 from scene_lightning.fast.switch import fast_paths_enabled
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # malloc.h
 _LARGEST_BLOCK = 512 * 2**20  # larger ones are data sets, not activations: they go on being mapped and returned
 _MOST_KEPT = 2**31 - 1
 
@@ -24,7 +24,8 @@ def _tell_malloc() -> bool:
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
     library = ctypes.CDLL(None)
-    return bool(library.mallopt(_MMAP_THRESHOLD, _LARGEST_BLOCK)) and bool(library.mallopt(_TRIM_THRESHOLD, _MOST_KEPT))
+    told = ((_MMAP_THRESHOLD, _LARGEST_BLOCK), (_TRIM_THRESHOLD, _MOST_KEPT), (_ARENA_MAX, 1))
+    return all(library.mallopt(name, value) for name, value in told)
 
 
 def keep_freed_memory() -> bool:

@@ -39,12 +39,19 @@ KERAS_COUNTS = {
 SMALL = "MobileNetV3Small"
 
 
+def is_large(name: str) -> bool:
+    """Whether a network is a larger one of its kind, which takes long to build."""
+    return name.endswith(("152", "201", "B4", "B5", "B6", "B7", "V2M", "V2L", "XtLarge"))
+
+
 def without_memory(name: str, **arguments: Any) -> Any:
     with torch.device("meta"):
         return getattr(applications, name)(weights=None, **arguments)
 
 
-@pytest.mark.parametrize("name", TORCH_NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.soak] if is_large(name) else []) for name in TORCH_NAMES]
+)
 def test_structure(name: str) -> None:
     model = without_memory(name)
     weights = torchvision.models.get_model_weights(TORCH_NAMES[name])

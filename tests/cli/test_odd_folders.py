@@ -183,7 +183,9 @@ def test_one_class_is_refused_by_train_alone(data: Path, model: Path, capsys: py
     assert json.loads(printed)["images"] == 4
 
 
-@pytest.mark.parametrize("names", [("Train", "Test"), ("TRAIN", "Validation"), ("Seg_Train", "SEG_TEST")])
+@pytest.mark.parametrize(
+    "names", [pytest.param(("Seg_Train", "SEG_TEST"), marks=pytest.mark.soak), ("TRAIN", "Validation")]
+)
 def test_splits_are_recognised_in_any_case(
     data: Path, model: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, str]
 ) -> None:
@@ -217,6 +219,7 @@ def test_odd_names_keep_their_row(data: Path, model: Path, capsys: pytest.Captur
     assert sorted(Path(row["path"]).name for row in rows) == sorted(["0.png", "1.png", name])
 
 
+@pytest.mark.soak
 def test_names_that_are_not_utf8_are_escaped(data: Path, model: Path, tmp_path: Path) -> None:
     """In every kind of output, of readable and unreadable files; `train` takes them too."""
     folder = os.fsencode(data / "seg_train" / "sea")

@@ -107,7 +107,7 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-@pytest.mark.parametrize("columns", [80, 50])
+@pytest.mark.parametrize("columns", [80, pytest.param(50, marks=pytest.mark.soak)])
 def test_no_line_of_a_training_is_wider_than_the_terminal(on_screen, here: Path, columns: int) -> None:
     screen = on_screen(columns, "train", "my photos", "--config", "tiny.yaml", "--out", f"run {columns}")
     assert screen.text.count("\b\r") >= 2  # a step of each epoch at least was painted over

@@ -64,13 +64,13 @@ def test_each_format_answers_as_the_model(
 @pytest.mark.parametrize(
     "described",
     [
-        {"interpolation": "lanczos", "fit": "pad"},
+        pytest.param({"interpolation": "lanczos", "fit": "pad"}, marks=pytest.mark.soak),
         {"interpolation": "bicubic", "fit": "crop", "color_mode": "grayscale"},
         pytest.param(
             {"interpolation": "bilinear", "fit": "pad", "color_mode": "rgba", "rescale": 1.0}, marks=pytest.mark.soak
         ),
         {"units": 1, "class_names": ["forest", "sea"]},
-        {"activation": None},
+        pytest.param({"activation": None}, marks=pytest.mark.soak),
     ],
     ids=lambda described: "-".join(map(str, described.values())),
 )

@@ -254,7 +254,7 @@ def test_the_last_layer_with_a_map_is_taken(kind: str, layer: str) -> None:
     ("name", "fine", "last"),
     [
         ("MobileNetV3Small", "features_9_block_0_2", "features_12_2"),
-        ("ResNet50", "conv4_block6_out", "conv5_block3_out"),
+        pytest.param("ResNet50", "conv4_block6_out", "conv5_block3_out", marks=pytest.mark.soak),
         ("EfficientNetLite0", "block6a_expand_activation", "top_activation"),
     ],
 )

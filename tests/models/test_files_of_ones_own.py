@@ -157,6 +157,7 @@ def test_what_export_points_to_works(tmp_path: Path) -> None:
     np.testing.assert_allclose(again.detach(), model.predict(images, verbose=0), rtol=1e-5)
 
 
+@pytest.mark.soak
 def test_programs_that_use_tensorflows_own_files_learn_the_way(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(
         "import tensorflow as tf\n"

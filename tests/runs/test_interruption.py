@@ -300,6 +300,7 @@ def test_losses_that_are_still_to_be_looked_at_are_before_a_checkpoint(tmp_path)
     watch.on_save_checkpoint(trainer, None, {})  # once looked at, they are done with
 
 
+@pytest.mark.soak
 def test_a_stuck_run_ends_and_says_what_it_waited_for(data, tmp_path) -> None:
     script = tmp_path / "stuck.py"
     script.write_text(

@@ -112,6 +112,7 @@ def test_an_image_that_stays_is_brought_to_the_size_too() -> None:
     torch.testing.assert_close(small[..., 0], torch.tensor([0.5, 2.5, 4.5, 6.5])[None, :, None].expand(8, 4, 4))
 
 
+@pytest.mark.soak
 def test_a_run_that_grows_resumes_exactly_and_keeps_the_network(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,7 +106,9 @@ def test_a_layer_that_is_not_called_keeps_its_statistics() -> None:
     np.testing.assert_array_equal(model.spare.moving_variance, np.ones(3))
 
 
-@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+@pytest.mark.parametrize(
+    "precision", ["bf16-mixed", *(pytest.param(name, marks=pytest.mark.soak) for name in ("bf16-true", "64-true"))]
+)
 def test_in_every_precision(tmp_path: Path, precision: str) -> None:
     draw_scenes(tmp_path / "scenes", 2, test_per_class=1, predict=1, size=32)
     wanted = load_recipe("paper", [*SETTINGS, "epochs=1", f"precision={precision}", "recalibrate_batchnorm=true"])

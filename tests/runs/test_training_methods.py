@@ -193,6 +193,7 @@ def test_a_teacher_of_other_classes_is_refused(data: Path, tmp_path: Path) -> No
         train(str(other), overrides=[f"teacher={teacher}", *SMALL], out=str(tmp_path / "student"))
 
 
+@pytest.mark.soak
 def test_files_for_others_name_a_teacher_by_what_it_is_and_by_hash(data: Path, tmp_path: Path) -> None:
     teacher = train(str(data), overrides=[*SMALL, "epochs=1"], out=str(tmp_path / "teacher")).folder
     (tmp_path / "mine.csv").write_text("hash,action\n0000000000000001,drop\n")

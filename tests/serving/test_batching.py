@@ -152,7 +152,9 @@ def _killed(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("kind", ["occupied by large ones", "crashed", "too slow"])
+@pytest.mark.parametrize(
+    "kind", ["occupied by large ones", "crashed", pytest.param("too slow", marks=pytest.mark.soak)]
+)
 def test_decoders_that_others_misuse_answer_the_next(
     kind: str, started: Callable[..., Served], model: TorchModel
 ) -> None:
