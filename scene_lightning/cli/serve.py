@@ -21,6 +21,10 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Also answer requests to this host name. Repeatable.")
     ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="A reverse proxy whose X-Forwarded-For names the clients. Repeatable."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Images the model sees at once, at most.")] = 32,
     max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Size of a request, at most.")] = 32,
     accelerator: Accelerator = None,
@@ -61,7 +65,7 @@ def serve(
                 flush=True,
             )
 
-    server = make_server(app, limits, announce)
+    server = make_server(app, limits, announce, proxy or ())
     server.run([bound])
     return 130 if server.ended_by == signal.SIGINT else 0
 

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 TIE = 0.01  # of probability: closer than this, the model itself has not decided between two classes, or on a label
+
+
+class Answered(NamedTuple):
+    """What a model, or a file of it, answers about N images.
+
+    Attributes:
+        rows: probabilities, (N, K).
+        unknown: whether each shows none of the classes, (N,); None without a rule, or in a file that leaves it out.
+    """
+
+    rows: NDArray[np.float32]
+    unknown: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,7 @@ class Agreement:
         largest: the largest difference of a probability.
         mean: the mean of each image's largest difference.
         labels: whether an image has any number of labels.
+        unknown: how many images one of the two calls unknown and the other does not; None where one has no rule.
     """
 
     runtime: str
@@ -36,6 +49,7 @@ class Agreement:
     largest: float
     mean: float
     labels: bool = False
+    unknown: int | None = None
 
     @property
     def refused(self) -> int:
@@ -49,29 +63,30 @@ class Agreement:
     def in_words(self) -> str:
         """One sentence without its stop."""
         ties = f" ({self.ties} more are ties within {TIE:g})" if self.ties else ""
+        rule = "" if self.unknown is None else f"; {self.unknown:,} are 'unknown' to one of the two alone"
         return (
             f"{self.runtime} names the model's {'labels' if self.labels else 'class'} on {self.same:,} of "
             f"{self.images:,} {self.photographs}{ties}; "
-            f"probabilities differ by {self.largest:.2g} at most"
+            f"probabilities differ by {self.largest:.2g} at most{rule}"
         )
 
 
 def compare(
-    ours: NDArray[np.float32],
-    theirs: NDArray[np.float32],
-    runtime: str,
-    photographs: str,
-    thresholds: Sequence[float] | None = None,
+    model: Answered, file: Answered, runtime: str, photographs: str, thresholds: Sequence[float] | None = None
 ) -> Agreement:
-    """Compare two models' probabilities.
+    """Compare the answers of a model and of its exported file.
 
     Args:
-        ours: (N, K) of the model.
-        theirs: (N, K) of the exported file.
+        model: the model's.
+        file: the exported file's.
         runtime: what ran it.
         photographs: what they were asked about, in words.
         thresholds: of each label, where an image has any number of them.
     """
+    ours, theirs = model.rows, file.rows
+    unknown = None
+    if model.unknown is not None and file.unknown is not None:
+        unknown = int((model.unknown != file.unknown).sum())
     if thresholds is None:
         best, other = ours.argmax(1), theirs.argmax(1)
         rows = np.arange(len(ours))
@@ -88,5 +103,5 @@ def compare(
     lost = ~np.isfinite(theirs).all(1)  # NaN is no agreement, whichever place argmax gives it
     return Agreement(
         runtime, photographs, len(ours), int((~differs & ~lost).sum()), int((ties & ~lost).sum()), float(apart.max()),
-        float(apart.mean()), thresholds is not None,
+        float(apart.mean()), thresholds is not None, unknown,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from scene_lightning.exporters.agreement import Agreement, compare
 from scene_lightning.exporters.graph import write_onnx, write_pt2
 from scene_lightning.exporters.int8 import Int8, Worth, quantized
 from scene_lightning.exporters.photographs import Photographs, photographs_for, training_photographs
-from scene_lightning.exporters.runtimes import RUNTIMES
+from scene_lightning.exporters.runtimes import RUNTIMES, model_answers
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.models.persistence import check_target
 from scene_lightning.models.tracing import require_onnx
@@ -87,7 +87,7 @@ def export(
         draft = Path(folder) / place.name
         photographs = photographs_for(predictor, model, check, data, Path(folder))
         calibration = None if int8 is None else _calibration(predictor, model, data, photographs)
-        ours = predictor.probabilities(photographs.paths)
+        ours = model_answers(predictor, photographs.paths)
         network = _write(predictor, kind, draft)
         runtime, theirs = RUNTIMES[kind](draft, predictor, photographs.paths)
         agreement = compare(ours, theirs, runtime, photographs.source, predictor.info.thresholds)

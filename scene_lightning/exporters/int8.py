@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from scene_lightning.exporters.agreement import Agreement, compare
 from scene_lightning.exporters.photographs import Photographs
+from scene_lightning.exporters.runtimes import onnx_answers
 from scene_lightning.runtime.onnx_model import OnnxModel, Probabilities
 
 QUANTIZED = ("Conv", "Gemm", "MatMul")  # the operators that take the time; all others stay in float32
@@ -111,10 +112,11 @@ def quantized(
     after = OnnxModel(target)
     assert photographs.truth is not None
     thresholds = before.info.thresholds
-    float32, int8 = _answers(before, photographs.paths), _answers(after, photographs.paths)
+    float32, int8 = (onnx_answers(model, photographs.paths) for model in (before, after))
     fast, slow = _speeds(after, before, photographs.paths)
     return Int8(
-        _accuracy(int8, photographs.truth, thresholds), _accuracy(float32, photographs.truth, thresholds), fast, slow,
+        _accuracy(int8.rows, photographs.truth, thresholds), _accuracy(float32.rows, photographs.truth, thresholds),
+        fast, slow,
         target.stat().st_size, source.stat().st_size, len(calibration),
         compare(float32, int8, "int8 by onnxruntime", photographs.source, thresholds),
     )  # fmt: skip
@@ -148,16 +150,6 @@ def _keep_metadata(source: Path, target: Path) -> None:
     if not graph.metadata_props:
         graph.metadata_props.extend(kept)
         target.write_bytes(graph.SerializeToString())
-
-
-def _answers(model: OnnxModel, paths: Sequence[str]) -> Probabilities:
-    rows = np.zeros((len(paths), len(model.info.class_names)), np.float32)
-
-    def take(positions: Sequence[int], probabilities: Probabilities) -> None:
-        rows[list(positions)] = probabilities
-
-    model.predict(paths, take, strict=True)
-    return rows
 
 
 def _speeds(first: OnnxModel, second: OnnxModel, paths: Sequence[str]) -> tuple[float, float]:

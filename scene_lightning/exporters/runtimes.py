@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from scene_lightning.data.decode import decode_for_graph, decode_image
 from scene_lightning.data.image_info import ImageInfo
 from scene_lightning.errors import InputError
+from scene_lightning.exporters.agreement import Answered
 from scene_lightning.inference.predictor import Predictor, RunOn, as_probabilities
 from scene_lightning.runtime.onnx_model import OnnxModel
 
-Probabilities = NDArray[np.float32]
 _KERAS = """
 import sys
 import numpy as np
@@ -34,8 +34,8 @@ np.save(sys.argv[3], np.concatenate(rows))
 """
 
 
-def by_onnxruntime(path: Path, predictor: Predictor, paths: Sequence[str]) -> tuple[str, Probabilities]:
-    """The runtime's name and version, and the probabilities (N, K) that it gives.
+def by_onnxruntime(path: Path, predictor: Predictor, paths: Sequence[str]) -> tuple[str, Answered]:
+    """The runtime's name and version, and what it answers.
 
     Args:
         path: the exported file.
@@ -44,16 +44,29 @@ def by_onnxruntime(path: Path, predictor: Predictor, paths: Sequence[str]) -> tu
     """
     import onnxruntime
 
-    runtime, rows = OnnxModel(path), np.zeros((len(paths), len(predictor.info.class_names)), np.float32)
+    return f"onnxruntime {onnxruntime.__version__}", onnx_answers(OnnxModel(path), paths)
 
-    def take(positions: Sequence[int], probabilities: Probabilities) -> None:
+
+def onnx_answers(model: OnnxModel, paths: Sequence[str]) -> Answered:
+    """What an exported ONNX file answers.
+
+    Args:
+        model: the file.
+        paths: N photographs.
+    """
+    rows, unknown = np.zeros((len(paths), len(model.info.class_names)), np.float32), np.zeros(len(paths), np.bool_)
+
+    def take(positions: Sequence[int], probabilities: NDArray[np.float32]) -> None:
         rows[list(positions)] = probabilities
 
-    runtime.predict(paths, take, strict=True)
-    return f"onnxruntime {onnxruntime.__version__}", rows
+    def reject(positions: list[int]) -> None:
+        unknown[positions] = True
+
+    model.predict(paths, take, strict=True, on_rejected=reject)
+    return Answered(rows, None if model.rejection is None else unknown)
 
 
-def by_torch_export(path: Path, predictor: Predictor, paths: Sequence[str]) -> tuple[str, Probabilities]:
+def by_torch_export(path: Path, predictor: Predictor, paths: Sequence[str]) -> tuple[str, Answered]:
     """As `by_onnxruntime`, by `torch.export.load`.
 
     Args:
@@ -68,10 +81,10 @@ def by_torch_export(path: Path, predictor: Predictor, paths: Sequence[str]) -> t
             image = torch.from_numpy(decode_for_graph(photograph, predictor.info.spec))
             answered = program(image[None])
             rows.append((answered[0] if isinstance(answered, tuple) else answered).numpy()[0])
-    return f"torch.export of torch {torch.__version__}", np.stack(rows)
+    return f"torch.export of torch {torch.__version__}", Answered(np.stack(rows))
 
 
-def by_keras(path: Path, predictor: Predictor, paths: Sequence[str]) -> tuple[str, Probabilities]:
+def by_keras(path: Path, predictor: Predictor, paths: Sequence[str]) -> tuple[str, Answered]:
     """As `by_onnxruntime`, by the real Keras in a process of its own; by this package where Keras is not installed.
 
     Keras' files hold the network alone: the photographs are decoded, resized and scaled as `predict` does it.
@@ -82,8 +95,8 @@ def by_keras(path: Path, predictor: Predictor, paths: Sequence[str]) -> tuple[st
         paths: N photographs.
     """
     if importlib.util.find_spec("keras") is None:
-        name, rows = by_this_package(path, predictor, paths)
-        return f"{name} (Keras is not installed)", rows
+        name, answered = by_this_package(path, predictor, paths)
+        return f"{name} (Keras is not installed)", answered
     with tempfile.TemporaryDirectory() as folder:
         images, answers = Path(folder) / "images.npy", Path(folder) / "answers.npy"
         np.save(images, _loaded(predictor.info, paths))
@@ -94,10 +107,10 @@ def by_keras(path: Path, predictor: Predictor, paths: Sequence[str]) -> tuple[st
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise InputError(f"Not exported: Keras cannot load the file ({last[:300]}).")
         outputs = np.load(answers).astype(np.float32)
-    return f"keras {importlib.metadata.version('keras')}", as_probabilities(outputs, predictor.model)
+    return f"keras {importlib.metadata.version('keras')}", Answered(as_probabilities(outputs, predictor.model))
 
 
-def by_this_package(path: Path, predictor: Predictor, paths: Sequence[str]) -> tuple[str, Probabilities]:
+def by_this_package(path: Path, predictor: Predictor, paths: Sequence[str]) -> tuple[str, Answered]:
     """As `by_onnxruntime`, by `load_model`.
 
     Args:
@@ -106,10 +119,31 @@ def by_this_package(path: Path, predictor: Predictor, paths: Sequence[str]) -> t
         paths: N photographs.
     """
     loaded = Predictor.load(str(path), RunOn(), several_labels=True)
-    return "load_model of scene_lightning", loaded.probabilities(paths)
+    return "load_model of scene_lightning", model_answers(loaded, paths)
 
 
-RUNTIMES: dict[str, Callable[[Path, Predictor, Sequence[str]], tuple[str, Probabilities]]] = {
+def model_answers(predictor: Predictor, paths: Sequence[str]) -> Answered:
+    """What a model answers.
+
+    Args:
+        predictor: the loaded model.
+        paths: N photographs.
+    """
+    if predictor.rejection is None:
+        return Answered(predictor.probabilities(paths))
+    rows, unknown = np.zeros((len(paths), len(predictor.info.class_names)), np.float32), np.zeros(len(paths), np.bool_)
+
+    def take(positions: Sequence[int], _: object, probabilities: NDArray[np.float32]) -> None:
+        rows[list(positions)] = probabilities
+
+    def reject(positions: list[int]) -> None:
+        unknown[positions] = True
+
+    predictor.predict(paths, take, strict=True, verbose=False, on_rejected=reject)
+    return Answered(rows, unknown)
+
+
+RUNTIMES: dict[str, Callable[[Path, Predictor, Sequence[str]], tuple[str, Answered]]] = {
     "onnx": by_onnxruntime,
     "pt2": by_torch_export,
     "keras": by_keras,

@@ -12,7 +12,7 @@ from scene_lightning.inference.temperature import calibration_error
 from scene_lightning.pages import page as pages
 from scene_lightning.pages.page import printable, read_template
 from scene_lightning.reports.tables import report_from_matrix
-from scene_lightning.run_report.html import between, charts, duration, percent, table, text
+from scene_lightning.run_report.html import between, charts, duration, percent, setting, table, text
 from scene_lightning.run_report.intervals import wilson
 from scene_lightning.run_report.page import WrittenPage
 from scene_lightning.run_report.paired import Answer, Pair, answers_by_photograph, pairs_of
@@ -150,7 +150,7 @@ def _settings(runs: Sequence[RunData], names: Sequence[str]) -> str:
     recipes = [flat(run.recipe) if run.recipe is not None else {} for run in runs]
     keys = list(dict.fromkeys(key for recipe in recipes for key in recipe))
     rows = [
-        [f"<code>{text(key)}</code>", *(text(recipe.get(key, "–")) for recipe in recipes)]
+        [setting(key), *(text(recipe.get(key, "–")) for recipe in recipes)]
         for key in keys
         if len({recipe.get(key) for recipe in recipes}) > 1
     ]

@@ -35,6 +35,15 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{shown} %"
 
 
+def setting(name: str) -> str:
+    """The name of a setting, which breaks after its dots alone.
+
+    Args:
+        name: such as "training.learning_rate".
+    """
+    return f'<code class="key">{text(name).replace(".", ".<wbr>")}</code>'
+
+
 def between(interval: tuple[float, float]) -> str:
     """An interval of shares, in percent.
 

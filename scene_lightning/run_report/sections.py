@@ -10,7 +10,7 @@ from typing import Any
 from scene_lightning.pages.page import read_template
 from scene_lightning.recipes.recipe import Recipe
 from scene_lightning.reports.run_folder import TRAINING_BATCH
-from scene_lightning.run_report.html import between, duration, facts, percent, table, text
+from scene_lightning.run_report.html import between, duration, facts, percent, setting, table, text
 from scene_lightning.run_report.intervals import wilson
 from scene_lightning.run_report.run_data import TRAINED_ON, RunData
 
@@ -96,16 +96,12 @@ def settings(run: RunData) -> str:
     if run.recipe is None:
         return "".join(parts)
     own, usual = flat(run.recipe), flat(Recipe())
-    changed = [
-        [f"<code>{text(key)}</code>", text(value), text(usual[key])]
-        for key, value in own.items()
-        if value != usual[key]
-    ]
+    changed = [[setting(key), text(value), text(usual[key])] for key, value in own.items() if value != usual[key]]
     if changed:
         parts.append(table(["setting", "of this run", "default"], changed, name="Settings that are not the default"))
     else:
         parts.append("<p>All settings have their defaults: the paper's recipe.</p>")
-    rows = [[f"<code>{text(key)}</code>", text(value)] for key, value in own.items()]
+    rows = [[setting(key), text(value)] for key, value in own.items()]
     whole = table(["setting", "value"], rows, name="All settings")
     return f"{''.join(parts)}<details><summary>All {len(rows)} settings</summary>{whole}</details>"
 

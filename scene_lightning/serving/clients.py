@@ -11,7 +11,8 @@ from scene_lightning.serving.limits import RefusedError
 
 
 def client_of(request: Request) -> str:
-    """Who asks: the address that the connection comes from. Behind a reverse proxy that is the proxy's, for everyone.
+    """Who asks: the address that the connection comes from, or that a trusted proxy names. Behind any other reverse
+    proxy that is the proxy's, for everyone.
 
     Args:
         request: the request.

@@ -9,7 +9,7 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -168,13 +168,16 @@ def _says_more_than_that_a_decoder_ended(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Unknown child process")
 
 
-def make_server(app: Any, limits: Limits, on_start: Callable[[], None] = lambda: None) -> Server:
+def make_server(
+    app: Any, limits: Limits, on_start: Callable[[], None] = lambda: None, proxies: Sequence[str] = ()
+) -> Server:
     """The server, not running yet.
 
     Args:
         app: the application.
         limits: seconds and connections.
         on_start: called when connections are accepted.
+        proxies: addresses or networks of reverse proxies, whose X-Forwarded-For says who the client is.
     """
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # of requests that are no HTTP, a warning each
     logging.getLogger("asyncio").addFilter(_says_more_than_that_a_decoder_ended)
@@ -188,7 +191,8 @@ def make_server(app: Any, limits: Limits, on_start: Callable[[], None] = lambda:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
         limit_concurrency=limits.connections,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=int(limits.seconds_to_stop),

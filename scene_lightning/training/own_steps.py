@@ -46,10 +46,8 @@ class OwnSteps(KerasSteps):
     @property
     def has_own_hooks(self) -> bool:
         """Whether the user's class, or this very model, has a Lightning step or hook of its own."""
-        cls: Any = type(self)
-        if "_has_own_hooks" not in cls.__dict__:
-            cls._has_own_hooks = any(_is_users(cls, name) for name in _LIGHTNINGS)
-        return bool(cls._has_own_hooks) or not _LIGHTNINGS.isdisjoint(self.__dict__)
+        cls = type(self)  # asked anew each time: a program may put a step of its own into a class, and take it away
+        return any(_is_users(cls, name) for name in _LIGHTNINGS) or not _LIGHTNINGS.isdisjoint(self.__dict__)
 
     @property
     def reports_by_itself(self) -> bool:

@@ -16,7 +16,7 @@ from PIL import Image
 import scene_lightning as keras
 from scene_lightning.cli.main import run
 from scene_lightning.exporters import export as exporting
-from scene_lightning.exporters.agreement import compare
+from scene_lightning.exporters.agreement import Answered, compare
 from scene_lightning.exporters.graph import PT2_ENTRY
 from scene_lightning.inference.predictor import Predictor, RunOn
 from scene_lightning.runtime.onnx_model import OnnxModel
@@ -96,6 +96,7 @@ def test_the_rejection_rule_is_in_the_graph(scenes: Path, tmp_path: Path, capsys
     rule = {"kind": "energy", "threshold": float(energies[6:8].mean()), "coverage": 0.5, "images": 15}
     model = str(saved(tmp_path, rejection=rule))
     assert run(["export", model, "--out", str(tmp_path / "out.onnx"), "--check", str(scenes)]) == 0
+    assert json.loads((tmp_path / "out.onnx.json").read_text())["agreement"]["unknown"] == 0
     answers = []
     for file in (model, str(tmp_path / "out.onnx")):
         capsys.readouterr()
@@ -190,9 +191,11 @@ def test_a_file_that_answers_otherwise_is_refused(
 
 
 def test_a_tie_is_no_other_answer() -> None:
-    ours, theirs = np.array([[0.503, 0.497], [0.6, 0.4]], np.float32), np.array([[0.49, 0.51], [0.4, 0.6]], np.float32)
+    rows = ([[0.503, 0.497], [0.6, 0.4]], [[0.49, 0.51], [0.4, 0.6]])
+    ours, theirs = (Answered(np.array(one, np.float32), np.array(one)[:, 0] < 0.45) for one in rows)
     agreement = compare(ours, theirs, "a runtime", "photographs")
-    assert (agreement.same, agreement.ties, agreement.refused) == (0, 1, 1)
+    assert (agreement.same, agreement.ties, agreement.refused, agreement.unknown) == (0, 1, 1, 1)
+    assert "1 are 'unknown' to one of the two alone" in agreement.in_words()
     agreement = compare(ours, theirs, "a runtime", "photographs", thresholds=[0.5, 0.505])
     assert (agreement.same, agreement.ties, agreement.refused) == (0, 1, 1)
 

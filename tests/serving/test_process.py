@@ -16,10 +16,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.requests import Request
 
 from scene_lightning.cli import main as cli
+from scene_lightning.serving.clients import client_of
 from scene_lightning.serving.limits import Limits
-from scene_lightning.serving.server import address_of, is_public, listen
+from scene_lightning.serving.server import address_of, is_public, listen, make_server
 from scene_lightning.serving.torch_model import TorchModel
 from tests.serving.conftest import ROOT, Served
 from tests.serving.uploads import photograph
@@ -203,3 +206,24 @@ def test_what_is_no_http_is_refused(server: Served) -> None:
         with suppress(ConnectionResetError):
             assert received(client, 5).startswith(b"HTTP/1.1 4")
     assert server.http.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "expected"), [((), "127.0.0.1"), (("127.0.0.1",), "203.0.113.7"), (("192.0.2.1",), "127.0.0.1")]
+)
+def test_a_proxy_that_is_trusted_says_who_the_client_is(proxies: tuple[str, ...], expected: str) -> None:
+    app, bound = FastAPI(), listen("127.0.0.1", 0)
+
+    @app.get("/who")
+    def who(request: Request) -> str:
+        return client_of(request)
+
+    server = make_server(app, Limits(), proxies=proxies)
+    thread = threading.Thread(target=server.run, args=([bound],))
+    thread.start()
+    try:
+        told = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"}  # the proxy adds the last; the client wrote the first
+        assert httpx.get(f"{address_of(bound)}who", headers=told, timeout=30).json() == expected
+    finally:
+        server.should_exit = True
+        thread.join(20)

@@ -95,6 +95,18 @@ def test_layers_callbacks_and_hooks_of_ones_own_are_called_one_after_another() -
     assert answered(random, x, batch_size=8)[1] == {"MainThread"}
 
 
+def test_a_step_that_was_put_into_a_class_is_heard_as_long_as_it_is_there() -> None:
+    class Net(keras.Sequential):
+        """Nobody has asked this class before."""
+
+    model, x = Net([keras.Input((4,)), layers.Dense(2)]), np.zeros((3, 4), np.float32)
+    own = keras.Model.predict_step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "predict_step", lambda self, batch, number=0: own(self, batch) + 1)
+        assert model.has_own_hooks and (model.predict(x, verbose=0) > 0.5).all()
+    assert not model.has_own_hooks and (model.predict(x, verbose=0) == 0).all()
+
+
 def test_an_error_in_a_batch_is_raised_and_ends_all() -> None:
     begun = []
 
