@@ -118,7 +118,8 @@ class EndInTime(L.Callback):
         """Seconds that validation, the evaluation of the best checkpoint and the run's files will take."""
         step = statistics.median(self._steps) if len(self._steps) > 3 else 0.0  # single ones say little
         validation = self._validation or self._judged * step
-        return _CAUTION * (2 * validation + self._judged * self._clock.decoding) + SECONDS_TO_END
+        judging = 2 * validation  # in float32
+        return _CAUTION * (validation + judging + self._judged * self._clock.decoding) + SECONDS_TO_END
 
     def _stop(self, trainer: L.Trainer, model: Any, place: str) -> None:
         trainer.should_stop = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,13 @@ def judge_labels(folder: Path, predictor: Predictor, table: ImageTable) -> dict[
 
     Args:
         folder: the run's.
-        predictor: its best checkpoint.
+        predictor: its best checkpoint, in float32: in bfloat16 thresholds would lie between rounded values.
         table: the validation images.
 
     Returns:
         As `score_labels`.
     """
-    # as `predict` answers: in bfloat16 the thresholds lay between rounded values, and labels near them changed
-    float32 = replace(predictor, run_on=replace(predictor.run_on, precision="32-true"))
-    answers = answers_about_labels(float32, table, verbose=False)
+    answers = answers_about_labels(predictor, table, verbose=False)
     thresholds = best_thresholds(answers.rows(), answers.truth())
     answers.thresholds = thresholds
     state = read_checkpoint(folder / BEST)
@@ -36,4 +33,4 @@ def judge_labels(folder: Path, predictor: Predictor, table: ImageTable) -> dict[
     section["image_info"] = json.dumps({**json.loads(section["image_info"]), "thresholds": thresholds})
     write_checkpoint(folder / BEST, state)
     answers.write(folder / PREDICTIONS)
-    return score_labels(float32, table, answers)
+    return score_labels(predictor, table, answers)

@@ -162,7 +162,7 @@ def complete(run: RunData, data: str | None = None) -> None:
 
 def _answer_anew(run: RunData, data: str) -> None:
     training = run.recipe.training if run.recipe is not None else None
-    run_on = RunOn() if training is None else RunOn(training.accelerator, training.precision, training.batch_size)
+    run_on = RunOn() if training is None else RunOn(training.accelerator, None, training.batch_size)
     print(f"note: {run.folder} kept no answers: its checkpoint is evaluated on {data}", file=sys.stderr, flush=True)
     predictor = Predictor.load(str(run.folder), run_on, several_labels=True)
     table = held_out_images(predictor, data)

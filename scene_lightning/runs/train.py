@@ -357,10 +357,9 @@ def fit_model(
 
 
 def _evaluate_best(folder: Path, table: ImageTable, recipe: Recipe) -> dict[str, Any]:
-    training = recipe.training
-    predictor = Predictor.load(
-        str(folder), RunOn(training.accelerator, training.precision, training.batch_size), several_labels=True
-    )
+    """Judge a run's best checkpoint in float32, as `evaluate` and `predict` do, so that all say the same."""
+    run_on = RunOn(recipe.training.accelerator, None, recipe.training.batch_size)
+    predictor = Predictor.load(str(folder), run_on, several_labels=True)
     if table.targets is not None:
         result = judge_labels(folder, predictor, table)
     else:

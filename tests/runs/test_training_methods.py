@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 from pathlib import Path
@@ -16,6 +17,7 @@ import scene_lightning as keras
 from scene_lightning.data.scan import scan_folder
 from scene_lightning.demo_scenes.scenes import draw_scenes
 from scene_lightning.errors import InputError, RecipeError
+from scene_lightning.inference.evaluate import evaluate
 from scene_lightning.inference.model_card import write_card
 from scene_lightning.recipes.backbones import BACKBONE
 from scene_lightning.recipes.network import build_model, compile_model
@@ -37,6 +39,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recipe(*overrides: str, config: str = "paper") -> Recipe:
     return load_recipe(config, overrides)
+
+
+def test_a_run_in_bfloat16_is_judged_as_evaluate_judges_it(data: Path, tmp_path: Path) -> None:
+    done = train(str(data), recipe=recipe(*SMALL[:-1], "precision=bf16-mixed"), out=str(tmp_path / "run"))
+    assert done.evaluation is not None
+    assert done.evaluation == json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    again = evaluate(str(done.folder), str(data))
+    assert again["loss"] == pytest.approx(done.evaluation["loss"], rel=1e-6)
+    assert all(again[key] == done.evaluation[key] for key in ("accuracy", "confusion_matrix", "per_class", "images"))
 
 
 # -- schedules ---------------------------------------------------------------------------------------------------------
