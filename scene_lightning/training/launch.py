@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 
+from scene_lightning._main_process import keep_rank
 from scene_lightning.errors import DeviceError, SceneLightningError
 from scene_lightning.feeds.sharding import from_first_process
 
@@ -103,7 +104,8 @@ def meet(accelerator: str) -> None:
 
 
 def leave() -> None:
-    """The group's work is done: what follows in this process waits for no other."""
+    """The group's work is done: what follows in this process waits for no other, and the first one alone writes."""
+    keep_rank()
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
     for name in _TOLD:

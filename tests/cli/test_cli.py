@@ -379,5 +379,6 @@ def test_two_processes_train_one_run(place: Path) -> None:
     words = ["train", "scenes", "--config", "tiny.yaml", "--devices", "2", "--out", "pair"]
     out, _ = command(*words, cwd=place)
     assert out.count("run       pair") == 2  # at the start and at the end, from the first process alone
+    assert out.count("report    pair/report.html (") == 1
     assert {path.name for path in (place / "pair").iterdir()} == RUN_FILES
     assert len(list(csv.DictReader((place / "pair/metrics.csv").open()))) == 2

@@ -192,7 +192,6 @@ def test_class_folders_alone_and_folds(place: Path, capsys: pytest.CaptureFixtur
     assert seen(capsys, "folded/fold-1", "scenes")["neither"] == TESTED
 
 
-@pytest.mark.soak
 def test_going_on_with_other_images_and_teachers(run: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draw_scenes(place / "others", 4, test_per_class=2, predict=1, size=24, seed=3)
     trained(place, "longer", "others", "--resume", "run/best.ckpt", "--epochs", "2")

@@ -1,6 +1,6 @@
 """Runs that are killed, stopped, or out of disk at any step, and go on, end as the uninterrupted run does, to the bit.
 
-`make soak` draws many (SOAK_FAULTS=200); `make test` a few. SOAK_FIRST=number repeats what a run drew.
+`make soak` draws many (SOAK_FAULTS=200). SOAK_FIRST=number repeats what a run drew.
 """
 
 from __future__ import annotations

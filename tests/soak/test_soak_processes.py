@@ -1,6 +1,6 @@
 """Runs on two processes, one of which is killed or stopped at any step, go on and end as they would have, to the bit.
 
-`make soak` draws a tenth as many as of the runs on one process; `make test` one. SOAK_FIRST=number repeats one.
+`make soak` draws a tenth as many as of the runs on one process. SOAK_FIRST=number repeats one.
 """
 
 from __future__ import annotations
