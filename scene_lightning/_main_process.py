@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-
 _left_as_another = False  # of several processes that have done their common work
 
 
