@@ -126,6 +126,8 @@ def resize(images: torch.Tensor, size: tuple[int, int], interpolation: str, anti
     smooth = interpolation in ("bilinear", "bicubic")
     options: dict[str, Any] = {"align_corners": False, "antialias": antialias} if smooth else {}
     first = to_channels_first(images, "channels_last")
+    if options.get("antialias") and size[1] == 1:  # torch 2.14 gets the rows wrong where one column is wanted
+        first = F.interpolate(first, size=(size[0], first.shape[3]), mode=_TORCH_MODES[interpolation], **options)
     resized = F.interpolate(first, size=size, mode=_TORCH_MODES[interpolation], **options)
     return from_channels_first(resized, "channels_last")
 

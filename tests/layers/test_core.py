@@ -199,3 +199,13 @@ def test_noise_has_keras_mean_and_spread(make: Any) -> None:
     found, expected = make()(inputs, training=True), theirs(inputs, training=True)
     assert found.mean().item() == pytest.approx(expected.mean().item(), abs=0.02)
     assert found.std().item() == pytest.approx(expected.std().item(), rel=0.02)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_an_image_that_becomes_one_pixel_wide_keeps_its_rows(interpolation: str, channels: int) -> None:
+    """As one that becomes one pixel high keeps its columns; Keras on torch 2.14 repeats the first row."""
+    x = torch.rand(2, 7, 5, channels)
+    options = {"interpolation": interpolation, "antialias": True}
+    wide = layers.Resizing(1, 3, **options)(x.transpose(1, 2)).transpose(1, 2)
+    np.testing.assert_allclose(layers.Resizing(3, 1, **options)(x), wide, atol=1e-6)

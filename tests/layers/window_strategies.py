@@ -150,6 +150,8 @@ def resized(**arguments: Any) -> Any:
         config |= optional(draw, data_format=LAYOUTS, **arguments)
         if config.get("crop_to_aspect_ratio"):
             config.pop("pad_to_aspect_ratio", None)
+        if config["width"] == 1:
+            config.pop("antialias", None)  # Keras on torch gets the rows wrong: see test_core.py
         sides = (draw(st.integers(1, 9)), draw(st.integers(1, 9)))
         shape = image(draw, sides, draw(st.integers(1, 3)), config.get("data_format"))
         return config, (shape if draw(st.booleans()) else shape[1:])
