@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,16 +56,7 @@ def onnx_answers(model: OnnxModel, paths: Sequence[str]) -> Answered:
         model: the file.
         paths: N photographs.
     """
-    rows, unknown = np.zeros((len(paths), len(model.info.class_names)), np.float32), np.zeros(len(paths), np.bool_)
-
-    def take(positions: Sequence[int], probabilities: NDArray[np.float32]) -> None:
-        rows[list(positions)] = probabilities
-
-    def reject(positions: list[int]) -> None:
-        unknown[positions] = True
-
-    model.predict(paths, take, strict=True, on_rejected=reject)
-    return Answered(rows, None if model.rejection is None else unknown)
+    return _answers(model.predict, paths, model.info, ruled=model.rejection is not None)
 
 
 def by_torch_export(path: Path, predictor: Predictor, paths: Sequence[str]) -> tuple[str, Answered]:
@@ -129,18 +122,21 @@ def model_answers(predictor: Predictor, paths: Sequence[str]) -> Answered:
         predictor: the loaded model.
         paths: N photographs.
     """
-    if predictor.rejection is None:
-        return Answered(predictor.probabilities(paths))
-    rows, unknown = np.zeros((len(paths), len(predictor.info.class_names)), np.float32), np.zeros(len(paths), np.bool_)
+    predict = partial(predictor.predict, verbose=False)
+    return _answers(predict, paths, predictor.info, ruled=predictor.rejection is not None)
 
-    def take(positions: Sequence[int], _: object, probabilities: NDArray[np.float32]) -> None:
-        rows[list(positions)] = probabilities
+
+def _answers(predict: Callable[..., Any], paths: Sequence[str], info: ImageInfo, *, ruled: bool) -> Answered:
+    rows, unknown = np.zeros((len(paths), len(info.class_names)), np.float32), np.zeros(len(paths), np.bool_)
+
+    def take(positions: Sequence[int], *given: NDArray[np.float32]) -> None:
+        rows[list(positions)] = given[-1]  # a model's outputs come before their probabilities
 
     def reject(positions: list[int]) -> None:
         unknown[positions] = True
 
-    predictor.predict(paths, take, strict=True, verbose=False, on_rejected=reject)
-    return Answered(rows, unknown)
+    predict(paths, take, strict=True, on_rejected=reject)
+    return Answered(rows, unknown if ruled else None)
 
 
 RUNTIMES: dict[str, Callable[[Path, Predictor, Sequence[str]], tuple[str, Answered]]] = {

@@ -107,9 +107,11 @@ class SortInto:
         return [self._classes[name] for name in named if name in self._classes] or [self._nothing]
 
     def _places(self, row: Sequence[str]) -> list[str]:
-        """Where a row of the table says that its image lies."""
+        """Where a row of the table says that its image lies: files in folders of ours; what leads elsewhere is left."""
         cell = row[-1] if row else ""
-        return [place for place in (cell.split(_BETWEEN) if self._several_labels else [cell]) if place]
+        ours = {*self._classes.values(), self._nothing, self._unreadable}
+        places = [place.partition("/") for place in (cell.split(_BETWEEN) if self._several_labels else [cell])]
+        return ["/".join((kind, name)) for kind, _, name in places if kind in ours and name and "/" not in name]
 
     def in_words(self) -> str:
         """What was done, for a line on the terminal."""

@@ -61,6 +61,20 @@ def test_links_point_to_the_originals(colour_model: Path, photographs: Path, tmp
     assert os.readlink(tmp_path / "sorted/green/1.jpg") == str(photographs / "b/1.jpg")
 
 
+@pytest.mark.parametrize("place", ["../precious.jpg", "red/../../precious.jpg", "elsewhere/precious.jpg"])
+def test_a_table_that_leads_elsewhere_moves_nothing_there(
+    colour_model: Path, photographs: Path, tmp_path: Path, place: str
+) -> None:
+    table = tmp_path / "sorted" / "predictions.csv"
+    assert run(colour_model, photographs, "--sort-into", table.parent) == 3
+    (table.parent / "elsewhere").mkdir()
+    precious = (table.parent / place).resolve()
+    precious.write_text("not ours")
+    table.write_text(table.read_text().replace("green/1.jpg", place))
+    assert run(colour_model, photographs, "--sort-into", table.parent) == 3
+    assert precious.read_text() == "not ours" and (table.parent / "green/1.jpg").is_file()
+
+
 @pytest.mark.parametrize("link", [[], ["--link"]])
 def test_a_second_call_goes_on(colour_model: Path, photographs: Path, tmp_path: Path, link: list[str]) -> None:
     """What is there stays, what is of another class moves, what is new is added, what is not ours is left alone."""

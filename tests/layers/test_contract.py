@@ -260,6 +260,8 @@ def check_configs(name: str, theirs: Any, ours: Any, shapes: Any, floor: float =
     """Our config makes Keras' layer, and theirs ours: equal in every argument, and in what it computes."""
     there, here = type(theirs).from_config(ours.get_config()), type(ours).from_config(theirs.get_config())
     assert type(ours).from_config(ours.get_config()).get_config() == ours.get_config(), "our own round trip"
+    assert comparable(there.get_config()) == comparable(theirs.get_config()), "Keras reads our config"
+    assert comparable(here.get_config()) == comparable(ours.get_config()), "we read Keras' config"
     for other in (there, here):
         run(name, other, make_inputs(name, shapes)) if oracle(name, theirs, shapes) is None else other.build(shapes)
         other.set_weights(ours.get_weights())
@@ -267,8 +269,6 @@ def check_configs(name: str, theirs: Any, ours: Any, shapes: Any, floor: float =
         if name not in RANDOM and (other is here or oracle(name, theirs, shapes) is None):
             again = (run(name, layer, make_inputs(name, shapes)) for layer in (other, ours))
             close(*again, "outputs after the round trip", floor)
-    assert comparable(there.get_config()) == comparable(theirs.get_config()), "Keras reads our config"
-    assert comparable(here.get_config()) == comparable(ours.get_config()), "we read Keras' config"
 
 
 def comparable(value: Any) -> Any:

@@ -226,7 +226,7 @@ def test_calibrate_fits_temperature_and_thresholds_and_the_card_shows_them(
     assert "gets a label all the same" in (text := (tmp_path / "card.md").read_text())
     given = sum(bool(one["predicted"]) for one in answered("predict", model, str(others)))
     assert given >= 1 and f"| `others` | 3 | {given / 3:.1%} |" in text
-    assert "model_name: custom" in text or "filters" in text  # the recipe came along in the .keras file
+    assert "## Recipe" in text and "filters: [8, 16]" in text  # it came along in the .keras file
 
 
 def test_images_are_sorted_into_the_folders_of_their_labels(

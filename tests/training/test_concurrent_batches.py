@@ -120,7 +120,7 @@ def test_an_error_in_a_batch_is_raised_and_ends_all() -> None:
     seen = []
     with pytest.raises(ValueError, match="the fourth"):
         seen += [outputs for _, _, outputs in outputs_of(step, ((n, n + 1) for n in range(100)), 2)]
-    assert len(begun) < 8 and torch.get_num_threads() == 2 and threading.active_count() < 20
+    assert len(begun) < 8 and torch.get_num_threads() == 2
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("predict_")]
 
 
