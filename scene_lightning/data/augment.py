@@ -6,7 +6,7 @@ hold grey levels of 0..255 here; rescaling comes after (standardize.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 # grid_sample may give 254.99998 where the image is flat and white: that must not become 254, nor 255.00002 be taken
 # for an image that leaves 0..255.
 _SLACK = 1e-3
+COLOURS = ("channel_shift", "brightness", "contrast", "saturation")
+NUMBERS = ("matrices", "moves", "flip_h", "flip_v", *COLOURS)
 DRAWS = 14  # uniform numbers an image uses, whatever is switched on: a new option does not move the others
 
 
@@ -67,6 +69,27 @@ class AffineParams:
         """(N, 2, 3) output → input, the flips included."""
         affine = affine_matrices(self.theta, self.tx, self.ty, self.shear, self.zx, self.zy, height, width, variant)
         return fold_flips(affine, self.flip_h, self.flip_v, height, width)
+
+    def numbers(
+        self, height: int, width: int, variant: str = "keras>=2.9", view: View | None = None, kind: Any = np.float64
+    ) -> dict[str, NDArray[Any]]:
+        """What `apply_affine` reads of them on the device, by name; only what changes something.
+
+        Args:
+            height, width: of the images, in pixels.
+            variant, view: as for `apply_affine`.
+            kind: dtype of the changes of colour.
+        """
+        found: dict[str, NDArray[Any]] = {}
+        moves = self.moves()
+        if moves.any() or view is not None:
+            plan = self.matrices(height, width, variant)
+            found["matrices"] = plan if view is None else view.of(plan)
+        if view is None and not moves.all():
+            choices = {"moves": moves, "flip_h": self.flip_h, "flip_v": self.flip_v}
+            found |= {name: chosen for name, chosen in choices.items() if chosen.any() and not chosen.all()}
+        colours = {name: getattr(self, name) for name in COLOURS}
+        return found | {name: values.astype(kind, copy=False) for name, values in colours.items() if values is not None}
 
     @classmethod
     def of(cls, transforms: Sequence[dict[str, Any]]) -> AffineParams:
@@ -164,9 +187,17 @@ class AugmentRanges:
             saturation=1 + _symmetric(u[:, 13], self.saturation_range) if self.saturation_range else None,
         )
 
-    def apply(self, images: Tensor, params: AffineParams, view: View | None = None) -> Tensor:
-        """(N, H, W, C) float32 → the same, augmented; with a view, in its size."""
-        return apply_affine(images, params, self.fill_mode, self.cval, self.variant, order=self.order, view=view)
+    def apply(
+        self,
+        images: Tensor,
+        params: AffineParams,
+        view: View | None = None,
+        numbers: Mapping[str, Tensor] | None = None,
+    ) -> Tensor:
+        """(N, H, W, C) float32 → the same, augmented; with a view, in its size. `numbers`: as for `apply_affine`."""
+        return apply_affine(
+            images, params, self.fill_mode, self.cval, self.variant, order=self.order, view=view, numbers=numbers
+        )
 
     def is_identity(self) -> bool:
         """Whether no image is ever changed."""
@@ -205,6 +236,7 @@ def apply_affine(
     channels_last: bool = True,
     exact: bool = False,
     view: View | None = None,
+    numbers: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
     """A whole batch through Keras' `apply_transform`: affine, channel shift, flips, brightness.
 
@@ -218,6 +250,7 @@ def apply_affine(
             `exact` say).
         exact: gather in float64 instead of `grid_sample`: within 0.0001 grey levels of Keras instead of 0.005.
         channels_last: whether images are (N, H, W, C), or (N, C, H, W).
+        numbers: `params.numbers` of these images and this view, on the images' device already; None to copy them there.
 
     Returns:
         float32, shaped as `images`, or as the view; without one, an image whose parameters are the identity comes back
@@ -227,15 +260,14 @@ def apply_affine(
     x = images.permute(0, 3, 1, 2) if channels_last else images
     if not x.is_floating_point():  # one pass: to float32 and to planes, which is what sampling reads
         x = x.to(torch.float32, memory_format=torch.contiguous_format)
-    x = _geometry(x, params, fill_mode, cval, variant, order, exact, view)
-    channel_shift, brightness, contrast, saturation = (
-        None if values is None else _per_image(values, x, x.dtype)
-        for values in (params.channel_shift, params.brightness, params.contrast, params.saturation)
-    )
+    if numbers is None:
+        numbers = _copied(params.numbers(x.shape[-2], x.shape[-1], variant, view), x)
+    x = _geometry(x, params, numbers, fill_mode, cval, variant, order, exact, view)
+    channel_shift, brightness, contrast, saturation = (_per_image(numbers.get(name)) for name in COLOURS)
     if channel_shift is not None:
         x = shift_channels(x, channel_shift)
     if brightness is not None:
-        slack = _SLACK if not exact and (view is not None or params.moves().any()) else 0.0
+        slack = _SLACK if not exact and "matrices" in numbers else 0.0
         x = change_brightness(x, brightness, stretch=variant == "keras<=2.8", slack=slack)
     if contrast is not None:
         x = change_contrast(x, contrast)
@@ -245,13 +277,24 @@ def apply_affine(
     return x.permute(0, 2, 3, 1).contiguous() if channels_last else x
 
 
-def _per_image(values: NDArray[Any], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    return torch.as_tensor(values, dtype=dtype).to(like.device, non_blocking=True).view(-1, 1, 1, 1)
+def _copied(numbers: Mapping[str, NDArray[Any]], x: Tensor) -> dict[str, Tensor]:
+    """Numbers beside the images `x`, in their dtype where they change colours."""
+    # MPS has no float64; there the coordinates cost 0.002 grey levels more.
+    kinds = {"matrices": torch.float32 if x.device.type == "mps" else torch.float64} | dict.fromkeys(COLOURS, x.dtype)
+    return {
+        name: torch.as_tensor(values, dtype=kinds.get(name)).to(x.device, non_blocking=True)
+        for name, values in numbers.items()
+    }
+
+
+def _per_image(values: Tensor | None) -> Any:
+    return None if values is None else values.view(-1, 1, 1, 1)
 
 
 def _geometry(
     x: Tensor,
     params: AffineParams,
+    numbers: Mapping[str, Tensor],
     fill_mode: str,
     cval: float,
     variant: str,
@@ -259,33 +302,26 @@ def _geometry(
     exact: bool,
     view: View | None,
 ) -> Tensor:
-    moves = params.moves()
-    if moves.any() or view is not None:
-        # MPS has no float64; there the coordinates cost 0.002 grey levels more.
-        kind = torch.float32 if x.device.type == "mps" else torch.float64
-        height, width = x.shape[-2:]
-        plan = params.matrices(height, width, variant)
-        plan = plan if view is None else view.of(plan)
-        matrices = torch.as_tensor(plan, dtype=kind).to(x.device, non_blocking=True)
-        if view is not None:
-            return sample(x, matrices, fill_mode, cval, view.size)
-        if order > 1:
-            moved = sample_spline(x, plan, fill_mode, cval, order)
-        elif order == 1 and not exact:
-            moved = sample(x, matrices, fill_mode, cval)
-        else:
-            moved = sample_exactly(x, matrices, fill_mode, cval, order)
-        if moves.all():
-            return moved
-        return torch.where(_per_image(moves, x), moved, _flip(x, params))
-    return _flip(x, params)
+    if "matrices" not in numbers:
+        return _flip(x, params, numbers)
+    if view is not None:
+        return sample(x, numbers["matrices"], fill_mode, cval, view.size)
+    if order > 1:
+        moved = sample_spline(x, params.matrices(x.shape[-2], x.shape[-1], variant), fill_mode, cval, order)
+    elif order == 1 and not exact:
+        moved = sample(x, numbers["matrices"], fill_mode, cval)
+    else:
+        moved = sample_exactly(x, numbers["matrices"], fill_mode, cval, order)
+    if "moves" in numbers:
+        return torch.where(_per_image(numbers["moves"]), moved, _flip(x, params, numbers))
+    return moved
 
 
-def _flip(x: Tensor, params: AffineParams) -> Tensor:
+def _flip(x: Tensor, params: AffineParams, numbers: Mapping[str, Tensor]) -> Tensor:
     """Mirrored by moving pixels, without interpolation: exact."""
-    for flips, axis in ((params.flip_h, 3), (params.flip_v, 2)):
-        if flips.all() and len(flips):
+    for name, axis in (("flip_h", 3), ("flip_v", 2)):
+        if name in numbers:
+            x = torch.where(_per_image(numbers[name]), x.flip(axis), x)
+        elif getattr(params, name).any():  # all of them
             x = x.flip(axis)
-        elif flips.any():
-            x = torch.where(_per_image(flips, x), x.flip(axis), x)
     return x

@@ -5,7 +5,7 @@ Source: Keras' ImageDataGenerator.standardize, in its order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,10 @@ class Standardize:
     std: Any = None
     zca: Any = None
     mirrored: bool = False
+    _there: dict[str, tuple[Any, Tensor]] = field(default_factory=dict, init=False, repr=False)  # beside the last batch
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_there": {}}
 
     def __call__(self, images: Tensor) -> Tensor:
         """(N, H, W, C) uint8 or float32 → float32."""
@@ -44,13 +48,19 @@ class Standardize:
         if self.samplewise_std:
             x = x / (x.std((1, 2, 3), correction=0, keepdim=True) + 1e-6)
         if self.mean is not None:
-            x = x - _like(self.mean, x)
+            x = x - self._beside(x, "mean")
         if self.std is not None:
-            x = x / (_like(self.std, x) + 1e-6)
+            x = x / (self._beside(x, "std") + 1e-6)
         if self.zca is not None:
-            x = (x.reshape(len(x), -1) @ _like(self.zca, x)).reshape(x.shape)
+            x = (x.reshape(len(x), -1) @ self._beside(x, "zca")).reshape(x.shape)
         return x
 
-
-def _like(values: Any, x: Tensor) -> Tensor:
-    return torch.as_tensor(np.asarray(values), dtype=x.dtype).to(x.device, non_blocking=True)
+    def _beside(self, x: Tensor, name: str) -> Tensor:
+        """One of the constants on the device of `x` and in its dtype; it is copied there once."""
+        values = getattr(self, name)
+        given, there = self._there.get(name, (None, None))
+        if there is None or given is not values or there.device != x.device or there.dtype != x.dtype:
+            with torch.inference_mode(False):  # of an evaluation, but a training may use it next
+                there = torch.as_tensor(np.asarray(values), dtype=x.dtype).to(x.device, non_blocking=True)
+            self._there[name] = values, there
+        return there

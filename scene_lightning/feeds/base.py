@@ -13,9 +13,11 @@ from typing import Any, final
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from scene_lightning.data.decode import Unreadable
 from scene_lightning.errors import DataError, InputError
+from scene_lightning.feeds import packing
 from scene_lightning.feeds.prefetch import prefetched
 from scene_lightning.feeds.sharding import (
     Indices,
@@ -27,6 +29,7 @@ from scene_lightning.feeds.sharding import (
     steps_per_epoch,
 )
 from scene_lightning.feeds.waiting import reporting_waits
+from scene_lightning.tree import map_structure
 
 
 class Feed:
@@ -45,6 +48,7 @@ class Feed:
         user_stage: the stage that `user_module` was set up for.
         unreadable: files that were left out, by path.
         source_name: what it reads, in words, for whoever waits for it; empty where nobody ever does.
+        pins: whether batches go to a GPU, from page-locked memory.
     """
 
     steps: int | None = None
@@ -59,6 +63,7 @@ class Feed:
     user_stage: str = "fit"
     unreadable: dict[str, Unreadable] = {}
     source_name: str = "the data"
+    pins: bool = False
     _agreed = False
 
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
@@ -89,8 +94,17 @@ class Feed:
         """A host batch whose part that came from `user_module` went through `function`."""
         return function(batch)
 
-    def keep_on(self, device: torch.device) -> None:
-        """Called before an epoch is read: what the feed may keep on the device, it copies there."""
+    def keep_on(self, device: torch.device, passes: int = 1) -> None:
+        """Called before an epoch is read: what the feed may keep on the device, it copies there.
+
+        Args:
+            device: where batches go.
+            passes: how many epochs the run will read from now on, this one with them.
+        """
+        self.pins = packing.can_pin(device)
+
+    def on_run_end(self) -> None:
+        """Called after a run of Lightning's: what was kept for it alone is let go."""
 
     def on_epoch_end(self) -> None:
         """Called after each epoch that read this feed."""
@@ -207,13 +221,13 @@ class StreamedFeed(Feed):
     @final
     def batches(self, epoch: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         self._agree_once(world_size)
-        return prefetched(
-            lambda: deal(
-                itertools.islice(self.stream(epoch), self._head_on(world_size)),
-                rank, world_size, self.training, self.divisible,
-            ),
-            self.prefetch,
-        )  # fmt: skip
+
+        def read() -> Iterator[Any]:
+            batches = itertools.islice(self.stream(epoch), self._head_on(world_size))
+            for batch in deal(batches, rank, world_size, self.training, self.divisible):
+                yield map_structure(packing.pinned, batch) if self.pins and self.divisible else batch
+
+        return prefetched(read, self.prefetch)
 
     @final
     def steps_on(self, world_size: int) -> int | None:
@@ -238,7 +252,7 @@ class _FeedLoader:
         steps = self.feed.steps_on(world_size)
         given = 0
         if self.module.trainer is not None:
-            self.feed.keep_on(self.module.trainer.strategy.root_device)
+            self.feed.keep_on(self.module.trainer.strategy.root_device, self.module.passes())
         batches, source = self.feed.batches(self.module.epoch, rank, world_size), self.feed.innermost.source_name
         for given, batch in enumerate(reporting_waits(batches, source) if source else batches, start=1):
             if given == steps:  # Lightning asks for no more than that, so nothing runs after the last yield
@@ -288,10 +302,23 @@ class FeedModule(L.LightningDataModule):
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
 
+    def passes(self) -> int:
+        """How many epochs of `fit` are still to come, with the one that begins.
+
+        1 where it is no `fit`, and where hooks of the user's own are to see each batch on the host.
+        """
+        model, trainer = self.trainer and self.trainer.lightning_module, self.trainer
+        if trainer is None or trainer.state.fn != "fit":
+            return 1
+        if any(is_overridden(hook, model) for hook in ("on_before_batch_transfer", "transfer_batch_to_device")):
+            return 1
+        return 2 if trainer.max_epochs in (None, -1) else trainer.max_epochs - trainer.current_epoch
+
+    def _feeds(self) -> list[Feed]:
+        return [feed for feed in (self.train_feed, self.validation_feed, self.predict_feed) if feed is not None]
+
     def _sources(self) -> dict[L.LightningDataModule, str]:
-        feeds = (self.train_feed, self.validation_feed, self.predict_feed)
-        there = [feed for feed in feeds if feed is not None]
-        return {feed.user_module: feed.user_stage for feed in there if feed.user_module is not None}
+        return {feed.user_module: feed.user_stage for feed in self._feeds() if feed.user_module is not None}
 
     def setup(self, stage: str) -> None:
         for source in self._sources():
@@ -300,6 +327,8 @@ class FeedModule(L.LightningDataModule):
     def teardown(self, stage: str) -> None:
         for source, own_stage in self._sources().items():
             source.teardown(own_stage)
+        for feed in self._feeds():
+            feed.on_run_end()
 
     def _feed_in_use(self) -> tuple[Feed | None, str]:
         """The feed of the present stage, and the step of the model that gets its batches."""

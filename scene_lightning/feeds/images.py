@@ -15,14 +15,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scene_lightning.data.augment import AffineParams, AugmentRanges
+from scene_lightning.data.augment import NUMBERS, AffineParams, AugmentRanges
 from scene_lightning.data.balance import balanced_count, balanced_order
 from scene_lightning.data.decode import DecodeSpec
+from scene_lightning.data.geometry import View
 from scene_lightning.data.progressive_sizes import ProgressiveSizes
 from scene_lightning.data.randomness import permutation
 from scene_lightning.data.sources import FileSource, ImageSource
 from scene_lightning.data.standardize import Standardize
 from scene_lightning.errors import DataError, InputError
+from scene_lightning.feeds import packing
 from scene_lightning.feeds.base import PlannedFeed
 from scene_lightning.feeds.resident import can_reside, copy_to
 from scene_lightning.feeds.sharding import Indices, cut
@@ -44,6 +46,8 @@ class ImageBatch:
         indices: (N,) positions in the data set; these stay on the host.
         params: what the augmentation will do; drawn already, on the host.
         resident: `images` are (N,) positions among images that the device holds already.
+        packed: where there is a GPU, the parts that are small, and what the augmentation reads of `params` there.
+        view: the part and size of the images that `packed` is for.
     """
 
     images: Tensor
@@ -52,6 +56,8 @@ class ImageBatch:
     indices: NDArray[np.int64]
     params: AffineParams | None = None
     resident: bool = False
+    packed: packing.Packed | None = None
+    view: View | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -59,14 +65,52 @@ class ImageBatch:
     def to(self, device: Any, non_blocking: bool = True) -> ImageBatch:
         """The batch with its tensors on `device`; the copy does not block when they lie in pinned memory."""
 
-        def move(value: Any) -> Any:
-            if isinstance(value, list):
-                return [move(item) for item in value]
+        there = None if self.packed is None else self.packed.to(device, non_blocking)
+
+        def move(name: str, value: Any) -> Any:
+            if there is not None and self.packed is not None and self.packed.holds(name, value):
+                return there.get(name)
             return value.to(device, non_blocking=non_blocking) if isinstance(value, Tensor) else value
 
-        return replace(
-            self, images=move(self.images), targets=move(self.targets), sample_weight=move(self.sample_weight)
-        )
+        return replace(self, packed=there, **self._parts(move))
+
+    def in_pinned_memory(self, shape: tuple[int, ...], variant: str | None) -> ImageBatch:
+        """The batch with its small parts side by side, and beside them what its augmentation will read.
+
+        Args:
+            shape: (height, width, channels) of its images.
+            variant: of the augmentation's geometry; None where nothing will be augmented.
+        """
+        arrays: dict[str, Any] = {}
+
+        def gather(name: str, value: Any) -> None:
+            if isinstance(value, Tensor) and (self.resident or name != "images"):
+                arrays[name] = value
+
+        self._parts(gather)
+        if self.params is not None and variant is not None:
+            arrays |= self.params.numbers(shape[0], shape[1], variant, self.view, np.float32)
+        if not arrays:
+            return self
+        packed = packing.Packed(arrays)
+        return replace(self, packed=packed, **self._parts(packed.get))
+
+    def _parts(self, function: Callable[[str, Any], Any]) -> dict[str, Any]:
+        """What becomes of the images, targets and weights: `function` of a name and each of them."""
+
+        def of(name: str, value: Any) -> Any:
+            if isinstance(value, list):
+                return [of(f"{name} {place}", item) for place, item in enumerate(value)]
+            return function(name, value)
+
+        return {name: of(name, getattr(self, name)) for name in ("images", "targets", "sample_weight")}
+
+    @property
+    def numbers(self) -> dict[str, Tensor] | None:
+        """What `AugmentRanges.apply` reads beside the images; None where it was not packed."""
+        if self.packed is None or self.params is None:
+            return None
+        return {name: one for name in NUMBERS if (one := self.packed.get(name)) is not None}
 
 
 def encode_targets(labels: NDArray[Any], num_classes: int, class_mode: str | None) -> Any:
@@ -189,8 +233,13 @@ class ImageFeed(PlannedFeed):
             self.on_order(np.concatenate([*plan, order[:0]]))
         return plan
 
-    def keep_on(self, device: torch.device) -> None:
-        """Copy all images to a GPU that has room for them; from then on batches carry positions, not pixels."""
+    def keep_on(self, device: torch.device, passes: int = 1) -> None:
+        """Copy all images to a GPU that has room for them; from then on batches carry positions, not pixels.
+
+        Args:
+            device: where batches go.
+            passes: without effect: whoever reads the feed again finds them there.
+        """
         if self._resident is not None and self._resident.device == device:
             return
         self._resident = None  # another device, or the host again
@@ -213,31 +262,34 @@ class ImageFeed(PlannedFeed):
         if not len(indices):
             return None
         params = None if self.augment is None else self.augment.draw(self.seed, epoch, draws, height, width)
-        targets, sample_weight = self._pick(self.targets, indices), self._pick(self.sample_weight, indices)
-        batch = ImageBatch(images, targets, sample_weight, indices, params, self._resident is not None)
-        return batch if self.host_function is None else self._on_host(batch)
+        targets, sample_weight = _pick(self.targets, indices), _pick(self.sample_weight, indices)
+        view = self.progressive_sizes.view_in(epoch) if self.progressive_sizes and self.training else None
+        batch = ImageBatch(images, targets, sample_weight, indices, params, self._resident is not None, view=view)
+        if self.host_function is not None:
+            batch = self._on_host(batch)
+        return batch.in_pinned_memory(self.source.shape, self._variant) if packing.can_pin() else batch
+
+    @property
+    def _variant(self) -> str | None:
+        """The geometry of an augmentation that is to come on the device."""
+        if self.augment is None or not (self.training or self.augment_always):
+            return None
+        return self.augment.variant
 
     def _images_at(self, indices: NDArray[np.int64]) -> tuple[Tensor, Any]:
         """Pixels of the images that can be read, and which of `indices` these are."""
         shape = (len(indices), *self.source.shape)
         kind = torch.uint8 if self.source.dtype == np.uint8 else torch.float32
-        images = torch.empty(shape, dtype=kind, pin_memory=torch.cuda.is_available())
+        images = packing.pinned_empty(shape, kind) if packing.can_pin() else torch.empty(shape, dtype=kind)
         failed = self.source.read_into(indices, images.numpy())
         if failed:
             if not self.skip_unreadable:
                 raise DataError(failed[0].reason)
             self.unreadable.update((one.path, one) for one in failed)
             kept = np.setdiff1d(np.arange(len(indices)), [one.position for one in failed])
-            return images[torch.from_numpy(kept)], kept
+            images = images[torch.from_numpy(kept)]
+            return packing.pinned(images) if packing.can_pin() else images, kept
         return images, slice(None)
-
-    def _pick(self, values: Any, indices: NDArray[np.int64]) -> Any:
-        if isinstance(values, list):
-            return [self._pick(value, indices) for value in values]
-        if not isinstance(values, Tensor):
-            return None
-        picked = values[torch.from_numpy(indices)]
-        return picked.pin_memory() if torch.cuda.is_available() else picked
 
     def _on_host(self, batch: ImageBatch) -> ImageBatch:
         """Augment and call `host_function` image by image, where it expects to be: on NumPy arrays."""
@@ -253,7 +305,8 @@ class ImageFeed(PlannedFeed):
                 f"preprocessing_function must keep an image's shape {tuple(images.shape[1:])}; "
                 f"it gave {done.shape[1:]}."
             )
-        return replace(batch, images=torch.from_numpy(done), params=None)
+        images = torch.from_numpy(done)
+        return replace(batch, images=packing.pinned(images) if packing.can_pin() else images, params=None)
 
     def to_device_batch(self, batch: ImageBatch, epoch: int, training: bool) -> tuple[Any, Any, Any]:
         """On the device: uint8 → augmented → standardised float32 (x, y, sample_weight)."""
@@ -262,7 +315,8 @@ class ImageFeed(PlannedFeed):
             assert self._resident is not None
             x = self._resident.index_select(0, x)
         if self.augment is not None and batch.params is not None and (training or self.augment_always):
-            x = self.augment.apply(x, batch.params, sizes.view_in(epoch) if sizes else None)
+            view = sizes.view_in(epoch) if sizes else None
+            x = self.augment.apply(x, batch.params, view, batch.numbers if batch.view == view else None)
         elif sizes:
             x = sizes(x, epoch)
         if self.channels_first and self.host_function is None:
@@ -272,6 +326,12 @@ class ImageFeed(PlannedFeed):
         if training and self.mix is not None:
             x, y = self.mix(x, y)
         return x, y, batch.sample_weight
+
+
+def _pick(values: Any, indices: NDArray[np.int64]) -> Any:
+    if isinstance(values, list):
+        return [_pick(value, indices) for value in values]
+    return values[torch.from_numpy(indices)] if isinstance(values, Tensor) else None
 
 
 def _as_targets(targets: Any, count: int) -> Any:

@@ -39,8 +39,11 @@ class FeedWrapper(Feed):
     def on_source_batch(self, batch: Any, function: Callable[[Any], Any]) -> Any:
         return self._feed.on_source_batch(batch, function)
 
-    def keep_on(self, device: torch.device) -> None:
-        self._feed.keep_on(device)
+    def keep_on(self, device: torch.device, passes: int = 1) -> None:
+        self._feed.keep_on(device, passes)
+
+    def on_run_end(self) -> None:
+        self._feed.on_run_end()
 
     def on_epoch_end(self) -> None:
         self._feed.on_epoch_end()
@@ -163,6 +166,6 @@ class ClassWeightedFeed(FeedWrapper):
             raise InputError("You cannot pass `class_weight` and `sample_weight` at the same time.")
         y_number = y.int() if y.dtype == torch.bool else y
         labels = y_number.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y_number.reshape(y.shape[0]).round().long()
-        weights = self._weights.to(labels.device)
+        self._weights = weights = self._weights.to(labels.device)  # where they stay for the next batch
         known = labels.clamp(0, len(weights) - 1)
         return x, y, torch.where(labels < len(weights), weights[known], torch.ones((), device=labels.device))

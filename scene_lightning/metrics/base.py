@@ -205,6 +205,8 @@ def to_tensor(x: Any, like: Tensor | None = None, dtype: torch.dtype | None = No
         like: a tensor on the wanted device; None: `x` stays where it is.
         dtype: wanted dtype; None: that of `x`.
     """
+    if dtype is not None and like is not None and isinstance(x, int | float):  # filled there, where a copy would wait
+        return torch.full((), x, dtype=dtype, device=like.device)
     tensor = x.detach() if isinstance(x, Tensor) else torch.as_tensor(np.asarray(x))
     if dtype is not None:
         tensor = tensor.to(dtype)
