@@ -295,7 +295,9 @@ def categorical_focal_crossentropy(
     target = _one_hot_target("categorical_focal_crossentropy", y_true, y_pred, label_smoothing)
     p = torch.softmax(y_pred, dim=axis) if from_logits else y_pred
     p = _clip(p / p.sum(dim=axis, keepdim=True))
-    weight = torch.pow(1.0 - p, gamma) * torch.as_tensor(alpha, dtype=p.dtype, device=p.device)
+    one = isinstance(alpha, int | float)  # filled on the device, where a copy would make the host wait
+    kind: dict[str, Any] = {"dtype": p.dtype, "device": p.device}
+    weight = torch.pow(1.0 - p, gamma) * (torch.full((), alpha, **kind) if one else torch.as_tensor(alpha, **kind))
     return (weight * -target * torch.log(p)).sum(dim=axis)
 
 

@@ -5,6 +5,7 @@ A copy from ordinary memory makes the host wait until the GPU has done what was 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,12 @@ def can_pin(device: torch.device | None = None) -> bool:
     Args:
         device: where batches go, if that is known.
     """
-    return torch.cuda.is_available() and (device is None or device.type == "cuda")
+    return (device is None or device.type == "cuda") and _has_gpu()
+
+
+@functools.cache  # it opens the driver's library, each time
+def _has_gpu() -> bool:
+    return torch.cuda.is_available()
 
 
 def pinned_empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:

@@ -30,11 +30,12 @@ def _through_torchmetrics(method: Callable[..., Any], entry: str) -> Callable[..
     def wrapped(self: Metric, *args: Any, **kwargs: Any) -> Any:
         if self._inside:
             return method(self, *args, **kwargs)
-        self._inside = True
+        own = self.__dict__  # torch's __setattr__ takes its time
+        own["_inside"] = True
         try:
             return getattr(self, entry)(*args, **kwargs)
         finally:
-            self._inside = False
+            own["_inside"] = False
 
     return wrapped
 
@@ -162,11 +163,12 @@ class Metric(Configured, torchmetrics.Metric):
         return self._run("result")
 
     def _run(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        before, self._inside = self._inside, True
+        own = self.__dict__
+        before, own["_inside"] = own["_inside"], True
         try:
             return getattr(self, method)(*args, **kwargs)
         finally:
-            self._inside = before
+            own["_inside"] = before
 
     def reset(self) -> None:
         """Set all states back: torchmetrics' name of `reset_state`."""
@@ -287,12 +289,17 @@ class Mean(Metric):
             values: tensor of shape (batch, ...), or a number.
             sample_weight: weight of each value, of a shape that broadcasts to values'.
         """
-        values, weight = _per_sample(_as_values(values), sample_weight, mean=True)
+        values = _as_values(values)
+        if values.ndim == 0 and type(sample_weight) is int and values.dtype == torch.float32:  # the loss of a batch
+            self.total = self.total + values.detach() * sample_weight
+            self.count = self.count + sample_weight
+            return
+        values, weight = _per_sample(values, sample_weight, mean=True)
         self.total = self.total + values.sum()
         self.count = self.count + (weight.sum() if weight is not None else values.shape[0] if values.ndim else 1)
 
     def result(self) -> Tensor:
-        return torch.where(self.count == 0, 0.0, self.total / torch.where(self.count == 0, 1.0, self.count))
+        return torch.where(self.count == 0, 0.0, self.total / self.count)
 
 
 def _as_values(values: Any) -> Tensor:

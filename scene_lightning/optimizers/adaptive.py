@@ -92,7 +92,9 @@ def adam_update(
     v_hat = opt._slots(params, "velocity_hat") if amsgrad else []
     if _fusable(params, m, v, *([v_hat] if amsgrad else [])) and _fusable(params, grads, laid_out=False):
         device = params[0].device
-        never = opt._never.setdefault(device, torch.tensor(float("inf"), device=device))
+        if device not in opt._never:
+            opt._never[device] = torch.full((), float("inf"), device=device)
+        never = opt._never[device]
         grads = [grad.contiguous() for grad in grads]  # outside `fit` their strides are what the backward pass left
         torch._fused_adam_(
             params, grads, m, v, v_hat, [never] * len(params), lr=alpha, beta1=beta_1, beta2=beta_2, weight_decay=0.0,

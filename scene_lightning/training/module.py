@@ -18,6 +18,7 @@ from scene_lightning.training.building import build_for
 from scene_lightning.training.callback_adapter import adopt_callbacks
 from scene_lightning.training.objective import Objective
 from scene_lightning.training.own_steps import OwnSteps, join_own, kept_hook
+from scene_lightning.training.places import lies_on
 from scene_lightning.training.processes import counting_nothing, one_thread_if_forked, share_quota, weight_of_part
 from scene_lightning.training.resume import Resumption
 from scene_lightning.tree import flatten, map_leaves
@@ -149,6 +150,18 @@ class TrainableModule(OwnSteps):
         running.end(self, self.trainer)
         true_precision.give_back(self.__dict__.pop("_dtypes_of_rest", []))
         true_precision.convert_slots(self.optimizer)
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """torch: move or cast all weights; at no cost where they are there already."""
+        only_device = args[0] if len(args) == 1 and not kwargs and isinstance(args[0], torch.device) else None
+        if only_device is not None and self.device == only_device and lies_on(self, only_device):
+            return self
+        return super().to(*args, **kwargs)
+
+    def cpu(self) -> Any:
+        """torch: move all weights to the host; at no cost where they are there already."""
+        host = torch.device("cpu")
+        return self if self.device == host and lies_on(self, host) else super().cpu()
 
     # -- one step --------------------------------------------------------------------------------------------------
 
@@ -286,13 +299,14 @@ class TrainableModule(OwnSteps):
     def _log_epoch(self, logs: dict[str, Any]) -> None:
         self._logged_for_user |= set(logs)
         values = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in logs.items()}
-        # Already equal on all ranks: the metrics' states are summed over them when the result is computed. In `fit` the
-        # adapter speaks to the loggers, which Lightning would have draw against batches.
-        self.log_dict(
-            {name: value for name, value in values.items() if value.numel() == 1},
-            sync_dist=False,
-            logger=not self._loggers_count_epochs,
-        )
+        scalars = {name: value for name, value in values.items() if value.numel() == 1}
+        # In `fit` the adapter speaks to the loggers, which Lightning would have draw against batches. What is left,
+        # the metrics that callbacks monitor, costs a tenth so; `self.log` of the user's own orders them with its own.
+        if self._loggers_count_epochs and not self.trainer._results:
+            self.trainer.callback_metrics.update({name: value.reshape(()) for name, value in scalars.items()})
+            return
+        # Already equal on all ranks: the metrics' states are summed over them when the result is computed.
+        self.log_dict(scalars, sync_dist=False, logger=not self._loggers_count_epochs)
 
     @kept_hook
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -23,14 +23,14 @@ class Resumption:
     """What a model remembers of the run that it is in, writes into checkpoints, and takes up again."""
 
     def __init__(self) -> None:
-        self._at_loader: dict[str, Any] | None = None  # random state when the epoch's loader was opened
-        self._at_epoch: dict[str, Any] | None = None  # random state when the epoch was announced
+        self._at_loader: Any = None  # random state when the epoch's loader was opened
+        self._at_epoch: Any = None  # random state when the epoch was announced
         self._loader_first = False  # whether it was opened before that, as in a run's first epoch
         self._stored: dict[str, Any] | None = None
 
     def fit_starts(self) -> None:
         """Note the random state: Lightning opens the loader of the run's first epoch next."""
-        self._at_loader, self._loader_first = random_state(), True
+        self._at_loader, self._loader_first = _noted(), True
 
     def before_epoch(self) -> None:
         """Restore the random state of the checkpoint where the epoch is the first after a resumption."""
@@ -45,7 +45,7 @@ class Resumption:
         Args:
             trainer: the Trainer that runs.
         """
-        self._at_epoch = random_state()
+        self._at_epoch = _noted()
         if trainer.current_epoch > 0:
             self._at_loader, self._loader_first = self._at_epoch, False
             if self._stored is not None:
@@ -60,8 +60,8 @@ class Resumption:
         """
         state: dict[str, Any] = {
             "chance": random_state(),  # its name in files
-            "at_loader": self._at_loader,
-            "at_epoch": self._at_epoch,
+            "at_loader": random_state(self._at_loader),
+            "at_epoch": random_state(self._at_epoch),
             "loader_first": self._loader_first,
         }
         model = trainer.lightning_module
@@ -134,13 +134,24 @@ def _pass_over(fetcher: Any, batches: int) -> None:
             return
 
 
-def random_state() -> dict[str, Any]:
-    """The states of torch's, NumPy's and Python's random generators, as values that a checkpoint may hold."""
-    kind, keys, *rest = np.random.get_state()
-    version, numbers, gauss = random.getstate()
+def _noted() -> tuple[Any, ...]:
+    """The states as the generators give them: most are never asked for."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return torch.get_rng_state(), cuda, np.random.get_state(), random.getstate()
+
+
+def random_state(noted: Any = ()) -> Any:
+    """The states of torch's, NumPy's and Python's random generators, as values that a checkpoint may hold.
+
+    Args:
+        noted: what `_noted` gave, for the states of then; what this gave stays as it is.
+    """
+    if noted is None or isinstance(noted, dict):
+        return noted
+    torchs, cuda, (kind, keys, *rest), (version, numbers, gauss) = noted or _noted()
     return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "torch": torchs,
+        "cuda": cuda,
         "numpy": [str(kind), torch.from_numpy(np.asarray(keys).astype(np.int64)), *(float(value) for value in rest)],
         "python": [version, list(numbers), gauss],
     }

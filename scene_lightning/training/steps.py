@@ -293,7 +293,8 @@ class KerasSteps(L.LightningModule):
 
     def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> torch.Tensor:
         """`compute_loss`, also of a user who wrote it before Keras 3.3 gave it `training`."""
-        keywords = {"training": training} if takes(self.compute_loss, "training") else {}
+        ours = getattr(self.compute_loss, "__func__", None) is KerasSteps.compute_loss
+        keywords = {"training": training} if ours or takes(self.compute_loss, "training") else {}
         return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **keywords)
 
     def _reset_for_epoch(self) -> None:
@@ -386,8 +387,8 @@ def attached_metrics(module: Any, outermost: bool = True) -> list[Any]:
         module: a model or layer.
         outermost: whether it is the model that was asked about.
     """
-    attached: list[Any] = []
-    for child in module.children():
+    attached = []
+    for child in {id(child): child for child in module._modules.values() if child is not None}.values():
         if isinstance(child, Metric):
             if outermost or not isinstance(module, KerasSteps):
                 attached.append(child)

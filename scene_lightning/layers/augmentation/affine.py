@@ -33,7 +33,8 @@ class RandomAffine(RandomImageLayer):
 
 def _stack(rows: list[list[Any]], like: torch.Tensor) -> torch.Tensor:
     """Stack 2 x 3 numbers or tensors of (N,) to (N, 2, 3)."""
-    flat = [torch.as_tensor(n, dtype=like.dtype, device=like.device).expand_as(like) for row in rows for n in row]
+    numbers = [n for row in rows for n in row]
+    flat = [n.to(like).expand_as(like) if isinstance(n, torch.Tensor) else torch.full_like(like, n) for n in numbers]
     return torch.stack(flat, dim=-1).view(-1, 2, 3)
 
 

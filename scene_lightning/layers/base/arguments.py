@@ -172,4 +172,5 @@ def constant(values: Any, like: torch.Tensor) -> torch.Tensor:
         values: a number, or a list of them to any depth.
         like: the tensor to compute with.
     """
-    return torch.tensor(values, dtype=like.dtype, device="cpu").to(like.device, non_blocking=True)
+    pin = like.is_cuda and torch.cuda.is_available()  # so that the host need not wait for the copy
+    return torch.tensor(values, dtype=like.dtype, device="cpu", pin_memory=pin).to(like.device, non_blocking=True)
