@@ -152,7 +152,12 @@ class TrainableModule(OwnSteps):
         true_precision.convert_slots(self.optimizer)
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
-        """torch: move or cast all weights; at no cost where they are there already."""
+        """torch: move or cast all weights; at no cost where they are there already.
+
+        Args:
+            *args: a device, a dtype or both.
+            **kwargs: the same by name.
+        """
         only_device = args[0] if len(args) == 1 and not kwargs and isinstance(args[0], torch.device) else None
         if only_device is not None and self.device == only_device and lies_on(self, only_device):
             return self
@@ -303,7 +308,7 @@ class TrainableModule(OwnSteps):
         # In `fit` the adapter speaks to the loggers, which Lightning would have draw against batches. What is left,
         # the metrics that callbacks monitor, costs a tenth so; `self.log` of the user's own orders them with its own.
         if self._loggers_count_epochs and not self.trainer._results:
-            self.trainer.callback_metrics.update({name: value.reshape(()) for name, value in scalars.items()})
+            self.trainer.callback_metrics.update({n: v.detach().clone().reshape(()) for n, v in scalars.items()})
             return
         # Already equal on all ranks: the metrics' states are summed over them when the result is computed.
         self.log_dict(scalars, sync_dist=False, logger=not self._loggers_count_epochs)

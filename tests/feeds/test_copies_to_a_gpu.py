@@ -263,7 +263,7 @@ def test_a_gpu_gets_the_same_batches(name: str) -> None:
             for batch in feed.batches(epoch):
                 yield from tensors_of(feed.to_device_batch(move_data_to_device(batch, device), epoch, True))
 
-    for there, here in zip(read(torch.device("cuda", 0)), read(CPU), strict=True):
+    for there, here in zip(list(read(torch.device("cuda", 0))), list(read(CPU)), strict=True):
         assert there.is_cuda
         torch.testing.assert_close(there.cpu(), here, rtol=1e-4, atol=0.03)
 
