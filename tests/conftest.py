@@ -7,6 +7,9 @@ import os
 import signal
 
 os.environ["KERAS_BACKEND"] = "torch"  # before anything imports keras
+# On a machine with a GPU: Keras on the processor, whose arrays NumPy can read, and products in whole float32.
+os.environ.setdefault("KERAS_TORCH_DEVICE", "cpu")
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny arrays: more threads only wait for one another, in children too
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once, at CUDA's start: for deterministic=True

@@ -35,6 +35,11 @@ class ProgressiveSizes:
         """(height, width) in `epoch`, counted from 0."""
         return self.sizes[min(epoch * len(self.sizes) // self.epochs, len(self.sizes) - 1)]
 
+    def share_of_pixels(self) -> float:
+        """The pixels that the whole run trains on, as a share of those that it would in its largest size."""
+        pixels = [height * width for height, width in self.sizes]
+        return sum(pixels) / (len(pixels) * max(pixels))
+
     def view_in(self, epoch: int) -> View:
         """What augmentation is to read of each image in `epoch`."""
         return View(self.seen, self.size_in(epoch))

@@ -169,9 +169,8 @@ class BatchNormalization(ScaledAndCentred):
             shape = (values.shape[0], *values.shape[2:], values.shape[1])
             values = values.movedim(1, -1).reshape(-1, shape[-1])
         if not (training and self.trainable):
-            outputs = torch.batch_norm(
-                values, self.gamma, self.beta, self.moving_mean, self.moving_variance, False, 0.0, self.epsilon, False
-            )
+            gamma, moving = self._gamma_for(values), (self.moving_mean, self.moving_variance)
+            outputs = torch.batch_norm(values, gamma, self.beta, *moving, False, 0.0, self.epsilon, False)
         elif self.synchronized and distributed.is_available() and distributed.is_initialized():
             outputs = self._normalize_over_devices(values)
         elif values.numel() == values.shape[1]:
@@ -181,13 +180,19 @@ class BatchNormalization(ScaledAndCentred):
         outputs = outputs if shape is None else outputs.view(shape).movedim(-1, 1)
         return outputs.movedim(1, self.axis)
 
+    def _gamma_for(self, values: torch.Tensor) -> torch.Tensor | None:
+        """Ones without a gamma on a GPU: torch's kernel there gives beta's gradient the shape of gamma (2.11)."""
+        if self.gamma is None and self.beta is not None and values.device.type != "cpu":
+            return torch.ones_like(self.beta, requires_grad=False)
+        return self.gamma
+
     def _normalize_batch(self, values: torch.Tensor) -> torch.Tensor:
         count = values.numel() // values.shape[1]
         # A copy goes to the kernel, which keeps it for the backward pass: our own must be free to change.
         theirs = self.moving_variance.clone()
         share, cudnn = 1.0 - self.momentum, torch.backends.cudnn.enabled
         outputs = torch.batch_norm(
-            values, self.gamma, self.beta, self.moving_mean, theirs, True, share, self.epsilon, cudnn
+            values, self._gamma_for(values), self.beta, self.moving_mean, theirs, True, share, self.epsilon, cudnn
         )
         # torch moves towards var·N/(N - 1); Keras towards the biased var. Exact: rv·(N - 1)/N + old·momentum/N.
         with torch.no_grad():

@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,8 +25,9 @@ from scene_lightning.recipes.recipe import Override, Recipe, find_key, load_reci
 from scene_lightning.recipes.values import seconds_in
 from scene_lightning.reports.run_folder import RECIPE, begun_folder
 from scene_lightning.runs.budget import SECONDS_TO_END, Clock
-from scene_lightning.runs.inputs import decode_all, training_feed
+from scene_lightning.runs.inputs import decode_all, trial_feed
 from scene_lightning.runs.prepare import hardware_of, prepare_model
+from scene_lightning.runs.progressive_resizing import progressive_sizes, whole_maps
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.finders import try_batch_sizes
 from scene_lightning.training.launch import current_launch
@@ -295,16 +297,12 @@ def _speed(recipe: Recipe, table: ImageTable) -> _Speed:
         decoding = (time.monotonic() - began) / len(sample)
         on_gpu = torch.cuda.is_available() and recipe.training.accelerator != "cpu"
         size = recipe.training.batch_size if on_gpu else min(_ON_CPU, recipe.training.batch_size)
-
-        def feed_of(batch_size: int) -> Any:
-            feed = training_feed(recipe, images)
-            feed.batch_size = batch_size
-            feed.steps = feed.steps_on(1)
-            return feed
-
-        model = prepare_model(recipe, table.class_names)
+        model, feed_of, resized = prepare_model(recipe, table.class_names), partial(trial_feed, recipe, images), 1.0
+        if (sizes := progressive_sizes(recipe)) is not None:
+            whole_maps(model, recipe)
+            resized = sizes.share_of_pixels()
         trial = next(iter(try_batch_sizes(model, feed_of, [size], steps=_STEPS, hardware=hardware)))
     torch.set_rng_state(state)
     if not trial.fits:
         raise SceneLightningError("Out of memory while a few steps were timed. Name a recipe with smaller images.")
-    return _Speed(decoding, 1 / trial.images_per_second)
+    return _Speed(decoding, resized / trial.images_per_second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,22 @@ def training_feed(recipe: Recipe, images: CachedImages, targets: Any = None) -> 
         sample_weight=None if weights is None else weights[table.labels],
         balance=table.labels if recipe.data.sampling == "balanced" else None,
     )  # fmt: skip
+
+
+def trial_feed(recipe: Recipe, images: CachedImages, batch_size: int) -> ImageFeed:
+    """Make the feed of a few steps that are timed: the training images, in the largest size that the run has them in.
+
+    Args:
+        recipe: its `data` and `training` sections count.
+        images: the decoded training images.
+        batch_size: images a batch.
+    """
+    feed = training_feed(recipe, images)
+    if feed.progressive_sizes is not None:
+        feed.progressive_sizes = replace(feed.progressive_sizes, sizes=[max(feed.progressive_sizes.sizes)])
+    feed.batch_size = batch_size
+    feed.steps = feed.steps_on(1)
+    return feed
 
 
 def validation_feed(recipe: Recipe, images: CachedImages) -> ImageFeed:

@@ -28,30 +28,45 @@ def progressive_sizes(recipe: Recipe) -> ProgressiveSizes | None:
     return ProgressiveSizes(sizes, recipe.training.epochs, seen)
 
 
-class WholeMaps(Callback):
-    """While a run trains on images of any size, the maps before `Flatten` are brought to the size it was built for.
+def whole_maps(model: Any, recipe: Recipe) -> Any:
+    """Bring the maps before `Flatten` to the size that the network was built for, so that it takes images of any size.
 
     Bilinear, so that each unit of the first Dense layer goes on looking at its own part of the image.
 
     Args:
+        model: the recipe's network.
         recipe: says which size the maps have.
+
+    Returns:
+        What ends it by its `remove()`.
+    """
+    size = last_map(recipe.model)
+
+    def resize(layer: Any, inputs: tuple[torch.Tensor, ...]) -> Any:
+        maps = inputs[0]
+        if tuple(maps.shape[1:3]) == size:
+            return None
+        planes = F.interpolate(maps.permute(0, 3, 1, 2), size, mode="bilinear", align_corners=False)
+        return (planes.permute(0, 2, 3, 1), *inputs[1:])
+
+    flatten = next(layer for layer in model.layers if type(layer) is layers.Flatten)
+    return flatten.register_forward_pre_hook(resize)
+
+
+class WholeMaps(Callback):
+    """While a run trains, `whole_maps` of its network.
+
+    Args:
+        recipe: the run's.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        self._size = last_map(recipe.model)
+        self._recipe = recipe
         self._hook: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        flatten = next(layer for layer in self.model.layers if type(layer) is layers.Flatten)
-        self._hook = flatten.register_forward_pre_hook(self._resize)
+        self._hook = whole_maps(self.model, self._recipe)
 
     def on_train_end(self, logs: Any = None) -> None:
         self._hook.remove()
-
-    def _resize(self, layer: Any, inputs: tuple[torch.Tensor, ...]) -> Any:
-        maps = inputs[0]
-        if tuple(maps.shape[1:3]) == self._size:
-            return None
-        planes = F.interpolate(maps.permute(0, 3, 1, 2), self._size, mode="bilinear", align_corners=False)
-        return (planes.permute(0, 2, 3, 1), *inputs[1:])

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from scene_lightning.recipes.several_labels import suited_to
 from scene_lightning.reports.messages import report_unreadable, say_left_out
 from scene_lightning.reports.plots import save_figure
 from scene_lightning.reports.tables import format_table
-from scene_lightning.runs.inputs import decode_all, training_feed
+from scene_lightning.runs.inputs import decode_all, training_feed, trial_feed
 from scene_lightning.runs.prepare import hardware_of, prepare_model
+from scene_lightning.runs.progressive_resizing import whole_maps
 from scene_lightning.training.devices import Hardware
 from scene_lightning.training.finders import BatchTrial, RateCurve, sweep_rates, try_batch_sizes
 
@@ -133,15 +135,8 @@ def find_batch_size(
     images, model, hardware = _prepare(data, recipe, limit or _LARGEST_BATCH)
     most = min(limit or _LARGEST_BATCH, len(images.table))
     sizes = [2**power for power in range(most.bit_length()) if 2**power <= most]
-
-    def feed_of(size: int) -> Any:
-        feed = training_feed(recipe, images)
-        feed.batch_size = size
-        feed.steps = feed.steps_on(1)
-        return feed
-
     trials = []
-    for trial in try_batch_sizes(model, feed_of, sizes, hardware=hardware):
+    for trial in try_batch_sizes(model, partial(trial_feed, recipe, images), sizes, hardware=hardware):
         trials.append(trial)
         speed = f"{trial.images_per_second:.0f} images/s" if trial.fits else "does not fit"
         print(f"batches of {trial.batch_size}: {speed}", file=sys.stderr, flush=True)
@@ -182,4 +177,7 @@ def _prepare(data: str, recipe: Recipe, wanted: int) -> tuple[CachedImages, Any,
     images = decode_all(recipe, chosen, strict=False, shared=False)
     say_left_out(chosen.left_out, chosen.root)
     report_unreadable(images.unreadable, len(chosen))
-    return images, prepare_model(recipe, table.class_names), hardware
+    model = prepare_model(recipe, table.class_names)
+    if recipe.training.progressive_resizing:
+        whole_maps(model, recipe)
+    return images, model, hardware

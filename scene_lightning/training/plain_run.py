@@ -67,8 +67,11 @@ def plain_run(model: Any, trainer: L.Trainer, function: TrainerFn) -> Iterator[N
     before, root = model.__dict__.get("_trainer"), trainer.strategy.root_device
     home = next((weight.device for weight in model.parameters()), root)
     try:
-        with running.modes_and_places_kept(model), torch.inference_mode():
-            yield
+        with running.modes_and_places_kept(model):
+            if home != root:
+                model.to(root)  # not in inference mode: callbacks may train, which its tensors cannot
+            with torch.inference_mode():
+                yield
         state.status = TrainerStatus.FINISHED
     finally:
         if home != root:

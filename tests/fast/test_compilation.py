@@ -62,7 +62,7 @@ def test_by_default_the_work_ahead_decides(monkeypatch: pytest.MonkeyPatch, leas
     shapes = compiled_shapes(monkeypatch, lambda function, **options: function)
     monkeypatch.setattr(module, "LEAST_SAMPLES", 10)
     monkeypatch.setattr(module, "LEAST_WORK", least_work)
-    network("auto").predict(X, batch_size=8, verbose=0)
+    network("auto").predict(X, batch_size=8, verbose=0, accelerator="cpu")
     assert shapes == ([(8, 16, 16, 3)] if compiles else [])  # the first batch is counted, the last is another shape
 
 

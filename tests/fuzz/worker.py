@@ -57,7 +57,7 @@ def _relaid(x: Tensor, chance: random.Random) -> Tensor:
     for axis in reversed(order):
         strides[axis], size = size, size * x.shape[axis]
     strides = [chance.choice((1, s, x.numel())) if n == 1 else s for n, s in zip(x.shape, strides, strict=True)]
-    return torch.empty_strided(x.shape, strides, dtype=x.dtype).copy_(x)
+    return torch.empty_strided(x.shape, strides, dtype=x.dtype, device=x.device).copy_(x)
 
 
 def run(stack: Stack) -> str | None:
@@ -166,7 +166,8 @@ def _drift(model: Any, stack: Stack) -> float:
 def _prediction(model: Any, stack: Stack, x: Tensor) -> list[str]:
     """`predict`, with BatchNormalization folded into its neighbours: what differs from the truth."""
     precision = "bf16-mixed" if stack.bf16 else "32-true"
-    outputs = torch.as_tensor(model.predict(x.numpy(), batch_size=stack.batch, verbose=0, precision=precision))
+    given = model.predict(x.numpy(), batch_size=stack.batch, verbose=0, precision=precision, accelerator="cpu")
+    outputs = torch.as_tensor(given)
     dtype = torch.bfloat16 if stack.bf16 else torch.float32
     wanted, _ = _truth(model, stack, x, None, rounding(None))
     rounded, _ = _truth(model, stack, x, None, rounding(dtype))

@@ -135,3 +135,20 @@ def test_gradients_over_one_row_or_column_do_not_depend_on_the_layout(sides: tup
         gradients.append(torch.autograd.grad(outputs, [inputs, *layer.trainable_variables], of_outputs))
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False}, {"scale": False, "center": False}])
+def test_gradients_on_a_gpu_are_those_of_the_processor(options: dict[str, bool], training: bool) -> None:
+    x, found = torch.randn(4, 5, 5, 3), []
+    for device in ("cpu", "cuda"):
+        layer = layers.BatchNormalization(**options)
+        layer.build((None, 5, 5, 3))
+        inputs = x.to(device, copy=True).requires_grad_()
+        outputs = layer.to(device)(inputs, training=training)
+        (outputs * torch.linspace(-1, 1, x.numel(), device=device).view(x.shape)).sum().backward()
+        weights = [weight.grad.cpu() for weight in layer.trainable_weights]
+        found.append([outputs.detach().cpu(), inputs.grad.cpu(), *weights, layer.moving_variance.cpu()])
+    for here, there in zip(*found, strict=True):
+        torch.testing.assert_close(there, here, rtol=1e-4, atol=1e-4)

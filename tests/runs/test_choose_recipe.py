@@ -167,6 +167,16 @@ def test_a_named_recipe_has_as_many_epochs_as_there_is_time_for(data: Path) -> N
     assert choose_recipe.in_time(recipe, table, 12, settings, Clock(spent=3596)).training.epochs == 1
 
 
+def test_images_that_grow_are_timed_as_well(data: Path) -> None:
+    """Steps are timed in the largest size: of a run in which half of them have a ninth of the pixels, 5/9 of it."""
+    table = find_splits(str(data), 0.2, 777).train
+    speeds = [
+        choose_recipe._speed(load_recipe("paper", [*SMALL, "input_size=96", f"progressive_resizing={shares}"]), table)
+        for shares in ("[1]", "[0.34, 1]")
+    ]
+    assert speeds[1].training == pytest.approx(5 / 9 * speeds[0].training, rel=0.5)
+
+
 def test_folds_have_no_budget(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["train", str(data), "--folds", "2", "--budget", "5m"]) == 2
     assert "--budget is the time of one run" in capsys.readouterr().err

@@ -51,6 +51,16 @@ def test_find_batch_size_prints_a_table(data: Path, capsys: pytest.CaptureFixtur
     assert found["largest"] == 2 and [one["batch_size"] for one in found["trials"]] == [1, 2]
 
 
+RESIZED = ["--set", "input_size=[16, 16]", "--set", "progressive_resizing=[0.5, 1]"]
+
+
+@pytest.mark.parametrize("words", [["find-lr", "--steps", "20"], ["find-batch-size", "--limit", "4"]])
+def test_a_recipe_whose_images_grow(data: Path, tmp_path: Path, words: list[str]) -> None:
+    command, *options = words
+    picture = ["--out", str(tmp_path / "rates.png")] if command == "find-lr" else []
+    assert cli.run([command, str(data), "--accelerator", "cpu", *options, *picture, *TINY, *RESIZED]) == 0
+
+
 @pytest.mark.parametrize("words", [["--from", "0"], ["--from", "0.1", "--to", "0.01"]])
 def test_impossible_rates_are_refused(data: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     assert cli.run(["find-lr", str(data), *words]) == 2

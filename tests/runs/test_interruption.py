@@ -175,7 +175,7 @@ def test_bits_that_flipped_are_noticed_by_every_reader(whole, tmp_path, capsys) 
     path = tmp_path / "last.ckpt"
     shutil.copy(whole / "best.ckpt", path)
     content = bytearray(path.read_bytes())
-    best = torch.load(path, weights_only=True)["state_dict"]
+    best = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
     raw = max(best.values(), key=lambda value: value.numel()).numpy().tobytes()
     content[content.index(raw) + 8] ^= 0x40
     path.write_bytes(content)

@@ -73,7 +73,8 @@ def test_they_hear_what_they_hear_in_fit():
         X, Y, batch_size=4, shuffle=False, epochs=2, validation_data=(X, Y), verbose=0, callbacks=[in_fit]
     )
     assert in_trainer.events == in_fit.events and len(in_fit.events) > 20  # the sanity check is none of their business
-    assert model.history.history == history.history
+    for name, values in history.history.items():  # a GPU adds up in any order
+        assert model.history.history[name] == pytest.approx(values, rel=1e-5)
     assert in_trainer.model is model
     assert {key: in_trainer.params[key] for key in ("epochs", "steps")} == {"epochs": 2, "steps": 3}
 

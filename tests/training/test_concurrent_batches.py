@@ -56,7 +56,7 @@ def answered(model: Any, x: np.ndarray, **options: Any) -> tuple[np.ndarray, set
             return own(*args)
 
         patch.setattr(torch.nn.functional, "linear", linear)
-        return model.predict(x, verbose=0, **options), names
+        return model.predict(x, verbose=0, accelerator="cpu", **options), names
 
 
 def test_answers_are_those_of_one_batch_after_another() -> None:
@@ -70,7 +70,7 @@ def test_answers_are_those_of_one_batch_after_another() -> None:
         keras.config.set_fast_paths(True)
     assert names == {"MainThread"}
     np.testing.assert_allclose(at_once, plain, rtol=1e-5, atol=1e-6)
-    assert np.array_equal(at_once, model.predict(x, batch_size=8, verbose=0))
+    assert np.array_equal(at_once, model.predict(x, batch_size=8, verbose=0, accelerator="cpu"))
 
 
 def test_few_batches_are_not_shared_out() -> None:

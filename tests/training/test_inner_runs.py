@@ -326,4 +326,4 @@ def test_what_ones_own_steps_log_in_an_inner_run_is_its_own():
             model.fit(X, Y, callbacks=[Calls(call, ["on_train_batch_end", "on_epoch_end"])], **options).history
         )
     assert histories[0] == histories[1] and set(histories[0]) == {"own", "val_own"}
-    assert inside[-1] == model.evaluate(X[:7], Y[:7], verbose=0, return_dict=True)
+    assert inside[-1] == model.evaluate(X[:7], Y[:7], verbose=0, return_dict=True, accelerator="cpu")

@@ -324,6 +324,22 @@ def test_a_model_is_made_where_the_default_device_is() -> None:
     assert_all_on("meta", [*model.named_parameters(), *model.named_buffers()])
 
 
+def test_a_layer_is_built_where_its_first_inputs_lie() -> None:
+    """As in a `train_step` that is the first to call a model of the user's own."""
+    model = keras.Sequential([keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
+    assert model(torch.empty(2, 8, 8, 3, device="meta"), training=True).device.type == "meta"
+    assert_all_on("meta", [*model.named_parameters(), *model.named_buffers()])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
+def test_inputs_go_where_the_weights_are(kind: Any) -> None:
+    """As in a callback that calls the model which trains on a GPU with pixels of its own."""
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)]).to("meta")
+    assert model(kind(np.ones((3, 5), "float32"))).device.type == "meta"
+    two = keras.layers.Concatenate()
+    assert two([torch.ones(1, 2), torch.ones(1, 2)]).device.type == "cpu"
+
+
 @pytest.mark.parametrize("shuffle", [False, True, "batch"])
 def test_batches_are_made_on_the_host_wherever_the_default_device_is(shuffle: Any) -> None:
     with torch.device("meta"):

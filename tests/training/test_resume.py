@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 import scene_lightning as keras
 from scene_lightning import layers
+from scene_lightning.training.resume import random_state, restore_random_state
 
 RNG = np.random.default_rng(0)
 X = RNG.random((24, 4, 4, 3), dtype=np.float32)
@@ -239,3 +240,11 @@ def test_a_training_that_was_stopped_early_stays_stopped(tmp_path):
     resumed, rest = run(path=str(tmp_path / "epoch=2.ckpt"))
     assert rest.epoch == []
     assert_equal(whole, resumed)
+
+
+def test_a_gpu_that_nobody_uses_is_not_asked(monkeypatch):
+    """Processes forked on a machine with a GPU, which train on the processor, cannot ask it."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    restore_random_state(random_state())

@@ -34,6 +34,7 @@ from scene_lightning.layers.base.dry_run import dry_run, shape_or_value
 from scene_lightning.layers.base.dtypes import computed_in
 from scene_lightning.layers.base.graph_access import GraphAccess
 from scene_lightning.layers.base.phase import name_scope, nested_call, state, training_phase
+from scene_lightning.layers.base.placement import to_tensors, to_weights, weights_to_inputs
 from scene_lightning.layers.base.policy import HasPolicy
 from scene_lightning.layers.base.symbolic import (
     InputSpec,
@@ -206,9 +207,9 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
             What `function` gives.
         """
         if any(isinstance(arg, np.ndarray) for arg in args) or not isinstance(args[0], torch.Tensor):
-            args = map_structure(self._as_tensor, args)
+            args = to_tensors(self, args)
         if not self.built:
-            self._build_once(shapes_of(args[0]))
+            self._build_once(shapes_of(args[0]), beside=args[0])
         if self.input_spec is not None and isinstance(args[0], torch.Tensor):
             self.input_spec.check(tuple(args[0].shape), self.name)
         explicit = kwargs.pop("training", None)
@@ -222,6 +223,7 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
         with nested_call(self) as outermost:
             if outermost:
                 clear_added_losses(self)  # those of the call before, as in Keras
+                args = to_weights(self, args)
             if explicit is not None and explicit != state.training:
                 with training_phase(explicit):
                     outputs = function(*args, **kwargs)
@@ -238,24 +240,18 @@ class Layer(HasPolicy, GraphAccess, Tracking, nn.Module):
             cls._takes_training = "training" in inspect.signature(cls.call).parameters
         return cls._takes_training
 
-    def _as_tensor(self, leaf: Any) -> Any:
-        if isinstance(leaf, np.ndarray | np.generic | float | int) and not isinstance(leaf, bool):
-            tensor = torch.as_tensor(np.asarray(leaf))
-            tensor = tensor.float() if tensor.dtype == torch.float64 else tensor
-            anchor = next(iter(self.parameters()), None)
-            return tensor if anchor is None else tensor.to(anchor.device)
-        return leaf
-
     def _to_own_dtype(self, leaf: Any) -> Any:
         if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
             return leaf.to(torch_dtype(computed_in(self._explicit_dtype)))
         return leaf
 
-    def _build_once(self, input_shape: Any) -> None:
+    def _build_once(self, input_shape: Any, beside: Any = None) -> None:
+        """Make the weights, on the device of `beside`: inputs, where there are some already."""
         self._build_shape = input_shape
         # Weights made inside Lightning's inference mode could never be trained.
         with name_scope(self), torch.inference_mode(False), torch.no_grad():
             self.build(input_shape)
+            weights_to_inputs(self, beside)
         self.built = True
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
