@@ -14,13 +14,13 @@
 `scene_lightning.config.set_fast_paths(False)`, or SCENE_LIGHTNING_FAST=0 in the environment, turns them all off.
 """
 
-from scene_lightning.fast.compilation import call, compiled, worth_compiling
+from scene_lightning.fast.compilation import JIT_CHOICES, asked_for, call, compiled, worth_compiling
 from scene_lightning.fast.folding import folded
 from scene_lightning.fast.memory import keep_freed_memory
 from scene_lightning.fast.reordering import Folds, followers, graph_calls, joined_pairs, stack_calls
 from scene_lightning.fast.switch import fast_paths_enabled, plain_paths, set_fast_paths
 
 __all__ = [
-    "Folds", "call", "compiled", "fast_paths_enabled", "folded", "followers", "graph_calls", "joined_pairs",
-    "keep_freed_memory", "plain_paths", "set_fast_paths", "stack_calls", "worth_compiling",
+    "JIT_CHOICES", "Folds", "asked_for", "call", "compiled", "fast_paths_enabled", "folded", "followers", "graph_calls",
+    "joined_pairs", "keep_freed_memory", "plain_paths", "set_fast_paths", "stack_calls", "worth_compiling",
 ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 Compiled code gives the same numbers to rounding (it joins pooling, activations and sums, and leaves the products to
 the same libraries), but making it costs seconds. So `compile(jit_compile=True)` asks for it, `False` forbids it, and
-"auto", the default, takes it for a prediction with so much to compute that it pays, on the CPU.
+"auto", the default, takes it for a prediction with so much to compute that it pays, on the CPU. "reduce-overhead" asks
+for CUDA graphs too, which start a GPU's many small steps as one.
 
 Code is made once a model, phase and shape of batch, and kept as long as the model lives. Weights are inputs of it, so
 that it answers for those of the moment; all else that it depends on (layers, dtypes, `trainable`, hooks, the switch of
@@ -26,12 +27,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from scene_lightning.data.cache import cache_folder
 from scene_lightning.fast.switch import fast_paths_enabled
+from scene_lightning.tree import map_structure
 
 LEAST_SAMPLES = 1_000
 """With fewer ahead "auto" doesn't count what a sample costs."""
 LEAST_WORK = 1.6e13
 """Floating-point operations from which "auto" compiles: 30,000 photographs of the paper's network. On two CPU cores
 compiling it takes 5 to 15 s, and saves a seventh of the time; see docs/speed.md."""
+
+JIT_CHOICES = (True, False, "auto", "reduce-overhead")  # what compile(jit_compile=...) takes
 
 _CACHED = "_compiled_calls"
 _MOST_SHAPES = 4  # of batches, a model and phase
@@ -45,18 +49,23 @@ def _run(model: Any, x: Any, training: bool) -> Any:
 class _CompiledCall:
     """A model's call in one phase, compiled for the shapes of batch that runs have begun with; others go plainly.
 
+    Args:
+        training: the phase.
+        graphs: whether to replay CUDA graphs.
+
     Attributes:
         reason: why the plain call is taken from now on, or None.
     """
 
-    def __init__(self, training: bool) -> None:
-        self._training = training
+    def __init__(self, training: bool, graphs: bool) -> None:
+        self._training, self._graphs = training, graphs
         self._shapes: set[tuple[Any, ...]] = set()
         self.reason: str | None = None
         # torch keeps what it makes with the code of a function, and makes no more than a few versions of each.
         code = _run.__code__.replace(co_name=f"run_{next(_numbers)}")
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
-        self._call: Any = torch.compile(types.FunctionType(code, _run.__globals__), dynamic=False)
+        mode = "reduce-overhead" if graphs else None
+        self._call: Any = torch.compile(types.FunctionType(code, _run.__globals__), dynamic=False, mode=mode)
 
     def call(self, model: Any, x: Any, may_compile: bool) -> Any:
         """The model's outputs.
@@ -73,7 +82,12 @@ class _CompiledCall:
             return _run(model, x, self._training)
         self._shapes.add(key)
         try:
-            return self._call(model, x, self._training)
+            if not self._graphs:
+                return self._call(model, x, self._training)
+            torch.compiler.cudagraph_mark_step_begin()
+            outputs = self._call(model, x, self._training)
+            # the next replay writes where these lie; in training they are used up by then, and their gradient's graph
+            return outputs if self._training else map_structure(torch.clone, outputs)
         except Exception as error:  # no C++ compiler, an operation it does not know: torch names a hundred kinds
             self.reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
             warnings.warn(
@@ -109,7 +123,7 @@ class _OfARun:
         return self._compiled.call(model, x, first)
 
 
-_made: weakref.WeakKeyDictionary[Any, dict[bool, _CompiledCall]] = weakref.WeakKeyDictionary()
+_made: weakref.WeakKeyDictionary[Any, dict[tuple[bool, bool], _CompiledCall]] = weakref.WeakKeyDictionary()
 
 
 def worth_compiling(jit_compile: Any, samples: int | None, training: bool) -> bool:
@@ -122,7 +136,16 @@ def worth_compiling(jit_compile: Any, samples: int | None, training: bool) -> bo
     """
     if not fast_paths_enabled() or jit_compile is False:
         return False
-    return jit_compile is True or (not training and samples is not None and samples >= LEAST_SAMPLES)
+    return asked_for(jit_compile) or (not training and samples is not None and samples >= LEAST_SAMPLES)
+
+
+def asked_for(jit_compile: Any) -> bool:
+    """Whether `compile(jit_compile=...)` was given what always compiles.
+
+    Args:
+        jit_compile: one of `JIT_CHOICES`.
+    """
+    return jit_compile is True or jit_compile == "reduce-overhead"
 
 
 @contextmanager
@@ -139,10 +162,12 @@ def compiled(model: Any, samples: int | None, *phases: bool) -> Iterator[None]:
         yield
         return
     before = model.__dict__.get(_CACHED)
-    kept = _made.setdefault(model, {})
-    kept.update({training: _CompiledCall(training) for training in wanted if training not in kept})
-    counted = None if model.jit_compile is True else samples
-    calls = {training: _OfARun(kept[training], counted) for training in wanted}
+    kept, graphs = _made.setdefault(model, {}), model.jit_compile == "reduce-overhead"
+    for training in wanted:
+        if (training, graphs) not in kept:
+            kept[training, graphs] = _CompiledCall(training, graphs)
+    counted = None if asked_for(model.jit_compile) else samples
+    calls = {training: _OfARun(kept[training, graphs], counted) for training in wanted}
     model.__dict__[_CACHED] = {**(before or {}), **calls}
     try:
         yield

@@ -10,6 +10,7 @@ from typing import Any
 from scene_lightning import losses, metrics, optimizers, saving
 from scene_lightning._registry import get_custom_objects
 from scene_lightning.errors import FileFormatError, UnknownNameError, UnsupportedError
+from scene_lightning.fast import asked_for
 from scene_lightning.saving.normalize_compile import holds_objects
 from scene_lightning.tree import map_leaves
 
@@ -43,7 +44,7 @@ def compile_config(model: Any, what: str = "A checkpoint") -> dict[str, Any] | N
         "weighted_metrics": _serialized(given["weighted_metrics"], metrics.serialize),
         "run_eagerly": False,
         "steps_per_execution": 1,
-        "jit_compile": model.jit_compile,
+        "jit_compile": True if asked_for(model.jit_compile) else model.jit_compile,  # of Keras' values
     }
 
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from scene_lightning import fast
 from scene_lightning._registry import refuse_unknown
 from scene_lightning.errors import InputError, UnsupportedError
 from scene_lightning.layers.base.dry_run import dry_run
@@ -175,7 +176,8 @@ class Model(Copying, SavingMixin, LegacyTrainingMixin, Layer, TrainableModule):
             steps_per_execution: without effect.
             jit_compile: whether the model goes through torch.compile. True: always, in `fit`, `evaluate` and `predict`;
                 what is compiled is kept as long as the model lives. "auto" takes it for evaluations and predictions
-                with so much to compute that it pays. Where it fails, a warning says so and the model runs as it is.
+                with so much to compute that it pays. "reduce-overhead": always, and on a GPU with CUDA graphs, for
+                small networks and batches. Where it fails, a warning says so and the model runs as it is.
             auto_scale_loss: without effect: Lightning scales the loss where the precision asks for it.
             **kwargs: Keras 2's `sample_weight_mode`, `target_tensors` and `distribute`, which must be None.
 
@@ -196,8 +198,9 @@ class Model(Copying, SavingMixin, LegacyTrainingMixin, Layer, TrainableModule):
             metrics = [metrics]
         if metrics is not None and not isinstance(metrics, list | tuple | dict):
             raise InputError(f"metrics must be a list, tuple or dict, such as ['accuracy']; received {metrics!r}.")
-        if jit_compile not in (True, False, "auto", None):
-            raise InputError(f'jit_compile must be True, False or "auto"; received {jit_compile!r}.')
+        if jit_compile is not None and jit_compile not in fast.JIT_CHOICES:
+            known = ", ".join(map(repr, fast.JIT_CHOICES[:-1]))
+            raise InputError(f"jit_compile must be {known} or {fast.JIT_CHOICES[-1]!r}; received {jit_compile!r}.")
         self._compile(optimizer, loss, loss_weights, metrics, weighted_metrics)
         self.jit_compile = "auto" if jit_compile is None else jit_compile
 

@@ -132,7 +132,7 @@ class TrainingRecipe(Section):
     distillation_weight: Annotated[float, Field(gt=0, le=1)] = 0.7
     # shares of the images' sides in parts of equal length of the run: [0.5, 0.75, 1] begins with half the side
     progressive_resizing: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], BeforeValidator(to_tuple)] = ()
-    jit_compile: bool | Literal["auto"] = "auto"
+    jit_compile: bool | Literal["auto", "reduce-overhead"] = "auto"
     budget: Annotated[str | None, BeforeValidator(to_budget)] = None  # time for the whole run: 30s, 10m, 1.5h
     max_steps: Count | None = None  # where to end, in mid-epoch too; written where the budget ran out
     logger: Literal["tensorboard", "mlflow", "wandb"] = "tensorboard"  # where the run can be watched

@@ -16,7 +16,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from scene_lightning._usage_report import ledger
 from scene_lightning.callbacks import CallbackList, History
 from scene_lightning.errors import InputError
-from scene_lightning.fast import compiled, folded
+from scene_lightning.fast import asked_for, compiled, folded
 from scene_lightning.feeds.base import Feed, FeedModule
 from scene_lightning.training import running
 from scene_lightning.training.callback_adapter import CallbackAdapter, keras_order, to_floats
@@ -319,7 +319,7 @@ def _predict(
         hardware = replace(hardware, devices=1, num_nodes=1)
     plain = trainer_for(model, feed, hardware, listeners[2:])
     on_cpu = plain is not None and plain.strategy.root_device.type == "cpu"
-    at_once = batches_at_once(model, feed) if on_cpu and not watched and model.jit_compile is not True else 1
+    at_once = batches_at_once(model, feed) if on_cpu and not watched and not asked_for(model.jit_compile) else 1
     jit = compiled(model, feed.samples, False) if at_once == 1 else nullcontext()
     if plain is not None:
         with keeping_interrupts(), folded(model), jit, plain_run(model, plain, TrainerFn.PREDICTING):

@@ -84,15 +84,18 @@ def compiled_shapes(monkeypatch: pytest.MonkeyPatch, make: Any) -> list[Any]:
 
 
 def test_anything_else_is_refused() -> None:
-    with pytest.raises(keras.errors.InputError, match="jit_compile must be True, False"):
+    with pytest.raises(keras.errors.InputError, match="jit_compile must be True, False, 'auto' or 'reduce-overhead'"):
         network("always")
 
 
 @pytest.mark.soak
 @needs_compiler
-def test_compiled_training_and_prediction_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("jit_compile", [True, "reduce-overhead"])
+def test_compiled_training_and_prediction_give_the_same_numbers(
+    monkeypatch: pytest.MonkeyPatch, jit_compile: Any
+) -> None:
     shapes = compiled_shapes(monkeypatch, torch.compile)
-    plain, quick = network(False), network(True)
+    plain, quick = network(False), network(jit_compile)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="torch.compile failed")
         histories = [m.fit(X, Y, batch_size=8, epochs=2, shuffle=False, verbose=0).history for m in (plain, quick)]
@@ -120,6 +123,45 @@ def test_compiled_training_and_prediction_give_the_same_numbers(monkeypatch: pyt
         np.testing.assert_allclose(other, one, atol=1e-5)
     np.testing.assert_allclose(answers[1], answers[0], atol=1e-6)
     assert not any(name.startswith("_compiled") for name in vars(quick))
+
+
+def test_cuda_graphs_are_asked_for_and_their_outputs_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """A replay writes where the outputs of the one before lie: a stand-in does that here."""
+    asked, memory = [], torch.empty(8, 3)
+
+    def replaying(function: Any, **options: Any) -> Any:
+        asked.append(options.get("mode"))
+
+        def call(model: Any, x: Any, training: bool) -> Any:
+            outputs = function(model, x, training)
+            return outputs if training else memory.copy_(outputs)
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", replaying)
+    graphs, plain = network("reduce-overhead"), network(False)
+    answers = graphs.predict(X[:16], batch_size=8, verbose=0)
+    np.testing.assert_allclose(answers, plain.predict(X[:16], batch_size=8, verbose=0), rtol=1e-6)
+    graphs.fit(X[:16], Y[:16], batch_size=8, verbose=0)
+    assert asked == ["reduce-overhead"] * 2
+    graphs.save(tmp_path / "graphs.keras")
+    with zipfile.ZipFile(tmp_path / "graphs.keras") as file:  # Keras knows no modes
+        assert json.loads(file.read("config.json"))["compile_config"]["jit_compile"] is True
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("jit_compile", [True, "reduce-overhead"])
+def test_compiled_on_a_gpu(jit_compile: Any) -> None:
+    plain, quick = network(False), network(jit_compile)
+    options = {"batch_size": 4, "verbose": 0, "accelerator": "cuda", "devices": 1}
+    fit = {"validation_data": (X, Y), "epochs": 3, "shuffle": False, **options}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="torch.compile failed")
+        histories = [m.fit(X, Y, **fit).history for m in (plain, quick)]
+        answers = [m.predict(X, **options) for m in (plain, quick)]
+    for name, values in histories[0].items():
+        np.testing.assert_allclose(histories[1][name], values, rtol=1e-3, err_msg=name)
+    np.testing.assert_allclose(answers[1], answers[0], atol=1e-3)
 
 
 def test_what_is_compiled_is_kept_as_long_as_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -329,6 +329,7 @@ def test_a_layer_is_built_where_its_first_inputs_lie() -> None:
     model = keras.Sequential([keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
     assert model(torch.empty(2, 8, 8, 3, device="meta"), training=True).device.type == "meta"
     assert_all_on("meta", [*model.named_parameters(), *model.named_buffers()])
+    assert layers.Conv2D(4, 3)(torch.empty(2, 8, 8, 3, device="meta")).device.type == "meta"
 
 
 @pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])

@@ -45,10 +45,10 @@ class WindowedLayer(StandardLayer):
             )
         self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
 
-    def _build_once(self, input_shape: Any) -> None:
+    def _build_once(self, input_shape: Any, beside: Any = None) -> None:
         if self.data_format == "channels_last" and not state.depth:  # called by itself: no model knows its input
             refuse_channels_first(input_shape, self.name)
-        super()._build_once(input_shape)
+        super()._build_once(input_shape, beside)
 
     def _fix_channels(self, input_shape: Any) -> int:
         axis = -1 if self.data_format == "channels_last" else 1
