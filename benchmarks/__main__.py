@@ -27,6 +27,7 @@ NEEDS = {
     "ours": "scene_lightning",
     "plain": "scene_lightning",
     "compiled": "scene_lightning",
+    "graphs": "scene_lightning",
     "keras-tensorflow": "tensorflow",
     "keras-tensorflow-xla": "tensorflow",
     "keras-torch": "keras",

@@ -1,6 +1,6 @@
-"""On a GPU: images a second, share of the matrix-product rate, seconds to an accuracy; training steps beside peers.
+"""On a GPU: images a second, share of the matrix-product rate, seconds to an accuracy; epochs beside peers.
 
-Usage: python -m benchmarks.cuda [--data FOLDER] [--accuracy 0.8] [--batch 256] [--epochs 5]. Without --data the images
+Usage: python -m benchmarks.cuda [--data FOLDER] [--accuracy 0.8] [--batch 256] [--epochs 5] [--rounds 3]. Without --data the images
 are made up and the time to an accuracy is left out. Ends with a message, and 1, where there is no GPU.
 """
 
@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--accuracy", type=float, default=0.8)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3, help="of the comparison with others")
     asked = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit("There is no CUDA GPU here (torch.cuda.is_available() is false): nothing was measured.")
@@ -94,16 +95,19 @@ def main() -> None:
         share = training_flops(1) * speed / rate
         found = f"{reached[0]:.1f}" if asked.data and reached else "not reached" if asked.data else "no data"
         print(f"| {precision} | {speed:.0f} | {share:.1%} | {found} ({asked.accuracy}) |", flush=True)
-    beside_peers(asked.batch)
+    beside_peers(asked.batch, asked.rounds)
 
 
 def beside_peers(batch: int, rounds: int = 3) -> None:
-    """Prints training steps on arrays in memory, in turn with those of others, each in a process of its own."""
-    sides = [side for side in ("ours", "keras-torch", "keras-tensorflow", "lightning") if installed(side)]
-    options = {"steps": 30, "batch": batch, "threads": usable_processors(), "precision": "bf16-mixed", "data": "",
-               "busy": 0, "accelerator": "cuda"}  # fmt: skip
-    found = [{side: run_side(side, "train", options) for side in sides} for _ in range(rounds)]
-    print(f"\nTraining steps on arrays in memory, bf16-mixed, {rounds} rounds:\n\n{table(found, sides)}")
+    """Prints epochs of arrays in memory, in turn with those of others, each in a process of its own."""
+    wanted = ("ours", "graphs", "keras-torch", "keras-jax", "keras-tensorflow", "lightning")
+    sides = [side for side in wanted if installed(side)]
+    for size in (32, batch):
+        options = {"steps": 8192 // size, "batch": size, "threads": usable_processors(), "precision": "bf16-mixed",
+                   "data": "", "busy": 0, "accelerator": "cuda"}  # fmt: skip
+        found = [{side: run_side(side, "epochs", options) for side in sides} for _ in range(rounds)]
+        heading = f"Epochs of 8,192 arrays in memory, batches of {size}, bf16-mixed, {rounds} rounds"
+        print(f"\n{heading}:\n\n{table(found, sides)}", flush=True)
 
 
 if __name__ == "__main__":

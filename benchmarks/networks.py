@@ -76,8 +76,10 @@ def torch_layers() -> list[Any]:
     return [*layers, nn.Linear(128, CLASSES)]
 
 
-def plain_lightning(losses: list[float], precision: str = "32-true", accelerator: str = "cpu") -> tuple[Any, Any]:
-    """(module, trainer): the same network as Lightning's guides have it; losses are added to `losses`.
+def plain_lightning(
+    losses: list[Any], precision: str = "32-true", accelerator: str = "cpu", epochs: int = 1, callbacks: Any = ()
+) -> tuple[Any, Any]:
+    """(module, trainer): the same network as Lightning's guides have it; losses, tensors, are added to `losses`.
 
     torch modules with channels_last activations, which oneDNN is quickest with, and a Trainer.
     """
@@ -94,7 +96,7 @@ def plain_lightning(losses: list[float], precision: str = "32-true", accelerator
             x, y = batch
             x = x.contiguous(memory_format=torch.channels_last)
             loss = nn.functional.cross_entropy(self.network(x), y)
-            losses.append(loss.item())
+            losses.append(loss.detach())
             return loss
 
         def predict_step(self, batch: Any, index: int) -> Any:
@@ -104,7 +106,9 @@ def plain_lightning(losses: list[float], precision: str = "32-true", accelerator
             return torch.optim.Adam(self.parameters())
 
     quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    trainer = L.Trainer(max_epochs=1, accelerator=accelerator, devices=1, precision=precision, **quiet)
+    trainer = L.Trainer(
+        max_epochs=epochs, accelerator=accelerator, devices=1, precision=precision, callbacks=list(callbacks), **quiet
+    )
     return Module().to(memory_format=torch.channels_last), trainer
 
 

@@ -2,9 +2,10 @@
 
 Usage: python -m benchmarks.one_case SIDE CASE OPTIONS, where OPTIONS is a JSON object: steps, batch, data, precision.
 SIDE: ours, plain (ours without its fast paths), compiled (ours with jit_compile=True; the compiling is not timed),
-keras-torch, keras-tensorflow, keras-tensorflow-xla (with jit_compile=True), keras-jax, lightning,
-ultralytics (epoch only)
-CASE: train, predict, epoch, folder, augment
+graphs (the same with "reduce-overhead"), keras-torch, keras-tensorflow, keras-tensorflow-xla (with jit_compile=True),
+keras-jax, lightning, ultralytics (epoch only)
+CASE: train, predict, epochs (of arrays, without a look at single steps, which a GPU would wait for), epoch, folder,
+augment
 Each side runs in a process of its own; the first steps are left out.
 """
 
@@ -33,7 +34,8 @@ from benchmarks.networks import (
 )
 
 WARM_UP = 3
-OWN = ("ours", "plain", "compiled")
+OWN = ("ours", "plain", "compiled", "graphs")
+EPOCHS = 4
 Outcome = dict[str, Any]
 
 
@@ -86,6 +88,43 @@ def arrays_with_keras(side: str, case: str, options: Outcome) -> Outcome:
     return {"seconds": seconds, "images": batch, "parameters": model.count_params(), "loss": losses[-1:]}
 
 
+def whole_epochs(side: str, options: Outcome) -> Outcome:
+    """Epochs of `fit` on arrays in memory, but the first: the clock is read at their ends alone."""
+    steps, batch = options["steps"], options["batch"]
+    x, y = images(steps * batch)
+    ends: list[float] = []
+    losses: list[Any] = []
+    if side == "lightning":
+        import lightning as L
+        import torch
+        from torch.utils.data import DataLoader, TensorDataset
+
+        class Ends(L.Callback):
+            def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
+                float(losses[-1])  # waits for the device
+                ends.append(time.perf_counter())
+
+        module, trainer = plain_lightning(losses, options["precision"], options["accelerator"], EPOCHS, [Ends()])
+        data = TensorDataset(torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(y))
+        trainer.fit(module, DataLoader(data, batch_size=batch, shuffle=True, pin_memory=True))
+        count = PARAMETERS
+    else:
+        keras = library(side, options["precision"])
+        jit = {"graphs": "reduce-overhead", "compiled": True, "keras-tensorflow-xla": True}.get(side, "auto")
+        model = paper_network(keras, jit_compile=jit)
+
+        class Clock(keras.callbacks.Callback):  # type: ignore[misc,name-defined]
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                losses.append(float((logs or {})["loss"]))
+                ends.append(time.perf_counter())
+
+        extra = {"precision": options["precision"], "devices": 1} if side in OWN else {}
+        model.fit(x, y, batch_size=batch, epochs=EPOCHS, verbose=0, callbacks=[Clock()], **extra)
+        count = model.count_params()
+    seconds = float(np.median(np.diff(ends))) / steps
+    return {"seconds": seconds, "images": batch, "parameters": count, "loss": [float(losses[-1])]}
+
+
 def arrays_with_lightning(case: str, options: Outcome) -> Outcome:
     """The same with a plain Lightning program."""
     import torch
@@ -113,7 +152,7 @@ def arrays_with_lightning(case: str, options: Outcome) -> Outcome:
         "seconds": (stamps[-1] - stamps[WARM_UP]) / steps,
         "images": batch,
         "parameters": count,
-        "loss": [float(np.mean(losses))] if losses else [],
+        "loss": [float(np.mean([float(loss) for loss in losses]))] if losses else [],
     }
 
 
@@ -212,7 +251,7 @@ def main() -> None:
     if case in ("train", "predict"):
         found = arrays_with_lightning(case, options) if side == "lightning" else arrays_with_keras(side, case, options)
     else:
-        found = {"epoch": epoch, "folder": folder, "augment": augment}[case](side, options)
+        found = {"epochs": whole_epochs, "epoch": epoch, "folder": folder, "augment": augment}[case](side, options)
     found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print("\n" + json.dumps({"side": side, "case": case, **found}))
 

@@ -36,7 +36,7 @@ def prefetched(make: Callable[[], Iterator[T]], depth: int) -> Iterator[T]:
     items: queue.Queue[Any] = queue.Queue(depth)
     stop = threading.Event()
     # A new thread would otherwise pin memory in the context of GPU 0, whichever GPU this process uses.
-    device = torch.cuda.current_device() if torch.cuda.is_available() else None
+    device = torch.cuda.current_device() if torch.cuda.is_initialized() else None
 
     def put(item: Any) -> bool:
         while not stop.is_set():
