@@ -1,7 +1,7 @@
 """On a GPU: images a second, share of the matrix-product rate, seconds to an accuracy; epochs beside peers.
 
-Usage: python -m benchmarks.cuda [--data FOLDER] [--accuracy 0.8] [--batch 256] [--epochs 5] [--rounds 3]. Without --data the images
-are made up and the time to an accuracy is left out. Ends with a message, and 1, where there is no GPU.
+Usage: python -m benchmarks.cuda [--data FOLDER] [--accuracy 0.8] [--batch 256] [--epochs 5] [--rounds 3]. Without
+--data the images are made up and the time to an accuracy is left out. Ends with a message, and 1, without a GPU.
 """
 
 from __future__ import annotations
