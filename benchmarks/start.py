@@ -21,6 +21,13 @@ from benchmarks.machine import describe
 from benchmarks.networks import draw_photographs
 
 PROGRAM = [sys.executable, "-c", "from scene_lightning.cli.main import main; main()"]  # what the installed command runs
+FIRST_STEP = """
+import os
+from torch.optim.optimizer import register_optimizer_step_post_hook
+register_optimizer_step_post_hook(lambda *step: (print("stepped", flush=True), os._exit(0)))
+from scene_lightning.cli.main import main
+main()
+"""
 SMALL = ["--config", "demo", "--epochs", "1", "--set", "input_size=48"]
 
 
@@ -30,14 +37,15 @@ def commands_for(model: str, photograph: str, exported: str, place: Path) -> dic
     (place / "one" / known).mkdir(parents=True)
     shutil.copy(photograph, place / "one" / known)
     draw_photographs(place / "few", 30, 48, 3)
-    train = [*PROGRAM, "train", str(place / "few"), *SMALL, "--out"]
+    train = ["train", str(place / "few"), *SMALL, "--out"]
     commands = {
         "scene-lightning --help": [*PROGRAM, "--help"],
         "import torch": [sys.executable, "-c", "import torch"],
         "import torch, lightning": [sys.executable, "-c", "import torch, lightning"],
         "scene-lightning predict MODEL PHOTOGRAPH": [*PROGRAM, "predict", model, photograph],
         "scene-lightning evaluate MODEL FOLDER": [*PROGRAM, "evaluate", model, str(place / "one")],
-        "scene-lightning train FOLDER, to its end": train,
+        "scene-lightning train FOLDER, to its first step": [sys.executable, "-c", FIRST_STEP, *train],
+        "scene-lightning train FOLDER, to its end": [*PROGRAM, *train],
     }
     if exported:
         runtime = [sys.executable, "-m", "scene_lightning.runtime", exported, photograph]
@@ -62,7 +70,7 @@ def measure(commands: dict[str, list[str]], rounds: int, place: Path) -> None:
     processor: dict[str, list[float]] = {name: [] for name in commands}
     for number in range(rounds + 1):
         for name, command in commands.items():
-            command = [*command, str(place / f"run {number}")] if command[-1] == "--out" else command
+            command = [*command, tempfile.mkdtemp(dir=place) + "/run"] if command[-1] == "--out" else command
             used, begun = _processor_seconds(), time.perf_counter()
             done = subprocess.run(command, check=True, capture_output=True)
             if name.startswith("scene-lightning") and not done.stdout:
@@ -72,13 +80,14 @@ def measure(commands: dict[str, list[str]], rounds: int, place: Path) -> None:
                 processor[name].append(_processor_seconds() - used)
     print(
         f"\n## start\n\n{rounds} rounds, in turn. {describe()}\n\n"
-        "| command | seconds: median (least to most) | of the processor | times `import torch` |\n|---|---|---|---|"
+        "| command | seconds: median (least to most) | of the processor | times `import torch` | times torch, lightning |\n"
+        "|---|---|---|---|---|"
     )
     for name, walls in seconds.items():
         spread = f"{statistics.median(walls):.2f} ({min(walls):.2f} to {max(walls):.2f})"
         used = statistics.median(processor[name])
-        times = used / statistics.median(processor["import torch"])
-        print(f"| {name} | {spread} | {used:.2f} | {times:.2f} |")
+        times, of_both = (used / statistics.median(processor[f"import torch{and_}"]) for and_ in ("", ", lightning"))
+        print(f"| {name} | {spread} | {used:.2f} | {times:.2f} | {of_both:.2f} |")
 
 
 def _processor_seconds() -> float:

@@ -240,6 +240,7 @@ class ImageFeed(PlannedFeed):
             device: where batches go.
             passes: without effect: whoever reads the feed again finds them there.
         """
+        super().keep_on(device, passes)
         if self._resident is not None and self._resident.device == device:
             return
         self._resident = None  # another device, or the host again
@@ -267,7 +268,7 @@ class ImageFeed(PlannedFeed):
         batch = ImageBatch(images, targets, sample_weight, indices, params, self._resident is not None, view=view)
         if self.host_function is not None:
             batch = self._on_host(batch)
-        return batch.in_pinned_memory(self.source.shape, self._variant) if packing.can_pin() else batch
+        return batch.in_pinned_memory(self.source.shape, self._variant) if self.pins else batch
 
     @property
     def _variant(self) -> str | None:
@@ -280,7 +281,7 @@ class ImageFeed(PlannedFeed):
         """Pixels of the images that can be read, and which of `indices` these are."""
         shape = (len(indices), *self.source.shape)
         kind = torch.uint8 if self.source.dtype == np.uint8 else torch.float32
-        images = packing.pinned_empty(shape, kind) if packing.can_pin() else torch.empty(shape, dtype=kind)
+        images = packing.pinned_empty(shape, kind) if self.pins else torch.empty(shape, dtype=kind)
         failed = self.source.read_into(indices, images.numpy())
         if failed:
             if not self.skip_unreadable:
@@ -288,7 +289,7 @@ class ImageFeed(PlannedFeed):
             self.unreadable.update((one.path, one) for one in failed)
             kept = np.setdiff1d(np.arange(len(indices)), [one.position for one in failed])
             images = images[torch.from_numpy(kept)]
-            return packing.pinned(images) if packing.can_pin() else images, kept
+            return packing.pinned(images) if self.pins else images, kept
         return images, slice(None)
 
     def _on_host(self, batch: ImageBatch) -> ImageBatch:
@@ -306,7 +307,7 @@ class ImageFeed(PlannedFeed):
                 f"it gave {done.shape[1:]}."
             )
         images = torch.from_numpy(done)
-        return replace(batch, images=packing.pinned(images) if packing.can_pin() else images, params=None)
+        return replace(batch, images=packing.pinned(images) if self.pins else images, params=None)
 
     def to_device_batch(self, batch: ImageBatch, epoch: int, training: bool) -> tuple[Any, Any, Any]:
         """On the device: uint8 → augmented → standardised float32 (x, y, sample_weight)."""

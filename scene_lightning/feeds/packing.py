@@ -5,7 +5,6 @@ A copy from ordinary memory makes the host wait until the GPU has done what was 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,18 +15,13 @@ from torch import Tensor
 _ALIGNED = 16  # bytes; a view as another dtype must begin at a multiple of its size
 
 
-def can_pin(device: torch.device | None = None) -> bool:
-    """Whether there is a GPU that takes copies from page-locked memory.
+def can_pin(device: torch.device) -> bool:
+    """Whether batches for a device may lie in page-locked memory: asking for that would wake a GPU that nobody uses.
 
     Args:
-        device: where batches go, if that is known.
+        device: where batches go.
     """
-    return (device is None or device.type == "cuda") and _has_gpu()
-
-
-@functools.cache  # it opens the driver's library, each time
-def _has_gpu() -> bool:
-    return torch.cuda.is_available()
+    return device.type == "cuda" and torch.cuda.is_available()
 
 
 def pinned_empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:

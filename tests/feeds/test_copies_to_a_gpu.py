@@ -45,7 +45,7 @@ def locked(monkeypatch: pytest.MonkeyPatch) -> Callable[[torch.Tensor], bool]:
     def is_locked(tensor: torch.Tensor) -> bool:
         return any(tensor.untyped_storage().data_ptr() == one.untyped_storage().data_ptr() for one in kept)
 
-    monkeypatch.setattr(packing, "can_pin", lambda device=None: True)
+    monkeypatch.setattr(packing, "can_pin", lambda device: True)
     monkeypatch.setattr(packing, "pinned_empty", lambda shape, dtype: note(torch.empty(tuple(shape), dtype=dtype)))
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self if is_locked(self) else note(self.clone()))
     return is_locked

@@ -234,6 +234,7 @@ def test_batches_are_pinned_and_augmented_on_the_gpu() -> None:
         augment_always=True,
         batch_size=8,
     )
+    feed.pins = True  # as where the images do not fit on the GPU
     batch = next(iter(feed.batches(0)))
     assert batch.images.is_pinned() and batch.targets.is_pinned()
     x, y, _ = feed.to_device_batch(batch.to("cuda"), 0, True)
