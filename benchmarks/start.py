@@ -80,7 +80,7 @@ def measure(commands: dict[str, list[str]], rounds: int, place: Path) -> None:
                 processor[name].append(_processor_seconds() - used)
     print(
         f"\n## start\n\n{rounds} rounds, in turn. {describe()}\n\n"
-        "| command | seconds: median (least to most) | of the processor | times `import torch` | times torch, lightning |\n"
+        "| command | seconds: median (least to most) | of the processor | times `import torch` | times both imports |\n"
         "|---|---|---|---|---|"
     )
     for name, walls in seconds.items():

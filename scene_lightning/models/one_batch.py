@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +34,9 @@ class OneBatchMixin(TrainableModule):
         return_dict: bool = False,
         reset_metrics: bool = True,
     ) -> Any:
-        """Take one optimizer step on one batch. Keras: `Model.train_on_batch`.
+        """Take one optimizer step on one batch, where the weights are: `model.to("cuda")` brings them to a GPU.
+
+        Keras: `Model.train_on_batch`.
 
         Args:
             x: the batch's inputs `(batch, height, width, channels)`; a list or dict for several inputs.
@@ -50,6 +54,8 @@ class OneBatchMixin(TrainableModule):
         """
         self._require_compiled()
         ledger.count("train_on_batch")
+        if all(weight.device.type == "cpu" for weight in self.parameters()):
+            _mention_gpu()
         batch = self._one_batch(x, y, sample_weight, usable_class_weight(class_weight, looped=False))
         with undisturbed(self):
             if reset_metrics:
@@ -127,3 +133,13 @@ class OneBatchMixin(TrainableModule):
         order = {name: position for position, name in enumerate(model.metrics_names)}
         values = [logs[name] for name in sorted(logs, key=lambda name: order.get(name, len(order)))]
         return values[0] if len(values) == 1 else values
+
+
+@functools.cache  # said once, and the driver is asked once
+def _mention_gpu() -> None:
+    if torch.cuda.is_available():
+        warnings.warn(
+            "train_on_batch computes on the processor, where the weights are, though there is a GPU. Call "
+            'model.to("cuda") first; fit() goes there by itself.',
+            stacklevel=4,
+        )

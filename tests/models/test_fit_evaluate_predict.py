@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras as real_keras
 import numpy as np
 import pytest
 import torch
 
 import scene_lightning as keras
+from scene_lightning.models import one_batch
 from tests.models.parity import (
     LABELS,
     RNG,
@@ -355,3 +358,14 @@ def test_nothing_to_do_gives_an_empty_history():
         model = network(k)
         model.compile("sgd", "categorical_crossentropy")
         assert model.fit(X, Y, epochs=2, initial_epoch=2, verbose=0).history == {}
+
+
+def test_train_on_batch_mentions_an_idle_gpu_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    one_batch._mention_gpu.cache_clear()
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match=r'Call model.to\("cuda"\) first') as caught:
+        for _ in range(2):
+            model.train_on_batch(np.zeros((4, 3)), np.zeros((4, 2)))
+    assert [Path(one.filename).name for one in caught] == [Path(__file__).name]
