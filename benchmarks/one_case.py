@@ -36,6 +36,7 @@ from benchmarks.networks import (
 WARM_UP = 3
 OWN = ("ours", "plain", "compiled", "graphs")
 EPOCHS = 4
+_JIT = {"graphs": "reduce-overhead", "compiled": True, "keras-tensorflow-xla": True}
 Outcome = dict[str, Any]
 
 
@@ -73,7 +74,7 @@ def arrays_with_keras(side: str, case: str, options: Outcome) -> Outcome:
     keras = library(side, options["precision"])
     steps, batch = options["steps"], options["batch"]
     x, y = images((steps + WARM_UP) * batch)
-    model = paper_network(keras, jit_compile=True if side == "compiled" or side.endswith("-xla") else "auto")
+    model = paper_network(keras, jit_compile=_JIT.get(side, "auto"))
     stamps: list[float] = []
     losses: list[float] = []
     extra = {"precision": options["precision"]} if side in OWN else {}
@@ -110,8 +111,7 @@ def whole_epochs(side: str, options: Outcome) -> Outcome:
         count = PARAMETERS
     else:
         keras = library(side, options["precision"])
-        jit = {"graphs": "reduce-overhead", "compiled": True, "keras-tensorflow-xla": True}.get(side, "auto")
-        model = paper_network(keras, jit_compile=jit)
+        model = paper_network(keras, jit_compile=_JIT.get(side, "auto"))
 
         class Clock(keras.callbacks.Callback):  # type: ignore[misc,name-defined]
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

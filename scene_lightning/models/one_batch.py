@@ -54,7 +54,8 @@ class OneBatchMixin(TrainableModule):
         """
         self._require_compiled()
         ledger.count("train_on_batch")
-        if all(weight.device.type == "cpu" for weight in self.parameters()):
+        anchor = next(self.parameters(), None)
+        if anchor is None or anchor.device.type == "cpu":
             _mention_gpu()
         batch = self._one_batch(x, y, sample_weight, usable_class_weight(class_weight, looped=False))
         with undisturbed(self):

@@ -263,10 +263,8 @@ class KerasSteps(L.LightningModule):
         loss = self._compute_loss(x, y, y_pred, sample_weight, training)
         logged: Any = _mean(loss.detach())
         if self._objective.parts:
-            logged = {
-                "loss": logged,
-                **{f"{name}_loss": _mean(value.detach()) for name, value in self._objective.parts.items()},
-            }
+            parts = {f"{name}_loss": _mean(value.detach()) for name, value in self._objective.parts.items()}
+            logged = {"loss": logged, **parts}
         if self.overrides("compute_metrics"):
             container.update_loss(logged, flatten(x)[0].shape[0])
             self._step_logs = _flat_logs(self.compute_metrics(x, y, y_pred, sample_weight))
