@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# OpenMP's threads spin while they wait, which takes the processor from whatever else runs; torch loads OpenMP.
-if "torch" not in _sys.modules:
-    _os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# OpenMP's threads spin for milliseconds while they wait, which takes the processor from whatever else runs; not to spin
+# at all costs small networks more than their arithmetic. So they spin for some 20 to 100 microseconds. torch loads OpenMP.
+if "torch" not in _sys.modules and "OMP_WAIT_POLICY" not in _os.environ:
+    _os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    _os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 # module → the names here that it holds
 _HELD = {

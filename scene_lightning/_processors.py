@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def allowed_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@functools.cache  # each run asks
 def _quotas(root: Path) -> list[float]:
     """The quotas, in processors, of this process's control groups and those around them."""
     quotas = []

@@ -92,12 +92,21 @@ def test_python_and_licence_are_declared() -> None:
 @pytest.mark.parametrize(
     ("before", "policy"),
     [
-        ("os.environ.pop('OMP_WAIT_POLICY', None)", "PASSIVE"),
-        ("os.environ['OMP_WAIT_POLICY'] = 'ACTIVE'", "ACTIVE"),
-        ("os.environ.pop('OMP_WAIT_POLICY', None); sys.modules['torch'] = None", "None"),  # its OpenMP is there already
+        ("", "PASSIVE 2000"),
+        ("os.environ['OMP_WAIT_POLICY'] = 'ACTIVE'", "ACTIVE None"),
+        ("os.environ['GOMP_SPINCOUNT'] = '7'", "PASSIVE 7"),
+        ("sys.modules['torch'] = None", "None None"),  # its OpenMP is there already
     ],
-    ids=["unset", "set by the user", "torch was first"],
+    ids=["unset", "policy set by the user", "spins set by the user", "torch was first"],
 )
-def test_threads_that_wait_do_not_spin(before: str, policy: str, tmp_path: Path) -> None:
-    code = f"import os, sys; {before}; import scene_lightning; print(os.environ.get('OMP_WAIT_POLICY'))"
+def test_threads_that_wait_spin_for_a_moment_only(before: str, policy: str, tmp_path: Path) -> None:
+    names = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"
+    code = f"""
+import os, sys
+for name in {names}:
+    os.environ.pop(name, None)
+{before}
+import scene_lightning
+print(*map(os.environ.get, {names}))
+"""
     assert python(code, tmp_path, PYTHONPATH=str(ROOT)) == policy

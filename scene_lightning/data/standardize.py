@@ -39,8 +39,9 @@ class Standardize:
 
     def __call__(self, images: Tensor) -> Tensor:
         """(N, H, W, C) uint8 or float32 → float32."""
-        # uint8 times float gives float32 in one pass.
-        x = images * self.rescale if self.rescale else images.float()
+        x = images.float()
+        if self.rescale:  # converted pixels are nobody else's
+            x = x * self.rescale if x is images else x.mul_(self.rescale)
         if self.mirrored:
             x = x.flip(-2)
         if self.samplewise_center:

@@ -9,7 +9,7 @@
 | `affine` | training: a frozen BatchNormalization inside the weights of the layer before it | to rounding |
 | `pooling` | prediction on the CPU: 2x2 max-pooling without its table of positions | exactly |
 | `depthwise` | training in bfloat16 on the CPU: the gradient of kernels above 3x3 by matrix products | to rounding |
-| `memory` | freed memory is kept for the next step, on Linux | exactly |
+| `memory` | freed memory is kept for the next step, on Linux, from this import on | exactly |
 
 `scene_lightning.config.set_fast_paths(False)`, or SCENE_LIGHTNING_FAST=0 in the environment, turns them all off.
 """
@@ -22,5 +22,8 @@ from scene_lightning.fast.switch import fast_paths_enabled, plain_paths, set_fas
 
 __all__ = [
     "JIT_CHOICES", "Folds", "asked_for", "call", "compiled", "fast_paths_enabled", "folded", "followers", "graph_calls",
-    "joined_pairs", "keep_freed_memory", "plain_paths", "set_fast_paths", "stack_calls", "worth_compiling",
+    "joined_pairs", "plain_paths", "set_fast_paths", "stack_calls", "worth_compiling",
 ]  # fmt: skip
+
+if fast_paths_enabled():
+    keep_freed_memory()

@@ -8,30 +8,22 @@ of a step. Threads share one heap, for those of their own (arenas) hold no block
 from __future__ import annotations
 
 import ctypes
-import functools
 import platform
 import sys
-
-from scene_lightning.fast.switch import fast_paths_enabled
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # malloc.h
 _LARGEST_BLOCK = 512 * 2**20  # larger ones are data sets, not activations: they go on being mapped and returned
 _MOST_KEPT = 2**31 - 1
 
 
-@functools.cache
-def _tell_malloc() -> bool:
+def keep_freed_memory() -> bool:
+    """Ask glibc to keep what is freed, at most 2 GiB, for this process; once, before there are threads with heaps.
+
+    Returns:
+        whether it was done: False where there is no glibc.
+    """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
     library = ctypes.CDLL(None)
     told = ((_MMAP_THRESHOLD, _LARGEST_BLOCK), (_TRIM_THRESHOLD, _MOST_KEPT), (_ARENA_MAX, 1))
     return all(library.mallopt(name, value) for name, value in told)
-
-
-def keep_freed_memory() -> bool:
-    """Ask glibc to keep what is freed, at most 2 GiB, for this process; once is enough.
-
-    Returns:
-        whether it was done: False where there is no glibc, and when the fast paths are off.
-    """
-    return fast_paths_enabled() and _tell_malloc()

@@ -268,6 +268,8 @@ _RENAMED = {"max_epochs": "epochs", "check_val_every_n_epoch": "validation_freq"
 
 def _check_options(options: dict[str, Any]) -> None:
     """UnknownArgumentError for what neither `fit` nor Lightning's Trainer has, with the nearest word that they have."""
+    if not options:
+        return
     own = [*inspect.signature(TrainingMixin.fit).parameters, "nb_epoch"]
     refuse_unknown("fit()", options, [*own[1:], *inspect.signature(L.Trainer.__init__).parameters])
     for name, other in _RENAMED.items():

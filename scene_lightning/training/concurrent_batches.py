@@ -50,14 +50,16 @@ def _may_run_twice(part: nn.Module) -> bool:
 
 
 def outputs_of(
-    step: Callable[[Any, int], Any], batches: Iterable[tuple[int, Any]], at_once: int
+    step: Callable[[Any, int], Any], batches: Iterable[tuple[int, Any]], at_once: int, count: int
 ) -> Iterator[tuple[int, Any, Any]]:
     """(number, batch, outputs) of each batch, in order.
 
     Args:
         step: gives the outputs of (batch, number); it is called in other threads.
         batches: (number, batch) of each; read at most one ahead of those that are computed.
-        at_once: how many are computed at once, each on so many parts of the threads that torch uses.
+        at_once: how many are computed at once, each on so many parts of the threads that torch uses; what is left over
+            at the end is computed on all of them.
+        count: how many batches there are.
     """
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(at_once, "predict", torch.set_num_threads, (threads // at_once,))
@@ -69,6 +71,12 @@ def outputs_of(
 
     try:
         for number, batch in batches:
+            if number >= count - count % at_once:
+                while waiting:
+                    yield _done(waiting)
+                torch.set_num_threads(threads)
+                yield number, batch, step(batch, number)
+                continue
             waiting.append((number, batch, pool.submit(compute, batch, number)))
             if len(waiting) > at_once:
                 yield _done(waiting)

@@ -64,7 +64,7 @@ class InnerRun:
             self._tell("on_predict_start")
             batches = self._batches(feed, "predict_step")
             if at_once > 1:
-                for number, batch, outputs in outputs_of(self._predicted, batches, at_once):
+                for number, batch, outputs in outputs_of(self._predicted, batches, at_once, feed.steps_on(1) or 0):
                     self._tell("on_predict_batch_start", batch, number)
                     self._tell("on_predict_batch_end", outputs, batch, number)
             else:

@@ -20,20 +20,19 @@ def lies_on(module: nn.Module, device: torch.device) -> bool:
         module: the module, with all its parts.
         device: a device with its number, where it has one.
     """
-    for part in module.modules():
-        if type(part)._apply not in _KNOWN:
+    if type(module)._apply not in _KNOWN:
+        return False
+    tensors = [*module._parameters.values(), *module._buffers.values()]
+    if isinstance(module, (torchmetrics.Metric, L.LightningModule)) and module.device != device:
+        return False
+    if isinstance(module, torchmetrics.Metric):
+        for name in module._defaults:
+            state = getattr(module, name)
+            tensors += state if isinstance(state, list) else [state]
+    for tensor in tensors:
+        if tensor is not None and (tensor.device != device or _gradient_elsewhere(tensor, device)):
             return False
-        tensors = [*part._parameters.values(), *part._buffers.values()]
-        if isinstance(part, torchmetrics.Metric | L.LightningModule) and part.device != device:
-            return False
-        if isinstance(part, torchmetrics.Metric):
-            for name in part._defaults:
-                state = getattr(part, name)
-                tensors += state if isinstance(state, list) else [state]
-        for tensor in tensors:
-            if tensor is not None and (tensor.device != device or _gradient_elsewhere(tensor, device)):
-                return False
-    return True
+    return all(lies_on(part, device) for part in module._modules.values() if part is not None)
 
 
 def _gradient_elsewhere(tensor: torch.Tensor, device: torch.device) -> bool:

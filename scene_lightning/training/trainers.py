@@ -12,23 +12,41 @@ from typing import Any
 import lightning as L
 from lightning.fabric.utilities import registry
 
-from scene_lightning.fast import keep_freed_memory
 from scene_lightning.training.devices import Hardware, trainer_arguments
 
-_QUIET = ("lightning.pytorch", "lightning.fabric")  # few: setting a level costs what all loggers there are
+_QUIET = ("lightning.pytorch", "lightning.fabric")
 
 # Each Trainer would read the metadata of every installed package, to see whether one brings callbacks.
 if hasattr(registry, "entry_points"):
     setattr(registry, "entry_points", functools.cache(registry.entry_points))  # noqa: B010  # not in its stub
 
 
+class _Errors(logging.Handler):
+    """In place of a logger's own handlers: they hear of errors alone. To set a level costs what all loggers there are."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__(logging.ERROR)
+        self._logger, self._before = logger, (logger.handlers, logger.propagate)
+        logger.handlers, logger.propagate = [self], False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """To whom it would have gone."""
+        here = self._logger.handlers, self._logger.propagate
+        self._logger.handlers, self._logger.propagate = self._before
+        try:
+            self._logger.callHandlers(record)
+        finally:
+            self._logger.handlers, self._logger.propagate = here
+
+    def end(self) -> None:
+        """The logger's own handlers again."""
+        self._logger.handlers, self._logger.propagate = self._before
+
+
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Without Lightning's own announcements: `fit`, `evaluate` and `predict` print Keras' lines."""
-    loggers = [logging.getLogger(name) for name in _QUIET]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    quieted = [_Errors(logging.getLogger(name)) for name in _QUIET]
     with warnings.catch_warnings():
         # They advise about DataLoader workers, loggers and checkpoints that `fit` and its like do not use.
         warnings.filterwarnings("ignore", module=r"lightning\.(pytorch|fabric).*")
@@ -36,8 +54,8 @@ def quiet_lightning() -> Iterator[None]:
         try:
             yield
         finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+            for errors in quieted:
+                errors.end()
 
 
 def make_trainer(hardware: Hardware, callbacks: list[L.Callback], **options: Any) -> L.Trainer:
@@ -58,5 +76,4 @@ def make_trainer(hardware: Hardware, callbacks: list[L.Callback], **options: Any
         "callbacks": callbacks,
         "use_distributed_sampler": False,  # feeds share themselves out
     }
-    keep_freed_memory()
     return L.Trainer(**{**settings, **trainer_arguments(hardware), **options})

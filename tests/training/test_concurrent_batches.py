@@ -107,6 +107,15 @@ def test_a_step_that_was_put_into_a_class_is_heard_as_long_as_it_is_there() -> N
     assert not model.has_own_hooks and (model.predict(x, verbose=0) == 0).all()
 
 
+def test_what_is_left_over_is_computed_on_all_threads() -> None:
+    def step(batch: int, number: int) -> tuple[str, int]:
+        return threading.current_thread().name, torch.get_num_threads()
+
+    seen = [outputs for _, _, outputs in outputs_of(step, ((n, n) for n in range(9)), 2, 9)]
+    assert {name.startswith("predict_") and threads == 1 for name, threads in seen[:8]} == {True}
+    assert seen[8] == (threading.current_thread().name, 2)
+
+
 def test_an_error_in_a_batch_is_raised_and_ends_all() -> None:
     begun = []
 
@@ -119,7 +128,7 @@ def test_an_error_in_a_batch_is_raised_and_ends_all() -> None:
 
     seen = []
     with pytest.raises(ValueError, match="the fourth"):
-        seen += [outputs for _, _, outputs in outputs_of(step, ((n, n + 1) for n in range(100)), 2)]
+        seen += [outputs for _, _, outputs in outputs_of(step, ((n, n + 1) for n in range(100)), 2, 100)]
     assert len(begun) < 8 and torch.get_num_threads() == 2
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("predict_")]
 
@@ -130,5 +139,5 @@ def test_an_interrupt_between_batches_ends_all() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(outputs_of(lambda batch, number: batch, batches(), 2))
+        list(outputs_of(lambda batch, number: batch, batches(), 2, 7))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("predict_")]
