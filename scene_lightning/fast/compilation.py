@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+import tempfile
 import types
 import warnings
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -40,6 +42,23 @@ JIT_CHOICES = (True, False, "auto", "reduce-overhead")  # what compile(jit_compi
 _CACHED = "_compiled_calls"
 _MOST_SHAPES = 4  # of batches, a model and phase
 _numbers = itertools.count()
+
+
+def _keep_inductors_files() -> None:
+    """In a folder for the next process, unless the user has named one; torch names one of its own as it is imported."""
+    given, name = os.environ.get("TORCHINDUCTOR_CACHE_DIR", ""), os.path.join(tempfile.gettempdir(), "torchinductor_")
+    if not given or re.fullmatch(re.escape(name) + r"[^/]*", given):
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache_folder() / "inductor")
+
+
+def _gradient_at_once(training: bool) -> AbstractContextManager[None]:
+    """Within the block torch compiles the backward pass with the forward one: later, nobody would catch its errors."""
+    if not training:
+        return nullcontext()
+    from torch._functorch import config  # with torch's compiler, which starting need not wait for
+
+    known = hasattr(config, "force_non_lazy_backward_lowering")
+    return config.patch(force_non_lazy_backward_lowering=True) if known else nullcontext()  # type: ignore[attr-defined]
 
 
 def _run(model: Any, x: Any, training: bool) -> Any:
@@ -63,7 +82,7 @@ class _CompiledCall:
         self.reason: str | None = None
         # torch keeps what it makes with the code of a function, and makes no more than a few versions of each.
         code = _run.__code__.replace(co_name=f"run_{next(_numbers)}")
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
+        _keep_inductors_files()
         mode = "reduce-overhead" if graphs else None
         self._call: Any = torch.compile(types.FunctionType(code, _run.__globals__), dynamic=False, mode=mode)
 
@@ -82,14 +101,17 @@ class _CompiledCall:
             return _run(model, x, self._training)
         self._shapes.add(key)
         try:
+            if self._graphs:
+                torch.compiler.cudagraph_mark_step_begin()
+            with _gradient_at_once(self._training):
+                outputs = self._call(model, x, self._training)
             if not self._graphs:
-                return self._call(model, x, self._training)
-            torch.compiler.cudagraph_mark_step_begin()
-            outputs = self._call(model, x, self._training)
+                return outputs
             # the next replay writes where these lie; in training they are used up by then, and their gradient's graph
             return outputs if self._training else map_structure(torch.clone, outputs)
         except Exception as error:  # no C++ compiler, an operation it does not know: torch names a hundred kinds
-            self.reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+            cause = getattr(error, "inner_exception", error)  # of torch's own that say only that something failed
+            self.reason = f"{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}"
             warnings.warn(
                 f"torch.compile failed ({self.reason}); the model runs uncompiled. Pass compile(jit_compile=False) to "
                 "leave it out.",

@@ -22,7 +22,7 @@ if hasattr(registry, "entry_points"):
 
 
 class _Errors(logging.Handler):
-    """In place of a logger's own handlers: they hear of errors alone. To set a level costs what all loggers there are."""
+    """In place of a logger's own handlers, which hear of errors alone: setting a level is dearer."""
 
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__(logging.ERROR)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import shutil
+import tempfile
 import warnings
 import weakref
 import zipfile
@@ -197,6 +199,35 @@ def test_where_it_fails_the_model_runs_as_it_is(monkeypatch: pytest.MonkeyPatch)
         answers = quick.predict(X, batch_size=4, verbose=0)
     assert len([w for w in found if "torch.compile" in str(w.message)]) == 1
     np.testing.assert_allclose(answers, expected, atol=1e-6)
+
+
+def test_where_the_gradient_cannot_be_compiled_the_model_trains_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._dynamo.backends.common import aot_autograd
+
+    def no_gradient(graph: Any, inputs: Any) -> Any:
+        raise ImportError("half a file")
+
+    make, backend = torch.compile, aot_autograd(fw_compiler=lambda graph, inputs: graph, bw_compiler=no_gradient)
+    monkeypatch.setattr(torch, "compile", lambda function, **options: make(function, dynamic=False, backend=backend))
+    plain, quick = network(False), network(True)
+    fit: dict[str, Any] = {"batch_size": 4, "shuffle": False, "verbose": 0}
+    with pytest.warns(UserWarning, match=r"torch.compile failed .*half a file"):
+        history = quick.fit(X, Y, **fit).history
+    np.testing.assert_allclose(history["loss"], plain.fit(X, Y, **fit).history["loss"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("given", [None, "own"])
+def test_inductors_files_are_kept_where_the_user_says_or_in_the_cache(
+    given: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("SCENE_LIGHTNING_CACHE", str(tmp_path / "cache"))
+    # what torch has put there by itself, as some of its imports do
+    torchs_own = f"{tempfile.gettempdir()}/torchinductor_me"
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / given) if given else torchs_own)
+    monkeypatch.setattr(torch, "compile", lambda function, **options: function)
+    network(True).predict(X, verbose=0)
+    expected = tmp_path / given if given else tmp_path / "cache" / "inductor"
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(expected)
 
 
 def test_files_say_what_was_asked_for_and_loading_decides_anew(tmp_path: Any) -> None:
