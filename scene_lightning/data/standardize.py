@@ -39,9 +39,10 @@ class Standardize:
 
     def __call__(self, images: Tensor) -> Tensor:
         """(N, H, W, C) uint8 or float32 → float32."""
-        x = images.float()
-        if self.rescale:  # converted pixels are nobody else's
-            x = x * self.rescale if x is images else x.mul_(self.rescale)
+        if self.rescale and images.dtype == torch.uint8 and images.device.type == "cpu":
+            x = images.float().mul_(self.rescale)  # on the CPU two passes are quicker than one that mixes types
+        else:
+            x = images * self.rescale if self.rescale else images.float()
         if self.mirrored:
             x = x.flip(-2)
         if self.samplewise_center:

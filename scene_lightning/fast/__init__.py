@@ -8,6 +8,7 @@
 | `folding` | prediction: BatchNormalization inside the next (or last) layer's weights, no Dropout | to rounding |
 | `affine` | training: a frozen BatchNormalization inside the weights of the layer before it | to rounding |
 | `pooling` | prediction on the CPU: 2x2 max-pooling without its table of positions | exactly |
+| `kernel_gradient` | training in float32 with AVX2: the gradient of kernels by matrix products | to rounding |
 | `depthwise` | training in bfloat16 on the CPU: the gradient of kernels above 3x3 by matrix products | to rounding |
 | `memory` | freed memory is kept for the next step, on Linux, from this import on | exactly |
 

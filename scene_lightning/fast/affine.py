@@ -15,12 +15,13 @@ from typing import Any
 import torch
 
 from scene_lightning import activations
-from scene_lightning.fast import depthwise
+from scene_lightning.fast import depthwise, kernel_gradient
 from scene_lightning.layers import Conv1D, Conv2D, Conv3D, Dense, DepthwiseConv1D, DepthwiseConv2D
 from scene_lightning.layers.base.layer import Layer
 
 CONVOLUTIONS = (Conv1D, Conv2D, Conv3D)
 DEPTHWISE = (DepthwiseConv1D, DepthwiseConv2D)
+QUICKER = {Conv2D: kernel_gradient.conv2d, DepthwiseConv2D: depthwise.conv2d}  # where training pays for it
 
 
 def watched(layer: Layer) -> bool:
@@ -98,8 +99,8 @@ def product(layer: Any) -> Callable[..., torch.Tensor]:
     Args:
         layer: a convolution or Dense.
     """
-    if type(layer) is DepthwiseConv2D:
-        return functools.partial(layer.convolve, function=depthwise.conv2d)
+    if type(layer) in QUICKER:
+        return functools.partial(layer.convolve, function=QUICKER[type(layer)])
     operation: Callable[..., torch.Tensor] = layer.project if type(layer) is Dense else layer.convolve
     return operation
 

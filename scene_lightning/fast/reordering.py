@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from scene_lightning import activations
-from scene_lightning.fast.affine import CONVOLUTIONS, frozen, normalised, product, watched
+from scene_lightning.fast.affine import CONVOLUTIONS, QUICKER, frozen, normalised, product, watched
 from scene_lightning.fast.dropout import IntegerDropout, worth_it
 from scene_lightning.fast.pooling import largest_of_windows
 from scene_lightning.fast.pooling import worth_it as worth_pooling_so
@@ -24,7 +24,6 @@ from scene_lightning.fast.switch import fast_paths_enabled
 from scene_lightning.layers import (
     Activation,
     BatchNormalization,
-    DepthwiseConv2D,
     Dropout,
     MaxPooling1D,
     MaxPooling2D,
@@ -162,7 +161,7 @@ def _may_pool_first(layer: Layer, pool: Layer) -> bool:
 def _without_relu(layer: Any, pool: Any) -> Call:
     def convolve(inputs: torch.Tensor) -> torch.Tensor:
         bias = None if _bias_waits(layer, pool) else layer.bias
-        return layer.convolve(inputs, layer.kernel, bias)  # read here: `run` may only now have built them
+        return product(layer)(inputs, layer.kernel, bias)  # read here: `run` may only now have built them
 
     return lambda inputs: layer.run(convolve, inputs)
 
@@ -210,12 +209,19 @@ def _pooling(pool: Any) -> Call:
     return lambda inputs: pool.run(pooled, inputs)
 
 
+def _quicker(layer: Any) -> Call:
+    def compute(inputs: torch.Tensor) -> Any:
+        return layer.activation(product(layer)(inputs, layer.kernel, layer.bias))
+
+    return lambda inputs: layer.run(compute, inputs)
+
+
 def _alone(layer: Layer) -> Call:
-    """The layer, or for Dropout its cheaper masks, for DepthwiseConv2D and MaxPooling2D the quicker way."""
+    """The layer, or for Dropout its cheaper masks, for convolutions and MaxPooling2D the quicker way."""
     if type(layer) is MaxPooling2D and not watched(layer):
         return _pooling(layer)
-    if type(layer) is DepthwiseConv2D and not watched(layer):
-        return lambda inputs: layer.run(lambda x: layer.activation(product(layer)(x, layer.kernel, layer.bias)), inputs)
+    if type(layer) in QUICKER and not watched(layer):
+        return _quicker(layer)
     if type(layer) is not Dropout or layer.seed is not None or layer.noise_shape is not None or watched(layer):
         return layer
     dropout = layer

@@ -5,6 +5,7 @@ NHWC tensors are viewed as NCHW for torch, which is then its channels_last memor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -86,12 +87,18 @@ class Convolution(WindowedLayer):
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.activation(self.convolve(inputs, self.kernel, self.bias))
 
-    def convolve(self, inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        """The outputs before the activation, for a kernel and a bias in Keras' shapes."""
+    def convolve(
+        self,
+        inputs: torch.Tensor,
+        kernel: torch.Tensor,
+        bias: torch.Tensor | None,
+        function: Callable[..., torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """The outputs before the activation, for a kernel and a bias in Keras' shapes; by `function`, as torch's."""
         if self.padding == "valid":
             self.compute_output_shape(inputs.shape)  # an image smaller than the kernel: say so in Keras' words
         images = to_channels_first(as_float(inputs), self.data_format)
-        outputs = self._convolve(images, torch_kernel(kernel), bias, self.groups)
+        outputs = self._convolve(images, torch_kernel(kernel), bias, self.groups, function)
         return from_channels_first(outputs, self.data_format)
 
 
