@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 from torch.nn import functional as F
-from torch.nn.grad import conv2d_input
+
+from scene_lightning.fast.kernel_gradient import image_gradient
 
 _LEAST_SIDE = 4  # of a kernel: oneDNN is quick up to 3x3
 
@@ -83,7 +84,7 @@ class DepthwiseConvolution(torch.autograd.Function):
         (of_outputs,) = gradients
         of_images = of_kernel = of_bias = None
         if ctx.needs_input_grad[0]:
-            of_images = conv2d_input(images.shape, kernel, of_outputs, ctx.strides, ctx.padding, groups=kernel.shape[0])
+            of_images = image_gradient(images, kernel, of_outputs, ctx.strides, ctx.padding, kernel.shape[0])
         if ctx.needs_input_grad[1]:
             gradient = kernel_gradient(images, of_outputs, tuple(kernel.shape[2:]), ctx.strides, ctx.padding)
             of_kernel = gradient.to(kernel.dtype)

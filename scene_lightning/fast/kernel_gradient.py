@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch.nn import functional as F
-from torch.nn.grad import conv2d_input, conv2d_weight
+from torch.nn.grad import conv2d_weight
 
 _MOST_BYTES = 32 * 2**20  # of pixels laid out at a time
 _MANY_CHANNELS, _CHANNELS, _PLACES = 64, 32, 1_000  # with fewer channels or outputs an image there is nothing to gain
@@ -106,7 +106,7 @@ class Convolution(torch.autograd.Function):
         (of_outputs,) = gradients
         of_images = of_kernel = of_bias = None
         if ctx.needs_input_grad[0]:
-            of_images = conv2d_input(images.shape, kernel, of_outputs, ctx.strides, ctx.padding)
+            of_images = image_gradient(images, kernel, of_outputs, ctx.strides, ctx.padding)
         if ctx.needs_input_grad[1]:
             twice = torch.is_grad_enabled()  # a gradient of the gradient will be asked for
             compute = conv2d_weight if twice else kernel_gradient
@@ -114,6 +114,29 @@ class Convolution(torch.autograd.Function):
         if ctx.needs_input_grad[2]:
             of_bias = of_outputs.sum((0, 2, 3))
         return of_images, of_kernel, of_bias, None, None
+
+
+def image_gradient(
+    images: torch.Tensor,
+    kernel: torch.Tensor,
+    of_outputs: torch.Tensor,
+    strides: tuple[int, ...],
+    padding: tuple[int, ...],
+    groups: int = 1,
+) -> torch.Tensor:
+    """The gradient of the images, in the memory format of theirs, which `torch.nn.grad.conv2d_input` does not know.
+
+    Args:
+        images: (N, C, H, W).
+        kernel: (filters, C / groups, KH, KW).
+        of_outputs: the gradient (N, filters, H', W') of the outputs.
+        strides, padding: (vertical, horizontal).
+        groups: how many parts the channels fall into.
+    """
+    gradient: torch.Tensor = torch.ops.aten.convolution_backward(
+        of_outputs, images, kernel, None, strides, padding, (1, 1), False, (0, 0), groups, (True, False, False)
+    )[0]
+    return gradient
 
 
 def kernel_gradient(
