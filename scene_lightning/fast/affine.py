@@ -25,12 +25,13 @@ QUICKER = {Conv2D: kernel_gradient.conv2d, DepthwiseConv2D: depthwise.conv2d}  #
 
 
 def watched(layer: Layer) -> bool:
-    """Whether somebody looks at what this layer gives: a hook, a penalty on its output.
+    """Whether somebody looks at what this layer gives, or changes it: a hook, a penalty on its output, another `call`.
 
     Args:
         layer: the layer.
     """
-    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer.activity_regularizer is not None)
+    heard = layer._forward_hooks or layer._forward_pre_hooks or layer.activity_regularizer is not None
+    return bool(heard or "call" in layer.__dict__)
 
 
 def plain(layer: Layer) -> bool:

@@ -99,6 +99,17 @@ def test_a_relu_that_something_else_sees_stays_where_it_is() -> None:
         assert moved(convolution_pool()) == 0
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_call_that_was_put_into_a_layer_is_made(number: int) -> None:
+    model = Sequential([Input((15, 13, 3)), Conv2D(8, 3, activation="relu"), MaxPooling2D(), Conv2D(8, 3)])
+    layer = model.layers[number]
+    own = layer.call
+    layer.call = lambda inputs: own(inputs) + 1
+    quick = model(IMAGES)
+    with fast.plain_paths():
+        torch.testing.assert_close(quick, model(IMAGES), rtol=1e-6, atol=1e-6)
+
+
 def test_part_of_a_model_still_sees_its_relu() -> None:
     model = convolution_pool()
     features = Model(model.inputs, model.layers[0].output)
