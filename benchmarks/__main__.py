@@ -78,10 +78,7 @@ def run_side(side: str, case: str, options: dict[str, Any]) -> dict[str, Any]:
     # Every library gets the same cores; TensorFlow and XLA do not listen to OpenMP's variable.
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads,
                    "TF_CPP_MIN_LOG_LEVEL": "3"}  # fmt: skip
-    for name in (
-        "OMP_WAIT_POLICY",
-        "GOMP_SPINCOUNT",
-    ):  # this package sets them for itself; what the others do is theirs
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):  # this package's own settings; what the others do is theirs
         environment.pop(name, None)
     with busy_processes(options["busy"]):
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

@@ -26,6 +26,25 @@ def _slow_here() -> bool:
     return torch.backends.cpu.get_cpu_capability() == "AVX2"
 
 
+def learns_on_cpu(images: torch.Tensor, kernel: torch.Tensor, dilation: tuple[int, ...]) -> bool:
+    """Whether torch will ask a function of ours for the gradient of an undilated kernel, on the CPU.
+
+    Args:
+        images: (N, C, H, W).
+        kernel: the kernel.
+        dilation: of the convolution.
+    """
+    return (
+        images.device.type == "cpu"
+        and torch.is_grad_enabled()
+        and kernel.requires_grad
+        and set(dilation) == {1}
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and not torch._C._are_functorch_transforms_active()  # torch.func.vmap knows no writing into memory
+    )
+
+
 def worth_it(
     images: torch.Tensor,
     kernel: torch.Tensor,
@@ -44,17 +63,11 @@ def worth_it(
     """
     if not (
         _slow_here()
-        and images.device.type == "cpu"
+        and learns_on_cpu(images, kernel, dilation)
         and images.dtype == kernel.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
-        and torch.is_grad_enabled()
-        and kernel.requires_grad
         and groups == 1
-        and set(dilation) == {1}
         and 1 < kernel.shape[2] * kernel.shape[3] <= _MOST_PIXELS
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
-        and not torch._C._are_functorch_transforms_active()  # torch.func.vmap knows no writing into memory
     ):
         return False
     places = 1

@@ -16,14 +16,9 @@ _LARGEST_BLOCK = 512 * 2**20  # larger ones are data sets, not activations: they
 _MOST_KEPT = 2**31 - 1
 
 
-def keep_freed_memory() -> bool:
-    """Ask glibc to keep what is freed, at most 2 GiB, for this process; once, before there are threads with heaps.
-
-    Returns:
-        whether it was done: False where there is no glibc.
-    """
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
-        return False
-    library = ctypes.CDLL(None)
-    told = ((_MMAP_THRESHOLD, _LARGEST_BLOCK), (_TRIM_THRESHOLD, _MOST_KEPT), (_ARENA_MAX, 1))
-    return all(library.mallopt(name, value) for name, value in told)
+def keep_freed_memory() -> None:
+    """Ask glibc, where it is there, to keep what is freed, at most 2 GiB; once, before there are threads with heaps."""
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        for name, value in ((_MMAP_THRESHOLD, _LARGEST_BLOCK), (_TRIM_THRESHOLD, _MOST_KEPT), (_ARENA_MAX, 1)):
+            library.mallopt(name, value)

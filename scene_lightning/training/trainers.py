@@ -39,8 +39,10 @@ class _Errors(logging.Handler):
             self._logger.handlers, self._logger.propagate = here
 
     def end(self) -> None:
-        """The logger's own handlers again."""
-        self._logger.handlers, self._logger.propagate = self._before
+        """The logger's own handlers again, and those that were added meanwhile."""
+        handlers, propagate = self._before
+        handlers += (handler for handler in self._logger.handlers if handler is not self)
+        self._logger.handlers, self._logger.propagate = handlers, propagate
 
 
 @contextmanager
