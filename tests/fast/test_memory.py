@@ -46,3 +46,18 @@ def test_a_folder_predicted_again_needs_no_new_pages(tmp_path: Path) -> None:
     faults = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("faults")]
     # A batch of activations is 90 MB, 22,000 pages, and there are ten. The heap may grow in some of the calls.
     assert len(faults) == 7 and min(faults[1:]) < 10_000
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+@pytest.mark.parametrize(("switch", "told"), [("0", "0"), ("1", "3")])
+def test_the_switch_leaves_the_c_library_alone(switch: str, told: str) -> None:
+    code = """
+import ctypes, lightning, torch
+from unittest import mock
+with mock.patch("ctypes.CDLL") as library:
+    import scene_lightning.fast
+print(library.return_value.mallopt.call_count)
+"""
+    environment = {**os.environ, "SCENE_LIGHTNING_FAST": switch}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == told
