@@ -81,7 +81,7 @@ class Convolution(WindowedLayer):
                 f"groups={self.groups}, but the input has {depth} channels (full input shape is {tuple(input_shape)})."
             )
         self.compute_output_shape(input_shape)
-        self.kernel = self._add_named_weight("kernel", (*self.kernel_size, depth // self.groups, self.filters))
+        self.kernel = self._add_kernel("kernel", (*self.kernel_size, depth // self.groups, self.filters))
         self._add_bias_weight(self.filters)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:

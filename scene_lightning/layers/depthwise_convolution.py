@@ -65,8 +65,8 @@ class DepthwiseConvolution(WindowedLayer):
     def build(self, input_shape: ShapeLike) -> None:
         depth = self._fix_channels(input_shape)
         self.compute_output_shape(input_shape)
-        self.kernel = self._add_named_weight(
-            "kernel", (*self.kernel_size, depth, self.depth_multiplier), options="depthwise"
+        self.kernel = self._add_kernel(
+            "kernel", (*self.kernel_size, depth, self.depth_multiplier), "depthwise", depthwise=True
         )
         self._add_bias_weight(depth * self.depth_multiplier)
 
@@ -211,11 +211,11 @@ class _SeparableConvolution(WindowedLayer):
     def build(self, input_shape: ShapeLike) -> None:
         depth = self._fix_channels(input_shape)
         self.compute_output_shape(input_shape)
-        self.depthwise_kernel = self._add_named_weight(
-            "depthwise_kernel", (*self.kernel_size, depth, self.depth_multiplier), options="depthwise"
+        self.depthwise_kernel = self._add_kernel(
+            "depthwise_kernel", (*self.kernel_size, depth, self.depth_multiplier), "depthwise", depthwise=True
         )
-        self.pointwise_kernel = self._add_named_weight(
-            "pointwise_kernel", (*(1,) * self.rank, depth * self.depth_multiplier, self.filters), options="pointwise"
+        self.pointwise_kernel = self._add_kernel(
+            "pointwise_kernel", (*(1,) * self.rank, depth * self.depth_multiplier, self.filters), "pointwise"
         )
         self._add_bias_weight(self.filters)
 

@@ -95,6 +95,7 @@ def adam_update(
         if device not in opt._never:
             opt._never[device] = torch.full((), float("inf"), device=device)
         never = opt._never[device]
+        params, grads, m, v, v_hat = (_as_they_lie(of, params) for of in (params, grads, m, v, v_hat))
         grads = [grad.contiguous() for grad in grads]  # outside `fit` their strides are what the backward pass left
         torch._fused_adam_(
             params, grads, m, v, v_hat, [never] * len(params), lr=alpha, beta1=beta_1, beta2=beta_2, weight_decay=0.0,
@@ -117,19 +118,27 @@ def _fusable(params: list[Tensor], *others: list[Tensor], laid_out: bool = True)
     The kernel walks the memory of each tensor from its first value on and looks at no strides.
     """
     first = params[0]
-    return (
-        first.device.type in ("cpu", "cuda", "mps")
-        and first.is_floating_point()
-        and all(
-            tensor.device == first.device
-            and tensor.dtype == first.dtype
-            and tensor.layout == torch.strided
-            and tensor.shape == of_one[0].shape
-            and (not laid_out or tensor.is_contiguous())
-            for of_one in zip(params, *others, strict=True)
-            for tensor in of_one
-        )
-    )
+    if first.device.type not in ("cpu", "cuda", "mps") or not first.is_floating_point():
+        return False
+    for some in (params, *others):
+        for tensor, param in zip(some, params, strict=True):
+            alike = tensor.device == first.device and tensor.dtype == first.dtype and tensor.shape == param.shape
+            if not alike or tensor.layout != torch.strided:
+                return False
+        if laid_out and not all(tensor.is_contiguous() for tensor in _as_they_lie(some, params)):
+            return False
+    return True
+
+
+def _as_they_lie(tensors: list[Tensor], params: list[Tensor]) -> list[Tensor]:
+    """Views of tensors with their axes in the order in which the weights' lie in memory, kernels' being another one."""
+    views = []
+    for tensor, param in zip(tensors, params, strict=False):  # without velocity_hat: an empty list
+        if not param.is_contiguous():
+            strides = param.stride()
+            tensor = tensor.permute(sorted(range(param.ndim), key=strides.__getitem__, reverse=True))
+        views.append(tensor)
+    return views
 
 
 class AdamW(Adam):

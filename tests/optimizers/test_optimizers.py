@@ -293,6 +293,20 @@ def test_foreach_and_fused_adam_agree(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-6)
 
 
+def test_the_order_of_a_kernel_in_memory_changes_no_step() -> None:
+    rng = np.random.default_rng(3)
+    start = torch.tensor(rng.normal(size=(3, 2, 5, 4)), dtype=torch.float32)
+    grads = torch.tensor(rng.normal(size=(5, *start.shape)), dtype=torch.float32)
+    plain = nn.Parameter(start.clone())
+    kernel = nn.Parameter(start.permute(3, 0, 1, 2).contiguous().permute(1, 2, 3, 0))
+    for param in (plain, kernel):
+        optimizer = optimizers.Adam(amsgrad=True)
+        optimizer.build([param])
+        for grad in grads:
+            optimizer.apply_gradients([(grad.permute(1, 0, 2, 3).contiguous().permute(1, 0, 2, 3), param)])
+    assert kernel.stride() != plain.stride() and torch.equal(kernel, plain)
+
+
 def test_state_of_another_network_is_refused() -> None:
     a, b = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(3))
     state = optimizers.Adam().torch_optimizer([a]).state_dict()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from scene_lightning import initializers
 from scene_lightning._naming import auto_name
@@ -165,6 +166,12 @@ class Variable(nn.Parameter):
         array = self.numpy()
         return array if dtype is None else array.astype(dtype, copy=False)
 
+    def view(self, *shape: Any) -> torch.Tensor:  # type: ignore[override]
+        """torch's view; a copy where kernels' order in memory allows none (`torch.nn.utils.parameters_to_vector`)."""
+        if self.is_contiguous() or not shape or isinstance(shape[0], torch.dtype):
+            return super().view(*shape)
+        return self.reshape(*shape)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
         if id(self) not in memo:
             memo[id(self)] = _rebuilt(self.detach().clone(), self._state(), self.requires_grad)
@@ -198,6 +205,18 @@ _OPERATORS = (
 for _operator in _OPERATORS.split():
     setattr(Variable, f"__{_operator}__", _with_arrays(f"__{_operator}__"))
 Variable.__hash__ = torch.Tensor.__hash__  # type: ignore[method-assign]
+
+
+def _row_by_row(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    """Lay kernels out as LBFGS wants all weights: it strings gradients together by views, which follow the weights."""
+    if isinstance(optimizer, torch.optim.LBFGS):
+        for param in (param for group in optimizer.param_groups for param in group["params"]):
+            if isinstance(param, Variable) and not param.is_contiguous():
+                param.data = param.data.contiguous()
+                param.grad = None if param.grad is None else param.grad.contiguous()
+
+
+register_optimizer_step_pre_hook(_row_by_row)
 
 
 def _rebuilt(values: torch.Tensor, state: dict[str, Any], requires_grad: bool) -> Variable:

@@ -14,6 +14,7 @@ from scene_lightning.layers.base.phase import state
 from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import InputSpec
 from scene_lightning.layers.base.types import Shape, ShapeLike, Sizes
+from scene_lightning.layers.base.variable import Variable
 from scene_lightning.layers.base.windows import image_shape, output_sides, refuse_channels_first, same_paddings, spatial
 
 
@@ -57,6 +58,16 @@ class WindowedLayer(StandardLayer):
         depth = known_axis(axis, input_shape)
         self.input_spec = _ChannelSpec(self.rank, axis, depth)
         return depth
+
+    def _add_kernel(self, name: str, shape: Shape, options: str | None = None, *, depthwise: bool = False) -> Variable:
+        """A kernel of Keras' shape, which lies in memory as torch's convolutions want it: no call has to copy it."""
+        kernel = self._add_named_weight(name, shape, options)
+        rank = self.rank
+        # (outputs, ..., inputs), which is channels_last, or (channels, multiplier, ...)
+        order = (rank, rank + 1, *range(rank)) if depthwise else (rank + 1, *range(rank), rank)
+        back = [order.index(axis) for axis in range(rank + 2)]
+        kernel.data = kernel.data.permute(order).contiguous().permute(back)
+        return kernel
 
     def _add_bias_weight(self, size: int) -> None:
         self.bias = self._add_named_weight("bias", (size,)) if self.use_bias else None
