@@ -9,6 +9,7 @@
 | `affine` | training: a frozen BatchNormalization inside the weights of the layer before it | to rounding |
 | `pooling` | prediction on the CPU: 2x2 max-pooling without its table of positions | exactly |
 | `kernel_gradient` | training in float32 with AVX2: the gradient of kernels by matrix products | to rounding |
+| `winograd` | in float32 with AVX2: 3x3 kernels of 256 channels and more by a quarter of the products | to rounding |
 | `depthwise` | training in bfloat16 on the CPU: the gradient of kernels above 3x3 by matrix products | to rounding |
 | `memory` | freed memory is kept for the next step, on Linux, from this import on | exactly |
 

@@ -15,13 +15,13 @@ from typing import Any
 import torch
 
 from scene_lightning import activations
-from scene_lightning.fast import depthwise, kernel_gradient
+from scene_lightning.fast import convolution, depthwise
 from scene_lightning.layers import Conv1D, Conv2D, Conv3D, Dense, DepthwiseConv1D, DepthwiseConv2D
 from scene_lightning.layers.base.layer import Layer
 
 CONVOLUTIONS = (Conv1D, Conv2D, Conv3D)
 DEPTHWISE = (DepthwiseConv1D, DepthwiseConv2D)
-QUICKER = {Conv2D: kernel_gradient.conv2d, DepthwiseConv2D: depthwise.conv2d}  # where training pays for it
+QUICKER = {Conv2D: convolution.conv2d, DepthwiseConv2D: depthwise.conv2d}
 
 
 def watched(layer: Layer) -> bool:

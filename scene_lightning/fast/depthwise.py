@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from scene_lightning.fast.kernel_gradient import image_gradient, learns_on_cpu
+from scene_lightning.fast.convolution import image_gradient, undilated_on_cpu
 
 _LEAST_SIDE = 4  # of a kernel: oneDNN is quick up to 3x3
 
@@ -30,7 +30,9 @@ def worth_it(images: torch.Tensor, kernel: torch.Tensor, dilation: tuple[int, ..
     autocast = torch.is_autocast_enabled("cpu")
     dtype = torch.get_autocast_dtype("cpu") if autocast else images.dtype
     return (
-        learns_on_cpu(images, kernel, dilation)
+        torch.is_grad_enabled()
+        and kernel.requires_grad
+        and undilated_on_cpu(images, dilation)
         and dtype == torch.bfloat16
         and (autocast or kernel.dtype == dtype)
         and torch.float64 not in (images.dtype, kernel.dtype)  # autocast leaves it alone
