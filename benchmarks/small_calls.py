@@ -1,6 +1,7 @@
-"""What one call of each verb costs on a small network, where the call itself is most of it.
+"""What one call of each verb costs on a small network, where the call itself is most of it, or on an application.
 
 Usage: python -m benchmarks.small_calls [--rounds 5] [--sides ours,keras-torch,keras-tensorflow] [--write FILE]
+       python -m benchmarks.small_calls --application ResNet50 [--verbs predict,predict_many,frozen,train_on_batch]
 
 Each side runs in its own process, in turn. Wall time and CPU time (of all threads) a call: on a busy machine the CPU
 time is the fairer one.
@@ -23,7 +24,7 @@ from benchmarks.networks import images
 
 SIDES = {"ours": "scene_lightning", "plain": "scene_lightning", "compiled": "scene_lightning",
          "keras-torch": "keras", "keras-tensorflow": "tensorflow"}  # fmt: skip
-SIZE, BATCH, LONG = 32, 32, 20
+SIZE, LARGE, BATCH, LONG = 32, 160, 32, 20
 VERBS = {
     "model": "`model(x)`, 1 image",
     "predict": "`predict`, 1 image",
@@ -32,6 +33,7 @@ VERBS = {
     "evaluate": "`evaluate`, 32 images",
     "test_on_batch": "`test_on_batch`, 32 images",
     "train_on_batch": "`train_on_batch`, 32 images",
+    "frozen": "`train_on_batch`, 32 images, an application frozen",
     "fit": "`fit`, one epoch of 32 images",
     "fit_step": "a step of 32 in a `fit` of 20",
 }
@@ -53,6 +55,17 @@ def network(keras: Any, jit_compile: Any) -> Any:
     return model
 
 
+def application(keras: Any, name: str, jit_compile: Any, trainable: bool = True) -> Any:
+    """One of `keras.applications` without its top and with random weights, for photographs of 160 pixels, compiled."""
+    base = getattr(keras.applications, name)(
+        include_top=False, weights=None, input_shape=(LARGE, LARGE, 3), pooling="avg"
+    )
+    base.trainable = trainable
+    model = keras.Sequential([base, keras.layers.Dense(6, activation="softmax")])
+    model.compile("adam", "categorical_crossentropy", jit_compile=jit_compile)
+    return model
+
+
 def library_of(side: str) -> Any:
     """The Keras of a side."""
     if side.startswith("keras-"):
@@ -65,10 +78,12 @@ def library_of(side: str) -> Any:
     return keras
 
 
-def calls_of(keras: Any, side: str) -> dict[str, Callable[[], Any]]:
-    """What is timed, by its name in `VERBS`."""
-    model = network(keras, {"compiled": True, "ours": "auto", "plain": False}.get(side, "auto"))
-    x, y = images(BATCH * LONG, SIZE)
+def calls_of(keras: Any, side: str, name: str) -> dict[str, Callable[[], Any]]:
+    """What is timed, by its name in `VERBS`; name: the application, or "" for a small network."""
+    jit_compile = {"compiled": True, "plain": False}.get(side, "auto")
+    model = application(keras, name, jit_compile) if name else network(keras, jit_compile)
+    frozen = application(keras, name, jit_compile, trainable=False) if name else None
+    x, y = images(BATCH if name else BATCH * LONG, LARGE if name else SIZE)
     one, many, answers = x[:1], x[:BATCH], y[:BATCH]
     tensor = keras.ops.convert_to_tensor(one)
     return {
@@ -79,27 +94,30 @@ def calls_of(keras: Any, side: str) -> dict[str, Callable[[], Any]]:
         "evaluate": lambda: model.evaluate(many, answers, verbose=0),
         "test_on_batch": lambda: model.test_on_batch(many, answers),
         "train_on_batch": lambda: model.train_on_batch(many, answers),
+        "frozen": lambda: frozen.train_on_batch(many, answers),
         "fit": lambda: model.fit(many, answers, verbose=0),
         "fit_step": lambda: model.fit(x, y, verbose=0),
     }
 
 
-def time_side(side: str, seconds: float, verbs: list[str]) -> dict[str, list[float]]:
-    """Milliseconds a call, [wall, CPU], by verb: medians over as many calls as fit into `seconds` each."""
+def time_side(side: str, seconds: float, verbs: list[str], name: str) -> dict[str, list[float]]:
+    """Milliseconds a call, [wall, CPU], by verb: medians over as many calls as fit into `seconds` each.
+
+    Of an application (`name`) at least two, else five."""
     found = {}
-    for name, call in calls_of(library_of(side), side).items():
-        if name not in verbs:
+    for verb, call in calls_of(library_of(side), side, name).items():
+        if verb not in verbs:
             continue
-        for _ in range(3):
+        for _ in range(2 if name else 3):
             call()
         walls, processors, end = [], [], time.perf_counter() + seconds
-        while time.perf_counter() < end or len(walls) < 5:
+        while time.perf_counter() < end or len(walls) < (2 if name else 5):
             wall, processor = time.perf_counter(), time.process_time()
             call()
             walls.append(time.perf_counter() - wall)
             processors.append(time.process_time() - processor)
-        steps = LONG if name == "fit_step" else 1
-        found[name] = [1000 * statistics.median(times) / steps for times in (walls, processors)]
+        steps = LONG if verb == "fit_step" else 1
+        found[verb] = [1000 * statistics.median(times) / steps for times in (walls, processors)]
     return found
 
 
@@ -116,10 +134,10 @@ def table(rounds: list[dict[str, dict[str, list[float]]]], sides: list[str], ver
     return "\n".join(lines)
 
 
-def in_own_process(side: str, seconds: float, verbs: list[str]) -> dict[str, list[float]]:
+def in_own_process(side: str, seconds: float, verbs: list[str], name: str) -> dict[str, list[float]]:
     """What `time_side` finds in a fresh process."""
     command = [sys.executable, "-m", "benchmarks.small_calls", "--one", side, "--seconds", str(seconds),
-               "--verbs", ",".join(verbs)]  # fmt: skip
+               "--verbs", ",".join(verbs), "--application", name]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False,
                           env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})  # fmt: skip
     if done.returncode != 0:
@@ -133,11 +151,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="for each verb and side")
     parser.add_argument("--sides", default="ours,keras-torch,keras-tensorflow", help=f"some of {', '.join(SIDES)}")
-    parser.add_argument("--verbs", default=",".join(VERBS), help=f"some of {', '.join(VERBS)}")
+    parser.add_argument("--application", default="", metavar="NAME", help="one of keras.applications, at 160 pixels")
+    parser.add_argument("--verbs", default="", help=f"some of {', '.join(VERBS)}")
     parser.add_argument("--write", default="", metavar="FILE", help="also append the table to this Markdown file")
     parser.add_argument("--one", default="", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    asked.sides, asked.verbs = asked.sides.split(","), asked.verbs.split(",")
+    every = (
+        "predict,predict_many,frozen,train_on_batch" if asked.application else ",".join(VERBS).replace(",frozen", "")
+    )
+    asked.sides, asked.verbs = asked.sides.split(","), (asked.verbs or every).split(",")
     if unknown := [side for side in asked.sides if side not in SIDES] + [v for v in asked.verbs if v not in VERBS]:
         parser.error(f"unknown: {unknown}")
     return asked
@@ -146,7 +168,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     asked = parse()
     if asked.one:
-        print(json.dumps(time_side(asked.one, asked.seconds, asked.verbs)))
+        print(json.dumps(time_side(asked.one, asked.seconds, asked.verbs, asked.application)))
         return
     from benchmarks.__main__ import installed
     from benchmarks.machine import describe
@@ -157,9 +179,10 @@ def main() -> None:
     about = describe()
     rounds = []
     for number in range(asked.rounds):
-        rounds.append({side: in_own_process(side, asked.seconds, asked.verbs) for side in sides})
+        rounds.append({side: in_own_process(side, asked.seconds, asked.verbs, asked.application) for side in sides})
         print(f"round {number + 1} of {asked.rounds}", flush=True)
-    text = (f"\n## small calls\n\nA network for {SIZE}x{SIZE} photographs, {asked.rounds} rounds. {about}\n\n"
+    what = asked.application or f"A network for {SIZE}x{SIZE} photographs"
+    text = (f"\n## small calls\n\n{what}, {asked.rounds} rounds. {about}\n\n"
             f"{table(rounds, sides, asked.verbs)}\n")  # fmt: skip
     print(text)
     if asked.write:
