@@ -184,6 +184,7 @@ class TorchOptimizer(TakesPairs):
         self._inner.register_step_post_hook(self._after_step)
         self._inner.register_state_dict_post_hook(self._add_count)
         self._inner.register_load_state_dict_pre_hook(self._take_count)
+        self._inner.register_load_state_dict_post_hook(_lay_out)
 
     @torch.no_grad()
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
@@ -282,3 +283,11 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(_is_plain(item) for item in value)
     return value is None or isinstance(value, bool | int | float | str)
+
+
+def _lay_out(optimizer: torch.optim.Optimizer) -> None:
+    """Bring a loaded state into the weights' order in memory, which files of before had not; see `laid_out_like`."""
+    for param, slots in optimizer.state.items():
+        for name, value in slots.items():
+            if isinstance(value, Tensor) and value.shape == param.shape:
+                slots[name] = laid_out_like(param, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +101,21 @@ def test_lbfgs_takes_its_steps_in_a_loop_of_ones_own() -> None:
     first = loss().item()
     optimizer.step(loss)
     assert loss().item() < first
+
+
+def test_a_state_of_before_is_laid_out_for_torchs_fused_steps() -> None:
+    models = [network(), network()]
+    weights = models[0].get_weights()
+    for model in models:
+        model.set_weights(weights)
+        model.compile(functools.partial(torch.optim.Adam, lr=0.01, fused=True), "mse")
+        model.fit(X, Y, shuffle=False, verbose=0)
+    inner = models[1].optimizer.torch_optimizer(list(models[1].parameters()))
+    state = copy.deepcopy(inner.state_dict())
+    for slots in state["state"].values():
+        slots.update({name: value.contiguous() for name, value in slots.items()})
+    inner.load_state_dict(state)
+    for model in models:
+        model.train_on_batch(X, Y)
+    for one, two in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-7)
