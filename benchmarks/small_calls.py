@@ -162,6 +162,10 @@ def parse() -> argparse.Namespace:
     asked.sides, asked.verbs = asked.sides.split(","), (asked.verbs or every).split(",")
     if unknown := [side for side in asked.sides if side not in SIDES] + [v for v in asked.verbs if v not in VERBS]:
         parser.error(f"unknown: {unknown}")
+    if "frozen" in asked.verbs and not asked.application:
+        parser.error("frozen needs --application")
+    if "fit_step" in asked.verbs and asked.application:
+        parser.error("fit_step is of the small network: an application gets a single batch")
     return asked
 
 

@@ -98,7 +98,7 @@ class Convolution(torch.autograd.Function):
         (of_outputs,) = gradients
         of_images = of_kernel = of_bias = None
         if ctx.needs_input_grad[0]:
-            of_images = _image_gradient(images, kernel, of_outputs, ctx.strides, ctx.padding)
+            of_images = image_gradient(images, kernel, of_outputs, ctx.strides, ctx.padding)
         if ctx.needs_input_grad[1]:
             twice = torch.is_grad_enabled()  # a gradient of the gradient will be asked for
             compute = conv2d_weight if twice else kernel_gradient
@@ -106,21 +106,6 @@ class Convolution(torch.autograd.Function):
         if ctx.needs_input_grad[2]:
             of_bias = of_outputs.sum((0, 2, 3))
         return of_images, of_kernel, of_bias, None, None
-
-
-def _image_gradient(
-    images: torch.Tensor,
-    kernel: torch.Tensor,
-    of_outputs: torch.Tensor,
-    strides: tuple[int, ...],
-    padding: tuple[int, ...],
-) -> torch.Tensor:
-    """The gradient of the images: with strides of 1, a convolution of the outputs' with the kernel turned round."""
-    around = tuple(side - 1 - pad for side, pad in zip(kernel.shape[2:], padding, strict=True))
-    swapped = kernel.transpose(0, 1)
-    if not torch.is_grad_enabled() and min(around) >= 0 and winograd.worth_it(of_outputs, swapped, strides, around):
-        return winograd.conv2d(of_outputs, swapped.flip(2, 3), None, around)
-    return image_gradient(images, kernel, of_outputs, strides, padding)
 
 
 def image_gradient(
@@ -140,6 +125,12 @@ def image_gradient(
         strides, padding: (vertical, horizontal).
         groups: how many parts the channels fall into.
     """
+    # With strides of 1 it is a convolution of the outputs' gradient with the kernel turned round.
+    around = tuple(side - 1 - pad for side, pad in zip(kernel.shape[2:], padding, strict=True))
+    swapped = kernel.transpose(0, 1)
+    once = groups == 1 and not torch.is_grad_enabled()  # no gradient of the gradient will be asked for
+    if once and min(around) >= 0 and winograd.worth_it(of_outputs, swapped, strides, around):
+        return winograd.conv2d(of_outputs, swapped.flip(2, 3), None, around)
     gradient: torch.Tensor = torch.ops.aten.convolution_backward(
         of_outputs, images, kernel, None, strides, padding, (1, 1), False, (0, 0), groups, (True, False, False)
     )[0]

@@ -3,7 +3,7 @@
 In inference BatchNormalization is a·x + b for each channel. After a convolution or Dense layer without activation it
 scales that layer's filters; before one that does not pad (through Dropout, Flatten or a global average) it scales
 that layer's inputs. Both are exact but for rounding: factors and biases are made in float64, on the host (Apple's GPUs
-have none); a kernel is multiplied where it is, in float32 or wider, in a twentieth of the time.
+have none); a kernel is multiplied where it is, in float32 or wider.
 """
 
 from __future__ import annotations

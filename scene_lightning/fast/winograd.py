@@ -2,7 +2,7 @@
 
 A tile of 4x4 outputs takes 36 products a pair of channels instead of 144 (Lavin and Gray, 2016, arXiv:1509.09308). The
 tiles of some images at a time are transformed, multiplied with the transformed kernel, one matrix product for each of
-the 36 places, and transformed back. Large numbers cancel in that: the error is three to seven times that of oneDNN.
+the 36 places, and transformed back. Large numbers cancel in that: the error is three to eight times that of oneDNN.
 """
 
 from __future__ import annotations
