@@ -6,6 +6,7 @@
 | `dropout` | masks from whole random integers, on the CPU | in distribution: the rate to 2⁻¹⁷ |
 | `compilation` | the model's call through torch.compile, where asked for or worth it | to rounding |
 | `folding` | prediction: BatchNormalization inside the next (or last) layer's weights, no Dropout | to rounding |
+| `packing` | prediction of a few images in float32: kernels laid out for oneDNN once, not at each call | exactly |
 | `affine` | training: a frozen BatchNormalization inside the weights of the layer before it | to rounding |
 | `pooling` | prediction on the CPU: 2x2 max-pooling without its table of positions | exactly |
 | `kernel_gradient` | training in float32 with AVX2: the gradient of kernels by matrix products | to rounding |
@@ -17,14 +18,14 @@
 """
 
 from scene_lightning.fast.compilation import JIT_CHOICES, asked_for, call, compiled, worth_compiling
-from scene_lightning.fast.folding import folded
+from scene_lightning.fast.folding import folded, forget_folds
 from scene_lightning.fast.memory import keep_freed_memory
 from scene_lightning.fast.reordering import Folds, followers, graph_calls, joined_pairs, stack_calls
 from scene_lightning.fast.switch import fast_paths_enabled, plain_paths, set_fast_paths
 
 __all__ = [
-    "JIT_CHOICES", "Folds", "asked_for", "call", "compiled", "fast_paths_enabled", "folded", "followers", "graph_calls",
-    "joined_pairs", "plain_paths", "set_fast_paths", "stack_calls", "worth_compiling",
+    "JIT_CHOICES", "Folds", "asked_for", "call", "compiled", "fast_paths_enabled", "folded", "followers",
+    "forget_folds", "graph_calls", "joined_pairs", "plain_paths", "set_fast_paths", "stack_calls", "worth_compiling",
 ]  # fmt: skip
 
 if fast_paths_enabled():

@@ -16,6 +16,7 @@ import torch
 
 from scene_lightning import activations
 from scene_lightning.fast import convolution, depthwise
+from scene_lightning.fast.packing import PackedKernel
 from scene_lightning.layers import Conv1D, Conv2D, Conv3D, Dense, DepthwiseConv1D, DepthwiseConv2D
 from scene_lightning.layers.base.layer import Layer
 
@@ -94,14 +95,18 @@ def output_channels(layer: Any, kernel: torch.Tensor) -> int:
     return int(kernel.shape[-1] * kernel.shape[-2] if type(layer) in DEPTHWISE else kernel.shape[-1])
 
 
-def product(layer: Any) -> Callable[..., torch.Tensor]:
+def product(layer: Any, packed: PackedKernel | None = None) -> Callable[..., torch.Tensor]:
     """A function of inputs, kernel and bias: what a layer gives before its activation, with these weights for its own.
 
     Args:
         layer: a convolution or Dense.
+        packed: what keeps the kernel from one call to the next; None where it may change between them.
     """
     if type(layer) in QUICKER:
-        return functools.partial(layer.convolve, function=QUICKER[type(layer)])
+        function = QUICKER[type(layer)]
+        if packed is not None:
+            function = functools.partial(packed.conv2d, function)
+        return functools.partial(layer.convolve, function=function)
     operation: Callable[..., torch.Tensor] = layer.project if type(layer) is Dense else layer.convolve
     return operation
 

@@ -74,6 +74,20 @@ def conv2d(
     return _forward(images, kernel, bias, strides, padding)
 
 
+def by_winograd(
+    images: torch.Tensor, kernel: torch.Tensor, strides: tuple[int, ...], padding: tuple[int, ...], groups: int
+) -> bool:
+    """Whether `conv2d` goes Winograd's way, in float32 on the CPU without dilation.
+
+    Args:
+        images: (N, C, H, W).
+        kernel: (filters, C / groups, KH, KW).
+        strides, padding: (vertical, horizontal).
+        groups: how many parts the channels fall into.
+    """
+    return _slow_here() and groups == 1 and winograd.worth_it(images, kernel, strides, padding)
+
+
 def _forward(images: Any, kernel: Any, bias: Any, strides: tuple[int, ...], padding: tuple[int, ...]) -> torch.Tensor:
     if winograd.worth_it(images, kernel, strides, padding):
         return winograd.conv2d(images, kernel, bias, padding)

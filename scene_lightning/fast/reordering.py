@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ import torch
 from scene_lightning import activations
 from scene_lightning.fast.affine import CONVOLUTIONS, QUICKER, frozen, normalised, product, watched
 from scene_lightning.fast.dropout import IntegerDropout, worth_it
+from scene_lightning.fast.packing import PackedKernel
 from scene_lightning.fast.pooling import largest_of_windows
 from scene_lightning.fast.pooling import worth_it as worth_pooling_so
 from scene_lightning.fast.switch import fast_paths_enabled
@@ -45,10 +46,12 @@ class Folds:
     Attributes:
         gone: layers that now stand inside others' weights.
         weights: (kernel, bias) of those others.
+        packed: what keeps convolutions' kernels from one call to the next.
     """
 
-    gone: set[int]
-    weights: dict[int, tuple[torch.Tensor, torch.Tensor]]
+    gone: set[int] = field(default_factory=set)
+    weights: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    packed: dict[int, PackedKernel] = field(default_factory=dict)
 
     def weights_like(self, number: int, kernel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The weights of one layer on the device of its own kernel, and in its dtype.
@@ -93,15 +96,14 @@ def followers(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[int
     return [None if after is None or nodes[after].kwargs else after for after in nexts]
 
 
-def joined_pairs(nodes: Sequence[Node], outputs: Iterable[KerasTensor]) -> list[tuple[int, int]]:
+def joined_pairs(nodes: Sequence[Node], after: Iterable[int | None]) -> list[tuple[int, int]]:
     """Where max-pooling or BatchNormalization is all that sees a layer: pairs of numbers in the list of calls.
 
     Args:
         nodes: the calls of a graph, in order.
-        outputs: the graph's outputs.
+        after: what `followers` gave.
     """
-    after = enumerate(followers(nodes, outputs))
-    return [(n, user) for n, user in after if user is not None and type(nodes[user].layer) in _JOINED]
+    return [(n, user) for n, user in enumerate(after) if user is not None and type(nodes[user].layer) in _JOINED]
 
 
 def graph_calls(nodes: Sequence[Node], pairs: Iterable[tuple[int, int]], folds: Folds | None = None) -> list[Call]:
@@ -117,8 +119,11 @@ def graph_calls(nodes: Sequence[Node], pairs: Iterable[tuple[int, int]], folds: 
 
 
 def _calls(layers: Sequence[Layer], pairs: Iterable[tuple[int, int]], folds: Folds | None) -> list[Call]:
-    folds = folds or Folds(set(), {})
-    calls = [_folded(folds, n, layer) if n in folds.weights else _alone(layer) for n, layer in enumerate(layers)]
+    folds = folds or Folds()
+    packed = folds.packed.get
+    calls = [
+        _folded(folds, n, layer) if n in folds.weights else _alone(layer, packed(n)) for n, layer in enumerate(layers)
+    ]
     for number in folds.gone:
         calls[number] = _as_it_is
     for first, pool in pairs:
@@ -130,7 +135,10 @@ def _calls(layers: Sequence[Layer], pairs: Iterable[tuple[int, int]], folds: Fol
             if first in folds.weights:
                 calls[first], calls[pool] = _folded(folds, first, before, activated=False), _then_relu(after)
             elif isinstance(before, CONVOLUTIONS):
-                calls[first], calls[pool] = _without_relu(before, after), _then_bias_and_relu(before, after)
+                calls[first], calls[pool] = (
+                    _without_relu(before, after, packed(first)),
+                    _then_bias_and_relu(before, after),
+                )
             else:
                 calls[first], calls[pool] = _as_it_is, _then_relu(after)
     return calls
@@ -140,7 +148,7 @@ def _folded(folds: Folds, number: int, layer: Any, activated: bool = True) -> Ca
     """The layer with its folded weights, with or without its activation."""
 
     def compute(inputs: torch.Tensor) -> torch.Tensor:
-        outputs = product(layer)(inputs, *folds.weights_like(number, layer.kernel))
+        outputs = product(layer, folds.packed.get(number))(inputs, *folds.weights_like(number, layer.kernel))
         return layer.activation(outputs) if activated else outputs
 
     return lambda inputs: layer.run(compute, inputs)
@@ -158,10 +166,10 @@ def _may_pool_first(layer: Layer, pool: Layer) -> bool:
     return type(layer) in CONVOLUTIONS or layer._explicit_dtype is None
 
 
-def _without_relu(layer: Any, pool: Any) -> Call:
+def _without_relu(layer: Any, pool: Any, packed: PackedKernel | None) -> Call:
     def convolve(inputs: torch.Tensor) -> torch.Tensor:
         bias = None if _bias_waits(layer, pool) else layer.bias
-        return product(layer)(inputs, layer.kernel, bias)  # read here: `run` may only now have built them
+        return product(layer, packed)(inputs, layer.kernel, bias)  # read here: `run` may only now have built them
 
     return lambda inputs: layer.run(convolve, inputs)
 
@@ -209,19 +217,19 @@ def _pooling(pool: Any) -> Call:
     return lambda inputs: pool.run(pooled, inputs)
 
 
-def _quicker(layer: Any) -> Call:
+def _quicker(layer: Any, packed: PackedKernel | None) -> Call:
     def compute(inputs: torch.Tensor) -> Any:
-        return layer.activation(product(layer)(inputs, layer.kernel, layer.bias))
+        return layer.activation(product(layer, packed)(inputs, layer.kernel, layer.bias))
 
     return lambda inputs: layer.run(compute, inputs)
 
 
-def _alone(layer: Layer) -> Call:
+def _alone(layer: Layer, packed: PackedKernel | None) -> Call:
     """The layer, or for Dropout its cheaper masks, for convolutions and MaxPooling2D the quicker way."""
     if type(layer) is MaxPooling2D and not watched(layer):
         return _pooling(layer)
     if type(layer) in QUICKER and not watched(layer):
-        return _quicker(layer)
+        return _quicker(layer, packed)
     if type(layer) is not Dropout or layer.seed is not None or layer.noise_shape is not None or watched(layer):
         return layer
     dropout = layer

@@ -56,7 +56,8 @@ class Functional(Model):
         self._graph: Graph = trace(flatten(inputs), flatten(outputs))
         self._graph_layers = nn.ModuleList(self._graph.layers)
         self._nodes = [n for n in self._graph.nodes if not (n.is_input and isinstance(n.layer, InputLayer))]
-        self._joined = joined_pairs(self._nodes, self.outputs)
+        self._followers = followers(self._nodes, self.outputs)
+        self._joined = joined_pairs(self._nodes, self._followers)
         self._folds: Folds | None = None
         self.built = True
 
@@ -140,7 +141,7 @@ class Functional(Model):
         return _unpacked(map_structure(value_of, self._output_structure))
 
     def _chain(self) -> tuple[list[Any], list[int | None]]:
-        return [node.layer for node in self._nodes], followers(self._nodes, self.outputs)
+        return [node.layer for node in self._nodes], self._followers
 
     def _bind_inputs(self, inputs: Any) -> list[tuple[int, Any]]:
         symbols = self.inputs

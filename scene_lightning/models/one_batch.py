@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from scene_lightning import fast
 from scene_lightning._registry import naming_unknown_words
 from scene_lightning._usage_report import ledger
 from scene_lightning.feeds.as_feed import as_feed
@@ -113,7 +114,7 @@ class OneBatchMixin(TrainableModule):
             An array `(batch, …)`; a list or dict of them for several outputs.
         """
         batch, _, _ = self._one_batch(x, None, None, None)
-        with torch.no_grad():
+        with fast.folded(self), torch.no_grad():
             return map_structure(lambda leaf: leaf.cpu().numpy(), self(batch, training=False))
 
     def _one_batch(self, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Any:

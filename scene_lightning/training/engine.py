@@ -16,7 +16,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from scene_lightning._usage_report import ledger
 from scene_lightning.callbacks import CallbackList, History
 from scene_lightning.errors import InputError
-from scene_lightning.fast import asked_for, compiled, folded
+from scene_lightning.fast import asked_for, compiled, folded, forget_folds
 from scene_lightning.feeds.base import Feed, FeedModule
 from scene_lightning.training import running
 from scene_lightning.training.callback_adapter import CallbackAdapter, keras_order, to_floats
@@ -154,6 +154,7 @@ def run_fit(
     plan = validation_plan(validation_freq, validation is not None)
     ledger.count("fit")
     build_from(model, train)
+    forget_folds(model)
     with running.undisturbed(model) as outer:
         model.stop_training = False
         listed, lightning_callbacks = listen(

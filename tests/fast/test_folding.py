@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import gc
+import weakref
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -142,3 +148,98 @@ def test_a_gpu_predicts_with_folded_weights() -> None:
         plain = model.predict(IMAGES, verbose=0, accelerator="cpu")
     quick = model.predict(IMAGES, verbose=0, accelerator="cuda", devices=1)
     np.testing.assert_allclose(quick, plain, rtol=1e-3, atol=1e-3)
+
+
+def _flipped_where_it_lies(kernel: torch.Tensor) -> None:
+    kernel.data.copy_(kernel.data.flip(0))
+
+
+def _through_numpy(kernel: torch.Tensor) -> None:
+    kernel.detach().numpy()[1, 1] += 0.5
+
+
+def _without_a_version(kernel: torch.Tensor) -> None:
+    kernel.data[-1, -1, -1, -1] -= 0.5
+
+
+def wide() -> Model:
+    layers = [Conv2D(32, 3, padding="same"), BatchNormalization(), Activation("relu"), Conv2D(64, 3, activation="relu")]
+    return Sequential([Input(SHAPE), *layers, GlobalAveragePooling2D(), Dense(3)])
+
+
+@pytest.mark.parametrize("verb", ["predict", "predict_on_batch"])
+@pytest.mark.parametrize("number", [0, 3], ids=["folded", "as it is"])
+@pytest.mark.parametrize("change", [_flipped_where_it_lies, _through_numpy, _without_a_version])
+def test_changes_that_torch_does_not_count_are_seen(change: Callable[..., None], number: int, verb: str) -> None:
+    model = with_moved_statistics(wide())
+    images = IMAGES[:1]
+    predict = functools.partial(getattr(model, verb), images)
+    before = predict()
+    np.testing.assert_array_equal(predict(), before)
+    change(model.layers[number].kernel)
+    after = predict()
+    with fast.plain_paths():
+        plain = predict()
+    assert np.abs(plain - before).max() > 1e-3
+    np.testing.assert_allclose(after, plain, rtol=1e-5, atol=1e-5 * np.abs(plain).max())
+
+
+def test_one_batch_is_predicted_as_predict_does() -> None:
+    model = with_moved_statistics(residual())
+    np.testing.assert_array_equal(model.predict_on_batch(IMAGES), model.predict(IMAGES, verbose=0))
+    with fast.plain_paths():
+        plain = model.predict_on_batch(IMAGES)
+    np.testing.assert_allclose(model.predict_on_batch(IMAGES), plain, rtol=1e-5, atol=1e-5 * np.abs(plain).max())
+
+
+def test_layers_that_are_watched_or_changed_after_a_prediction_are_seen() -> None:
+    model = with_moved_statistics(wide())
+    model.predict(IMAGES, verbose=0)
+    seen = []
+    hook = model.layers[1].register_forward_hook(lambda layer, given, found: seen.append(found))
+    model.predict(IMAGES, verbose=0)
+    assert len(seen) == 1
+    hook.remove()
+    model.layers[0].activation = torch.sigmoid
+    model.layers[1].epsilon = 0.5
+    quick = model.predict(IMAGES, verbose=0)
+    with fast.plain_paths():
+        np.testing.assert_allclose(quick, model.predict(IMAGES, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+def folds_of(model: Model) -> object:
+    with fast.folded(model):
+        return model._folds
+
+
+def test_what_is_kept_serves_while_nothing_changes_and_goes_with_the_model() -> None:
+    model = with_moved_statistics(wide())
+
+    first = folds_of(model)
+    assert folds_of(model) is first
+    model.compile("sgd", "mse")
+    model.fit(IMAGES, np.zeros((5, 3)), epochs=1, verbose=0)
+    assert folds_of(model) is not first
+    copied = copy.deepcopy(model)
+    np.testing.assert_array_equal(copied.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0))
+    kept, last = weakref.ref(model), weakref.ref(folds_of(model))
+    del model
+    gc.collect()
+    assert kept() is None
+    assert last() is None
+
+
+def test_a_prediction_within_a_prediction_leaves_it_its_weights() -> None:
+    model = with_moved_statistics(wide())
+    with fast.folded(model):
+        outer = model._folds
+        model.predict_on_batch(IMAGES)
+        assert model._folds is outer
+
+
+@pytest.mark.parametrize("verb", ["predict", "predict_on_batch"])
+def test_a_model_that_has_diverged_says_so(verb: str) -> None:
+    model = wide()
+    with torch.no_grad():
+        model.layers[0].kernel[0, 0, 0, 0] = float("nan")
+    assert np.isnan(getattr(model, verb)(IMAGES[:1])).all()
