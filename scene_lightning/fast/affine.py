@@ -105,7 +105,7 @@ def product(layer: Any, packed: PackedKernel | None = None) -> Callable[..., tor
     if type(layer) in QUICKER:
         function = QUICKER[type(layer)]
         if packed is not None:
-            function = functools.partial(packed.conv2d, function)
+            return functools.partial(packed.convolve, layer, function)
         return functools.partial(layer.convolve, function=function)
     operation: Callable[..., torch.Tensor] = layer.project if type(layer) is Dense else layer.convolve
     return operation

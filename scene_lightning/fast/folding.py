@@ -91,11 +91,21 @@ def folded(model: Any) -> Iterator[None]:
     before = [holder._folds for holder in holders]  # of a prediction within which this one begins
     try:
         for holder in holders:
-            holder._folds = _current(holder)
+            holder._folds = _made_or_kept(holder)
         yield
     finally:
         for holder, folds in zip(holders, before, strict=True):
             holder._folds = folds
+
+
+def current_folds(model: Any, training: bool | None) -> Folds | None:
+    """What a call of a model computes with: None, its layers as they stand, where it trains or gradients are asked for.
+
+    Args:
+        model: the model.
+        training: the phase of the call.
+    """
+    return None if training or torch.is_grad_enabled() else model._folds
 
 
 def forget_folds(model: Any) -> None:
@@ -108,13 +118,14 @@ def forget_folds(model: Any) -> None:
         _kept.pop(module, None)
 
 
-def _current(holder: Any) -> Folds:
+def _made_or_kept(holder: Any) -> Folds:
     """What a model is to predict with now: what it predicted with last, if all is as it was."""
     layers, followers = holder._chain()
     steps = plan(layers, followers)
     used = {number for step in steps for number in (step.normalization, step.taker)}
     used.update(number for number, layer in enumerate(layers) if type(layer) in QUICKER and layer.built)
-    seen = [weight for number in sorted(used) for weight in layers[number].weights]
+    stores = [store for number in sorted(used) for store in (layers[number]._parameters, layers[number]._buffers)]
+    seen = [weight for store in stores for weight in store.values() if weight is not None]
     weights, made_of = fingerprint(seen), [id(layer) for layer in layers]
     kept = _kept.get(holder)
     if (

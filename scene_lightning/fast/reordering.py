@@ -8,6 +8,7 @@ over a quarter of the values; the kernels add it at another moment, so that thes
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 
 from scene_lightning import activations
-from scene_lightning.fast.affine import CONVOLUTIONS, QUICKER, frozen, normalised, product, watched
+from scene_lightning.fast.affine import CONVOLUTIONS, QUICKER, frozen, normalised, plain, product, watched
 from scene_lightning.fast.dropout import IntegerDropout, worth_it
 from scene_lightning.fast.packing import PackedKernel
 from scene_lightning.fast.pooling import largest_of_windows
@@ -32,11 +33,13 @@ from scene_lightning.layers import (
     ReLU,
 )
 from scene_lightning.layers.base.layer import Layer
+from scene_lightning.layers.base.standard import StandardLayer
 from scene_lightning.layers.base.symbolic import KerasTensor, Node
 
 _POOLS = (MaxPooling1D, MaxPooling2D, MaxPooling3D)
 _JOINED = (*_POOLS, BatchNormalization)  # layers that may be computed with the one before
 Call = Callable[..., Any]
+Around = Callable[[Any, Call], Call]
 
 
 @dataclass(frozen=True)
@@ -119,10 +122,12 @@ def graph_calls(nodes: Sequence[Node], pairs: Iterable[tuple[int, int]], folds: 
 
 
 def _calls(layers: Sequence[Layer], pairs: Iterable[tuple[int, int]], folds: Folds | None) -> list[Call]:
+    through = _through if folds is None else _straight
     folds = folds or Folds()
     packed = folds.packed.get
     calls = [
-        _folded(folds, n, layer) if n in folds.weights else _alone(layer, packed(n)) for n, layer in enumerate(layers)
+        _folded(folds, n, layer) if n in folds.weights else _alone(layer, packed(n), through)
+        for n, layer in enumerate(layers)
     ]
     for number in folds.gone:
         calls[number] = _as_it_is
@@ -133,15 +138,33 @@ def _calls(layers: Sequence[Layer], pairs: Iterable[tuple[int, int]], folds: Fol
                 calls[first], calls[pool] = normalised(before, after), _as_it_is
         elif _ends_in_relu(before) and _may_pool_first(before, after):
             if first in folds.weights:
-                calls[first], calls[pool] = _folded(folds, first, before, activated=False), _then_relu(after)
+                calls[first], calls[pool] = _folded(folds, first, before, activated=False), _then_relu(after, through)
             elif isinstance(before, CONVOLUTIONS):
-                calls[first], calls[pool] = (
-                    _without_relu(before, after, packed(first)),
-                    _then_bias_and_relu(before, after),
-                )
+                calls[first] = _without_relu(before, after, packed(first), through)
+                calls[pool] = _then_bias_and_relu(before, after, through)
             else:
-                calls[first], calls[pool] = _as_it_is, _then_relu(after)
+                calls[first], calls[pool] = _as_it_is, _then_relu(after, through)
     return calls
+
+
+def _through(layer: Layer, compute: Call) -> Call:
+    """`compute` instead of the layer's `call`, and around it all that a call of the layer does."""
+    return lambda inputs, **kwargs: layer.run(compute, inputs, **kwargs)
+
+
+def _straight(layer: Layer, compute: Call) -> Call:
+    """The same for predictions, where of all that a look at the shape is left to do."""
+    if not layer.built or not plain(layer):
+        return _through(layer, compute)
+
+    def call(inputs: Any, **kwargs: Any) -> Any:
+        if kwargs or not isinstance(inputs, torch.Tensor):
+            return layer.run(compute, inputs, **kwargs)
+        if layer.input_spec is not None:
+            layer.input_spec.check(tuple(inputs.shape), layer.name)
+        return compute(inputs)
+
+    return call
 
 
 def _folded(folds: Folds, number: int, layer: Any, activated: bool = True) -> Call:
@@ -151,7 +174,7 @@ def _folded(folds: Folds, number: int, layer: Any, activated: bool = True) -> Ca
         outputs = product(layer, folds.packed.get(number))(inputs, *folds.weights_like(number, layer.kernel))
         return layer.activation(outputs) if activated else outputs
 
-    return lambda inputs: layer.run(compute, inputs)
+    return _straight(layer, compute)
 
 
 def _ends_in_relu(layer: Layer) -> bool:
@@ -166,12 +189,12 @@ def _may_pool_first(layer: Layer, pool: Layer) -> bool:
     return type(layer) in CONVOLUTIONS or layer._explicit_dtype is None
 
 
-def _without_relu(layer: Any, pool: Any, packed: PackedKernel | None) -> Call:
+def _without_relu(layer: Any, pool: Any, packed: PackedKernel | None, through: Around) -> Call:
     def convolve(inputs: torch.Tensor) -> torch.Tensor:
         bias = None if _bias_waits(layer, pool) else layer.bias
         return product(layer, packed)(inputs, layer.kernel, bias)  # read here: `run` may only now have built them
 
-    return lambda inputs: layer.run(convolve, inputs)
+    return through(layer, convolve)
 
 
 def _bias_waits(layer: Any, pool: Any) -> bool:
@@ -187,8 +210,8 @@ def _bias_waits(layer: Any, pool: Any) -> bool:
     )
 
 
-def _then_bias_and_relu(layer: Any, pool: Any) -> Call:
-    pooling = _pooling(pool)
+def _then_bias_and_relu(layer: Any, pool: Any, through: Around) -> Call:
+    pooling = _pooling(pool, through)
 
     def finish(inputs: torch.Tensor) -> torch.Tensor:
         pooled = pooling(inputs)
@@ -201,12 +224,12 @@ def _as_it_is(inputs: torch.Tensor) -> torch.Tensor:
     return inputs
 
 
-def _then_relu(pool: Layer) -> Call:
-    pooling = _pooling(pool)
+def _then_relu(pool: Layer, through: Around) -> Call:
+    pooling = _pooling(pool, through)
     return lambda inputs: torch.relu(pooling(inputs))
 
 
-def _pooling(pool: Any) -> Call:
+def _pooling(pool: Any, through: Around) -> Call:
     """A max-pooling layer, by the quicker way where there is one."""
     if type(pool) is not MaxPooling2D:
         return pool
@@ -214,29 +237,38 @@ def _pooling(pool: Any) -> Call:
     def pooled(images: torch.Tensor) -> torch.Tensor:
         return largest_of_windows(images) if worth_pooling_so(pool, images) else pool.call(images)
 
-    return lambda inputs: pool.run(pooled, inputs)
+    return through(pool, pooled)
 
 
-def _quicker(layer: Any, packed: PackedKernel | None) -> Call:
+def _quicker(layer: Any, packed: PackedKernel | None, through: Around) -> Call:
     def compute(inputs: torch.Tensor) -> Any:
         return layer.activation(product(layer, packed)(inputs, layer.kernel, layer.bias))
 
-    return lambda inputs: layer.run(compute, inputs)
+    return through(layer, compute)
 
 
-def _alone(layer: Layer, packed: PackedKernel | None) -> Call:
+def _alone(layer: Layer, packed: PackedKernel | None, through: Around) -> Call:
     """The layer, or for Dropout its cheaper masks, for convolutions and MaxPooling2D the quicker way."""
-    if type(layer) is MaxPooling2D and not watched(layer):
-        return _pooling(layer)
-    if type(layer) in QUICKER and not watched(layer):
-        return _quicker(layer, packed)
-    if type(layer) is not Dropout or layer.seed is not None or layer.noise_shape is not None or watched(layer):
+    if watched(layer):
         return layer
-    dropout = layer
+    if type(layer) is MaxPooling2D:
+        return _pooling(layer, through)
+    if type(layer) in QUICKER:
+        return _quicker(layer, packed, through)
+    if type(layer) is Dropout and layer.seed is None and layer.noise_shape is None:
+        return _through(layer, functools.partial(_drop, layer))
+    if through is _straight and _is_built_in(type(layer)) and not layer._call_takes_training():
+        return _straight(layer, layer.call)
+    return layer
 
-    def drop(inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
-        if training and inputs.is_floating_point() and worth_it(inputs, dropout.rate):
-            return IntegerDropout.apply(inputs, dropout.rate)
-        return dropout.call(inputs, training=training)
 
-    return lambda inputs, training=None: dropout.run(drop, inputs, training=training)
+@functools.cache
+def _is_built_in(kind: type) -> bool:
+    return issubclass(kind, StandardLayer) and kind.__module__.startswith("scene_lightning.layers.")
+
+
+def _drop(dropout: Any, inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
+    if training and inputs.is_floating_point() and worth_it(inputs, dropout.rate):
+        dropped: torch.Tensor = IntegerDropout.apply(inputs, dropout.rate)
+        return dropped
+    return dropout.call(inputs, training=training)  # type: ignore[no-any-return]

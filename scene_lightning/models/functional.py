@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import torch
 from torch import nn
 
 from scene_lightning.errors import InputError
-from scene_lightning.fast import Folds, followers, graph_calls, joined_pairs
+from scene_lightning.fast import Folds, current_folds, followers, graph_calls, joined_pairs
 from scene_lightning.layers import InputLayer
 from scene_lightning.layers.base.constructor import bound_arguments
 from scene_lightning.layers.base.dry_run import dry_run
@@ -56,6 +57,7 @@ class Functional(Model):
         self._graph: Graph = trace(flatten(inputs), flatten(outputs))
         self._graph_layers = nn.ModuleList(self._graph.layers)
         self._nodes = [n for n in self._graph.nodes if not (n.is_input and isinstance(n.layer, InputLayer))]
+        self._readers = [_reader(node) for node in self._nodes]
         self._followers = followers(self._nodes, self.outputs)
         self._joined = joined_pairs(self._nodes, self._followers)
         self._folds: Folds | None = None
@@ -133,10 +135,18 @@ class Functional(Model):
         def value_of(leaf: Any) -> Any:
             return values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
 
-        for node, call in zip(self._nodes, graph_calls(self._nodes, self._joined, self._folds), strict=True):
-            args = map_structure(value_of, node.args)
-            kwargs = map_structure(value_of, node.kwargs)
-            for symbol, result in zip(node.outputs, flatten(call(*args, **kwargs)), strict=True):
+        folds = current_folds(self, training)
+        for node, read, call in zip(
+            self._nodes, self._readers, graph_calls(self._nodes, self._joined, folds), strict=True
+        ):
+            if read is None:
+                args, kwargs = map_structure(value_of, node.args), map_structure(value_of, node.kwargs)
+                results = call(*args, **kwargs)
+            else:
+                results = call(read(values))
+            if isinstance(results, torch.Tensor):
+                results = (results,)
+            for symbol, result in zip(node.outputs, flatten(results), strict=True):
                 values[id(symbol)] = result
         return _unpacked(map_structure(value_of, self._output_structure))
 
@@ -194,6 +204,19 @@ class Functional(Model):
             return super().from_config(config)
         inputs, outputs = restore_graph(config, lambda layer: layer_from_config(layer, custom_objects))
         return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=config.get("trainable", True))
+
+
+def _reader(node: Node) -> Callable[[dict[int, Any]], Any] | None:
+    """What takes a call's only argument, a tensor or a list of several, from the values by symbol; None for others."""
+    if node.kwargs or len(node.args) != 1:
+        return None
+    (argument,) = node.args
+    if isinstance(argument, KerasTensor):
+        return itemgetter(id(argument))
+    if type(argument) is list and len(argument) > 1 and all(isinstance(leaf, KerasTensor) for leaf in argument):
+        several = itemgetter(*map(id, argument))
+        return lambda values: list(several(values))
+    return None
 
 
 def _unpacked(structure: Any) -> Any:

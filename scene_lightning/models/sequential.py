@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from scene_lightning.errors import InputError
-from scene_lightning.fast import Folds, stack_calls
+from scene_lightning.fast import Folds, current_folds, stack_calls
 from scene_lightning.layers import InputLayer
 from scene_lightning.layers.base.constructor import bound_arguments
 from scene_lightning.layers.base.layer import Layer
@@ -203,7 +203,7 @@ class Sequential(Model):
         """
         outputs = fitted = self._fit_input(inputs)
         try:
-            for call in stack_calls(self._stack, self._folds):
+            for call in stack_calls(self._stack, current_folds(self, training)):
                 outputs = call(outputs)
         except InputError:
             if self._input_layer is not None and isinstance(fitted, torch.Tensor):
