@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import itemgetter
 from typing import Any
 
 import torch
@@ -143,7 +142,7 @@ class Functional(Model):
                 args, kwargs = map_structure(value_of, node.args), map_structure(value_of, node.kwargs)
                 results = call(*args, **kwargs)
             else:
-                results = call(read(values))
+                results = call(read(node, values))
             if isinstance(results, torch.Tensor):
                 results = (results,)
             for symbol, result in zip(node.outputs, flatten(results), strict=True):
@@ -206,17 +205,24 @@ class Functional(Model):
         return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=config.get("trainable", True))
 
 
-def _reader(node: Node) -> Callable[[dict[int, Any]], Any] | None:
-    """What takes a call's only argument, a tensor or a list of several, from the values by symbol; None for others."""
+def _reader(node: Node) -> Callable[[Node, dict[int, Any]], Any] | None:
+    """What takes a call's only argument, a tensor or a list of some, from the values by symbol; None for others."""
     if node.kwargs or len(node.args) != 1:
         return None
     (argument,) = node.args
     if isinstance(argument, KerasTensor):
-        return itemgetter(id(argument))
-    if type(argument) is list and len(argument) > 1 and all(isinstance(leaf, KerasTensor) for leaf in argument):
-        several = itemgetter(*map(id, argument))
-        return lambda values: list(several(values))
+        return _the_tensor
+    if type(argument) is list and argument and all(isinstance(leaf, KerasTensor) for leaf in argument):
+        return _the_list
     return None
+
+
+def _the_tensor(node: Node, values: dict[int, Any]) -> Any:
+    return values[id(node.args[0])]
+
+
+def _the_list(node: Node, values: dict[int, Any]) -> list[Any]:
+    return [values[id(symbol)] for symbol in node.args[0]]
 
 
 def _unpacked(structure: Any) -> Any:

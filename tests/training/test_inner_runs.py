@@ -118,10 +118,12 @@ def test_an_evaluation_and_a_prediction_survive_runs_inside_them():
 
 @pytest.mark.parametrize("hook", ["on_test_batch_end", "on_predict_batch_end"])
 def test_callbacks_of_an_evaluation_may_train_and_take_gradients(hook):
-    model = network()
-    before = model.get_weights()
+    model, outside = (network(), network())
+    torch.manual_seed(3)
+    outside.train_on_batch(X, Y)
 
     def train(inner):
+        torch.manual_seed(3)
         inner.train_on_batch(X, Y)
         pixels = torch.tensor(X, requires_grad=True)
         inner(pixels).sum().backward()
@@ -130,7 +132,23 @@ def test_callbacks_of_an_evaluation_may_train_and_take_gradients(hook):
     verb = model.evaluate if "test" in hook else model.predict
     verb(*((X, Y) if "test" in hook else (X,)), verbose=0, callbacks=[Calls(train, [hook])])
     assert int(model.optimizer.iterations) == 1
-    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+    for trained_within, trained_outside in zip(model.get_weights(), outside.get_weights(), strict=True):
+        np.testing.assert_allclose(trained_within, trained_outside, rtol=1e-5, atol=1e-7)
+
+
+def test_callbacks_of_a_prediction_may_call_the_model_in_training():
+    model, found = network(), []
+
+    def call(inner):
+        with torch.no_grad():
+            torch.manual_seed(3)
+            found.append(inner(X, training=True))
+
+    before = model.get_weights()
+    model.predict(X, verbose=0, callbacks=[Calls(call, ["on_predict_batch_end"])])
+    model.set_weights(before)
+    call(model)
+    torch.testing.assert_close(found[0], found[1])
 
 
 def test_a_fit_of_another_model_changes_nothing(plain):
