@@ -74,7 +74,7 @@ class PackedKernel:
             return otherwise(images, kernel, bias, strides, padding, dilation, groups)
         made_for = (_identity(images, kernel), options)
         if self._kernel is None or made_for != self._made_for:
-            pack = torch._C._nn.mkldnn_reorder_conv2d_weight
+            pack: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
             self._kernel = pack(kernel.to_mkldnn(), *options, images.shape)
             self._made_for, self._options = made_for, (*options, "none", [], "")
         seen.append(images)
@@ -118,7 +118,7 @@ def _worth_it(
 
 
 def _available() -> bool:
-    return (
+    return bool(
         torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
         and hasattr(torch.ops.mkldnn, "_convolution_pointwise")

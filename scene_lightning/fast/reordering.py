@@ -257,14 +257,13 @@ def _alone(layer: Layer, packed: PackedKernel | None, through: Around) -> Call:
         return _quicker(layer, packed, through)
     if type(layer) is Dropout and layer.seed is None and layer.noise_shape is None:
         return _through(layer, functools.partial(_drop, layer))
-    if through is _straight and _is_built_in(type(layer)) and not layer._call_takes_training():
+    if through is _straight and _is_built_in(layer) and not layer._call_takes_training():
         return _straight(layer, layer.call)
     return layer
 
 
-@functools.cache
-def _is_built_in(kind: type) -> bool:
-    return issubclass(kind, StandardLayer) and kind.__module__.startswith("scene_lightning.layers.")
+def _is_built_in(layer: Layer) -> bool:
+    return isinstance(layer, StandardLayer) and type(layer).__module__.startswith("scene_lightning.layers.")
 
 
 def _drop(dropout: Any, inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
