@@ -22,7 +22,7 @@ help:
 	@echo "PYTHON=python3.12 chooses the interpreter (3.11 or newer), VENV=folder where the environment lies."
 
 # One stamp a set of extras: the demo needs the package alone, tests need its development tools too. Python compiles what
-# is imported, when it is: a tenth of what pip would.
+# is imported, when it is; pip would compile everything.
 EXTRAS_app :=
 EXTRAS_dev := [dev]
 EXTRAS_bench := [dev,bench]

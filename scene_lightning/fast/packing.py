@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -17,14 +17,34 @@ from scene_lightning.fast import convolution
 _MOST_IMAGES = 8  # with more of them the copy counts for nothing
 
 
+class _Packed(NamedTuple):
+    """What is kept; made whole, since batches may be computed in several threads.
+
+    Attributes:
+        made_for: what was convolved.
+        kernel: as oneDNN lays it out.
+        options: what oneDNN convolves with.
+        given: the inputs of the layer, where it does no more than convolve them; else None.
+    """
+
+    made_for: tuple[Any, ...]
+    kernel: torch.Tensor
+    options: tuple[Any, ...]
+    given: tuple[Any, ...] | None
+
+    def convolved(self, images: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        outputs: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(images, self.kernel, bias, *self.options)
+        return outputs
+
+
 class PackedKernel:
     """The kernel of one layer, for inputs of the last shape: for others it would be laid out otherwise."""
 
     def __init__(self) -> None:
-        self._kernel: torch.Tensor | None = None
-        self._made_for: tuple[Any, ...] = ()  # what was convolved with it
-        self._options: tuple[Any, ...] = ()
-        self._inputs_of_the_layer: tuple[Any, ...] | None = None  # where the layer does no more than convolve them
+        self._kept: _Packed | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PackedKernel, ()  # oneDNN's tensors cannot be copied, and another process may lay them out otherwise
 
     def convolve(
         self,
@@ -45,20 +65,20 @@ class PackedKernel:
         """
         if len(inputs) > _MOST_IMAGES or not _undisturbed():
             return layer.convolve(inputs, kernel, bias, otherwise)  # type: ignore[no-any-return]
+        kept = self._kept
         given = (_identity(inputs, kernel), layer.strides, layer.padding, layer.dilation_rate, layer.data_format)
-        if given == self._inputs_of_the_layer:
-            return self._convolved(inputs.movedim(-1, 1), bias).movedim(1, -1)
-        self._inputs_of_the_layer = None
-        seen: list[torch.Tensor] = []
-        outputs: torch.Tensor = layer.convolve(inputs, kernel, bias, functools.partial(self._conv2d, seen, otherwise))
-        where = [(images.data_ptr(), images.shape) for images in seen]
+        if kept is not None and kept.given == given:
+            return kept.convolved(inputs.movedim(-1, 1), bias).movedim(1, -1)
+        used: list[tuple[torch.Tensor, _Packed]] = []
+        outputs: torch.Tensor = layer.convolve(inputs, kernel, bias, functools.partial(self._conv2d, used, otherwise))
+        where = [(images.data_ptr(), images.shape) for images, _ in used]
         if where == [(inputs.data_ptr(), inputs.movedim(-1, 1).shape)] and layer.data_format == "channels_last":
-            self._inputs_of_the_layer = given
+            self._kept = used[0][1]._replace(given=given)
         return outputs
 
     def _conv2d(
         self,
-        seen: list[torch.Tensor],
+        used: list[tuple[torch.Tensor, _Packed]],
         otherwise: Callable[..., torch.Tensor],
         images: torch.Tensor,
         kernel: torch.Tensor,
@@ -68,21 +88,17 @@ class PackedKernel:
         dilation: tuple[int, ...],
         groups: int,
     ) -> torch.Tensor:
-        """As `torch.nn.functional.conv2d`; adds the images to `seen` if the kernel is kept."""
+        """As `torch.nn.functional.conv2d`; adds images and kernel to `used` if the kernel is kept."""
         options = (padding, strides, dilation, groups)
         if not _worth_it(images, kernel, *options):
             return otherwise(images, kernel, bias, strides, padding, dilation, groups)
-        made_for = (_identity(images, kernel), options)
-        if self._kernel is None or made_for != self._made_for:
+        kept, made_for = self._kept, (_identity(images, kernel), options)
+        if kept is None or kept.made_for != made_for:
             pack: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
-            self._kernel = pack(kernel.to_mkldnn(), *options, images.shape)
-            self._made_for, self._options = made_for, (*options, "none", [], "")
-        seen.append(images)
-        return self._convolved(images, bias)
-
-    def _convolved(self, images: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        outputs: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(images, self._kernel, bias, *self._options)
-        return outputs
+            packed = pack(kernel.to_mkldnn(), *options, images.shape)
+            kept = self._kept = _Packed(made_for, packed, (*options, "none", [], ""), None)
+        used.append((images, kept))
+        return kept.convolved(images, bias)
 
 
 def _identity(images: torch.Tensor, kernel: torch.Tensor) -> tuple[Any, ...]:

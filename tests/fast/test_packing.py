@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -93,3 +98,26 @@ def test_weights_that_change_within_a_prediction_count() -> None:
         after = model(images, training=False)
     bias = model.layers[-1].bias
     torch.testing.assert_close(after - bias, 2 * (before - bias))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_model_is_copied_within_a_prediction(copied: Callable[[Sequential], Sequential]) -> None:
+    model = network(Conv2D(24, 3))
+    wanted = model.predict(IMAGES[:1], verbose=0)
+    with fast.folded(model):
+        other = copied(model)
+    np.testing.assert_array_equal(other.predict(IMAGES[:1], verbose=0), wanted)
+
+
+def test_several_threads_predict_images_of_several_sizes() -> None:
+    model = Sequential([Input((None, None, 16)), Conv2D(24, 3, strides=2, padding="same"), GlobalAveragePooling2D()])
+    sizes = [(20, 18), (19, 18), (20, 17), (13, 13)] * 8
+    with fast.folded(model), ThreadPoolExecutor(4) as pool:
+
+        def predict(size: tuple[int, int]) -> torch.Tensor:
+            with torch.no_grad():
+                return model(torch.from_numpy(IMAGES[:1, : size[0], : size[1]]).contiguous(), training=False)
+
+        found = list(pool.map(predict, sizes))
+    for size, outputs in zip(sizes, found, strict=True):
+        torch.testing.assert_close(outputs, model(torch.from_numpy(IMAGES[:1, : size[0], : size[1]])).detach())
