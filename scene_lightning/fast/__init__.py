@@ -18,15 +18,15 @@
 """
 
 from scene_lightning.fast.compilation import JIT_CHOICES, asked_for, call, compiled, worth_compiling
-from scene_lightning.fast.folding import current_folds, folded, forget_folds
+from scene_lightning.fast.folding import current_folds, folded, forget_folds, refold
 from scene_lightning.fast.memory import keep_freed_memory
 from scene_lightning.fast.reordering import Folds, followers, graph_calls, joined_pairs, stack_calls
 from scene_lightning.fast.switch import fast_paths_enabled, plain_paths, set_fast_paths
 
 __all__ = [
     "JIT_CHOICES", "Folds", "asked_for", "call", "compiled", "current_folds", "fast_paths_enabled", "folded",
-    "followers", "forget_folds", "graph_calls", "joined_pairs", "plain_paths", "set_fast_paths", "stack_calls",
-    "worth_compiling",
+    "followers", "forget_folds", "graph_calls", "joined_pairs", "plain_paths", "refold", "set_fast_paths",
+    "stack_calls", "worth_compiling",
 ]  # fmt: skip
 
 if fast_paths_enabled():

@@ -87,7 +87,7 @@ def folded(model: Any) -> Iterator[None]:
     Args:
         model: the model, built.
     """
-    holders = [module for module in model.modules() if hasattr(module, "_chain")] if fast_paths_enabled() else []
+    holders = _holders(model) if fast_paths_enabled() else []
     before = [holder._folds for holder in holders]  # of a prediction within which this one begins
     try:
         for holder in holders:
@@ -96,6 +96,21 @@ def folded(model: Any) -> Iterator[None]:
     finally:
         for holder, folds in zip(holders, before, strict=True):
             holder._folds = folds
+
+
+def refold(model: Any) -> None:
+    """Within a folded prediction, fold anew what has changed meanwhile.
+
+    Args:
+        model: the model that predicts.
+    """
+    for holder in _holders(model):
+        if holder._folds is not None:
+            holder._folds = _made_or_kept(holder)
+
+
+def _holders(model: Any) -> list[Any]:
+    return [module for module in model.modules() if hasattr(module, "_chain")]
 
 
 def current_folds(model: Any, training: bool | None) -> Folds | None:

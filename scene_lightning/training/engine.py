@@ -16,7 +16,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from scene_lightning._usage_report import ledger
 from scene_lightning.callbacks import CallbackList, History
 from scene_lightning.errors import InputError
-from scene_lightning.fast import asked_for, compiled, folded, forget_folds
+from scene_lightning.fast import asked_for, compiled, folded, forget_folds, refold
 from scene_lightning.feeds.base import Feed, FeedModule
 from scene_lightning.training import running
 from scene_lightning.training.callback_adapter import CallbackAdapter, keras_order, to_floats
@@ -319,6 +319,8 @@ def _predict(
     if hardware.devices == "auto":  # a program that does not say is not to be started several times
         hardware = replace(hardware, devices=1, num_nodes=1)
     plain = trainer_for(model, feed, hardware, listeners[2:])
+    if watched:
+        listeners = [*listeners, _FoldsFollow()]
     on_cpu = plain is not None and plain.strategy.root_device.type == "cpu"
     at_once = batches_at_once(model, feed) if on_cpu and not watched and not asked_for(model.jit_compile) else 1
     jit = compiled(model, feed.samples, False) if at_once == 1 else nullcontext()
@@ -337,6 +339,13 @@ def _predict(
         if collector.parts is not None:
             for outputs in collector.parts.in_order(trainer, feed):
                 collector.take(outputs, None)
+
+
+class _FoldsFollow(L.Callback):
+    """Folds anew what callbacks before this one have changed between batches."""
+
+    def on_predict_batch_start(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+        refold(pl_module)
 
 
 def _concatenate(batches: list[Any]) -> Any:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import scene_lightning as keras
+from scene_lightning import fast
 
 RNG = np.random.default_rng(0)
 X = RNG.random((12, 8, 8, 3), dtype=np.float32)
@@ -134,6 +135,23 @@ def test_callbacks_of_an_evaluation_may_train_and_take_gradients(hook):
     assert int(model.optimizer.iterations) == 1
     for trained_within, trained_outside in zip(model.get_weights(), outside.get_weights(), strict=True):
         np.testing.assert_allclose(trained_within, trained_outside, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("lightning", [[], [L.Callback()]], ids=["plain loop", "Lightning's"])
+@pytest.mark.parametrize("hook", ["on_predict_batch_begin", "on_predict_batch_end"])
+def test_callbacks_of_a_prediction_may_change_the_weights(hook, lightning):
+    model = network()
+
+    def change(inner):
+        for weight in inner.weights:
+            weight.data.mul_(1.2)
+
+    start = model.get_weights()
+    quick = model.predict(X, batch_size=4, verbose=0, callbacks=[Calls(change, [hook]), *lightning])
+    model.set_weights(start)
+    with fast.plain_paths():
+        plain = model.predict(X, batch_size=4, verbose=0, callbacks=[Calls(change, [hook]), *lightning])
+    np.testing.assert_allclose(quick, plain, rtol=1e-4, atol=1e-6)
 
 
 def test_callbacks_of_a_prediction_may_call_the_model_in_training():
