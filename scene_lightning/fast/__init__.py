@@ -6,7 +6,7 @@
 | `dropout` | masks from whole random integers, on the CPU | in distribution: the rate to 2⁻¹⁷ |
 | `compilation` | the model's call through torch.compile, where asked for or worth it | to rounding |
 | `folding` | prediction: BatchNormalization inside the next (or last) layer's weights, no Dropout | to rounding |
-| `packing` | prediction of a few images in float32: kernels laid out for oneDNN once, not at each call | exactly |
+| `packing` | prediction of a few images in float32: kernels laid out for oneDNN once, not at each call | to rounding |
 | `affine` | training: a frozen BatchNormalization inside the weights of the layer before it | to rounding |
 | `pooling` | prediction on the CPU: 2x2 max-pooling without its table of positions | exactly |
 | `kernel_gradient` | training in float32 with AVX2: the gradient of kernels by matrix products | to rounding |

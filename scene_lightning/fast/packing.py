@@ -1,7 +1,7 @@
 """Keeps a convolution's kernel as oneDNN lays it out, while a model predicts a few images at a time in float32.
 
 oneDNN copies a kernel into an order of its own at every call. For one image that can take as long as convolving: in the
-last blocks of a ResNet. What a layer works out from the shape of its input is kept, too. The products are as before.
+last blocks of a ResNet. What a layer works out from the shape of its input is kept, too. Equal to rounding.
 """
 
 from __future__ import annotations
