@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -114,7 +115,8 @@ class OneBatchMixin(TrainableModule):
             An array `(batch, …)`; a list or dict of them for several outputs.
         """
         batch, _, _ = self._one_batch(x, None, None, None)
-        with fast.folded(self), torch.no_grad():
+        on_cpu = flatten(batch)[0].device.type == "cpu"  # elsewhere nothing is kept, and folding waits for the device
+        with fast.folded(self) if on_cpu else nullcontext(), torch.no_grad():
             return map_structure(lambda leaf: leaf.cpu().numpy(), self(batch, training=False))
 
     def _one_batch(self, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Any:
